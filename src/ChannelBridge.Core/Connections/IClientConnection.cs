@@ -1,0 +1,50 @@
+using ChannelBridge.Core.Access;
+
+namespace ChannelBridge.Core.Connections;
+
+/// <summary>What became of a pushed event.</summary>
+public enum PushOutcome
+{
+    /// <summary>Written and flushed to a connection that is open.</summary>
+    Flushed,
+
+    /// <summary>The connection is closed; nothing was sent.</summary>
+    Gone,
+
+    /// <summary>The connection's outgoing buffer is at its bound; nothing was sent.</summary>
+    Full,
+}
+
+/// <summary>
+/// One client as the rest of the house sees it, whatever its door: a WebSocket, a socket or pipe, or a connection of the
+/// OpenClaw gateway that the link speaks for.
+/// </summary>
+public interface IClientConnection
+{
+    /// <summary>Unique in this host's life, e.g. <c>c_1f…</c>; for gateway clients the gateway's own connection id.</summary>
+    string Id { get; }
+
+    /// <summary>The authenticated caller.</summary>
+    Caller Caller { get; }
+
+    /// <summary>Signalled once, when the connection has ended.</summary>
+    CancellationToken Closed { get; }
+
+    /// <summary>
+    /// True once the client itself has closed the connection in an orderly way: then it has read what was pushed before. Meaningful after
+    /// <see cref="Closed"/>; false where the door can't tell.
+    /// </summary>
+    bool ClosedByClient { get; }
+
+    /// <summary>When the last complete message came from the client (UTC). Proof of life for pushes that nobody acks.</summary>
+    DateTimeOffset LastReceivedAt { get; }
+
+    /// <summary>
+    /// Sends an event and completes when it was flushed or couldn't be. Events of one connection keep the order of the calls.
+    /// Never throws for a closed connection.
+    /// </summary>
+    /// <param name="eventName">The event's name on this door.</param>
+    /// <param name="payload">The payload, UTF-8 JSON. It may be reused when the task has completed.</param>
+    /// <param name="cancellationToken">Stops waiting for the flush; the event may still be sent.</param>
+    ValueTask<PushOutcome> PushAsync(string eventName, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken = default);
+}

@@ -1,0 +1,64 @@
+using ChannelBridge.Core.Agents;
+using ChannelBridge.Core.Diagnostics;
+using ChannelBridge.Core.Events;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Messaging.Receipts;
+using ChannelBridge.Core.Methods;
+using ChannelBridge.Core.Storage;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Registers the durable core.</summary>
+public static class CoreServices
+{
+    /// <summary>
+    /// Adds inbox, lanes, outbox and the echo agent. The caller adds a store (<see cref="IStore"/>), further agents and channels, and calls
+    /// <see cref="MessagingService"/> at start and stop.
+    /// </summary>
+    public static IServiceCollection AddChannelBridgeCore(this IServiceCollection services, Action<MessagingOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        var options = new MessagingOptions();
+        configure?.Invoke(options);
+        services.TryAddSingleton(options);
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(Random.Shared);
+        services.TryAddSingleton<Backlogs>();
+        services.TryAddSingleton<MessagingEvents>();
+        services.TryAddSingleton(provider => new Outbox(
+            provider.GetRequiredService<IStore>(),
+            provider.GetRequiredService<Backlogs>(),
+            provider.GetRequiredService<MessagingEvents>(),
+            provider.GetRequiredService<MessagingOptions>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<Random>(),
+            provider.GetRequiredService<ILogger<Outbox>>()));
+        services.TryAddSingleton<IOutbox>(provider => provider.GetRequiredService<Outbox>());
+        services.TryAddSingleton<TurnRunner>();
+        services.TryAddSingleton<TurnScheduler>();
+        services.TryAddSingleton<Inbox>();
+        services.TryAddSingleton<IInbox>(provider => provider.GetRequiredService<Inbox>());
+        services.TryAddSingleton<StoreJanitor>();
+        services.TryAddSingleton(provider => new MessagingService(
+            provider.GetRequiredService<IStore>(),
+            provider.GetRequiredService<Backlogs>(),
+            provider.GetRequiredService<Inbox>(),
+            provider.GetRequiredService<TurnScheduler>(),
+            provider.GetRequiredService<Outbox>(),
+            provider.GetRequiredService<StoreJanitor>()));
+        services.TryAddSingleton<EventHub>();
+        services.TryAddSingleton<IEventHub>(provider => provider.GetRequiredService<EventHub>());
+        services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<EventHub>());
+        services.TryAddSingleton<ReceiptMethods>();
+        services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<ReceiptMethods>());
+        services.TryAddSingleton<DeadLetterMethods>();
+        services.TryAddSingleton<IDeadLetters>(provider => provider.GetRequiredService<DeadLetterMethods>());
+        services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<DeadLetterMethods>());
+        services.AddSingleton<IMethodSource, SendMethods>();
+        services.AddSingleton<IAgent, EchoAgent>();
+        services.AddSingleton<IDiagnosticsSource, MessagingDiagnostics>();
+        return services;
+    }
+}

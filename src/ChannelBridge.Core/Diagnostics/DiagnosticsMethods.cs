@@ -1,0 +1,152 @@
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Methods;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Core.Diagnostics;
+
+/// <summary>The method <c>diagnostics</c>: every section that the parts of the host contribute, as one JSON object.</summary>
+/// <remarks>
+/// A section that fails or takes longer than two seconds says so in its place and costs the others nothing. The sources are asked for at the first
+/// call, not before, so that a source may itself depend on the method router.
+/// </remarks>
+public sealed partial class DiagnosticsMethods : IMethodSource
+{
+    private static readonly TimeSpan SectionTimeout = TimeSpan.FromSeconds(2);
+
+    private readonly Lazy<IDiagnosticsSource[]> _sources;
+    private readonly TimeProvider _time;
+    private readonly ILogger<DiagnosticsMethods> _logger;
+
+    /// <summary>Creates the method.</summary>
+    /// <param name="services">Where the sources come from, at the first call.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">The log.</param>
+    public DiagnosticsMethods(IServiceProvider services, TimeProvider time, ILogger<DiagnosticsMethods> logger)
+    {
+        _sources = new(() => [.. services.GetServices<IDiagnosticsSource>()]);
+        _time = time;
+        _logger = logger;
+        Methods =
+        [
+            GatewayMethod.Create(
+                "diagnostics", Scopes.Read, "What goes on in the host: store, inbox, lanes, outbox, agents, link, channels and connections.",
+                DiagnosticsJson.Default.DiagnosticsParameters, DiagnosticsJson.Default.JsonObject, CollectAsync),
+        ];
+    }
+
+    /// <inheritdoc/>
+    public IEnumerable<GatewayMethod> Methods { get; }
+
+    private async ValueTask<JsonObject> CollectAsync(DiagnosticsParameters parameters, MethodCall call, CancellationToken cancellationToken)
+    {
+        var sources = _sources.Value;
+        if (parameters.Section is { } wanted)
+        {
+            sources = [.. sources.Where(source => source.Section == wanted)];
+            if (sources.Length == 0)
+            {
+                var known = string.Join(", ", _sources.Value.Select(source => source.Section).Distinct().Order(StringComparer.Ordinal));
+                throw new BridgeException(ErrorCodes.NotFound, $"diagnostics: no section '{Cut(wanted)}'; the sections are {known}");
+            }
+        }
+
+        var sections = await Task.WhenAll(sources.Select(source => CollectAsync(source, cancellationToken))).ConfigureAwait(false);
+        var result = new JsonObject { ["now"] = _time.GetUtcNow().ToUnixTimeMilliseconds() };
+        for (var i = 0; i < sources.Length; i++)
+        {
+            // Two sources may share a section (several channels, several doors): their members stand side by side.
+            if (result[sources[i].Section] is JsonObject there)
+            {
+                foreach (var (name, value) in sections[i].ToArray())
+                {
+                    sections[i].Remove(name);
+                    there[name] = value;
+                }
+            }
+            else
+            {
+                result[sources[i].Section] = sections[i];
+            }
+        }
+
+        if (call.Caller.Accounts is not null) HideOtherAccounts(result, call.Caller);
+        return result;
+    }
+
+    private async Task<JsonObject> CollectAsync(IDiagnosticsSource source, CancellationToken cancellationToken)
+    {
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        try
+        {
+            return await source.CollectAsync(timeout.Token).AsTask().WaitAsync(SectionTimeout, _time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw;
+        }
+        catch (Exception fault)
+        {
+            // One broken section must not hide the others: that is when diagnostics are needed most.
+            await timeout.CancelAsync().ConfigureAwait(false);
+            LogSectionFailed(fault, source.Section);
+            return new JsonObject
+            {
+                ["error"] = fault switch
+                {
+                    BridgeException known => $"{known.Code}: {known.Message}",
+                    TimeoutException => "no answer within 2 s",
+                    _ => "failed; see the log",
+                },
+            };
+        }
+    }
+
+    /// <summary>A token that is limited to accounts sees no others, wherever a section lists objects with an <c>accountId</c>.</summary>
+    private static void HideOtherAccounts(JsonNode node, Caller caller)
+    {
+        switch (node)
+        {
+            case JsonArray array:
+                for (var i = array.Count - 1; i >= 0; i--)
+                {
+                    if (array[i] is JsonObject item && AccountOf(item) is { } account && !caller.MayUseAccount(account)) array.RemoveAt(i);
+                    else if (array[i] is { } child) HideOtherAccounts(child, caller);
+                }
+
+                break;
+            case JsonObject members:
+                foreach (var (name, value) in members.ToArray())
+                {
+                    if (value is JsonObject item && AccountOf(item) is { } account && !caller.MayUseAccount(account)) members.Remove(name);
+                    else if (value is not null) HideOtherAccounts(value, caller);
+                }
+
+                break;
+        }
+    }
+
+    private static string? AccountOf(JsonObject item) =>
+        (item["accountId"] ?? item["account"]) is JsonValue value && value.TryGetValue<string>(out var account) ? account : null;
+
+    private static string Cut(string text) => text.Length <= 64 ? text : text[..64] + "…";
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Diagnostics section {Section} failed")]
+    private partial void LogSectionFailed(Exception fault, string section);
+}
+
+/// <summary>Parameters of <c>diagnostics</c>.</summary>
+internal sealed record DiagnosticsParameters
+{
+    /// <summary>Only this section; null means all.</summary>
+    public string? Section { get; init; }
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+[JsonSerializable(typeof(DiagnosticsParameters))]
+[JsonSerializable(typeof(JsonObject))]
+internal sealed partial class DiagnosticsJson : JsonSerializerContext;

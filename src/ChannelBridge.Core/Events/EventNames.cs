@@ -1,0 +1,20 @@
+namespace ChannelBridge.Core.Events;
+
+/// <summary>The events to which an operator can subscribe.</summary>
+public static class EventNames
+{
+    /// <summary>A message was accepted: <c>{id, channel, accountId, sessionKey, at}</c>.</summary>
+    public const string InboxAccepted = "inbox.accepted";
+
+    /// <summary>A turn ended: <c>{id, agent, outcome, milliseconds}</c>.</summary>
+    public const string TurnEnded = "turn.ended";
+
+    /// <summary>A message to a bridge got further: <c>{messageId, channel, accountId, sessionKey, seq, state, reason?, at}</c>.</summary>
+    public const string OutboxChanged = "outbox.changed";
+
+    /// <summary>The subscriber was too slow: <c>{count}</c> events were left out since the last one.</summary>
+    public const string Dropped = "events.dropped";
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<string> All { get; } = [InboxAccepted, TurnEnded, OutboxChanged, Dropped];
+}

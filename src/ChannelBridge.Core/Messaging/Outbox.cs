@@ -1,0 +1,202 @@
+using System.Collections.Concurrent;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Messaging.Receipts;
+using ChannelBridge.Core.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Core.Messaging;
+
+/// <inheritdoc cref="IOutbox"/>
+/// <remarks>This class takes messages and acks in; <see cref="AccountOutbox"/> gets the messages of one account out.</remarks>
+internal sealed class Outbox : IOutbox, IDisposable
+{
+    private const int LongestKey = 512;
+    private static readonly TimeSpan BusyDelay = TimeSpan.FromSeconds(1);
+
+    private readonly IStore _store;
+    private readonly Backlogs _backlogs;
+    private readonly MessagingEvents _events;
+    private readonly MessagingOptions _options;
+    private readonly TimeProvider _time;
+    private readonly Random _random;
+    private readonly ILogger<Outbox> _logger;
+    private readonly ConcurrentDictionary<(string Channel, string Account), AccountOutbox> _accounts = new();
+    private readonly CancellationTokenSource _stop = new();
+
+    public Outbox(
+        IStore store, Backlogs backlogs, MessagingEvents events, MessagingOptions options, TimeProvider time, Random random, ILogger<Outbox> logger)
+    {
+        _events = events;
+        _store = store;
+        _backlogs = backlogs;
+        _options = options;
+        _time = time;
+        _random = random;
+        _logger = logger;
+        Memory = new LaneMemory(options.LaneMemory);
+    }
+
+    /// <summary>Bytes of messages held for pushes.</summary>
+    public LaneMemory Memory { get; }
+
+    /// <summary>Lanes with work in memory.</summary>
+    public int ActiveLanes => _accounts.Values.Sum(account => account.ActiveLanes);
+
+    /// <summary>Accounts that can be reached now.</summary>
+    public int AttachedAccounts => _accounts.Values.Count(account => account.Attached);
+
+    public async ValueTask<OutboxReceipt> SendAsync(OutboundMessage message, string idempotencyKey, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        if (string.IsNullOrEmpty(idempotencyKey) || idempotencyKey.Length > LongestKey)
+        {
+            throw BridgeException.Invalid($"The idempotency key must have 1 to {LongestKey} characters.");
+        }
+
+        if (_stop.IsCancellationRequested)
+        {
+            throw BridgeException.Unavailable("The host is stopping; send the message again after it has restarted.", TimeSpan.FromSeconds(2));
+        }
+
+        if (Volatile.Read(ref _backlogs.Of(message.Channel, message.AccountId).OutboxPending) >= _options.OutboxCapacity)
+        {
+            throw BridgeException.Busy(
+                $"The outbox of account {message.AccountId} holds {_options.OutboxCapacity} undelivered messages, which is its limit; try again later.", BusyDelay);
+        }
+
+        using var prepared = Prepare(message, idempotencyKey, replyTo: null);
+        await _store.CommitAsync(prepared.Append, CancellationToken.None).ConfigureAwait(false);
+        Committed(prepared.Append, message);
+        return new OutboxReceipt(prepared.Append.Id, prepared.Append.Duplicate, prepared.Append.Seq);
+    }
+
+    public async ValueTask<AckResult> AckAsync(Ack ack, CancellationToken cancellationToken = default)
+    {
+        if (_accounts.TryGetValue(KeyOf(ack.Channel, ack.AccountId), out var account) && account.Find(ack.Id) is { } lane)
+        {
+            var result = await account.AckAsync(lane, ack).ConfigureAwait(false);
+            if (result is { } known) return known;
+        }
+
+        return await AckStoredAsync(ack, cancellationToken).ConfigureAwait(false);
+    }
+
+    public void Attach(string channel, string accountId, IPushTarget target) => Of(channel, accountId).Attach(target);
+
+    public void Detach(string channel, string accountId, IPushTarget target)
+    {
+        if (_accounts.TryGetValue(KeyOf(channel, accountId), out var account)) account.Detach(target);
+    }
+
+    public Backlog GetBacklog(string channel, string accountId)
+    {
+        var counter = _backlogs.Of(channel, accountId);
+        return new Backlog(Volatile.Read(ref counter.OutboxPending), Volatile.Read(ref counter.OutboxDead));
+    }
+
+    /// <summary>Makes the write for a message; commit it, then call <see cref="Committed"/>, then dispose.</summary>
+    public PreparedReply Prepare(OutboundMessage message, string idempotencyKey, Guid? replyTo)
+    {
+        var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        var payload = new PooledPayload();
+        MessageCodec.Write(message, payload);
+        var ttl = _options.DeliveryOf(message.Channel).TimeToLive;
+        var append = new OutboxAppend
+        {
+            Lane = new LaneKey(message.Channel, message.AccountId.ToLowerInvariant(), message.SessionKey),
+            Id = MessageIds.ForOutbox(message.Channel, message.AccountId, idempotencyKey, replyTo),
+            ReplyTo = replyTo,
+            At = now,
+            ExpiresAt = ttl is { } limit ? now + (long)limit.TotalMilliseconds : 0,
+            Payload = payload.Written,
+        };
+        return new PreparedReply(append, message, payload);
+    }
+
+    /// <summary>Tells that a prepared message is durable: it is on its way now.</summary>
+    public void Committed(OutboxAppend append, OutboundMessage message)
+    {
+        if (append.Duplicate) return;
+        Telemetry.OutboxAccepted.Add(1);
+        _events.Changed(append.Id, append.Lane, append.Seq, DeliveryState.Accepted);
+        Interlocked.Increment(ref _backlogs.Of(append.Lane.Channel, append.Lane.Account).OutboxPending);
+        if (!_accounts.TryGetValue((append.Lane.Channel, append.Lane.Account), out var account)) return;
+        account.Offer(append.LaneId, append.Lane, new PushEntry(append.Id, append.Seq, message, append.At, append.ExpiresAt, append.Payload.Length));
+    }
+
+    /// <summary>A dead letter was put back: it is on its way again.</summary>
+    public void Replayed(OutboxEntry entry, long seq)
+    {
+        var counter = _backlogs.Of(entry.Lane.Channel, entry.Lane.Account);
+        Interlocked.Increment(ref counter.OutboxPending);
+        if (entry.State == DeliveryState.Dead) Interlocked.Decrement(ref counter.OutboxDead);
+        _events.Changed(entry.Id, entry.Lane, seq, DeliveryState.Accepted, "replayed");
+        if (_accounts.TryGetValue((entry.Lane.Channel, entry.Lane.Account), out var account)) account.Announce(entry.LaneId, entry.Lane, seq);
+    }
+
+    /// <summary>A dead letter was removed.</summary>
+    public void Discarded(OutboxEntry entry)
+    {
+        if (entry.State == DeliveryState.Dead) Interlocked.Decrement(ref _backlogs.Of(entry.Lane.Channel, entry.Lane.Account).OutboxDead);
+    }
+
+    /// <summary>When an unsettled entry was pushed to the target of now (Unix ms), or 0: a push itself isn't written.</summary>
+    public long PushedNow(OutboxEntry entry) =>
+        _accounts.TryGetValue((entry.Lane.Channel, entry.Lane.Account), out var account) ? account.PushedNow(entry.Id) : 0;
+
+    /// <summary>Pushes no more; completes when what was under way is recorded.</summary>
+    public async Task StopAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        foreach (var account in _accounts.Values) await account.StopAsync().ConfigureAwait(false);
+    }
+
+    public void Dispose() => _stop.Dispose();
+
+    /// <summary>An ack for something that isn't in memory: pushed before a restart, settled before, or never there.</summary>
+    private async ValueTask<AckResult> AckStoredAsync(Ack ack, CancellationToken cancellationToken)
+    {
+        var entry = await _store.GetOutboxAsync(ack.Id, cancellationToken).ConfigureAwait(false);
+        if (entry is null || entry.Lane.Channel != ack.Channel) return AckResult.AlreadyAckedOrMissing;
+        if (!string.Equals(entry.Lane.Account, ack.AccountId, StringComparison.OrdinalIgnoreCase)) return AckResult.AccountMismatch;
+        var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        var upgrade = entry.State is DeliveryState.Pushed || (entry.State is DeliveryState.Acked && ack.Delivered);
+        if (entry.Settled && !(ack.Ok && upgrade)) return AckResult.AlreadyAckedOrMissing;
+        if (!ack.Ok && !ack.Fatal)
+        {
+            // Nothing is in flight for it: it is pushed again when its lane comes to it.
+            return AckResult.WillRetry;
+        }
+
+        var update = new OutboxUpdate
+        {
+            LaneId = entry.LaneId,
+            Seq = entry.Seq,
+            Id = entry.Id,
+            State = !ack.Ok ? DeliveryState.Dead : ack.Delivered ? DeliveryState.Delivered : DeliveryState.Acked,
+            Settled = true,
+            Attempts = entry.Attempts,
+            Error = ack.Ok ? null : AccountOutbox.FatalAck,
+            HistoryLine = ack.Ok ? default : MessageCodec.Write(new AttemptRecord(now, entry.Attempts + 1, AccountOutbox.FatalAck, AccountOutbox.Cut(ack.Error), null)),
+            At = now,
+        };
+        await _store.CommitAsync(update, CancellationToken.None).ConfigureAwait(false);
+        _events.Changed(entry.Id, entry.Lane, entry.Seq, update.State, update.Error);
+        if (!entry.Settled)
+        {
+            var counter = _backlogs.Of(entry.Lane.Channel, entry.Lane.Account);
+            Interlocked.Decrement(ref counter.OutboxPending);
+            if (!ack.Ok) Interlocked.Increment(ref counter.OutboxDead);
+            if (_accounts.TryGetValue((entry.Lane.Channel, entry.Lane.Account), out var account)) account.Forget(entry.LaneId, entry.Lane, entry.Seq);
+        }
+
+        return ack.Ok ? AckResult.Acked : AckResult.MovedToDeadLetter;
+    }
+
+    private AccountOutbox Of(string channel, string accountId) => _accounts.GetOrAdd(
+        KeyOf(channel, accountId),
+        key => new AccountOutbox(
+            key.Channel, key.Account, _store, _backlogs.Of(key.Channel, key.Account), _events, _options, Memory, _time, _random, _logger, _stop.Token));
+
+    private static (string Channel, string Account) KeyOf(string channel, string accountId) => (channel, accountId.ToLowerInvariant());
+}

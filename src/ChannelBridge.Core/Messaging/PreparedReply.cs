@@ -1,0 +1,13 @@
+using ChannelBridge.Core.Storage;
+
+namespace ChannelBridge.Core.Messaging;
+
+/// <summary>A message ready to be committed to the outbox, with the pooled bytes that its write refers to until then.</summary>
+internal sealed class PreparedReply(OutboxAppend append, OutboundMessage message, PooledPayload payload) : IDisposable
+{
+    public OutboxAppend Append => append;
+
+    public OutboundMessage Message => message;
+
+    public void Dispose() => payload.Dispose();
+}

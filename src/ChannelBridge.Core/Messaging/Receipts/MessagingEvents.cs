@@ -1,0 +1,31 @@
+using System.Text.Json;
+using ChannelBridge.Core.Events;
+
+namespace ChannelBridge.Core.Messaging.Receipts;
+
+/// <summary>Tells operators who watch what happens to messages. Costs nothing while nobody does.</summary>
+internal sealed class MessagingEvents(IEventHub hub, TimeProvider time)
+{
+    public void Accepted(Guid id, LaneKey lane)
+    {
+        if (!hub.HasSubscribers) return;
+        var payload = new InboxAcceptance(id.ToString(), lane.Channel, lane.Account, lane.SessionKey, Now());
+        hub.Publish(EventNames.InboxAccepted, JsonSerializer.SerializeToUtf8Bytes(payload, ReceiptsJson.Default.InboxAcceptance));
+    }
+
+    public void TurnEnded(Guid id, string agent, string outcome, TimeSpan duration)
+    {
+        if (!hub.HasSubscribers) return;
+        var payload = new TurnEnd(id.ToString(), agent, outcome, (long)duration.TotalMilliseconds);
+        hub.Publish(EventNames.TurnEnded, JsonSerializer.SerializeToUtf8Bytes(payload, ReceiptsJson.Default.TurnEnd));
+    }
+
+    public void Changed(Guid id, LaneKey lane, long seq, DeliveryState state, string? reason = null)
+    {
+        if (!hub.HasSubscribers) return;
+        var payload = new OutboxChange(id.ToString(), lane.Channel, lane.Account, lane.SessionKey, seq, ReceiptView.NameOf(state), reason, Now());
+        hub.Publish(EventNames.OutboxChanged, JsonSerializer.SerializeToUtf8Bytes(payload, ReceiptsJson.Default.OutboxChange));
+    }
+
+    private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
+}

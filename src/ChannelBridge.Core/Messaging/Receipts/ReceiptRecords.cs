@@ -1,0 +1,250 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using ChannelBridge.Core.Storage;
+
+namespace ChannelBridge.Core.Messaging.Receipts;
+
+/// <summary>How far a message to a bridge got, with the time of each step (Unix ms; absent where it hasn't happened).</summary>
+public sealed record ReceiptView
+{
+    /// <summary>The outbox id, on pushes <c>messageId</c> and <c>idempotencyKey</c>.</summary>
+    public required string MessageId { get; init; }
+
+    /// <summary>The channel id.</summary>
+    public required string Channel { get; init; }
+
+    /// <summary>The account, lower case.</summary>
+    public required string AccountId { get; init; }
+
+    /// <summary>The lane.</summary>
+    public required string SessionKey { get; init; }
+
+    /// <summary>The number in the lane.</summary>
+    public required long Seq { get; init; }
+
+    /// <summary><c>accepted</c>, <c>pushed</c>, <c>acked</c>, <c>delivered</c>, <c>expired</c> or <c>dead</c>.</summary>
+    public required string State { get; init; }
+
+    /// <summary>True when nothing more will happen.</summary>
+    public required bool Settled { get; init; }
+
+    /// <summary>Failed pushes.</summary>
+    public int Attempts { get; init; }
+
+    /// <summary>When it was accepted.</summary>
+    public required long AcceptedAt { get; init; }
+
+    /// <summary>When it was last pushed.</summary>
+    public long? PushedAt { get; init; }
+
+    /// <summary>When the client confirmed it.</summary>
+    public long? AckedAt { get; init; }
+
+    /// <summary>When the platform had it.</summary>
+    public long? DeliveredAt { get; init; }
+
+    /// <summary>When it expired or became a dead letter.</summary>
+    public long? EndedAt { get; init; }
+
+    /// <summary>When it is tried again, at the earliest.</summary>
+    public long? NextAttemptAt { get; init; }
+
+    /// <summary>Until when it is worth delivering.</summary>
+    public long? ExpiresAt { get; init; }
+
+    /// <summary>The last failure's reason.</summary>
+    public string? Reason { get; init; }
+
+    internal static ReceiptView Of(OutboxEntry entry, long pushedNow)
+    {
+        var state = entry.State == DeliveryState.Accepted && pushedNow > 0 ? DeliveryState.Pushed : entry.State;
+        return new ReceiptView
+        {
+            MessageId = entry.Id.ToString(),
+            Channel = entry.Lane.Channel,
+            AccountId = entry.Lane.Account,
+            SessionKey = entry.Lane.SessionKey,
+            Seq = entry.Seq,
+            State = NameOf(state),
+            Settled = entry.Settled,
+            Attempts = entry.Attempts,
+            AcceptedAt = entry.AcceptedAt,
+            PushedAt = Time(Math.Max(entry.PushedAt, pushedNow)),
+            AckedAt = Time(entry.AckedAt),
+            DeliveredAt = Time(entry.DeliveredAt),
+            EndedAt = Time(entry.EndedAt),
+            NextAttemptAt = entry.Settled ? null : Time(entry.NextAttemptAt),
+            ExpiresAt = Time(entry.ExpiresAt),
+            Reason = entry.Error,
+        };
+    }
+
+    internal static string NameOf(DeliveryState state) => state switch
+    {
+        DeliveryState.Accepted => "accepted",
+        DeliveryState.Pushed => "pushed",
+        DeliveryState.Acked => "acked",
+        DeliveryState.Delivered => "delivered",
+        DeliveryState.Expired => "expired",
+        _ => "dead",
+    };
+
+    internal static DeliveryState? StateOf(string name) => name switch
+    {
+        "accepted" => DeliveryState.Accepted,
+        "pushed" => DeliveryState.Pushed,
+        "acked" => DeliveryState.Acked,
+        "delivered" => DeliveryState.Delivered,
+        "expired" => DeliveryState.Expired,
+        "dead" => DeliveryState.Dead,
+        _ => null,
+    };
+
+    private static long? Time(long milliseconds) => milliseconds > 0 ? milliseconds : null;
+}
+
+/// <summary>Parameters of <c>outbox.get</c> and <c>deadLetters.show</c>.</summary>
+/// <param name="MessageId">The outbox id.</param>
+public sealed record MessageIdParameters(string MessageId);
+
+/// <summary>Result of <c>deadLetters.show</c>: the receipt with everything that is kept.</summary>
+/// <param name="Receipt">How far it got.</param>
+/// <param name="Message">The whole message, or null when its payload was dropped (settled well).</param>
+/// <param name="History">What happened to it, oldest first.</param>
+public sealed record MessageView(ReceiptView Receipt, OutboundMessage? Message, IReadOnlyList<JsonElement> History);
+
+/// <summary>Filter and page of <c>outbox.list</c> and <c>deadLetters.list</c>.</summary>
+public sealed record OutboxListParameters
+{
+    /// <summary>Only this channel.</summary>
+    public string? Channel { get; init; }
+
+    /// <summary>Only this account.</summary>
+    public string? AccountId { get; init; }
+
+    /// <summary>Only this lane.</summary>
+    public string? SessionKey { get; init; }
+
+    /// <summary>Only these states (<c>outbox.list</c>).</summary>
+    public IReadOnlyList<string>? States { get; init; }
+
+    /// <summary>Only entries whose last failure's reason is this.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>Only entries accepted at least this long ago, in milliseconds.</summary>
+    public long? OlderThanMs { get; init; }
+
+    /// <summary>Newest first instead of oldest first.</summary>
+    public bool NewestFirst { get; init; }
+
+    /// <summary>1…1000, default 100.</summary>
+    public int? Limit { get; init; }
+
+    /// <summary>The <c>nextCursor</c> of the page before.</summary>
+    public string? Cursor { get; init; }
+}
+
+/// <summary>A page of receipts.</summary>
+/// <param name="Entries">The receipts.</param>
+/// <param name="NextCursor">Where the next page begins; null at the end.</param>
+public sealed record OutboxListResult(IReadOnlyList<ReceiptView> Entries, string? NextCursor);
+
+/// <summary>Which dead letters are meant: ids, or a filter, or all.</summary>
+public sealed record DeadLetterSelection
+{
+    /// <summary>These ids.</summary>
+    public IReadOnlyList<string>? MessageIds { get; init; }
+
+    /// <summary>Only this channel.</summary>
+    public string? Channel { get; init; }
+
+    /// <summary>Only this account.</summary>
+    public string? AccountId { get; init; }
+
+    /// <summary>Only this lane.</summary>
+    public string? SessionKey { get; init; }
+
+    /// <summary>Only this reason.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>Only those accepted at least this long ago, in milliseconds.</summary>
+    public long? OlderThanMs { get; init; }
+
+    /// <summary>Every dead letter: must be said when there is neither an id nor a filter.</summary>
+    public bool All { get; init; }
+
+    /// <summary>Only say what would be done.</summary>
+    public bool DryRun { get; init; }
+
+    /// <summary>At most this many, 1…10,000, default 1,000; call again for more.</summary>
+    public int? Limit { get; init; }
+}
+
+/// <summary>What was done to dead letters.</summary>
+/// <param name="Matched">How many the selection matched (up to its limit).</param>
+/// <param name="Changed">How many were replayed or discarded; 0 in a dry run.</param>
+/// <param name="DryRun">True when nothing was done.</param>
+/// <param name="MessageIds">Their ids.</param>
+public sealed record DeadLetterResult(int Matched, int Changed, bool DryRun, IReadOnlyList<string> MessageIds);
+
+/// <summary>Who replayed or discarded what.</summary>
+/// <param name="At">When (Unix ms).</param>
+/// <param name="Action"><c>replay</c> or <c>discard</c>.</param>
+/// <param name="By">The token's name and the door.</param>
+/// <param name="MessageId">The dead letter.</param>
+/// <param name="Reason">Why it had died.</param>
+public sealed record AuditLine(long At, string Action, string By, string MessageId, string? Reason);
+
+/// <summary>Parameters of <c>deadLetters.audit</c>.</summary>
+/// <param name="Limit">1…1000, default 100: the newest so many.</param>
+public sealed record AuditParameters(int Limit = 100);
+
+/// <summary>Result of <c>deadLetters.audit</c>.</summary>
+/// <param name="Entries">Newest first.</param>
+public sealed record AuditResult(IReadOnlyList<AuditLine> Entries);
+
+/// <summary>The event <c>outbox.changed</c>.</summary>
+/// <param name="MessageId">The outbox id.</param>
+/// <param name="Channel">The channel id.</param>
+/// <param name="AccountId">The account, lower case.</param>
+/// <param name="SessionKey">The lane.</param>
+/// <param name="Seq">The number in the lane.</param>
+/// <param name="State">Where it got to.</param>
+/// <param name="Reason">Why, when it failed.</param>
+/// <param name="At">When (Unix ms).</param>
+public sealed record OutboxChange(string MessageId, string Channel, string AccountId, string SessionKey, long Seq, string State, string? Reason, long At);
+
+/// <summary>The event <c>inbox.accepted</c>.</summary>
+/// <param name="Id">The inbox id.</param>
+/// <param name="Channel">The channel id.</param>
+/// <param name="AccountId">The account.</param>
+/// <param name="SessionKey">The lane.</param>
+/// <param name="At">When (Unix ms).</param>
+public sealed record InboxAcceptance(string Id, string Channel, string AccountId, string SessionKey, long At);
+
+/// <summary>The event <c>turn.ended</c>.</summary>
+/// <param name="Id">The inbox id.</param>
+/// <param name="Agent">The agent's name.</param>
+/// <param name="Outcome"><c>done</c>, <c>failed</c>, <c>dead</c>, <c>away</c> or <c>handed-back</c>.</param>
+/// <param name="Milliseconds">How long it took.</param>
+public sealed record TurnEnd(string Id, string Agent, string Outcome, long Milliseconds);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(MessageIdParameters))]
+[JsonSerializable(typeof(ReceiptView))]
+[JsonSerializable(typeof(MessageView))]
+[JsonSerializable(typeof(OutboxListParameters))]
+[JsonSerializable(typeof(OutboxListResult))]
+[JsonSerializable(typeof(DeadLetterSelection))]
+[JsonSerializable(typeof(DeadLetterResult))]
+[JsonSerializable(typeof(AuditLine))]
+[JsonSerializable(typeof(AuditParameters))]
+[JsonSerializable(typeof(AuditResult))]
+[JsonSerializable(typeof(OutboxChange))]
+[JsonSerializable(typeof(InboxAcceptance))]
+[JsonSerializable(typeof(TurnEnd))]
+internal sealed partial class ReceiptsJson : JsonSerializerContext;

@@ -1,0 +1,109 @@
+using System.Diagnostics;
+using System.Text.Json.Serialization;
+using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Channels;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Methods;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ChannelBridge.Core.Messaging;
+
+/// <summary>
+/// The method <c>send</c>: a message to a conversation that answers nothing, by an operator or a program. It has the gateway's name and parameters,
+/// so that a caller needn't know which of the two it talks to.
+/// </summary>
+internal sealed class SendMethods : IMethodSource
+{
+    private const int MaxKeyLength = 256;
+
+    private readonly IServiceProvider _services;
+    private readonly IOutbox _outbox;
+
+    public SendMethods(IServiceProvider services, IOutbox outbox)
+    {
+        _services = services;
+        _outbox = outbox;
+        Methods =
+        [
+            GatewayMethod.Create(
+                "send", Scopes.Write, "Sends a message to a conversation. Durable when it answers; the same idempotencyKey again sends nothing twice.",
+                SendJson.Default.SendParameters, SendJson.Default.SendResult, SendAsync),
+        ];
+    }
+
+    public IEnumerable<GatewayMethod> Methods { get; }
+
+    private async ValueTask<SendResult> SendAsync(SendParameters parameters, MethodCall call, CancellationToken cancellationToken)
+    {
+        if (string.IsNullOrWhiteSpace(parameters.To)) throw BridgeException.Invalid("send: params.to must name a conversation, e.g. Bncr:qq:888888");
+        if (string.IsNullOrEmpty(parameters.Message)) throw BridgeException.Invalid("send: params.message must not be empty");
+        if (parameters.IdempotencyKey is { Length: 0 or > MaxKeyLength })
+            throw BridgeException.Invalid($"send: params.idempotencyKey must have 1 to {MaxKeyLength} characters");
+        var channel = Find(parameters.Channel);
+        var account = parameters.AccountId ?? (call.Caller.Accounts is { Count: 1 } only ? only.First() : "");
+        if (account.Length > 0) Require(call.Caller, account);
+        var target = await channel.ResolveTargetAsync(account, parameters.To, cancellationToken).ConfigureAwait(false);
+        Require(call.Caller, target.AccountId);
+        var receipt = await _outbox.SendAsync(
+            new OutboundMessage
+            {
+                Channel = channel.Id,
+                AccountId = target.AccountId,
+                SessionKey = target.SessionKey,
+                Route = target.Route,
+                Text = parameters.Message,
+                TraceParent = call.TraceContext == default ? null : Activity.Current?.Id,
+            },
+            "send/" + (parameters.IdempotencyKey ?? Guid.NewGuid().ToString("N")),
+            cancellationToken).ConfigureAwait(false);
+        return new SendResult(receipt.Id.ToString("D"), channel.Id, target.AccountId, target.SessionKey, receipt.Seq, receipt.Duplicate);
+    }
+
+    private IChannel Find(string? name)
+    {
+        // Asked for here, not in the constructor: a channel may itself depend on the router.
+        var channels = _services.GetServices<IChannel>().ToArray();
+        if (name is null && channels.Length == 1) return channels[0];
+        return Array.Find(channels, channel => channel.Id == name)
+            ?? throw BridgeException.Invalid($"send: params.channel must be one of {string.Join(", ", channels.Select(channel => channel.Id))}");
+    }
+
+    private static void Require(Caller caller, string account)
+    {
+        if (!caller.MayUseAccount(account)) throw new BridgeException(ErrorCodes.Forbidden, "send: this token may not use that account");
+    }
+}
+
+/// <summary>Parameters of <c>send</c>.</summary>
+internal sealed record SendParameters
+{
+    /// <summary>The channel id; may be left out while the host has one channel.</summary>
+    public string? Channel { get; init; }
+
+    /// <summary>The account; null means the channel's first.</summary>
+    public string? AccountId { get; init; }
+
+    /// <summary>The conversation, in any form that the channel understands.</summary>
+    public required string To { get; init; }
+
+    /// <summary>The text.</summary>
+    public required string Message { get; init; }
+
+    /// <summary>Makes a repeated call safe; null makes every call a new message.</summary>
+    public string? IdempotencyKey { get; init; }
+}
+
+/// <summary>Result of <c>send</c>: the message is on disk.</summary>
+/// <param name="MessageId">The message's id; <c>outbox.get</c> tells how far it got.</param>
+/// <param name="Channel">The channel.</param>
+/// <param name="AccountId">The account in its display case.</param>
+/// <param name="SessionKey">The conversation.</param>
+/// <param name="Seq">Its number in the conversation.</param>
+/// <param name="Duplicate">True when the same idempotencyKey had been sent before.</param>
+internal sealed record SendResult(string MessageId, string Channel, string AccountId, string SessionKey, long Seq, bool Duplicate);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+[JsonSerializable(typeof(SendParameters))]
+[JsonSerializable(typeof(SendResult))]
+internal sealed partial class SendJson : JsonSerializerContext;

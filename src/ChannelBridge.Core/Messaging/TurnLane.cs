@@ -1,0 +1,32 @@
+namespace ChannelBridge.Core.Messaging;
+
+/// <summary>A message that waits for its turn.</summary>
+/// <param name="Id">The inbox id.</param>
+/// <param name="Ordinal">Its number in the lane's inbox.</param>
+/// <param name="Message">The message.</param>
+/// <param name="Attempts">Turns that were tried and failed.</param>
+/// <param name="NotBefore">Unix ms.</param>
+/// <param name="Size">Bytes of its stored form, for the memory bound.</param>
+internal sealed record TurnItem(Guid Id, long Ordinal, InboundMessage Message, int Attempts, long NotBefore, int Size);
+
+/// <summary>The turn cursor of a lane: one turn at a time, in order.</summary>
+internal sealed class TurnLane(long id, LaneKey key, int window, LaneMemory memory) : IDisposable
+{
+    public long Id { get; } = id;
+
+    public LaneKey Key { get; } = key;
+
+    public Lock Gate { get; } = new();
+
+    public LaneWindow<TurnItem> Window { get; } = new(window, memory);
+
+    /// <summary>True while the lane is queued, loading, running or waiting for a retry: exactly one of them, and it holds a pin.</summary>
+    public bool Busy { get; set; }
+
+    /// <summary>The head's own attempts and wait, when they are newer than what its window item says.</summary>
+    public TurnItem? Head { get; set; }
+
+    public ITimer? Retry { get; set; }
+
+    public void Dispose() => Retry?.Dispose();
+}

@@ -1,0 +1,240 @@
+using System.Diagnostics;
+using ChannelBridge.Core.Agents;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Messaging.Receipts;
+using ChannelBridge.Core.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Core.Messaging;
+
+/// <summary>What came of a turn, for the lane.</summary>
+/// <param name="Finished">The message is done or given up: the lane goes on.</param>
+/// <param name="Attempts">Failed turns so far.</param>
+/// <param name="NotBefore">When to try again (Unix ms).</param>
+/// <param name="HandedBack">The host is stopping: the message stays in the inbox for the next start.</param>
+internal readonly record struct TurnVerdict(bool Finished, int Attempts = 0, long NotBefore = 0, bool HandedBack = false);
+
+/// <summary>Runs one turn: calls the agent, makes its replies durable, and commits "turn done" together with the last of them.</summary>
+internal sealed partial class TurnRunner(
+    IStore store,
+    Outbox outbox,
+    Backlogs backlogs,
+    IEnumerable<ITurnListener> listeners,
+    MessagingEvents events,
+    MessagingOptions options,
+    TimeProvider time,
+    ILogger<TurnRunner> logger)
+{
+    private static readonly TimeSpan LongestRetry = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan AwayDelay = TimeSpan.FromMilliseconds(200);
+
+    private readonly ITurnListener[] _listeners = [.. listeners];
+
+    public async Task<TurnVerdict> RunAsync(IAgent agent, TurnLane lane, TurnItem item, CancellationToken abort)
+    {
+        var started = time.GetTimestamp();
+        using var activity = Telemetry.Source.StartActivity(
+            "turn", ActivityKind.Consumer, Telemetry.Parent(item.Message.TraceParent));
+        activity?.SetTag("channelbridge.agent", agent.Name).SetTag("channelbridge.turn.id", item.Id);
+        Telemetry.TurnsRunning.Add(1);
+        using var timeout = new CancellationTokenSource(options.TurnTimeout, time);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(abort, timeout.Token);
+        string outcome;
+        TurnVerdict verdict;
+        try
+        {
+            var last = await ConverseAsync(agent, item, activity, linked.Token).ConfigureAwait(false);
+            verdict = await FinishAsync(lane, item, last, abort).ConfigureAwait(false);
+            outcome = "done";
+        }
+        catch (OperationCanceledException) when (abort.IsCancellationRequested)
+        {
+            (verdict, outcome) = (new TurnVerdict(Finished: false, HandedBack: true), "handed-back");
+        }
+        catch (Exception fault)
+        {
+            var error = fault switch
+            {
+                BridgeException known => known,
+                OperationCanceledException when timeout.IsCancellationRequested => new BridgeException(
+                    ErrorCodes.Timeout, $"The turn took longer than {options.TurnTimeout.TotalSeconds:0} s.")
+                { Retryable = true },
+                _ => new BridgeException(ErrorCodes.Internal, "The agent failed unexpectedly; see the log.", fault) { Retryable = true },
+            };
+            activity?.SetStatus(ActivityStatusCode.Error, error.Code);
+            (verdict, outcome) = await FailAsync(lane, item, error, abort).ConfigureAwait(false);
+        }
+
+        Telemetry.TurnsRunning.Add(-1);
+        var tags = new TagList { { "channelbridge.agent", agent.Name }, { "channelbridge.outcome", outcome } };
+        Telemetry.Turns.Add(1, tags);
+        var duration = time.GetElapsedTime(started);
+        Telemetry.TurnDuration.Record(duration.TotalSeconds, tags);
+        events.TurnEnded(item.Id, agent.Name, outcome, duration);
+        return verdict;
+    }
+
+    /// <summary>Texts by which an agent says that it has nothing to say; they are not delivered.</summary>
+    internal static bool IsSilent(string text) => text.AsSpan().Trim() is "NO_REPLY" or "HEARTBEAT_OK";
+
+    /// <summary>Runs the agent; makes every reply but the last durable as it comes, and returns the last.</summary>
+    private async Task<PreparedReply?> ConverseAsync(IAgent agent, TurnItem item, Activity? activity, CancellationToken cancellationToken)
+    {
+        var turn = new AgentTurn(item.Id, item.Message, item.Attempts + 1);
+        AgentReply? held = null;
+        var ordinal = 0;
+        await foreach (var agentEvent in agent.RunAsync(turn, cancellationToken).ConfigureAwait(false))
+        {
+            if (agentEvent is not AgentReply reply)
+            {
+                foreach (var listener in _listeners) listener.OnTurnEvent(turn, agentEvent);
+                continue;
+            }
+
+            if (reply.Attachment is null && IsSilent(reply.Text)) continue;
+            if (held is not null)
+            {
+                using var prepared = Prepare(item, held, ordinal++, activity);
+                await store.CommitAsync(prepared.Append, CancellationToken.None).ConfigureAwait(false);
+                outbox.Committed(prepared.Append, prepared.Message);
+            }
+
+            held = reply;
+        }
+
+        return held is null ? null : Prepare(item, held, ordinal, activity);
+    }
+
+    private async Task<TurnVerdict> FinishAsync(TurnLane lane, TurnItem item, PreparedReply? last, CancellationToken abort)
+    {
+        using (last)
+        {
+            var done = new InboxUpdate
+            {
+                LaneId = lane.Id,
+                Ordinal = item.Ordinal,
+                State = TurnState.Done,
+                Attempts = item.Attempts + 1,
+                At = Now(),
+            };
+            await CommitPersistentlyAsync(last is null ? [done] : [last.Append, done], abort).ConfigureAwait(false);
+            if (last is not null) outbox.Committed(last.Append, last.Message);
+        }
+
+        backlogs.InboxAdd(backlogs.Of(lane.Key.Channel, lane.Key.Account), -1);
+        return new TurnVerdict(Finished: true);
+    }
+
+    private async Task<(TurnVerdict Verdict, string Outcome)> FailAsync(TurnLane lane, TurnItem item, BridgeException error, CancellationToken abort)
+    {
+        if (error.Code == ErrorCodes.Unavailable)
+        {
+            // The agent went away: its message waits for it, at no cost of an attempt.
+            var delay = error.RetryAfter ?? AwayDelay;
+            return (new TurnVerdict(Finished: false, item.Attempts, Now() + (long)delay.TotalMilliseconds), "away");
+        }
+
+        var attempts = item.Attempts + 1;
+        var again = error.Retryable && attempts < options.TurnAttempts;
+        LogTurnFailed(logger, item.Id, attempts, error.Code, again, error);
+        var seconds = Math.Min(options.TurnRetryDelay.TotalSeconds * Math.Pow(2, attempts - 1), LongestRetry.TotalSeconds);
+        var wait = error.RetryAfter ?? TimeSpan.FromSeconds(seconds);
+        var update = new InboxUpdate
+        {
+            LaneId = lane.Id,
+            Ordinal = item.Ordinal,
+            State = again ? TurnState.Pending : TurnState.Dead,
+            Attempts = attempts,
+            NextAttemptAt = again ? Now() + (long)wait.TotalMilliseconds : 0,
+            Error = $"{error.Code}: {error.Message}",
+            At = Now(),
+        };
+        try
+        {
+            if (again)
+            {
+                await CommitPersistentlyAsync([update], abort).ConfigureAwait(false);
+                return (new TurnVerdict(Finished: false, attempts, update.NextAttemptAt), "failed");
+            }
+
+            await GiveUpAsync(lane, item, update, abort).ConfigureAwait(false);
+            return (new TurnVerdict(Finished: true), "dead");
+        }
+        catch (OperationCanceledException)
+        {
+            return (new TurnVerdict(Finished: false, HandedBack: true), "handed-back");
+        }
+    }
+
+    private async Task GiveUpAsync(TurnLane lane, TurnItem item, InboxUpdate dead, CancellationToken abort)
+    {
+        if (options.TurnFailureNotice.Length == 0)
+        {
+            await CommitPersistentlyAsync([dead], abort).ConfigureAwait(false);
+        }
+        else
+        {
+            // An ordinal that no agent reply has, so that replies which came before the failure keep theirs.
+            using var notice = Prepare(item, new AgentReply(options.TurnFailureNotice), int.MaxValue, Activity.Current);
+            await CommitPersistentlyAsync([notice.Append, dead], abort).ConfigureAwait(false);
+            outbox.Committed(notice.Append, notice.Message);
+        }
+
+        var account = backlogs.Of(lane.Key.Channel, lane.Key.Account);
+        backlogs.InboxAdd(account, -1);
+        Interlocked.Increment(ref account.InboxDead);
+    }
+
+    /// <summary>The agent's work is done and paid for: when the store fails now, the commit is tried again, not the turn.</summary>
+    private async Task CommitPersistentlyAsync(StoreWrite[] batch, CancellationToken abort)
+    {
+        for (var delay = TimeSpan.FromMilliseconds(100); ; delay = delay < TimeSpan.FromSeconds(10) ? delay * 2 : delay)
+        {
+            try
+            {
+                await store.CommitAsync(batch, CancellationToken.None).ConfigureAwait(false);
+                return;
+            }
+            catch (BridgeException fault) when (fault.Retryable)
+            {
+                LogCommitFailed(logger, fault.Code, delay.TotalSeconds);
+                await Task.Delay(delay, time, abort).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private PreparedReply Prepare(TurnItem item, AgentReply reply, int ordinal, Activity? activity)
+    {
+        var inbound = item.Message;
+        var message = new OutboundMessage
+        {
+            Channel = inbound.Channel,
+            AccountId = inbound.AccountId,
+            SessionKey = inbound.SessionKey,
+            Route = inbound.Route,
+            Text = reply.Text,
+            Kind = reply.Kind,
+            ReplyToId = inbound.MessageId,
+            Attachment = reply.Attachment,
+            Type = reply.Attachment is null ? "text" : AttachmentType(reply.Attachment.MimeType),
+            TraceParent = activity?.Id ?? inbound.TraceParent,
+        };
+        return outbox.Prepare(message, MessageIds.ReplyKey(item.Id, ordinal), item.Id);
+    }
+
+    private static string AttachmentType(string mimeType) => mimeType.Split('/')[0] switch
+    {
+        "image" => "image",
+        "video" => "video",
+        "audio" => "audio",
+        _ => "file",
+    };
+
+    private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    [LoggerMessage(2101, LogLevel.Warning, "Turn {Id}: attempt {Attempt} failed with {Code}; again: {Again}.")]
+    private static partial void LogTurnFailed(ILogger logger, Guid id, int attempt, string code, bool again, Exception fault);
+
+    [LoggerMessage(2102, LogLevel.Error, "A finished turn can't be recorded ({Code}); trying again in {Seconds} s.")]
+    private static partial void LogCommitFailed(ILogger logger, string code, double seconds);
+}

@@ -1,0 +1,314 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using ChannelBridge.Core.Agents;
+using ChannelBridge.Core.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Core.Messaging;
+
+/// <summary>
+/// Decides which lane runs its next turn. Lanes with work stand in line per agent and go to the line's end after each turn, so that a lane with ten
+/// thousand messages doesn't delay one with a single one, and an agent that is away holds up only its own messages.
+/// </summary>
+internal sealed partial class TurnScheduler : IDisposable
+{
+    private static readonly TimeSpan StoreRetryDelay = TimeSpan.FromSeconds(1);
+    private const int ResumePage = 512;
+
+    private readonly IStore _store;
+    private readonly MessagingOptions _options;
+    private readonly TimeProvider _time;
+    private readonly TurnRunner _runner;
+    private readonly ILogger<TurnScheduler> _logger;
+    private readonly LaneMemory _memory;
+    private readonly LaneTable<TurnLane> _lanes;
+    private readonly Dictionary<string, Channel<TurnLane>> _lines = new(StringComparer.OrdinalIgnoreCase);
+    private readonly List<Task> _workers = [];
+    private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationTokenSource _abort = new();
+    private readonly Channel<bool> _resume = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
+
+    public TurnScheduler(
+        IStore store, IEnumerable<IAgent> agents, TurnRunner runner, MessagingOptions options, TimeProvider time, ILogger<TurnScheduler> logger)
+    {
+        _store = store;
+        _options = options;
+        _time = time;
+        _runner = runner;
+        _logger = logger;
+        _memory = new LaneMemory(options.LaneMemory);
+        _lanes = new LaneTable<TurnLane>(options.ActiveLanes, options.IdleLanes, (id, key) => new TurnLane(id, key, options.LaneWindow, _memory));
+        foreach (var agent in agents)
+        {
+            // Unbounded, but a lane stands in at most one line once, and the lane table bounds the lanes.
+            _lines[agent.Name] = Channel.CreateUnbounded<TurnLane>();
+            Agents[agent.Name] = agent;
+        }
+    }
+
+    /// <summary>The agents by name.</summary>
+    public ConcurrentDictionary<string, IAgent> Agents { get; } = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Lanes with work in memory.</summary>
+    public int ActiveLanes => _lanes.ActiveCount;
+
+    /// <summary>Bytes of messages held for turns.</summary>
+    public long MemoryUsed => _memory.Used;
+
+    /// <summary>Starts the workers and takes up what the store holds without a finished turn.</summary>
+    public void Start()
+    {
+        foreach (var (name, line) in _lines)
+        {
+            for (var worker = 0; worker < _options.ConcurrentTurns; worker++) _workers.Add(WorkAsync(Agents[name], line.Reader));
+        }
+
+        _workers.Add(ResumeAsync());
+        _resume.Writer.TryWrite(true);
+    }
+
+    /// <summary>Takes a message that has just become durable.</summary>
+    public void Offer(long laneId, LaneKey key, TurnItem item)
+    {
+        var lane = _lanes.TryPin(laneId, key);
+        if (lane is null)
+        {
+            // Too many lanes with work: this one waits in the store until the others have made room.
+            _resume.Writer.TryWrite(true);
+            return;
+        }
+
+        lock (lane.Gate) lane.Window.Offer(item.Ordinal, item, item.Size);
+        Wake(lane);
+        _lanes.Unpin(laneId);
+    }
+
+    /// <summary>Starts no more turns, lets running ones finish for a while, then hands them back to the inbox.</summary>
+    public async Task StopAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        var all = Task.WhenAll(_workers);
+        try
+        {
+            await all.WaitAsync(_options.StopGrace, _time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            LogHandingBack(_logger, _options.StopGrace.TotalSeconds);
+        }
+
+        await _abort.CancelAsync().ConfigureAwait(false);
+        await all.ConfigureAwait(false);
+    }
+
+    public void Dispose()
+    {
+        _stop.Dispose();
+        _abort.Dispose();
+    }
+
+    /// <summary>Makes a lane take its next step unless somebody is at it already.</summary>
+    private void Wake(TurnLane lane)
+    {
+        lock (lane.Gate)
+        {
+            if (lane.Busy) return;
+            lane.Busy = true;
+        }
+
+        _lanes.TryPin(lane.Id, lane.Key);
+        Step(lane);
+    }
+
+    /// <summary>Takes a busy lane to its next station: a line, a load, a wait, or rest.</summary>
+    private void Step(TurnLane lane)
+    {
+        TurnItem? head;
+        lock (lane.Gate)
+        {
+            var next = lane.Window.Peek(out _, out head);
+            if (head is not null && lane.Head is { } newer && newer.Ordinal == head.Ordinal) head = newer;
+            switch (next)
+            {
+                case LaneNext.Nothing:
+                    lane.Busy = false;
+                    lane.Head = null;
+                    break;
+                case LaneNext.Item:
+                    lane.Head = head;
+                    break;
+            }
+
+            if (next == LaneNext.Load) head = null;
+            else if (next == LaneNext.Nothing)
+            {
+                _lanes.Unpin(lane.Id);
+                return;
+            }
+        }
+
+        if (head is null)
+        {
+            _ = LoadAsync(lane);
+            return;
+        }
+
+        var wait = head.NotBefore - _time.GetUtcNow().ToUnixTimeMilliseconds();
+        if (wait > 0) StepAfter(lane, TimeSpan.FromMilliseconds(wait));
+        else if (_lines.TryGetValue(head.Message.Agent, out var line)) line.Writer.TryWrite(lane);
+        else
+        {
+            LogUnknownAgent(_logger, head.Message.Agent, head.Id);
+            StepAfter(lane, TimeSpan.FromMinutes(1));
+        }
+    }
+
+    private void StepAfter(TurnLane lane, TimeSpan delay)
+    {
+        if (_stop.IsCancellationRequested) return;
+        lane.Retry ??= _time.CreateTimer(state => Step((TurnLane)state!), lane, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        lane.Retry.Change(delay, Timeout.InfiniteTimeSpan);
+    }
+
+    private async Task LoadAsync(TurnLane lane)
+    {
+        try
+        {
+            long after, known;
+            int limit;
+            lock (lane.Gate)
+            {
+                after = Math.Max(lane.Window.Last, 0);
+                known = lane.Window.Known;
+                limit = lane.Window.LoadLimit;
+            }
+
+            var entries = await _store.ReadInboxAsync(lane.Id, after, limit, ReadBytes, _stop.Token).ConfigureAwait(false);
+            var items = new List<(long, TurnItem, int)>(entries.Count);
+            foreach (var entry in entries)
+            {
+                var message = MessageCodec.ReadInbound(entry.Payload.Span);
+                var item = new TurnItem(entry.Id, entry.Ordinal, message, entry.Attempts, entry.NextAttemptAt, entry.Payload.Length);
+                items.Add((entry.Ordinal, item, item.Size));
+            }
+
+            lock (lane.Gate) lane.Window.Load(items, complete: entries.Count == 0, known);
+            Step(lane);
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping: the lane's messages are in the store.
+        }
+        catch (Exception fault)
+        {
+            LogLoadFailed(_logger, lane.Id, fault);
+            StepAfter(lane, StoreRetryDelay);
+        }
+    }
+
+    /// <summary>How much a single read may bring: a few large messages, or a window of small ones.</summary>
+    private const int ReadBytes = 256 * 1024;
+
+    private async Task WorkAsync(IAgent agent, ChannelReader<TurnLane> line)
+    {
+        try
+        {
+            while (await line.WaitToReadAsync(_stop.Token).ConfigureAwait(false))
+            {
+                while (line.TryRead(out var lane))
+                {
+                    _stop.Token.ThrowIfCancellationRequested();
+                    await agent.WaitUntilAvailableAsync(_stop.Token).ConfigureAwait(false);
+                    var head = lane.Head!;
+                    TurnVerdict verdict;
+                    try
+                    {
+                        verdict = await _runner.RunAsync(agent, lane, head, _abort.Token).ConfigureAwait(false);
+                    }
+                    catch (Exception fault)
+                    {
+                        // The worker must outlive whatever one turn does; the message is still pending in the store.
+                        LogTurnBroken(_logger, head.Id, fault);
+                        StepAfter(lane, StoreRetryDelay);
+                        continue;
+                    }
+
+                    if (verdict.HandedBack) return;
+                    lock (lane.Gate)
+                    {
+                        if (verdict.Finished) lane.Window.Advance(head.Ordinal);
+                        lane.Head = verdict.Finished ? null : head with { Attempts = verdict.Attempts, NotBefore = verdict.NotBefore };
+                    }
+
+                    Step(lane);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping.
+        }
+    }
+
+    /// <summary>Brings lanes with work from the store into memory: at start, and whenever some had to stay outside.</summary>
+    private async Task ResumeAsync()
+    {
+        try
+        {
+            while (await _resume.Reader.WaitToReadAsync(_stop.Token).ConfigureAwait(false))
+            {
+                _resume.Reader.TryRead(out _);
+                try
+                {
+                    await ResumeOnceAsync().ConfigureAwait(false);
+                }
+                catch (Exception fault) when (fault is not OperationCanceledException)
+                {
+                    LogResumeFailed(_logger, fault);
+                    await Task.Delay(StoreRetryDelay, _time, _stop.Token).ConfigureAwait(false);
+                    _resume.Writer.TryWrite(true);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping.
+        }
+    }
+
+    private async Task ResumeOnceAsync()
+    {
+        long after = 0;
+        while (true)
+        {
+            var page = await _store.ListTurnLanesAsync(after, ResumePage, _stop.Token).ConfigureAwait(false);
+            foreach (var pending in page)
+            {
+                after = pending.Id;
+                TurnLane? lane;
+                while ((lane = _lanes.TryPin(pending.Id, pending.Key)) is null) await _lanes.WaitForRoomAsync(_stop.Token).ConfigureAwait(false);
+                lock (lane.Gate) lane.Window.Announce(pending.First);
+                Wake(lane);
+                _lanes.Unpin(pending.Id);
+            }
+
+            if (page.Count < ResumePage) return;
+        }
+    }
+
+    [LoggerMessage(2001, LogLevel.Warning, "Turns still run {Seconds} s after the stop was asked for; they are handed back and will run again.")]
+    private static partial void LogHandingBack(ILogger logger, double seconds);
+
+    [LoggerMessage(2002, LogLevel.Error, "Message {Id} is for the agent '{Agent}', which isn't configured; it waits. Configure the agent and restart.")]
+    private static partial void LogUnknownAgent(ILogger logger, string agent, Guid id);
+
+    [LoggerMessage(2003, LogLevel.Error, "Lane {Lane}: its messages can't be read; trying again.")]
+    private static partial void LogLoadFailed(ILogger logger, long lane, Exception fault);
+
+    [LoggerMessage(2005, LogLevel.Error, "Turn {Id} broke off; it will be tried again.")]
+    private static partial void LogTurnBroken(ILogger logger, Guid id, Exception fault);
+
+    [LoggerMessage(2004, LogLevel.Error, "Pending lanes can't be read; trying again.")]
+    private static partial void LogResumeFailed(ILogger logger, Exception fault);
+}

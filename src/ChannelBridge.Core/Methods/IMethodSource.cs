@@ -1,0 +1,11 @@
+namespace ChannelBridge.Core.Methods;
+
+/// <summary>Contributes methods to the router: a channel, the link, diagnostics. Registered in the container; asked once at start.</summary>
+public interface IMethodSource
+{
+    /// <summary>The methods; names are unique in the host.</summary>
+    IEnumerable<GatewayMethod> Methods { get; }
+
+    /// <summary>The names of the events that this source may send to clients, for <c>hello-ok.features.events</c>.</summary>
+    IEnumerable<string> Events => [];
+}
