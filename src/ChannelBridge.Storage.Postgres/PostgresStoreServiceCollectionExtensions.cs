@@ -1,0 +1,26 @@
+using ChannelBridge.Core.Storage;
+using ChannelBridge.Storage.Postgres;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Registers the PostgreSQL store.</summary>
+public static class PostgresStoreServiceCollectionExtensions
+{
+    /// <summary>Registers the PostgreSQL store as <see cref="IStore"/>, unless a store is registered already. Whoever hosts it opens and disposes it.</summary>
+    /// <param name="services">The services.</param>
+    /// <param name="configure">Sets the options, at least <see cref="PostgresStoreOptions.ConnectionString"/>.</param>
+    public static IServiceCollection AddPostgresStore(this IServiceCollection services, Action<PostgresStoreOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(configure);
+        services.AddOptions<PostgresStoreOptions>().Configure(configure);
+        services.TryAddSingleton<IStore>(provider => new PostgresStore(
+            provider.GetRequiredService<IOptions<PostgresStoreOptions>>().Value,
+            provider.GetRequiredService<ILogger<PostgresStore>>(),
+            provider.GetService<TimeProvider>() ?? TimeProvider.System));
+        return services;
+    }
+}

@@ -1,0 +1,10 @@
+using ChannelBridge.Core.Storage;
+
+namespace ChannelBridge.Storage.Postgres.Writing;
+
+/// <summary>Writes a trifle, to see whether the store can be written.</summary>
+internal sealed class ProbeWrite : StoreWrite
+{
+    /// <summary>Now (Unix ms).</summary>
+    public required long At { get; init; }
+}

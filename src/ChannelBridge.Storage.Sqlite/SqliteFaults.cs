@@ -1,0 +1,21 @@
+namespace ChannelBridge.Storage.Sqlite;
+
+/// <summary>Where tests make the store fail. Production uses <see cref="None"/>, which does nothing.</summary>
+internal class SqliteFaults
+{
+    /// <summary>No faults.</summary>
+    public static readonly SqliteFaults None = new();
+
+    /// <summary>Called on the writer thread before a group begins; may block, or change the connection by <paramref name="execute"/>.</summary>
+    public virtual void BeforeGroup(Action<string> execute)
+    {
+    }
+
+    /// <summary>Called instead of a commit; <paramref name="commit"/> does it. Throws to make it fail before or after.</summary>
+    public virtual void Commit(Action commit) => commit();
+
+    /// <summary>Called before the writer's connection is opened again after a failure.</summary>
+    public virtual void BeforeReopen()
+    {
+    }
+}

@@ -1,0 +1,151 @@
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Storage.Sqlite.Native;
+
+namespace ChannelBridge.Storage.Sqlite;
+
+/// <summary>The tables, and how an older file becomes a current one: migration n leads from version n to n+1, in one transaction each.</summary>
+internal static class SqliteSchema
+{
+    /// <summary>The version that this program reads and writes.</summary>
+    public static int Current => Migrations.Length;
+
+    // "CBst": tells our files from other programs' databases.
+    private const long ApplicationId = 0x43427374;
+
+    // Why the tables look as they do. What costs is the number of pages that a commit of 64 rows from 64 lanes touches, because each of them is
+    // written to the log in full.
+    // * Rows are appended by a growing rowid, so that the payloads of a group share pages, whatever their lanes. Keying the table by (lane, ordinal)
+    //   would touch one page for each lane.
+    // * inbox_uuid: ids are time-ordered (version 7), so this index grows at its end. So does outbox_uuid for the replies of turns, whose ids begin
+    //   with their turn's time.
+    // * inbox_key holds the dedupe keys, which are hashes. They come to it sorted, see DedupeKeys: one by one, each would cost a page.
+    // * The partial indexes hold only what is unfinished, so they stay small however many tombstones and receipts are kept. There is no index of
+    //   all ordinals and seqs: only unfinished entries are asked for by lane and number; settled ones are found by their id.
+    // * outbox_accepted pages lists in time order and finds what a sweep may remove; it grows at its end as well.
+    private static readonly string[] Migrations =
+    [
+        """
+        CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
+
+        CREATE TABLE account(id INTEGER PRIMARY KEY, channel TEXT NOT NULL, account TEXT NOT NULL, UNIQUE(channel, account));
+
+        CREATE TABLE lane(
+            id INTEGER PRIMARY KEY,
+            account INTEGER NOT NULL,
+            session_key TEXT NOT NULL,
+            last_in INTEGER NOT NULL,
+            last_out INTEGER NOT NULL,
+            UNIQUE(account, session_key));
+
+        CREATE TABLE inbox(
+            id INTEGER PRIMARY KEY,
+            uuid BLOB NOT NULL,
+            lane INTEGER NOT NULL,
+            ordinal INTEGER NOT NULL,
+            state INTEGER NOT NULL DEFAULT 0,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            next_attempt_at INTEGER NOT NULL DEFAULT 0,
+            accepted_at INTEGER NOT NULL,
+            ended_at INTEGER NOT NULL DEFAULT 0,
+            dedupe_until INTEGER NOT NULL,
+            dedupe BLOB NOT NULL,
+            error TEXT,
+            payload BLOB);
+        CREATE UNIQUE INDEX inbox_uuid ON inbox(uuid);
+        CREATE INDEX inbox_pending ON inbox(lane, ordinal) WHERE state = 0;
+        CREATE INDEX inbox_done ON inbox(dedupe_until) WHERE state = 1;
+        CREATE INDEX inbox_dead ON inbox(ended_at) WHERE state = 2;
+        CREATE TABLE inbox_key(key BLOB PRIMARY KEY, row INTEGER NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
+
+        CREATE TABLE outbox(
+            id INTEGER PRIMARY KEY,
+            uuid BLOB NOT NULL,
+            account INTEGER NOT NULL,
+            lane INTEGER NOT NULL,
+            seq INTEGER NOT NULL,
+            state INTEGER NOT NULL DEFAULT 0,
+            settled INTEGER NOT NULL DEFAULT 0,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            next_attempt_at INTEGER NOT NULL DEFAULT 0,
+            accepted_at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL DEFAULT 0,
+            pushed_at INTEGER NOT NULL DEFAULT 0,
+            acked_at INTEGER NOT NULL DEFAULT 0,
+            delivered_at INTEGER NOT NULL DEFAULT 0,
+            ended_at INTEGER NOT NULL DEFAULT 0,
+            reply_to BLOB,
+            error TEXT,
+            history BLOB,
+            payload BLOB);
+        CREATE UNIQUE INDEX outbox_uuid ON outbox(uuid);
+        CREATE INDEX outbox_pending ON outbox(account, lane, seq) WHERE settled = 0;
+        CREATE INDEX outbox_accepted ON outbox(accepted_at);
+        CREATE INDEX outbox_ended ON outbox(account, accepted_at) WHERE state >= 4;
+
+        CREATE TABLE record(
+            ns TEXT NOT NULL,
+            key TEXT NOT NULL,
+            version INTEGER NOT NULL,
+            updated_at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL,
+            idx TEXT,
+            value BLOB,
+            PRIMARY KEY(ns, key)) WITHOUT ROWID;
+        CREATE INDEX record_index ON record(ns, idx) WHERE idx IS NOT NULL;
+        CREATE INDEX record_expiry ON record(expires_at) WHERE expires_at > 0;
+
+        CREATE TABLE sequence(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+        """,
+    ];
+
+    /// <summary>Makes sure that a file is ours and not from the future, before anything in it is changed.</summary>
+    /// <returns>The version found; 0 for a new file.</returns>
+    /// <exception cref="BridgeException">The file belongs to another program or to a newer version of this one.</exception>
+    public static int Check(SqliteDatabase database, string path)
+    {
+        var found = (int)database.QueryInt64("PRAGMA user_version");
+        var application = database.QueryInt64("PRAGMA application_id");
+        if (application != ApplicationId && (application != 0 || found != 0 || database.QueryInt64("SELECT count(*) FROM sqlite_master") != 0))
+        {
+            throw new BridgeException(
+                ErrorCodes.StoreUnavailable, $"{path} is a database of another program. Name another file for the store; nothing was changed.");
+        }
+
+        if (found > Current)
+        {
+            throw new BridgeException(
+                ErrorCodes.StoreUnavailable,
+                $"{path} was written by a newer version of ChannelBridge (schema {found}; this version knows {Current}). "
+                + "Run the newer version, or name another file for the store; nothing was changed.");
+        }
+
+        return found;
+    }
+
+    /// <summary>Brings a checked database up to date.</summary>
+    public static void Migrate(SqliteDatabase database, int found)
+    {
+        for (var version = found; version < Current; version++)
+        {
+            database.Execute("BEGIN IMMEDIATE");
+            database.Execute(Migrations[version]);
+            if (version == 0)
+            {
+                database.Execute($"PRAGMA application_id = {ApplicationId}");
+                using var statement = database.PrepareOnce("INSERT INTO meta(key, value) VALUES('store_id', ?1)");
+                statement.Bind(1, Guid.NewGuid()).Run();
+            }
+
+            database.Execute($"PRAGMA user_version = {version + 1}");
+            database.Execute("COMMIT");
+        }
+    }
+
+    /// <summary>Reads the id that the store got when it was made.</summary>
+    public static Guid ReadStoreId(SqliteDatabase database)
+    {
+        using var statement = database.PrepareOnce("SELECT value FROM meta WHERE key = 'store_id'");
+        if (statement.Step() && statement.GetSize(0) == 16) return statement.GetGuid(0);
+        throw new BridgeException(ErrorCodes.StoreCorrupt, "The store has lost its own id: the file is damaged. Restore it from a backup, or name another file.");
+    }
+}

@@ -1,0 +1,26 @@
+using ChannelBridge.Core.Storage;
+using ChannelBridge.Storage.Sqlite;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Registers the SQLite store.</summary>
+public static class SqliteStoreServiceCollectionExtensions
+{
+    /// <summary>Registers the SQLite store as <see cref="IStore"/>, unless a store is registered already. Whoever hosts it opens and disposes it.</summary>
+    /// <param name="services">The services.</param>
+    /// <param name="configure">Sets the options, at least <see cref="SqliteStoreOptions.Path"/>.</param>
+    public static IServiceCollection AddSqliteStore(this IServiceCollection services, Action<SqliteStoreOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(configure);
+        services.AddOptions<SqliteStoreOptions>().Configure(configure);
+        services.TryAddSingleton<IStore>(provider => new SqliteStore(
+            provider.GetRequiredService<IOptions<SqliteStoreOptions>>().Value,
+            provider.GetRequiredService<ILogger<SqliteStore>>(),
+            provider.GetService<TimeProvider>() ?? TimeProvider.System));
+        return services;
+    }
+}

@@ -1,0 +1,88 @@
+using ChannelBridge.Core.Storage;
+using ChannelBridge.Storage.Sqlite.Native;
+
+namespace ChannelBridge.Storage.Sqlite.Writing;
+
+/// <content>The inbox.</content>
+internal sealed partial class WriteApplier
+{
+    private readonly InboxStatements _inbox;
+    private readonly DedupeKeys _keys;
+
+    private void Apply(InboxAppend write)
+    {
+        var lane = Lane(write.Lane);
+        if (_keys.TryFind(write.DedupeKey, out var known) && IsDuplicate(write, known)) return;
+        _inbox.Append
+            .Bind(1, _keys.NextRow)
+            .Bind(2, write.Id)
+            .Bind(3, lane.Id)
+            .Bind(4, lane.LastIn + 1)
+            .Bind(5, write.At)
+            .Bind(6, write.DedupeUntil)
+            .BindKey(7, write.DedupeKey)
+            .Bind(8, write.Payload.Span)
+            .Run();
+        _keys.Add(write.DedupeKey, write.DedupeUntil);
+        write.Duplicate = false;
+        write.KnownId = write.Id;
+        write.LaneId = lane.Id;
+        write.Ordinal = ++lane.LastIn;
+        Touch(lane);
+    }
+
+    // When the old entry's time is up, the key simply names the new one from now on; the old one is finished and swept as any other.
+    private bool IsDuplicate(InboxAppend write, long row)
+    {
+        var find = _inbox.FindKey.Bind(1, row).BindKey(2, write.DedupeKey);
+        if (!find.Step())
+        {
+            find.Reset();
+            return false;
+        }
+
+        write.Duplicate = find.GetInt64(0) > write.At;
+        write.KnownId = find.GetGuid(1);
+        write.LaneId = find.GetInt64(2);
+        write.Ordinal = find.GetInt64(3);
+        find.Reset();
+        return write.Duplicate;
+    }
+
+    private void Apply(InboxUpdate write)
+    {
+        var statement = write.State switch
+        {
+            TurnState.Pending => _inbox.Retry.Bind(4, write.NextAttemptAt),
+            TurnState.Done => _inbox.Done.Bind(4, write.At),
+            _ => _inbox.Dead.Bind(4, write.At),
+        };
+        statement.Bind(1, write.LaneId).Bind(2, write.Ordinal).Bind(3, write.Attempts).Bind(5, write.Error).Run();
+    }
+
+    // One statement for each outcome, because SQLite decides by a statement's text which indexes an update touches: a retry touches none.
+    // Done and dead change the column of the index that finds the row. Naming the row by its key spares SQLite a temporary table for each update.
+    private sealed class InboxStatements(SqliteDatabase database)
+    {
+        public readonly SqliteStatement Append = database.Prepare(
+            "INSERT INTO inbox(id, uuid, lane, ordinal, accepted_at, dedupe_until, dedupe, payload) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+
+        public readonly SqliteStatement FindKey = database.Prepare(
+            "SELECT dedupe_until, uuid, lane, ordinal FROM inbox WHERE id = ?1 AND dedupe = ?2");
+
+        public readonly SqliteStatement Retry = database.Prepare(
+            "UPDATE inbox SET attempts = ?3, next_attempt_at = ?4, error = coalesce(?5, error) WHERE lane = ?1 AND ordinal = ?2 AND state = 0");
+
+        public readonly SqliteStatement Done = database.Prepare(
+            """
+            UPDATE inbox SET state = 1, attempts = ?3, next_attempt_at = 0, ended_at = ?4, error = coalesce(?5, error), payload = NULL
+            WHERE id = (SELECT id FROM inbox WHERE lane = ?1 AND ordinal = ?2 AND state = 0)
+            """);
+
+        public readonly SqliteStatement Dead = database.Prepare(
+            """
+            UPDATE inbox SET state = 2, attempts = ?3, next_attempt_at = 0, ended_at = ?4, error = coalesce(?5, error)
+            WHERE id = (SELECT id FROM inbox WHERE lane = ?1 AND ordinal = ?2 AND state = 0)
+            """);
+    }
+}

@@ -1,0 +1,174 @@
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Storage.Sqlite.Native;
+using Microsoft.Extensions.Logging;
+using SQLitePCL;
+
+namespace ChannelBridge.Storage.Sqlite.Writing;
+
+/// <summary>
+/// The writer's connection and its repair. After a failed read, write or flush, what the operating system holds of the log may differ from what
+/// is on the disk: a page that couldn't be written counts as clean, and the next flush reports success over the gap. So the connection is given
+/// up; the next one first moves everything that was committed from the log into the database file, which writes those pages anew, flushes it,
+/// and empties the log. Only when all of that has succeeded are new commits taken.
+/// </summary>
+internal sealed partial class WriterConnection(SqliteStoreOptions options, string path, ILogger logger) : IDisposable
+{
+    // Payloads of a group share pages, and each page costs the log and the checkpoint a system call or two: twice SQLite's own default halves
+    // those. Four times as much would save little more and cost lone commits and random keys a lot.
+    private const int PageBytes = 8192;
+
+    // 32 MB of log between two checkpoints: larger costs recovery time, smaller costs more flushes.
+    private const int CheckpointPages = 4000;
+
+    private readonly LaneCache _lanes = new(options.LaneCacheSize);
+    private readonly ILogger _logger = logger;
+    private SqliteDatabase? _database;
+    private WriteApplier? _applier;
+
+    /// <summary>Opens the file for the first time and brings its schema up to date.</summary>
+    /// <returns>The store's id.</returns>
+    public Guid Open()
+    {
+        var database = Connect(out var found);
+        try
+        {
+            if (found < SqliteSchema.Current)
+            {
+                SqliteSchema.Migrate(database, found);
+                if (found > 0) LogMigrated(found, SqliteSchema.Current);
+            }
+
+            // A file that can only be read is found now, not at the first message.
+            database.Execute("BEGIN IMMEDIATE; ROLLBACK");
+            var id = SqliteSchema.ReadStoreId(database);
+            _applier = new WriteApplier(database, _lanes, options.RecentKeys);
+            _database = database;
+            return id;
+        }
+        catch
+        {
+            database.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The connection's statements; opens it again after a failure.</summary>
+    public WriteApplier Get()
+    {
+        if (_applier is null) Reopen();
+        options.Faults.BeforeGroup(_database!.Execute);
+        return _applier!;
+    }
+
+    /// <summary>Makes the connection usable after a failure, or gives it up.</summary>
+    public void Recover(Exception failure)
+    {
+        try
+        {
+            _applier?.Rollback();
+            if (failure is not SqliteException e || !IsSuspect(e)) return;
+        }
+        catch (SqliteException e)
+        {
+            LogRollbackFailed(e);
+        }
+
+        GiveUp();
+    }
+
+    /// <summary>Empties the log into the database file and closes.</summary>
+    public void Dispose()
+    {
+        if (_database is null) return;
+        try
+        {
+            if (!_database.CheckpointTruncate()) LogCheckpointIncomplete();
+        }
+        catch (SqliteException e)
+        {
+            // Everything acknowledged is in the log; the next start moves it.
+            LogCheckpointFailed(e);
+        }
+
+        GiveUp();
+    }
+
+    private static bool IsSuspect(SqliteException e) =>
+        e.Code is raw.SQLITE_IOERR or raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB or raw.SQLITE_CANTOPEN or raw.SQLITE_READONLY or raw.SQLITE_PERM;
+
+    private void GiveUp()
+    {
+        _applier = null;
+        _database?.Dispose();
+        _database = null;
+    }
+
+    private void Reopen()
+    {
+        options.Faults.BeforeReopen();
+
+        // Never make a new file in the old one's place: what was acknowledged would be silently gone.
+        if (!File.Exists(path)) throw new SqliteException(raw.SQLITE_CANTOPEN, "the file is gone");
+        var database = Connect(out _);
+        try
+        {
+            if (!database.CheckpointTruncate()) throw new SqliteException(raw.SQLITE_BUSY, "the log couldn't be emptied");
+            var applier = new WriteApplier(database, _lanes, options.RecentKeys);
+            _database = database;
+            _applier = applier;
+            LogReopened();
+        }
+        catch
+        {
+            database.Dispose();
+            throw;
+        }
+    }
+
+    private SqliteDatabase Connect(out int found)
+    {
+        var database = SqliteDatabase.Open(path, readOnly: false, options.BusyTimeout);
+        try
+        {
+            found = SqliteSchema.Check(database, path);
+            if (found == 0) database.Execute($"PRAGMA page_size = {PageBytes}");
+            var mode = database.QueryText("PRAGMA journal_mode = WAL");
+            if (!string.Equals(mode, "wal", StringComparison.OrdinalIgnoreCase))
+            {
+                throw new BridgeException(
+                    ErrorCodes.StoreUnavailable,
+                    $"{path} can't be used with a write-ahead log (it stays in mode '{mode}'). Put the store on a local, writable file system.");
+            }
+
+            database.Execute(
+                $"""
+                PRAGMA synchronous = FULL;
+                PRAGMA wal_autocheckpoint = {CheckpointPages};
+                PRAGMA journal_size_limit = 67108864;
+                PRAGMA cache_size = -{options.CacheBytes / 1024};
+                PRAGMA temp_store = MEMORY;
+                """);
+            return database;
+        }
+        catch
+        {
+            database.Dispose();
+            throw;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Brought the store from schema {Found} to {Current}")]
+    private partial void LogMigrated(int found, int current);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Opened the store's file again after a failure; everything committed is in place")]
+    private partial void LogReopened();
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A failed transaction couldn't be rolled back; the connection is given up")]
+    private partial void LogRollbackFailed(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The store's log couldn't be emptied at the end because somebody still reads it; the next start does it")]
+    private partial void LogCheckpointIncomplete();
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The store's log couldn't be emptied at the end; the next start does it")]
+    private partial void LogCheckpointFailed(Exception exception);
+}
