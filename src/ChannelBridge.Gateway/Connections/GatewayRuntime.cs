@@ -1,0 +1,48 @@
+using ChannelBridge.Core.Access;
+using ChannelBridge.Gateway.Limits;
+using ChannelBridge.Gateway.Router;
+using ChannelBridge.Protocol.Json;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace ChannelBridge.Gateway.Connections;
+
+/// <summary>What every connection needs, in one place.</summary>
+internal sealed class GatewayRuntime(
+    MethodRouter router,
+    ITokenAuthority tokens,
+    IOptions<GatewayLimits> limits,
+    IOptions<GatewayOptions> options,
+    TimeProvider time,
+    ILoggerFactory loggers)
+{
+    /// <summary>The methods.</summary>
+    public MethodRouter Router { get; } = router;
+
+    /// <summary>The access tokens.</summary>
+    public ITokenAuthority Tokens { get; } = tokens;
+
+    /// <summary>The bounds.</summary>
+    public GatewayLimits Limits { get; } = limits.Value;
+
+    /// <summary>The settings.</summary>
+    public GatewayOptions Options { get; } = options.Value;
+
+    /// <summary>The bounds on one message.</summary>
+    public JsonLimits Json { get; } = limits.Value.ToJsonLimits();
+
+    /// <summary>The rates.</summary>
+    public RateLimits Rates { get; } = new(limits.Value, time);
+
+    /// <summary>The clock.</summary>
+    public TimeProvider Time { get; } = time;
+
+    /// <summary>The open connections.</summary>
+    public ConnectionRegistry Connections { get; } = new(limits.Value);
+
+    /// <summary>The log of the connections.</summary>
+    public ILogger Logger { get; } = loggers.CreateLogger("ChannelBridge.Gateway.Connections");
+
+    /// <summary>New at each start of the host.</summary>
+    public string BootId { get; } = Guid.NewGuid().ToString("N");
+}

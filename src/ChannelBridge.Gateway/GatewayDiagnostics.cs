@@ -1,0 +1,35 @@
+using System.Text.Json.Nodes;
+using ChannelBridge.Core.Diagnostics;
+using ChannelBridge.Gateway.Connections;
+
+namespace ChannelBridge.Gateway;
+
+/// <summary>The section <c>doors</c>: how many clients, how busy, how far behind.</summary>
+internal sealed class GatewayDiagnostics(GatewayRuntime runtime) : IDiagnosticsSource
+{
+    /// <inheritdoc/>
+    public string Section => "doors";
+
+    /// <inheritdoc/>
+    public ValueTask<JsonObject> CollectAsync(CancellationToken cancellationToken)
+    {
+        var doors = new JsonObject();
+        var requests = 0;
+        long buffered = 0;
+        foreach (var group in runtime.Connections.All.GroupBy(connection => $"{connection.Origin.Door.ToString().ToLowerInvariant()}/{connection.Dialect}"))
+        {
+            doors[group.Key] = group.Count();
+            requests += group.Sum(connection => connection.RequestsInFlight);
+            buffered += group.Sum(connection => connection.BufferedBytes);
+        }
+
+        return ValueTask.FromResult(new JsonObject
+        {
+            ["connections"] = runtime.Connections.Count,
+            ["unauthenticated"] = runtime.Connections.Unauthenticated,
+            ["requestsInFlight"] = requests,
+            ["bufferedBytes"] = buffered,
+            ["byDoor"] = doors,
+        });
+    }
+}

@@ -1,0 +1,75 @@
+using System.Globalization;
+using ChannelBridge.Core.Channels;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Storage;
+
+namespace ChannelBridge.Gateway.Link;
+
+/// <summary>Takes what the gateway sends to bridges: replies of turns, follow-ups, answers after a restart, proactive messages. One way for all.</summary>
+internal sealed class LinkSends(IOutbox outbox, IStore store, TurnMemory memory, ChannelDirectory channels, LinkSession session)
+{
+    /// <summary>Puts a message into the outbox, once per delivery id and part.</summary>
+    public async ValueTask<SendResult> SendAsync(SendParameters send, CancellationToken cancellationToken)
+    {
+        var target = await ResolveAsync(send.Channel, send.AccountId, send.To, cancellationToken).ConfigureAwait(false);
+        var origin = await memory.FindAsync(send.ReplyToId, cancellationToken).ConfigureAwait(false);
+        // A reply belongs to the lane of its message: the target may be written in a form that knows no sub-conversation.
+        var sessionKey = origin is not null && origin.Route == target.Route ? origin.SessionKey : target.SessionKey;
+        var text = WithPlaceholders(send.Text, send.Media);
+        if (IsSilent(text)) return new SendResult("", sessionKey, 0, Duplicate: false);
+        var message = new OutboundMessage
+        {
+            Channel = send.Channel,
+            AccountId = target.AccountId,
+            SessionKey = sessionKey,
+            Route = target.Route,
+            Text = text,
+            Kind = send.Kind ?? (send.ReplyToId is null ? null : "final"),
+            ReplyToId = origin?.MessageId,
+            TraceParent = System.Diagnostics.Activity.Current?.Id,
+        };
+        var receipt = await outbox.SendAsync(message, KeyOf(send.DeliveryId, send.Part), cancellationToken).ConfigureAwait(false);
+        session.CountSend(receipt.Duplicate);
+        return new SendResult(receipt.Id.ToString("D"), sessionKey, receipt.Seq, receipt.Duplicate);
+    }
+
+    /// <summary>Tells whether a message of that delivery id and part was taken.</summary>
+    public async ValueTask<ReconcileResult> ReconcileAsync(ReconcileParameters parameters, CancellationToken cancellationToken)
+    {
+        var target = await ResolveAsync(parameters.Channel, parameters.AccountId, parameters.To, cancellationToken).ConfigureAwait(false);
+        var id = MessageIds.ForOutbox(parameters.Channel, target.AccountId, KeyOf(parameters.DeliveryId, parameters.Part));
+        var entry = await store.GetOutboxAsync(id, cancellationToken).ConfigureAwait(false);
+        return entry is null ? new ReconcileResult("not_sent") : new ReconcileResult("sent", id.ToString("D"));
+    }
+
+    private ValueTask<ChannelTarget> ResolveAsync(string channel, string? accountId, string to, CancellationToken cancellationToken) =>
+        channels.Require(channel).ResolveTargetAsync(accountId ?? "", to, cancellationToken);
+
+    private static string KeyOf(string deliveryId, int part)
+    {
+        if (deliveryId.Length is 0 or > 400) throw BridgeException.Invalid("link.send: deliveryId must have 1 to 400 characters.");
+        return string.Create(CultureInfo.InvariantCulture, $"link/{deliveryId}/{part}");
+    }
+
+    /// <summary>Texts by which an agent says that it has nothing to say.</summary>
+    private static bool IsSilent(string text) => text.AsSpan().Trim() is "" or "NO_REPLY" or "HEARTBEAT_OK";
+
+    /// <summary>
+    /// Files don't travel over the link yet. The reader is told that there was one, by its name alone: a message that pretends to carry a file, or a path
+    /// of the gateway's machine, would be worse.
+    /// </summary>
+    private static string WithPlaceholders(string text, IReadOnlyList<LinkMedia>? media)
+    {
+        if (media is null || media.Count == 0) return text;
+        var lines = media.Select(file => $"[file {NameOf(file)}: files can't be delivered yet]");
+        return text.Length == 0 ? string.Join('\n', lines) : $"{text}\n{string.Join('\n', lines)}";
+    }
+
+    private static string NameOf(LinkMedia file)
+    {
+        var source = file.FileName ?? file.Path ?? file.Url?.Split('?', '#')[0] ?? "";
+        var name = source[(source.LastIndexOfAny(['/', '\\']) + 1)..];
+        return name.Length is 0 or > 80 ? "without a name" : name;
+    }
+}

@@ -1,0 +1,121 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Agents;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Messaging;
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Gateway.Link;
+
+/// <summary>
+/// The agent of the OpenClaw gateway. A turn goes out by <c>link.turn</c>; partial text comes back as events, finished replies come by <c>link.send</c>
+/// through the gateway's own durable queue into the outbox, so this agent yields none. The gateway deduplicates by the message id, which is the inbox
+/// id and the same in every attempt.
+/// </summary>
+internal sealed partial class OpenClawAgent(
+    LinkSession session, TurnMemory memory, ChannelDirectory channels, LinkOptions options, TimeProvider time, ILogger<OpenClawAgent> logger) : IAgent
+{
+    public string Name => "openclaw";
+
+    public Task WaitUntilAvailableAsync(CancellationToken cancellationToken) => session.WaitAsync(cancellationToken);
+
+    public async IAsyncEnumerable<AgentEvent> RunAsync(AgentTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(turn);
+        var link = session.Require();
+        memory.Remember(turn.Id, turn.Message);
+        using var timeout = new CancellationTokenSource(options.TurnTimeout, time);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        var running = link.OpenTurn(Guid.NewGuid().ToString("N"));
+        try
+        {
+            await link.CallAsync(
+                "link.turn", Describe(turn, running.Id), LinkJson.Relaxed.TurnParameters, LinkJson.Relaxed.Nothing, linked.Token).ConfigureAwait(false);
+            var events = running.ReadAsync(linked.Token).GetAsyncEnumerator(CancellationToken.None);
+            await using (events.ConfigureAwait(false))
+            {
+                while (await NextAsync(events, link, running, timeout.Token, cancellationToken).ConfigureAwait(false)) yield return events.Current;
+            }
+
+            await memory.EndedAsync(turn.Id, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            link.CloseTurn(running);
+            session.CountTurn(running);
+        }
+    }
+
+    /// <summary>
+    /// The next event. Our own time-out cancels the gateway's turn, too; a stop of the host doesn't: the gateway finishes the turn, and the host takes
+    /// it up again after its restart.
+    /// </summary>
+    private async ValueTask<bool> NextAsync(
+        IAsyncEnumerator<AgentEvent> events, EstablishedLink link, RunningTurn running, CancellationToken timeout, CancellationToken stop)
+    {
+        try
+        {
+            return await events.MoveNextAsync().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested && !stop.IsCancellationRequested)
+        {
+            await CancelAsync(link, running).ConfigureAwait(false);
+            throw new BridgeException(ErrorCodes.Timeout, $"The gateway's agent took longer than {options.TurnTimeout.TotalSeconds:0} s; the turn was cancelled.");
+        }
+    }
+
+    private async Task CancelAsync(EstablishedLink link, RunningTurn running)
+    {
+        try
+        {
+            await link.CallAsync(
+                "link.cancelTurn",
+                new CancelTurnParameters(running.Id),
+                LinkJson.Relaxed.CancelTurnParameters,
+                LinkJson.Relaxed.Nothing,
+                CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (BridgeException fault)
+        {
+            // The turn is over for us in any case; the gateway may still work on it.
+            LogCancelFailed(logger, running.Id, fault.Code);
+        }
+    }
+
+    private TurnParameters Describe(AgentTurn turn, string turnId)
+    {
+        var message = turn.Message;
+        return new TurnParameters
+        {
+            TurnId = turnId,
+            MessageId = turn.Id.ToString("D"),
+            Channel = message.Channel,
+            AccountId = message.AccountId,
+            SessionKey = message.SessionKey,
+            Route = message.Route,
+            IsGroup = message.IsGroup,
+            ConversationId = message.Route,
+            SenderId = message.SenderId,
+            Subject = message.Subject ?? message.SenderId,
+            Door = message.Door == Door.Gateway ? "gateway" : "own",
+            Text = message.Text,
+            IsCommand = message.IsCommand,
+            TaskKey = message.TaskKey,
+            Timestamp = message.AcceptedAt,
+            Media = message.Attachments is { Count: > 0 } files ? [.. files.Select(Media)] : null,
+            ReplyTo = channels.Require(message.Channel).FormatTarget(message.SessionKey, message.Route),
+            Traceparent = Activity.Current?.Id ?? message.TraceParent,
+        };
+    }
+
+    private static LinkMedia Media(Attachment file) => new()
+    {
+        MimeType = file.MimeType,
+        FileName = file.FileName,
+        Content = file.Content,
+    };
+
+    [LoggerMessage(4311, LogLevel.Warning, "Turn {Turn} timed out and the gateway couldn't be told to cancel it ({Code}).")]
+    private static partial void LogCancelFailed(ILogger logger, string turn, string code);
+}
