@@ -1,0 +1,142 @@
+using ChannelBridge.Channels.Bncr.Leases;
+using ChannelBridge.Channels.Bncr.Methods;
+using ChannelBridge.Channels.Bncr.Policy;
+using ChannelBridge.Channels.Bncr.Routing;
+using ChannelBridge.Channels.Bncr.Wire;
+using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Channels;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Methods;
+using ChannelBridge.Core.Storage;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace ChannelBridge.Channels.Bncr;
+
+/// <summary>
+/// The bncr channel: bridges of the Bncr protocol connect, bring messages (<c>bncr.inbound</c>) and are pushed replies (<c>bncr.push</c>, or
+/// <c>plugin.bncr.push</c> through the OpenClaw gateway). A client of the existing plugin works unchanged.
+/// </summary>
+internal sealed class BncrChannel : IChannel
+{
+    public const string ChannelId = "bncr";
+
+    private readonly BncrAccounts _accounts;
+    private readonly RouteBook _routes;
+    private readonly StatusReporter _status;
+    private readonly BncrOptions _options;
+    private readonly IGatewayAdmission? _gateway;
+
+    public BncrChannel(
+        IInbox inbox,
+        IOutbox outbox,
+        IStore store,
+        IOptions<BncrOptions> options,
+        TimeProvider time,
+        ILoggerFactory loggers,
+        IGatewayAdmission? gateway = null,
+        IDeadLetters? deadLetters = null)
+    {
+        _options = options.Value;
+        _gateway = gateway;
+        _accounts = new BncrAccounts(store, new BncrPolicies(_options), _options, time, loggers.CreateLogger<BncrAccounts>());
+        _routes = new RouteBook(store, time, loggers.CreateLogger<RouteBook>());
+        _status = new StatusReporter(outbox, store, _routes, time);
+        var context = new LeaseContext(store, time, gateway);
+        var ackers = new AckerBook(store, time, loggers.CreateLogger<AckerBook>());
+        var desk = new LeaseDesk(context, ackers, outbox, store, _options, loggers.CreateLogger<LeaseDesk>());
+        var rpc = new RpcMethods(_accounts, new RpcDesk(time), _options);
+        var dead = new DeadLetterMethods(_accounts, desk, outbox, store, deadLetters, time);
+        Methods =
+        [
+            Method(
+                "bncr.connect", Scopes.Write, "Makes the caller the primary client of an account and pushes what waits for it.", BncrJson.Default.ConnectParams,
+                BncrJson.Default.ConnectResult, new ConnectMethod(_accounts, desk, _status, store, _options, time).InvokeAsync),
+            Method(
+                "bncr.inbound", Scopes.Write, "Takes a message for the agent; answers when it is on disk.", BncrJson.Default.InboundParams, BncrJson.Default.InboundResult,
+                new InboundMethod(_accounts, desk, _routes, inbox, outbox, gateway, _options, time).InvokeAsync),
+            Method(
+                "bncr.activity", Scopes.Write, "A sign of life; wakes the flush.", BncrJson.Default.ActivityParams, BncrJson.Default.ActivityResult,
+                new ActivityMethod(_accounts, desk, _status, _options, time).InvokeAsync),
+            Method(
+                "bncr.ack", Scopes.Write, "Confirms or refuses a pushed message; answers when that is on disk.", BncrJson.Default.AckParams, BncrJson.Default.AckReply,
+                new AckMethod(_accounts, desk, context, ackers, outbox).InvokeAsync),
+            Method(
+                "bncr.diagnostics", Scopes.Read, "The state of an account: connections, lease, backlog, counts.", BncrJson.Default.LeaseParams,
+                BncrJson.Default.DiagnosticsResult, new DiagnosticsMethod(_accounts, _status).InvokeAsync),
+            Method(
+                "bncr.deadLetter.inspect", Scopes.Read, "Lists an account's dead letters in short, newest first.", BncrJson.Default.DeadLetterParams,
+                BncrJson.Default.DeadLetterInspectResult, dead.InspectAsync),
+            Method(
+                "bncr.deadLetter.prune", Scopes.Write, "Removes an account's dead letters, oldest first; without dryRun:false it only says which.",
+                BncrJson.Default.DeadLetterPruneParams, BncrJson.Default.DeadLetterPruneResult, dead.PruneAsync),
+            Method(
+                "bncr.rpc.call", Scopes.Admin, "Calls a method of an account's primary client and waits for its answer.", BncrJson.Default.RpcCallParams,
+                BncrJson.Default.RpcCallResult, rpc.CallAsync),
+            Method(
+                "bncr.rpc.response", Scopes.Write, "A client's answer to an rpc.request event.", BncrJson.Default.RpcResponseParams,
+                BncrJson.Default.RpcResponseResult, rpc.RespondAsync),
+        ];
+    }
+
+    public string Id => ChannelId;
+
+    public IEnumerable<GatewayMethod> Methods { get; }
+
+    public IEnumerable<string> Events => EventPrefixes.All;
+
+    public ValueTask StartAsync(CancellationToken cancellationToken) => _accounts.LoadAsync(cancellationToken);
+
+    public ValueTask StopAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    public IReadOnlyList<ChannelAccountStatus> GetAccounts() => [.. _accounts.All.Select(_status.Status)];
+
+    public async ValueTask<ChannelTarget> ResolveTargetAsync(string accountId, string target, CancellationToken cancellationToken)
+    {
+        var account = _accounts.Look(accountId);
+        if (!Target.TryParse(target, out var parsed))
+        {
+            throw Refusals.Invalid(
+                "invalid-target",
+                "this is no bncr target; write Bncr:<platform>:<userId>, Bncr:<platform>:<groupId>:<userId>, or the session key",
+                "bncr invalid target(standard: Bncr:<platform>:<groupId>:<userId> | Bncr:<platform>:<userId>)");
+        }
+
+        if (await _routes.FindAsync(account, parsed.Route, cancellationToken).ConfigureAwait(false) is { } known)
+        {
+            var sessionKey = parsed.TaskKey is null ? known.SessionKey : $"{known.SessionKey}:task:{parsed.TaskKey}";
+            return new ChannelTarget(account.DisplayId, sessionKey, known.Route.Scope);
+        }
+
+        if (!_options.AllowUnknownTargets)
+        {
+            throw Refusals.Make(
+                ErrorCodes.NotFound,
+                "target-not-found",
+                "target not found in known sessions: the conversation must have written to this account before",
+                "target not found in known sessions");
+        }
+
+        var agentId = _gateway?.GetAgentId(ChannelId, account.DisplayId) ?? _options.SessionAgentId;
+        return new ChannelTarget(account.DisplayId, new SessionKey(agentId, parsed.Route, parsed.TaskKey).ToString(), parsed.Route.Scope);
+    }
+
+    public string FormatTarget(string sessionKey, string route)
+    {
+        // The short form only where it leads back to this very lane.
+        if (!Target.TryParse(sessionKey, out var key) || key.TaskKey is not null) return sessionKey;
+        var display = key.Route.Display;
+        return Target.TryParse(display, out var back) && back.Route == key.Route && back.TaskKey is null ? display : sessionKey;
+    }
+
+    private static GatewayMethod Method<TParameters, TResult>(
+        string name,
+        Scopes scope,
+        string summary,
+        System.Text.Json.Serialization.Metadata.JsonTypeInfo<TParameters> parameters,
+        System.Text.Json.Serialization.Metadata.JsonTypeInfo<TResult> result,
+        Func<TParameters, MethodCall, CancellationToken, ValueTask<TResult>> handler)
+        where TParameters : class =>
+        GatewayMethod.Create(name, scope, summary, parameters, result, handler, legacyErrors: true);
+}

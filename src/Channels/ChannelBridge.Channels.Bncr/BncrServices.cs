@@ -1,0 +1,42 @@
+using ChannelBridge.Core.Channels;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Methods;
+using ChannelBridge.Core.Storage;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace ChannelBridge.Channels.Bncr;
+
+/// <summary>Adds the bncr channel to a host.</summary>
+public static class BncrServices
+{
+    /// <summary>
+    /// Adds the bncr channel. It needs <see cref="IInbox"/>, <see cref="IOutbox"/>, <see cref="IStore"/> and <see cref="TimeProvider"/>, and uses
+    /// <see cref="IGatewayAdmission"/> where there is one: without it, messages of the gateway door are answered <c>UNAVAILABLE</c>.
+    /// </summary>
+    /// <param name="services">The container.</param>
+    /// <param name="configure">Sets <see cref="BncrOptions"/>; a host binds the section <see cref="BncrOptions.Section"/> besides. Faults are reported at start.</param>
+    public static IServiceCollection AddBncrChannel(this IServiceCollection services, Action<BncrOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        var options = services.AddOptions<BncrOptions>();
+        if (configure is not null) options.Configure(configure);
+        options.ValidateOnStart();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<BncrOptions>, BncrOptionsValidator>());
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(provider => new BncrChannel(
+            provider.GetRequiredService<IInbox>(),
+            provider.GetRequiredService<IOutbox>(),
+            provider.GetRequiredService<IStore>(),
+            provider.GetRequiredService<IOptions<BncrOptions>>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILoggerFactory>(),
+            provider.GetService<IGatewayAdmission>(),
+            provider.GetService<IDeadLetters>()));
+        services.AddSingleton<IChannel>(provider => provider.GetRequiredService<BncrChannel>());
+        services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<BncrChannel>());
+        return services;
+    }
+}

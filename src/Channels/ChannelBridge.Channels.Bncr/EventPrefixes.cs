@@ -1,0 +1,32 @@
+using ChannelBridge.Core.Access;
+
+namespace ChannelBridge.Channels.Bncr;
+
+/// <summary>What the names of events begin with. The gateway drops events whose name doesn't begin with <c>plugin.</c>, so there is no choice there.</summary>
+internal static class EventPrefixes
+{
+    public const string Own = "bncr";
+    public const string Gateway = "plugin.bncr";
+
+    public const string Push = ".push";
+    public const string LeaseLost = ".lease.lost";
+    public const string LeaseRegained = ".lease.regained";
+    public const string RpcRequest = ".rpc.request";
+
+    public static IEnumerable<string> All =>
+        from prefix in new[] { Own, Gateway } from suffix in new[] { Push, LeaseLost, LeaseRegained, RpcRequest } select prefix + suffix;
+
+    /// <summary>The prefix for a client.</summary>
+    /// <exception cref="Core.Errors.BridgeException">It asked for one that doesn't exist.</exception>
+    public static string Choose(Door door, string? asked, string configured)
+    {
+        asked = asked?.Trim().TrimEnd('.');
+        if (!string.IsNullOrEmpty(asked) && asked is not (Own or Gateway))
+        {
+            throw Refusals.Invalid("event-prefix", $"eventPrefix must be \"{Own}\" or \"{Gateway}\"");
+        }
+
+        if (door is Door.Gateway) return Gateway;
+        return string.IsNullOrEmpty(asked) ? configured : asked;
+    }
+}

@@ -1,0 +1,118 @@
+using System.Diagnostics;
+using ChannelBridge.Channels.Bncr.Wire;
+using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Connections;
+using ChannelBridge.Core.Messaging;
+
+namespace ChannelBridge.Channels.Bncr.Leases;
+
+/// <summary>A client of an account on one connection, and while it is the account's primary, the target of its pushes.</summary>
+internal sealed class BncrSession(
+    BncrAccount account, IClientConnection connection, string eventPrefix, LeaseContext context) : IPushTarget
+{
+    private volatile bool _acks;
+    private string? _clientId;
+
+    public BncrAccount Account => account;
+
+    public IClientConnection Connection => connection;
+
+    /// <summary>Whose session it is; a later change of the connection's caller doesn't change it.</summary>
+    public Caller Caller { get; } = connection.Caller;
+
+    public string EventPrefix => eventPrefix;
+
+    public string PushEvent { get; } = eventPrefix + EventPrefixes.Push;
+
+    /// <summary>What the client calls itself, or null while it hasn't said.</summary>
+    public string? ClientId
+    {
+        get => Volatile.Read(ref _clientId);
+        set => Volatile.Write(ref _clientId, value);
+    }
+
+    /// <summary>The lease's id, or null for a client that never asked for one (<c>bncr.inbound</c> without <c>bncr.connect</c>).</summary>
+    public string? LeaseId { get; init; }
+
+    /// <summary>The lease's number: newer is higher. 0 without a lease.</summary>
+    public long Epoch { get; init; }
+
+    /// <summary>True: this host granted the lease. False: the client showed one of an earlier run, or none.</summary>
+    public bool Granted { get; init; }
+
+    /// <summary>When it connected (Unix milliseconds).</summary>
+    public long ConnectedAt { get; init; }
+
+    /// <summary>When its last call came (Unix milliseconds).</summary>
+    public long LastSeenAt { get; set; }
+
+    /// <summary>True: the client said that it acks, or is known to.</summary>
+    public bool Acks
+    {
+        get => _acks;
+        set => _acks = value;
+    }
+
+    /// <summary>True once it was looked up whether the client is known to ack.</summary>
+    public bool AcksKnown { get; set; }
+
+    /// <summary>Ends the watch over the connection's end.</summary>
+    public CancellationTokenRegistration Watch { get; set; }
+
+    public string ConnectionId => connection.Id;
+
+    public DateTimeOffset LastReceivedAt => connection.LastReceivedAt;
+
+    public CancellationToken Closed => connection.Closed;
+
+    public bool ClosedByClient => connection.ClosedByClient;
+
+    public bool RequiresAck => AckRule.Mode switch
+    {
+        BncrAckMode.True => true,
+        BncrAckMode.False => false,
+        _ => _acks,
+    };
+
+    /// <summary>Whether it must ack, and who says so: the gateway's settings for its clients, the host's for others.</summary>
+    public (BncrAckMode Mode, string Source) AckRule => context.AckRule(account, Caller.Door);
+
+    public bool IsPrimary => ReferenceEquals(account.Primary, this);
+
+    public async ValueTask<PushOutcome> PushAsync(PushItem item, CancellationToken cancellationToken)
+    {
+        if (!IsPrimary) return Count(PushOutcome.Gone);
+        using var activity = Telemetry.Start("bncr.push", ActivityKind.Producer, item.Message.TraceParent);
+        activity?.SetTag("messaging.message.id", item.Id);
+        var needsAck = RequiresAck;
+        // Before the write: the client's ack may be here before the flush is reported.
+        context.Ledger.Record(item.Id, new LastPush(account, connection.Id, Caller, needsAck));
+        var buffer = new PooledBuffer(1024 + item.Message.Text.Length);
+        var keep = true;
+        try
+        {
+            PushRenderer.Render(buffer, item, context.StoreId);
+            var outcome = await connection.PushAsync(PushEvent, buffer.WrittenMemory, cancellationToken).ConfigureAwait(false);
+            keep = false;
+            if (outcome is PushOutcome.Flushed) account.Stats.Pushed(context.Now);
+            else context.Ledger.Forget(item.Id);
+            return Count(outcome);
+        }
+        finally
+        {
+            // A push that was given up may still be on its way out of this buffer; then it is left to the collector.
+            if (!keep) buffer.Dispose();
+        }
+    }
+
+    private static PushOutcome Count(PushOutcome outcome)
+    {
+        Telemetry.Pushes.Add(1, new KeyValuePair<string, object?>("outcome", outcome switch
+        {
+            PushOutcome.Flushed => "flushed",
+            PushOutcome.Full => "full",
+            _ => "gone",
+        }));
+        return outcome;
+    }
+}

@@ -1,0 +1,267 @@
+using ChannelBridge.Channels.Bncr.Wire;
+using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Connections;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Channels.Bncr.Leases;
+
+/// <summary>
+/// Decides which client is an account's primary: the newest that connected, of the same access token. Another token can't take over a live primary, nor
+/// slip in while a client that was cut off reconnects. A client that loses its lease is told; when the newer one leaves, the newest of the remaining gets its
+/// own lease back. A client that never asks for a lease is primary while there is no other.
+/// </summary>
+internal sealed partial class LeaseDesk(
+    LeaseContext context, AckerBook ackers, IOutbox outbox, IStore store, BncrOptions options, ILogger<LeaseDesk> logger)
+{
+    private const string EpochSequence = "bncr.epoch/";
+
+    /// <summary>Grants a lease for <c>bncr.connect</c>; it is the account's newest.</summary>
+    /// <exception cref="BridgeException"><see cref="ErrorCodes.Forbidden"/>: another access token holds the account.</exception>
+    public async ValueTask<BncrSession> GrantAsync(
+        BncrAccount account, IClientConnection connection, string? clientId, string eventPrefix, bool declaresAck, CancellationToken cancellationToken)
+    {
+        var caller = connection.Caller;
+        lock (account.Gate) RefuseStranger(account, caller);
+        var epoch = new SequenceNext { Name = EpochSequence + account.Key };
+        await store.CommitAsync(epoch, cancellationToken).ConfigureAwait(false);
+        var now = context.Now;
+        var session = new BncrSession(account, connection, eventPrefix, context)
+        {
+            ClientId = clientId,
+            LeaseId = "lease_" + Guid.NewGuid().ToString("D"),
+            Epoch = epoch.Value,
+            Granted = true,
+            ConnectedAt = now,
+            LastSeenAt = now,
+            Acks = declaresAck,
+        };
+        await ackers.LoadAsync(session, cancellationToken).ConfigureAwait(false);
+
+        BncrSession? lost = null;
+        BncrSession? before;
+        lock (account.Gate)
+        {
+            RefuseStranger(account, caller);
+            account.Sessions.Remove(connection.Id, out before);
+            account.Sessions.Add(connection.Id, session);
+            var primary = account.Primary;
+            if (primary is null || ReferenceEquals(primary, before) || primary.Epoch < session.Epoch)
+            {
+                account.Primary = session;
+                account.Holder = null;
+                if (primary is not null && !ReferenceEquals(primary, before)) lost = primary;
+                // From here on the old client gets nothing more; the new one is attached when it has its answer.
+                Release(account);
+            }
+        }
+
+        if (before is not null) await before.Watch.DisposeAsync().ConfigureAwait(false);
+        account.Stats.Connected(now);
+        Telemetry.Leases.Add(1, new KeyValuePair<string, object?>("takeover", lost is not null));
+        if (lost is not null)
+        {
+            LogTakeover(logger, account.DisplayId, session.Epoch, lost.Connection.Id, connection.Id);
+            _ = TellAsync(lost, EventPrefixes.LeaseLost, "replaced", session.ClientId);
+        }
+
+        Watch(session);
+        AttachSoon(session);
+        return session;
+    }
+
+    /// <summary>
+    /// Notes that a client was heard. One that never asked for a lease gets pushes while the account has no other client; with what it shows of an
+    /// earlier lease, so that a client whose connection outlived the host needn't know.
+    /// </summary>
+    public BncrSession? Touch(
+        BncrAccount account, IClientConnection connection, string? clientId, string eventPrefix, string? leaseId, long? epoch, bool declaresAck = false)
+    {
+        var now = context.Now;
+        account.Stats.Heard(now);
+        BncrSession session;
+        lock (account.Gate)
+        {
+            if (account.Sessions.TryGetValue(connection.Id, out var known) && ReferenceEquals(known.Connection, connection))
+            {
+                known.LastSeenAt = now;
+                known.ClientId ??= clientId;
+                return known;
+            }
+
+            if (connection.Closed.IsCancellationRequested || HeldByStranger(account, connection.Caller, out _)) return null;
+            session = new BncrSession(account, connection, eventPrefix, context)
+            {
+                ClientId = clientId,
+                LeaseId = leaseId,
+                Epoch = leaseId is null ? 0 : epoch ?? 0,
+                ConnectedAt = now,
+                LastSeenAt = now,
+                Acks = declaresAck,
+            };
+            account.Sessions[connection.Id] = session;
+            // Clients that outlived the host are heard in any order: of their leases the newest counts, as before.
+            if (account.Primary is not { } primary || (!primary.Granted && session.Epoch > primary.Epoch))
+            {
+                account.Primary = session;
+                account.Holder = null;
+                Release(account);
+            }
+        }
+
+        Watch(session);
+        if (session.IsPrimary) AttachSoon(session);
+        return session;
+    }
+
+    /// <summary>True when what the caller shows of a lease isn't the current one. Nothing shown is never stale.</summary>
+    public static bool IsStale(BncrAccount account, string? leaseId, long? epoch)
+    {
+        if (string.IsNullOrEmpty(leaseId) && epoch is null) return false;
+        if (account.Primary is not { LeaseId: { } current } primary) return false;
+        if (!primary.Granted && epoch > primary.Epoch) return false;
+        return (!string.IsNullOrEmpty(leaseId) && leaseId != current) || (epoch is { } number && number != primary.Epoch);
+    }
+
+    /// <summary>Refuses a caller whose access token isn't the one that holds the account.</summary>
+    /// <exception cref="BridgeException"><see cref="ErrorCodes.Forbidden"/>.</exception>
+    public void RefuseStranger(BncrAccount account, Caller caller)
+    {
+        lock (account.Gate)
+        {
+            if (HeldByStranger(account, caller, out var retryAfter)) throw Refusals.Held(account.DisplayId, retryAfter);
+        }
+    }
+
+    /// <summary>Two callers are one when they hold the same access token; through the gateway, when both come through it.</summary>
+    public static bool SameHolder(Caller left, Caller right) =>
+        string.Equals(left.Name, right.Name, StringComparison.Ordinal) && (left.Door is Door.Gateway) == (right.Door is Door.Gateway);
+
+    /// <summary>Wakes the account's flush.</summary>
+    public void Wake(BncrAccount account)
+    {
+        lock (account.Gate)
+        {
+            if (account.Primary is { } primary && ReferenceEquals(primary, account.Attached)) outbox.Attach(BncrChannel.ChannelId, account.DisplayId, primary);
+        }
+    }
+
+    private bool HeldByStranger(BncrAccount account, Caller caller, out TimeSpan? retryAfter)
+    {
+        retryAfter = null;
+        // A primary whose end is just being noticed still holds: its reconnect grace begins in a moment.
+        if (account.Primary is { } primary) return !SameHolder(primary.Caller, caller);
+        if (account.Holder is not { } holder || SameHolder(holder, caller)) return false;
+        var left = account.HeldUntil - context.Now;
+        if (left <= 0)
+        {
+            account.Holder = null;
+            return false;
+        }
+
+        retryAfter = TimeSpan.FromMilliseconds(left);
+        return true;
+    }
+
+    private void Watch(BncrSession session) => session.Watch = session.Closed.UnsafeRegister(
+        static (state, _) =>
+        {
+            var (desk, session) = ((LeaseDesk, BncrSession))state!;
+            desk.Ended(session);
+        },
+        (this, session));
+
+    private void Ended(BncrSession session)
+    {
+        var account = session.Account;
+        BncrSession? heir = null;
+        lock (account.Gate)
+        {
+            if (!account.Sessions.TryGetValue(session.Connection.Id, out var current) || !ReferenceEquals(current, session)) return;
+            account.Sessions.Remove(session.Connection.Id);
+            if (ReferenceEquals(account.Primary, session))
+            {
+                foreach (var candidate in account.Sessions.Values)
+                {
+                    if (!candidate.Closed.IsCancellationRequested && (heir is null || Later(candidate, heir))) heir = candidate;
+                }
+
+                account.Primary = heir;
+                Release(account);
+                if (heir is null && !session.ClosedByClient && session.Caller.Door is not Door.Gateway && options.ReconnectGrace > TimeSpan.Zero)
+                {
+                    account.Holder = session.Caller;
+                    account.HeldUntil = context.Now + (long)options.ReconnectGrace.TotalMilliseconds;
+                }
+            }
+        }
+
+        account.Stats.Disconnected(context.Now);
+        if (heir is null) return;
+        if (heir.LeaseId is not null) _ = TellAsync(heir, EventPrefixes.LeaseRegained, "newer-client-left", null);
+        AttachSoon(heir);
+    }
+
+    private static bool Later(BncrSession left, BncrSession right) =>
+        left.Epoch != right.Epoch ? left.Epoch > right.Epoch : left.LastSeenAt > right.LastSeenAt;
+
+    private void Release(BncrAccount account)
+    {
+        if (account.Attached is not { } attached || ReferenceEquals(attached, account.Primary)) return;
+        account.Attached = null;
+        outbox.Detach(BncrChannel.ChannelId, account.DisplayId, attached);
+    }
+
+    /// <summary>
+    /// Attaches the primary on another thread: the client gets its answer first in all likelihood, and a look-up whether it is known to ack comes
+    /// before the first push in any case.
+    /// </summary>
+    private void AttachSoon(BncrSession session) => _ = Task.Run(() => AttachAsync(session));
+
+    private async Task AttachAsync(BncrSession session)
+    {
+        try
+        {
+            await ackers.LoadAsync(session, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception fault)
+        {
+            // The outbox meets the same store; the client is pushed to as one that doesn't ack until its first ack.
+            LogNoAckers(logger, fault, session.Account.DisplayId);
+        }
+
+        var account = session.Account;
+        lock (account.Gate)
+        {
+            if (!ReferenceEquals(account.Primary, session)) return;
+            account.Attached = session;
+            outbox.Attach(BncrChannel.ChannelId, account.DisplayId, session);
+        }
+    }
+
+    private async Task TellAsync(BncrSession session, string suffix, string reason, string? byClientId)
+    {
+        try
+        {
+            using var payload = new PooledBuffer(512);
+            LeaseEvent.Render(payload, session, reason, byClientId, context.Now);
+            await session.Connection.PushAsync(session.EventPrefix + suffix, payload.WrittenMemory.ToArray()).ConfigureAwait(false);
+        }
+        catch (Exception fault)
+        {
+            LogNotTold(logger, fault, session.Account.DisplayId, session.Connection.Id);
+        }
+    }
+
+    [LoggerMessage(EventId = 2001, Level = LogLevel.Information,
+        Message = "Account {Account}: lease {Epoch} went from connection {From} to {To}")]
+    private static partial void LogTakeover(ILogger logger, string account, long epoch, string from, string to);
+
+    [LoggerMessage(EventId = 2002, Level = LogLevel.Warning, Message = "Couldn't look up whether the client of account {Account} acks")]
+    private static partial void LogNoAckers(ILogger logger, Exception fault, string account);
+
+    [LoggerMessage(EventId = 2003, Level = LogLevel.Warning, Message = "Couldn't tell connection {Connection} of account {Account} about its lease")]
+    private static partial void LogNotTold(ILogger logger, Exception fault, string account, string connection);
+}

@@ -1,0 +1,69 @@
+using ChannelBridge.Channels.Bncr.Leases;
+using ChannelBridge.Channels.Bncr.Wire;
+using ChannelBridge.Core.Methods;
+using ChannelBridge.Core.Storage;
+
+namespace ChannelBridge.Channels.Bncr.Methods;
+
+/// <summary><c>bncr.connect</c>: a client becomes its account's primary, and what waits for it is pushed.</summary>
+internal sealed class ConnectMethod(
+    BncrAccounts accounts, LeaseDesk desk, StatusReporter status, IStore store, BncrOptions options, TimeProvider time)
+{
+    public async ValueTask<ConnectResult> InvokeAsync(ConnectParams parameters, MethodCall call, CancellationToken cancellationToken)
+    {
+        var account = accounts.Resolve(parameters.AccountId, call.Caller);
+        var clientId = InboundValidator.ClientId(parameters.ClientId);
+        var prefix = EventPrefixes.Choose(call.Caller.Door, parameters.EventPrefix, options.EventPrefix);
+        if (LeaseDesk.IsStale(account, parameters.LeaseId, parameters.ConnectionEpoch))
+        {
+            account.Stats.CountStale(StaleKind.Connect, time.GetUtcNow().ToUnixTimeMilliseconds());
+        }
+
+        var recorded = accounts.RecordAsync(account);
+        ResumeResult? resume;
+        BncrSession session;
+        try
+        {
+            resume = await ResumeAsync(account, parameters.LastCursor, cancellationToken).ConfigureAwait(false);
+            session = await desk.GrantAsync(account, call.Connection, clientId, prefix, parameters.Ack is true, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await recorded.ConfigureAwait(false);
+        }
+
+        var (pending, dead) = status.Backlog(account);
+        return new ConnectResult
+        {
+            AccountId = account.DisplayId,
+            PushEvent = session.PushEvent,
+            Online = true,
+            IsPrimary = session.IsPrimary,
+            ActiveConnections = account.ActiveConnections,
+            Pending = pending,
+            DeadLetter = dead,
+            Diagnostics = status.Diagnostics(account),
+            RuntimeFlags = StatusReporter.Flags(account, session),
+            Waiters = status.Waiters(account),
+            LeaseId = session.LeaseId,
+            ConnectionEpoch = session.Epoch,
+            AcceptedAt = session.ConnectedAt,
+            ServerPid = Environment.ProcessId,
+            BridgeId = status.BridgeId,
+            Resume = resume,
+            Now = time.GetUtcNow().ToUnixTimeMilliseconds(),
+        };
+    }
+
+    /// <summary>Says what a cursor is good for. It never withholds anything: what is unacked is pushed whatever the cursor says.</summary>
+    private async ValueTask<ResumeResult?> ResumeAsync(BncrAccount account, string? lastCursor, CancellationToken cancellationToken)
+    {
+        if (InboundValidator.Blank(lastCursor) is not { } text) return null;
+        if (!PushCursor.TryParse(text, out var cursor)) return new ResumeResult(false, "cursor-malformed");
+        if (cursor.Store != store.StoreId) return new ResumeResult(false, "cursor-of-another-store");
+        var entry = await store.GetOutboxAsync(cursor.MessageId, cancellationToken).ConfigureAwait(false);
+        return entry is not null && entry.Lane.Channel == BncrChannel.ChannelId && entry.Lane.Account == account.Key
+            ? new ResumeResult(true, null)
+            : new ResumeResult(false, "cursor-too-old");
+    }
+}

@@ -1,0 +1,92 @@
+using System.Text.Json;
+using ChannelBridge.Channels.Bncr.Leases;
+using ChannelBridge.Channels.Bncr.Wire;
+using ChannelBridge.Core.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Channels.Bncr.Routing;
+
+/// <summary>
+/// The conversations that have ever written, for the look-up of a send's target. One record per account and route; a hot conversation is written again
+/// after an hour only.
+/// </summary>
+internal sealed partial class RouteBook(IStore store, TimeProvider time, ILogger<RouteBook> logger)
+{
+    public const string Namespace = "bncr.route";
+
+    private const long RewriteAfter = 3_600_000;
+    private readonly GenerationCache<(string Account, BncrRoute Route), (string AgentId, long At)> _fresh = new(32_768);
+
+    /// <summary>Routes remembered in memory.</summary>
+    public int Cached => _fresh.Count;
+
+    /// <summary>
+    /// Notes a conversation. A failure to write is logged and no more: the message itself has been taken, and the next one tries again.
+    /// </summary>
+    public ValueTask TouchAsync(BncrAccount account, SessionKey key)
+    {
+        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        if (_fresh.TryGet((account.Key, key.Route), out var known) && now - known.At < RewriteAfter && known.AgentId == key.AgentId)
+        {
+            return ValueTask.CompletedTask;
+        }
+
+        return WriteAsync(account, key, now);
+    }
+
+    /// <summary>The write for a conversation, to be committed with others (import).</summary>
+    public static RecordPut Put(BncrAccount account, SessionKey key, long at) => new()
+    {
+        Namespace = Namespace,
+        Key = KeyOf(account, key.Route),
+        Index = IndexOf(account, key.Route),
+        Value = JsonSerializer.SerializeToUtf8Bytes(
+            new KnownRoute
+            {
+                AccountId = account.DisplayId,
+                Platform = key.Route.Platform,
+                GroupId = key.Route.GroupId,
+                UserId = key.Route.UserId,
+                SessionKey = key.Base.ToString(),
+                UpdatedAt = at,
+            },
+            BncrJson.Default.KnownRoute),
+        At = at,
+    };
+
+    /// <summary>The conversation with this route: written exactly so, or else the only one that differs in case alone. Null when there is none.</summary>
+    public async ValueTask<(BncrRoute Route, string SessionKey)?> FindAsync(BncrAccount account, BncrRoute route, CancellationToken cancellationToken)
+    {
+        if (_fresh.TryGet((account.Key, route), out var known)) return (route, new SessionKey(known.AgentId, route).ToString());
+        var record = await store.GetRecordAsync(Namespace, KeyOf(account, route), cancellationToken).ConfigureAwait(false);
+        if (record is null)
+        {
+            var alike = await store.ListRecordsAsync(Namespace, IndexOf(account, route), null, 2, cancellationToken).ConfigureAwait(false);
+            if (alike.Count != 1) return null;
+            record = alike[0];
+        }
+
+        var stored = JsonSerializer.Deserialize(record.Value.Span, BncrJson.Default.KnownRoute);
+        return stored is not null && BncrRoute.Create(stored.Platform, stored.GroupId, stored.UserId, out _) is { } found ? (found, stored.SessionKey) : null;
+    }
+
+    private async ValueTask WriteAsync(BncrAccount account, SessionKey key, long now)
+    {
+        try
+        {
+            await store.CommitAsync(Put(account, key, now)).ConfigureAwait(false);
+            _fresh.Set((account.Key, key.Route), (key.AgentId, now));
+        }
+        catch (Exception fault)
+        {
+            LogNotWritten(logger, fault, account.DisplayId);
+        }
+    }
+
+    private static string KeyOf(BncrAccount account, BncrRoute route) => $"{account.Key}|{route.Scope}";
+
+    private static string IndexOf(BncrAccount account, BncrRoute route) => $"{account.Key}|{route.Scope.ToLowerInvariant()}";
+
+    [LoggerMessage(EventId = 2201, Level = LogLevel.Warning, Message = "Couldn't record a known route of account {Account}")]
+    private static partial void LogNotWritten(ILogger logger, Exception fault, string account);
+}
