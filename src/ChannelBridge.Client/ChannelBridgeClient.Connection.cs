@@ -1,0 +1,184 @@
+using System.Net.Sockets;
+using System.Net.WebSockets;
+using ChannelBridge.Client.Internal;
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Client;
+
+/// <summary>The loop that keeps the client connected.</summary>
+public sealed partial class ChannelBridgeClient
+{
+    private async Task RunAsync()
+    {
+        var everConnected = false;
+        while (!_stop.IsCancellationRequested)
+        {
+            ClientSession session;
+            try
+            {
+                session = await OpenAsync().ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (ChannelBridgeClientException fault)
+            {
+                if (!fault.Retryable || (!everConnected && !_options.RetryFirstConnect))
+                {
+                    Fail(fault);
+                    return;
+                }
+
+                LogConnectFailed(_endpoint, fault.Code, fault.Message);
+                if (!await WaitAsync(fault.RetryAfter).ConfigureAwait(false)) return;
+                continue;
+            }
+
+            everConnected = true;
+            var since = _time.GetTimestamp();
+            await using (session.ConfigureAwait(false))
+            {
+                SetState(ClientState.Connected);
+                CurrentSource().TrySetResult(session);
+                LogConnected(_endpoint, session.Server.Version);
+                var reason = await WaitForEndAsync(session).ConfigureAwait(false);
+                if (reason is null) return;
+                _backoff.ConnectionEnded(_time.GetElapsedTime(since));
+                LogDisconnected(_endpoint, reason);
+                if (!_options.Reconnect)
+                {
+                    Fail(Retry(ClientErrorCodes.ConnectionLost, $"The connection to the host was lost: {reason}"));
+                    return;
+                }
+
+                lock (_gate) _connected = NewSource();
+                SetState(ClientState.Reconnecting);
+            }
+
+            if (!await WaitAsync(null).ConfigureAwait(false)) return;
+        }
+    }
+
+    /// <summary>Why the session ended; null when the client is being disposed.</summary>
+    private async Task<string?> WaitForEndAsync(ClientSession session)
+    {
+        try
+        {
+            return await session.Ended.WaitAsync(_stop.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Waits before the next try; false when the client is being disposed.</summary>
+    private async Task<bool> WaitAsync(TimeSpan? atLeast)
+    {
+        var wait = _backoff.Next();
+        if (atLeast is { } asked && asked > wait) wait = asked;
+        try
+        {
+            await Task.Delay(wait, _time, _stop.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private void Fail(ChannelBridgeClientException fault)
+    {
+        SetState(ClientState.Failed);
+        var source = CurrentSource();
+        if (!source.TrySetException(fault))
+        {
+            lock (_gate) _connected = source = NewSource();
+            source.TrySetException(fault);
+        }
+
+        foreach (var subscription in _subscriptions) subscription.Complete(fault);
+    }
+
+    private async Task<ClientSession> OpenAsync()
+    {
+        using var timeout = new CancellationTokenSource(_options.ConnectTimeout, _time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, timeout.Token);
+        var token = await ReadTokenAsync(both.Token).ConfigureAwait(false);
+        var session = new ClientSession(_makeTransport(), MakeDialect(), _options.MaxPendingCalls, Deliver);
+        try
+        {
+            await session.OpenAsync(token, both.Token).ConfigureAwait(false);
+            foreach (var handshake in _handshakes) await handshake(session, both.Token).ConfigureAwait(false);
+            return session;
+        }
+        catch (Exception fault)
+        {
+            await session.DisposeAsync().ConfigureAwait(false);
+            if (_stop.IsCancellationRequested) throw new OperationCanceledException(_stop.Token);
+            throw Explain(fault, timeout.IsCancellationRequested);
+        }
+    }
+
+    private Exception Explain(Exception fault, bool timedOut) => fault switch
+    {
+        _ when timedOut => Retry(ClientErrorCodes.Timeout, $"{_endpoint} didn't let us in within {_options.ConnectTimeout.TotalSeconds:0.#} s", fault),
+        ChannelBridgeClientException { Code: ClientErrorCodes.ConnectionLost } =>
+            Retry(ClientErrorCodes.Unreachable, $"{_endpoint} closed the connection before it let us in: {fault.Message}", fault),
+        ChannelBridgeClientException => fault,
+        WebSocketException or SocketException or IOException or HttpRequestException or TimeoutException =>
+            Retry(ClientErrorCodes.Unreachable, $"{_endpoint} can't be reached: {(fault.InnerException ?? fault).Message}", fault),
+        UnauthorizedAccessException => new ChannelBridgeClientException(ClientErrorCodes.Unreachable, $"{_endpoint} belongs to another user: {fault.Message}", fault),
+        _ => new ChannelBridgeClientException(ClientErrorCodes.ProtocolError, $"{_endpoint}: {fault.Message}", fault),
+    };
+
+    private static ChannelBridgeClientException Retry(string code, string message, Exception? cause = null) => new(code, message, cause) { Retryable = true };
+
+    private async Task<string?> ReadTokenAsync(CancellationToken cancellationToken)
+    {
+        if (_options.TokenFile is not { } file) return string.IsNullOrEmpty(_options.Token) ? null : _options.Token;
+        try
+        {
+            await foreach (var line in File.ReadLinesAsync(file, cancellationToken).ConfigureAwait(false))
+            {
+                if (line.Trim() is { Length: > 0 } token) return token;
+                break;
+            }
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new ChannelBridgeClientException(ClientErrorCodes.TokenUnreadable, $"The token file {file} can't be read: {fault.Message}", fault)
+            {
+                // A host that starts for the first time makes the file.
+                Retryable = fault is FileNotFoundException or DirectoryNotFoundException,
+            };
+        }
+
+        throw new ChannelBridgeClientException(ClientErrorCodes.TokenUnreadable, $"The first line of the token file {file} is empty.");
+    }
+
+    private IClientDialect MakeDialect() => _endpoint.Kind == EndpointKind.OpenClaw ? new OpenClawDialect(_options) : new JsonRpcDialect();
+
+    private IClientTransport MakeTransport() => _endpoint.Kind switch
+    {
+        EndpointKind.UnixSocket => StreamTransport.OnUnixSocket(_endpoint.Address, _options.MaxMessageBytes),
+        EndpointKind.Pipe => StreamTransport.OnPipe(_endpoint.Address, _options.MaxMessageBytes),
+        _ => new WebSocketTransport(new Uri(_endpoint.Address), _options.KeepAlive, _options.MaxMessageBytes),
+    };
+
+    private void Deliver(ClientEvent incoming)
+    {
+        foreach (var subscription in _subscriptions) subscription.Offer(incoming);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Connected to {Endpoint} (version {Version})")]
+    private partial void LogConnected(Endpoint endpoint, string version);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Lost the connection to {Endpoint}: {Reason}")]
+    private partial void LogDisconnected(Endpoint endpoint, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Can't connect to {Endpoint}: {Code} {Reason}")]
+    private partial void LogConnectFailed(Endpoint endpoint, string code, string reason);
+}
