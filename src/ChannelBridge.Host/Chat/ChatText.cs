@@ -1,0 +1,20 @@
+using ChannelBridge.Client.Bncr;
+
+namespace ChannelBridge.Host.Chat;
+
+/// <summary>A message as a terminal may show it.</summary>
+internal static class ChatText
+{
+    /// <summary>The text, and a word about a file. Control characters are taken out: what an agent says must not steer the terminal.</summary>
+    public static string Of(BncrPush push)
+    {
+        var text = push.Message.Msg;
+        if (push.Message.Type != "text" || push.Message.Path is { Length: > 0 } || push.Message.Base64 is { Length: > 0 })
+            text = $"[{push.Message.Type}{(push.Message.FileName is { Length: > 0 } name ? " " + name : "")}] {text}".TrimEnd();
+        return Clean(text);
+    }
+
+    /// <summary>Takes control characters but line breaks and tabs out.</summary>
+    public static string Clean(string text) =>
+        text.Any(c => char.IsControl(c) && c is not ('\n' or '\t')) ? string.Concat(text.Where(c => !char.IsControl(c) || c is '\n' or '\t')) : text;
+}

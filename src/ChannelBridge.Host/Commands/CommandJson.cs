@@ -1,0 +1,9 @@
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+
+namespace ChannelBridge.Host.Commands;
+
+/// <summary>Source-generated serialisation of what commands write.</summary>
+[JsonSerializable(typeof(JsonObject))]
+[JsonSerializable(typeof(string))]
+internal sealed partial class CommandJson : JsonSerializerContext;

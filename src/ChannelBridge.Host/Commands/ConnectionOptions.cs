@@ -1,0 +1,52 @@
+using System.CommandLine;
+using ChannelBridge.Client;
+using ChannelBridge.Gateway;
+using ChannelBridge.Host.Composition;
+using ChannelBridge.Host.Settings;
+
+namespace ChannelBridge.Host.Commands;
+
+/// <summary>The options by which commands find a host, and its token.</summary>
+internal sealed class ConnectionOptions
+{
+    private readonly Option<string?> _url = new("--url") { Description = "Where the host is: ws://, wss:// or unix:/path [default: the host that uses the data folder]", HelpName = "URL" };
+    private readonly Option<string?> _token = new("--token") { Description = "The access token; other users of the machine can see it in the list of processes: prefer --token-file [default: the one in DIR/token]", HelpName = "T" };
+    private readonly Option<string?> _tokenFile = new("--token-file") { Description = "A file whose first line is the access token", HelpName = "FILE" };
+    private readonly Option<string?> _data = new("--data", "-d") { Description = $"The data folder of the host [default: {Defaults.DataDirectoryText}]", HelpName = "DIR" };
+
+    /// <summary>Adds the options to a command.</summary>
+    public void AddTo(Command command)
+    {
+        foreach (var option in new Option[] { _url, _token, _tokenFile, _data }) command.Options.Add(option);
+    }
+
+    /// <summary>How the command connects.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="preferSocket">True: the Unix socket when no address was named, as tools do. False: the WebSocket, as bridges do.</param>
+    public ChannelBridgeClientOptions Read(ParseResult parsed, bool preferSocket)
+    {
+        var chosen = parsed.GetValue(_data) ?? Environment.GetEnvironmentVariable(SettingsLoader.EnvironmentPrefix + "STORE__DATA");
+        var data = chosen is { Length: > 0 } ? Defaults.FullPath(chosen) : Defaults.DataDirectory() ?? ".";
+        var running = HostFile.Read(data);
+        var options = new ChannelBridgeClientOptions
+        {
+            ClientId = "cli",
+            ClientMode = "cli",
+            ClientVersion = ProductVersion.Text,
+            DisplayName = "channelbridge " + parsed.CommandResult.Command.Name,
+            Token = parsed.GetValue(_token),
+            TokenFile = parsed.GetValue(_tokenFile) is { } file ? Defaults.FullPath(file) : null,
+            Endpoint = parsed.GetValue(_url) ?? (preferSocket ? SocketOf(data, running) : null) ?? running?.Url ?? Defaults.Url,
+        };
+        var tokenFile = Path.Combine(data, Defaults.TokenFile);
+        if (options.Token is null && options.TokenFile is null && File.Exists(tokenFile)) options.TokenFile = tokenFile;
+        return options;
+    }
+
+    private static string? SocketOf(string data, HostFile? running)
+    {
+        var path = running?.Socket ?? Path.Combine(data, Defaults.SocketFile);
+        if (OperatingSystem.IsWindows()) return "pipe:" + GatewayOptions.GetPipeName(path);
+        return File.Exists(path) || running is null ? "unix:" + path : null;
+    }
+}

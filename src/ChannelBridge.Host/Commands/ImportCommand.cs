@@ -1,0 +1,58 @@
+using System.CommandLine;
+using ChannelBridge.Channels.Bncr;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Host.Composition;
+using ChannelBridge.Host.Settings;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace ChannelBridge.Host.Commands;
+
+/// <summary><c>channelbridge import</c>: takes over the state of the existing bncr plugin. No host may run on the data folder meanwhile.</summary>
+internal static class ImportCommand
+{
+    private static readonly Argument<FileInfo> File = new("FILE") { Description = "bncr-bridge-state.json of the existing plugin", HelpName = "FILE" };
+    private static readonly Option<string?> Data = new("--data", "-d") { Description = $"The data folder [default: {Defaults.DataDirectoryText}]", HelpName = "DIR" };
+    private static readonly Option<bool> DryRun = new("--dry-run") { Description = "Read and count, write nothing" };
+
+    /// <summary>Makes the command.</summary>
+    public static Command Create()
+    {
+        var command = new Command("import", "Takes over queue, dead letters and conversations of the existing bncr plugin from its state file. Stop the host first. Repeating it is safe.");
+        command.Arguments.Add(File);
+        command.Options.Add(Data);
+        command.Options.Add(DryRun);
+        command.SetAction((parsed, cancellationToken) => RunAsync(parsed.GetValue(File)!, parsed.GetValue(Data), parsed.GetValue(DryRun), cancellationToken));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(FileInfo file, string? data, bool dryRun, CancellationToken cancellationToken)
+    {
+        if (!file.Exists) throw new HostStartException(ExitCodes.Usage, $"there is no file {file.FullName}");
+        var settings = SettingsLoader.Load(new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase) { ["Store:Data"] = data });
+        OwnerOnly.RestrictNewFiles();
+        using var folder = DataFolder.Open(settings.DataDirectory);
+        var services = new ServiceCollection();
+        services.AddSingleton(Microsoft.Extensions.Options.Options.Create(settings.Store));
+        services.AddSingleton(typeof(ILogger<>), typeof(NullLogger<>));
+        services.AddSqliteStore(_ => { });
+        var provider = services.BuildServiceProvider();
+        await using (provider.ConfigureAwait(false))
+        {
+            try
+            {
+                var store = provider.GetRequiredService<Core.Storage.IStore>();
+                await store.OpenAsync(cancellationToken).ConfigureAwait(false);
+                using var json = file.OpenRead();
+                var report = await new BncrStateImporter(store, TimeProvider.System).ImportAsync(json, dryRun, cancellationToken).ConfigureAwait(false);
+                Console.WriteLine($"{(dryRun ? "would take over" : "took over")}: {report.Queued} messages that wait, {report.DeadLetters} dead letters, {report.Routes} conversations");
+                if (report.Known > 0) Console.WriteLine($"known from an earlier import, left as they are: {report.Known}");
+                foreach (var line in report.Skipped) await Console.Error.WriteLineAsync("skipped: " + line).ConfigureAwait(false);
+                return ExitCodes.Ok;
+            }
+            catch (BridgeException fault)
+            {
+                throw new HostStartException(fault.Code.StartsWith("STORE", StringComparison.Ordinal) ? ExitCodes.Store : ExitCodes.Fault, $"{fault.Message} ({fault.Code})", fault);
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using ChannelBridge.Channels.Bncr;
+using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Diagnostics;
+using ChannelBridge.Core.Methods;
+using ChannelBridge.Core.Storage;
+using ChannelBridge.Host.Settings;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.Extensions.Logging.Console;
+using Microsoft.Extensions.Options;
+
+namespace ChannelBridge.Host.Composition;
+
+/// <summary>Puts the host together from its parts. A new channel or agent is one line here.</summary>
+internal static class HostComposition
+{
+    /// <summary>Builds the application; nothing is opened yet but the data folder.</summary>
+    public static WebApplication Build(HostSettings settings, DataFolder folder, string firstToken)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
+        {
+            // No watcher on a settings file: a change takes effect at the next start, and the folder may hold thousands of files.
+            Args = ["--hostBuilder:reloadConfigOnChange=false"],
+            ContentRootPath = AppContext.BaseDirectory,
+            ApplicationName = "channelbridge",
+            EnvironmentName = Environments.Production,
+        });
+        builder.Configuration.Sources.Clear();
+        builder.Configuration.AddConfiguration(settings.Configuration);
+        AddLogging(builder, settings);
+        AddListener(builder, settings);
+
+        var services = builder.Services;
+        services.Configure<HostOptions>(options =>
+        {
+            options.ShutdownTimeout = settings.StopTimeout;
+            // Kestrel waits for its connections while the lifetime service finishes their work and then ends them; see HostLifetime.
+            options.ServicesStopConcurrently = true;
+        });
+        services.AddSingleton(settings);
+        services.AddSingleton(folder);
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<HostState>();
+        services.AddSingleton(provider => new Readiness(
+            provider.GetRequiredService<HostState>(), provider.GetRequiredService<TimeProvider>(), provider.GetService<IStore>()));
+
+        services.AddSingleton(new TokenAuthority([AccessToken.FromToken(AccessToken.FirstName, firstToken, Scopes.All), .. settings.Tokens]));
+        services.AddSingleton<ITokenAuthority>(provider => provider.GetRequiredService<TokenAuthority>());
+        // Added first, so that the core takes it as it is.
+        services.AddSingleton(settings.Messaging);
+        services.AddChannelBridgeCore();
+        services.AddSingleton(Options.Create(settings.Store));
+        services.AddSqliteStore(_ => { });
+        services.AddSingleton(settings.Link);
+        services.AddOpenClawLink();
+        services.AddSingleton(Options.Create(settings.Bncr));
+        services.AddBncrChannel();
+        services.AddSingleton<IMethodSource, DiagnosticsMethods>();
+        services.AddSingleton<IDiagnosticsSource, HostDiagnostics>();
+        services.AddSingleton<IDiagnosticsSource, StoreDiagnostics>();
+        services.AddSingleton<IDiagnosticsSource, AgentsDiagnostics>();
+        services.AddSingleton<IDiagnosticsSource, ChannelsDiagnostics>();
+        // Before the doors: what they lead to is ready when they open.
+        services.AddHostedService<HostLifetime>();
+        services.AddSingleton(Options.Create(settings.Limits));
+        services.AddChannelBridgeGateway(options =>
+        {
+            options.SocketPath = settings.Socket;
+            options.Stdio = settings.Stdio;
+            options.Version = ProductVersion.Text;
+            options.CloseOnHostStop = false;
+            foreach (var origin in settings.AllowedOrigins) options.AllowedOrigins.Add(origin);
+        });
+
+        var app = builder.Build();
+        app.Services.GetRequiredService<Readiness>().Map(app);
+        app.MapChannelBridge();
+        return app;
+    }
+
+    private static void AddLogging(WebApplicationBuilder builder, HostSettings settings)
+    {
+        builder.Logging.ClearProviders();
+        builder.Logging.SetMinimumLevel(settings.LogLevel);
+        builder.Logging.AddFilter("Microsoft", settings.LogLevel > LogLevel.Warning ? settings.LogLevel : LogLevel.Warning);
+        // What goes wrong at the start is told once, by the command line.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
+        // This logger's mere presence makes ASP.NET start an unsampled span around each connection, and everything in it would inherit that.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
+        builder.Logging.AddSimpleConsole(options =>
+        {
+            options.SingleLine = true;
+            options.UseUtcTimestamp = true;
+            options.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+            options.ColorBehavior = Console.IsErrorRedirected ? LoggerColorBehavior.Disabled : LoggerColorBehavior.Default;
+        });
+
+        // Standard output belongs to the banner, and with --stdio to the protocol.
+        builder.Services.Configure<ConsoleLoggerOptions>(options => options.LogToStandardErrorThreshold = LogLevel.Trace);
+    }
+
+    private static void AddListener(WebApplicationBuilder builder, HostSettings settings)
+    {
+        if (settings.Urls.Count == 0)
+        {
+            builder.Services.AddSingleton<IServer, NoListener>();
+            return;
+        }
+
+        builder.WebHost.ConfigureKestrel(options => options.AddServerHeader = false);
+        if (settings.CertificateFile is { } certificate)
+        {
+            builder.WebHost.UseKestrelHttpsConfiguration();
+            builder.WebHost.ConfigureKestrel(options => options.ConfigureHttpsDefaults(https =>
+                https.ServerCertificate = X509Certificate2.CreateFromPemFile(certificate, settings.CertificateKeyFile)));
+        }
+
+        builder.WebHost.UseUrls([.. settings.Urls]);
+    }
+
+    /// <summary>True when an address can be reached from other machines.</summary>
+    public static bool IsPublic(string url)
+    {
+        var host = url[(url.IndexOf("://", StringComparison.Ordinal) + 3)..];
+        host = host.StartsWith('[') ? host[1..host.IndexOf(']', StringComparison.Ordinal)] : host.Split(':', '/')[0];
+        if (string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase)) return false;
+        return !IPAddress.TryParse(host, out var address) || !IPAddress.IsLoopback(address);
+    }
+}

@@ -1,0 +1,70 @@
+using ChannelBridge.Core.Channels;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Storage;
+using ChannelBridge.Gateway;
+
+namespace ChannelBridge.Host.Composition;
+
+/// <summary>
+/// Starts and stops the parts in the order that loses nothing. Start: store, channels, messages, and then the doors, which are started after this
+/// service. Stop: no new work, turns finished or handed back, outbox, channels; the container disposes the store last.
+/// </summary>
+internal sealed partial class HostLifetime(
+    IStore store, MessagingService messaging, IEnumerable<IChannel> channels, GatewayDoors doors, HostState state, ILogger<HostLifetime> logger)
+    : IHostedService
+{
+    private readonly List<IChannel> _started = [];
+    private bool _messagingStarted;
+
+    /// <inheritdoc/>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await store.OpenAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (BridgeException fault)
+        {
+            throw new HostStartException(ExitCodes.Store, $"the store can't be opened: {fault.Message} ({fault.Code})", fault);
+        }
+        foreach (var channel in channels)
+        {
+            await channel.StartAsync(cancellationToken).ConfigureAwait(false);
+            _started.Add(channel);
+        }
+
+        await messaging.StartAsync(cancellationToken).ConfigureAwait(false);
+        _messagingStarted = true;
+    }
+
+    /// <inheritdoc/>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        state.Stopping();
+        LogStopping();
+        await doors.StopAcceptingAsync().ConfigureAwait(false);
+
+        // Connections stay open meanwhile: the replies of the last turns are still pushed and acked.
+        if (_messagingStarted) await messaging.StopAsync().ConfigureAwait(false);
+        await doors.CloseAsync(cancellationToken).ConfigureAwait(false);
+        foreach (var channel in Enumerable.Reverse(_started))
+        {
+            try
+            {
+                await channel.StopAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception fault)
+            {
+                // The other channels and the store must be stopped whatever one channel does.
+                LogChannelStopFailed(fault, channel.Id);
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Stopping: no new work, finishing what runs")]
+    private partial void LogStopping();
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Channel {Channel} failed to stop")]
+    private partial void LogChannelStopFailed(Exception fault, string channel);
+}

@@ -1,0 +1,67 @@
+using System.Net.Sockets;
+using ChannelBridge.Host.Settings;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+
+namespace ChannelBridge.Host.Composition;
+
+/// <summary>Runs a host from its settings to its end.</summary>
+internal static class HostRunner
+{
+    /// <summary>Runs until a signal comes (or <paramref name="body"/> ends, where there is one) and gives the exit code.</summary>
+    /// <param name="settings">The validated settings.</param>
+    /// <param name="output">For what the operator reads; never a log.</param>
+    /// <param name="body">What to do while the host runs; its end stops the host. Null: run until told to stop.</param>
+    /// <exception cref="HostStartException">The start can't go on; the message says why.</exception>
+    public static async Task<int> RunAsync(HostSettings settings, TextWriter output, Func<WebApplication, CancellationToken, Task<int>>? body = null)
+    {
+        OwnerOnly.RestrictNewFiles();
+        using var folder = DataFolder.Open(settings.DataDirectory);
+        var token = folder.TakeToken(settings.FirstToken, out var made);
+        using var telemetry = settings.Otlp is { } endpoint ? TelemetryExport.Start(endpoint) : null;
+        var app = HostComposition.Build(settings, folder, token);
+        await using (app.ConfigureAwait(false))
+        {
+            await StartAsync(app, settings).ConfigureAwait(false);
+            app.Services.GetRequiredService<HostState>().Listening();
+            if (made && body is null)
+                await output.WriteLineAsync($"made a token, shown this once and kept in {folder.TokenPath}: {token}").ConfigureAwait(false);
+            HostFile.Write(folder.Path, new HostFile(Environment.ProcessId, Addresses(app).FirstOrDefault(), settings.Socket));
+            if (body is null)
+            {
+                Banner.Write(output, settings, folder, Addresses(app));
+                await app.WaitForShutdownAsync().ConfigureAwait(false);
+                return ExitCodes.Ok;
+            }
+
+            var result = await body(app, app.Lifetime.ApplicationStopping).ConfigureAwait(false);
+            await app.StopAsync().ConfigureAwait(false);
+            return result;
+        }
+    }
+
+    /// <summary>The addresses that the listener has, with the real port where the system chose one.</summary>
+    public static IReadOnlyCollection<string> Addresses(WebApplication app) =>
+        [.. app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
+
+    private static async Task StartAsync(WebApplication app, HostSettings settings)
+    {
+        try
+        {
+            await app.StartAsync().ConfigureAwait(false);
+        }
+        catch (Exception fault)
+        {
+            // What has started is stopped in order; the store must not be left half open.
+            using var timeout = new CancellationTokenSource(settings.StopTimeout);
+            await app.StopAsync(timeout.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (fault is IOException or SocketException)
+            {
+                throw new HostStartException(
+                    ExitCodes.Listen, $"can't listen: {fault.Message.ReplaceLineEndings(" ")}\nanother program may use the address; choose another one with --urls, e.g. --urls http://127.0.0.1:7789", fault);
+            }
+
+            throw;
+        }
+    }
+}

@@ -1,0 +1,3 @@
+using ChannelBridge.Host.Commands;
+
+return await CommandLine.RunAsync(args).ConfigureAwait(false);

@@ -1,0 +1,72 @@
+using ChannelBridge.Channels.Bncr;
+using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Gateway;
+using ChannelBridge.Storage.Sqlite;
+using LinkOptions = ChannelBridge.Gateway.Link.LinkOptions;
+
+namespace ChannelBridge.Host.Settings;
+
+/// <summary>The host's own settings, validated. Parts of the host read theirs from <see cref="Configuration"/>.</summary>
+internal sealed record HostSettings
+{
+    /// <summary>The merged configuration.</summary>
+    public required IConfiguration Configuration { get; init; }
+
+    /// <summary>The data folder, absolute.</summary>
+    public required string DataDirectory { get; init; }
+
+    /// <summary>The addresses of the own listener; empty when there is none.</summary>
+    public required IReadOnlyList<string> Urls { get; init; }
+
+    /// <summary>The Unix socket's path, or null when it is off.</summary>
+    public required string? Socket { get; init; }
+
+    /// <summary>True when JSON-RPC is spoken on standard input and output.</summary>
+    public bool Stdio { get; init; }
+
+    /// <summary>Further origins of browser pages that may connect.</summary>
+    public IReadOnlyList<string> AllowedOrigins { get; init; } = [];
+
+    /// <summary>The limits of the doors.</summary>
+    public required GatewayLimits Limits { get; init; }
+
+    /// <summary>The PEM file of the certificate for https addresses, or null.</summary>
+    public string? CertificateFile { get; init; }
+
+    /// <summary>The PEM file of its private key, or null when it is in the same file.</summary>
+    public string? CertificateKeyFile { get; init; }
+
+    /// <summary>How long a stop may take.</summary>
+    public required TimeSpan StopTimeout { get; init; }
+
+    /// <summary>The first token, or null when it is read from the data folder or made.</summary>
+    public string? FirstToken { get; init; }
+
+    /// <summary>The further tokens.</summary>
+    public required IReadOnlyList<AccessToken> Tokens { get; init; }
+
+    /// <summary>The agent that answers messages of the own listener.</summary>
+    public required string Agent { get; init; }
+
+    /// <summary>Bounds and schedules of the durable core.</summary>
+    public required MessagingOptions Messaging { get; init; }
+
+    /// <summary>The store's settings; its path is set from the data folder.</summary>
+    public required SqliteStoreOptions Store { get; init; }
+
+    /// <summary>The bncr channel's settings.</summary>
+    public required BncrOptions Bncr { get; init; }
+
+    /// <summary>The settings of the link to the OpenClaw plugin.</summary>
+    public required LinkOptions Link { get; init; }
+
+    /// <summary>Where telemetry goes, or null.</summary>
+    public Uri? Otlp { get; init; }
+
+    /// <summary>What is logged.</summary>
+    public LogLevel LogLevel { get; init; }
+
+    /// <summary>Unknown keys, each with the nearest known one.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+}

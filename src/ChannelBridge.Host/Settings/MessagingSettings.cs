@@ -1,0 +1,54 @@
+using ChannelBridge.Core.Messaging;
+
+namespace ChannelBridge.Host.Settings;
+
+/// <summary>The keys of the durable core: <c>Limits</c> and <c>Channels:Bncr:Delivery</c>.</summary>
+internal static class MessagingSettings
+{
+    private static readonly TimeSpan Day = TimeSpan.FromDays(1);
+
+    /// <summary>The bounds.</summary>
+    public static readonly SettingGroup<MessagingOptions> Limits = new SettingGroup<MessagingOptions>("Limits:")
+        .Number("InboxCapacity", 1, int.MaxValue, o => o.InboxCapacity, (o, v) => o.InboxCapacity = (int)v, "Messages without a finished turn that are kept at most; beyond it `BUSY`. They are on disk")
+        .Number("LaneInboxCapacity", 1, int.MaxValue, o => o.LaneInboxCapacity, (o, v) => o.LaneInboxCapacity = (int)v, "The same for one conversation")
+        .Number("OutboxCapacity", 1, int.MaxValue, o => o.OutboxCapacity, (o, v) => o.OutboxCapacity = (int)v, "Unsettled messages that one account keeps at most; beyond it `BUSY` for sends")
+        .Number("ConcurrentTurns", 1, 100_000, o => o.ConcurrentTurns, (o, v) => o.ConcurrentTurns = (int)v, "Turns of one agent at the same time")
+        .Duration("TurnTimeout", TimeSpan.FromSeconds(1), Day, o => o.TurnTimeout, (o, v) => o.TurnTimeout = v, "The longest time for one turn")
+        .Number("TurnAttempts", 1, 1000, o => o.TurnAttempts, (o, v) => o.TurnAttempts = (int)v, "Turns tried for one message before it is given up")
+        .Duration("TurnRetryDelay", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5), o => o.TurnRetryDelay, (o, v) => o.TurnRetryDelay = v, "The wait before the second turn of a message; it doubles up to 5m")
+        .Text("TurnFailureNotice", o => o.TurnFailureNotice, (o, v) => o.TurnFailureNotice = v == "off" ? "" : v, "What the user is told when a message is given up; `off` for nothing", "Please try again later.")
+        .Duration("StopGrace", TimeSpan.Zero, TimeSpan.FromMinutes(9), o => o.StopGrace, (o, v) => o.StopGrace = v, "How long a stop waits for running turns before it hands them back; less than `Listen:StopTimeout`")
+        .Number("LaneWindow", 1, 10_000, o => o.LaneWindow, (o, v) => o.LaneWindow = (int)v, "Messages of one conversation held in memory")
+        .Size("LaneMemory", 1 << 20, 1L << 40, o => o.LaneMemory, (o, v) => o.LaneMemory = v, "Memory of all conversations together, apart for turns and for pushes")
+        .Number("ActiveLanes", 16, 10_000_000, o => o.ActiveLanes, (o, v) => o.ActiveLanes = (int)v, "Conversations with work that are held in memory")
+        .Number("IdleLanes", 0, 10_000_000, o => o.IdleLanes, (o, v) => o.IdleLanes = (int)v, "Conversations without work whose position is remembered")
+        .Duration("SweepInterval", TimeSpan.FromSeconds(1), Day, o => o.SweepInterval, (o, v) => o.SweepInterval = v, "How often what has outlived its time is removed from the store")
+        .Duration("ReceiptRetention", TimeSpan.FromMinutes(1), TimeSpan.FromDays(3660), o => o.ReceiptRetention, (o, v) => o.ReceiptRetention = v, "How long receipts of settled messages are kept")
+        .Duration("DeadLetterRetention", TimeSpan.FromMinutes(1), TimeSpan.FromDays(3660), o => o.DeadLetterRetention, (o, v) => o.DeadLetterRetention = v, "How long dead letters are kept");
+
+    /// <summary>When a push is tried again and when it is given up.</summary>
+    public static readonly SettingGroup<DeliveryBox> Delivery = new SettingGroup<DeliveryBox>("Channels:Bncr:Delivery:")
+        .Number("MaxAttempts", 1, 1000, o => o.Policy.MaxAttempts, (o, v) => o.Policy = o.Policy with { MaxAttempts = (int)v }, "Failed pushes before a message becomes a dead letter; being offline costs none")
+        .Duration("BaseDelay", TimeSpan.FromMilliseconds(1), Day, o => o.Policy.BaseDelay, (o, v) => o.Policy = o.Policy with { BaseDelay = v }, "The wait after the first failure; it doubles with each")
+        .Duration("MaxDelay", TimeSpan.FromMilliseconds(1), Day, o => o.Policy.MaxDelay, (o, v) => o.Policy = o.Policy with { MaxDelay = v }, "The longest wait")
+        .Duration("AckTimeout", TimeSpan.FromMilliseconds(100), Day, o => o.Policy.AckTimeout, (o, v) => o.Policy = o.Policy with { AckTimeout = v }, "How long a pushed message waits for its ack")
+        .Duration("TimeToLive", TimeSpan.Zero, TimeSpan.FromDays(3660), o => o.Policy.TimeToLive ?? TimeSpan.Zero, (o, v) => o.Policy = o.Policy with { TimeToLive = v == TimeSpan.Zero ? null : v }, "How long a message is worth delivering; `0ms` for ever");
+
+    /// <summary>A place for a policy, which itself can't be changed.</summary>
+    public sealed class DeliveryBox
+    {
+        /// <summary>The policy.</summary>
+        public DeliveryPolicy Policy { get; set; } = new();
+    }
+
+    /// <summary>Reads both groups.</summary>
+    public static MessagingOptions Read(SettingsReader reader)
+    {
+        var options = new MessagingOptions();
+        Limits.Apply(reader, options);
+        var delivery = new DeliveryBox();
+        Delivery.Apply(reader, delivery);
+        options.Delivery["bncr"] = delivery.Policy;
+        return options;
+    }
+}

@@ -1,0 +1,37 @@
+namespace ChannelBridge.Host.Settings;
+
+/// <summary>Every key that the host knows. The table in <c>docs/operations.md</c> is checked against it by a test.</summary>
+internal static class SettingsCatalog
+{
+    /// <summary>The sections that are ours; keys elsewhere belong to .NET and are nobody's business here.</summary>
+    public static readonly IReadOnlyCollection<string> Sections = ["Listen", "Access", "Store", "Agents", "Channels", "Limits", "Telemetry"];
+
+    /// <summary>The keys, in the order of the documentation.</summary>
+    public static readonly IReadOnlyList<Setting> All =
+    [
+        .. HostKeys(), .. LinkSettings.Keys.Settings, .. StoreSettings.Keys.Settings, .. BncrSettings.Channel.Settings, .. BncrSettings.Account.Settings,
+        .. MessagingSettings.Delivery.Settings, .. MessagingSettings.Limits.Settings, .. GatewaySettings.Limits.Settings,
+    ];
+
+    private static Setting[] HostKeys() =>
+    [
+        new("Listen:Urls", Defaults.Url, "Addresses of the own listener, separated by `;`; `off` for none.", "http://127.0.0.1:7788") { Option = "--urls" },
+        new("Listen:Socket", "DATA/channelbridge.sock", "The Unix socket for local tools and the OpenClaw plugin; `off` for none.", "/run/channelbridge/channelbridge.sock") { Option = "--socket" },
+        new("Listen:Stdio", "false", "Speak JSON-RPC on standard input and output; the end of input stops the host.", "true") { Option = "--stdio" },
+        new("Listen:AllowedOrigins", "the host itself and loopback", "Further origins of browser pages that may connect; `*` for every page.", "https://ops.example.org"),
+        new("Listen:CertificateFile", "none", "PEM file with the certificate (chain) for https addresses.", "/etc/channelbridge/tls.crt"),
+        new("Listen:CertificateKeyFile", "none", "PEM file with the private key; none when the certificate's file holds it.", "/etc/channelbridge/tls.key"),
+        new("Listen:StopTimeout", "25s", "The longest time from the signal to the end of a stop (1s…10m).", "25s"),
+        new("Access:Token", "made at the first start", "The first token, which has every scope; printable ASCII without spaces, 16 characters or more.", "a-long-random-text") { Option = "--token" },
+        new("Access:TokenFile", "none", "A file whose first line is the first token.", "/run/secrets/channelbridge-token") { Option = "--token-file" },
+        new("Access:Tokens:<name>:Token", "none", "A further token; printable ASCII without spaces, 16 characters or more.", "another-long-random-text"),
+        new("Access:Tokens:<name>:TokenFile", "none", "A file whose first line is the token.", "/run/secrets/bridge-qq"),
+        new("Access:Tokens:<name>:TokenHash", "none", "The token's SHA-256 in hexadecimal.", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+        new("Access:Tokens:<name>:Scopes", "operator.read, operator.write", "What it allows: `operator.read`, `operator.write`, `operator.admin`, `link`.", "operator.write"),
+        new("Access:Tokens:<name>:Accounts", "every account", "The accounts that it is limited to.", "Primary, shop"),
+        new("Store:Data", Defaults.DataDirectoryText, "The data folder, made owner-only (0700).", "/var/lib/channelbridge") { Option = "--data" },
+        new("Agents:Default", "echo", "The agent that answers messages of the own listener: `echo` or `openclaw`.", "openclaw") { Option = "--agent" },
+        new("Telemetry:Otlp", "none", "Where traces and metrics go: an OTLP/HTTP endpoint.", "http://127.0.0.1:4318") { Option = "--otlp" },
+        new("Telemetry:LogLevel", "Information", "What is logged: Trace, Debug, Information, Warning, Error, Critical, None.", "Debug") { Option = "--log-level" },
+    ];
+}
