@@ -1,0 +1,21 @@
+// What the parts of the entry share while the gateway runs: the plugin's runtime, the link, and a way to reach gateway clients.
+// One object a module evaluation; only the evaluation that the gateway registers in full fills it.
+
+export const bridge = {
+  /** The plugin runtime of the full registration. */
+  runtime: null,
+  /** The HostLink, or null before the service has started. */
+  link: null,
+  /** A gateway request context: pushes to connections go through it. Kept from the latest request. */
+  context: null,
+  /** What the host said last about its accounts (link.status), by lower-case account id. */
+  hostAccounts: new Map(),
+  /** Tells the host the accounts anew, after their settings have changed. */
+  tellAccounts() {},
+  /** status sinks of started accounts, by lower-case account id. */
+  accountSinks: new Map(),
+  logger: { debug() {}, info() {}, warn() {}, error() {} },
+};
+
+/** The gateway's configuration now. */
+export const currentConfig = () => bridge.runtime.config.current();

@@ -1,0 +1,98 @@
+// The gateway methods of the channel. Each is forwarded to the host as it is, with the caller's connection id and scopes, and the
+// host's answer or error goes back as it is. Nothing is understood here but which connections there are.
+import { bridge } from './bridge.mjs';
+import { LinkError } from './rpc.mjs';
+
+/** Names and the scope that the gateway asks for; the host checks the scope again. */
+export const METHODS = {
+  'bncr.connect': 'operator.write',
+  'bncr.inbound': 'operator.write',
+  'bncr.activity': 'operator.write',
+  'bncr.ack': 'operator.write',
+  'bncr.diagnostics': 'operator.read',
+  'bncr.file.init': 'operator.write',
+  'bncr.file.chunk': 'operator.write',
+  'bncr.file.complete': 'operator.write',
+  'bncr.file.abort': 'operator.write',
+  'bncr.file.ack': 'operator.write',
+  'bncr.deadLetter.inspect': 'operator.read',
+  'bncr.deadLetter.prune': 'operator.write',
+  'bncr.rpc.response': 'operator.write',
+};
+
+/** Live connections that have spoken to the host: connId → { scopes, clientId, connect (what the last bncr.connect said and was given) }. */
+const connections = new Map();
+
+/** Registers every method. */
+export function registerMethods(api) {
+  for (const [method, scope] of Object.entries(METHODS)) {
+    api.registerGatewayMethod(method, (options) => forward(method, options), { scope, profileAccess: 'independent' });
+  }
+}
+
+async function forward(method, { params, client, respond, context, req }) {
+  bridge.context = context;
+  const connId = client?.connId;
+  try {
+    if (!connId) throw new LinkError('INVALID_REQUEST', `${method} needs a client connection`);
+    const connection = remember(connId, client);
+    const result = await callHost(method, params ?? {}, connId, connection, req?.traceparent);
+    if (method === 'bncr.connect') {
+      const { accountId, clientId, ack } = params ?? {};
+      connection.connect = { accountId, clientId, ack, leaseId: result?.leaseId, connectionEpoch: result?.connectionEpoch };
+    }
+    respond(true, result);
+  } catch (error) {
+    respond(false, { error: error.payloadError ?? error.message }, {
+      code: error.code ?? 'UNAVAILABLE',
+      message: error.message,
+      ...(error.details !== undefined ? { details: error.details } : {}),
+      retryable: error.retryable === true,
+      ...(error.retryAfterMs !== undefined ? { retryAfterMs: error.retryAfterMs } : {}),
+    });
+  }
+}
+
+function callHost(method, params, connId, { scopes, clientId, identity }, traceparent) {
+  if (!bridge.link) return Promise.reject(LinkError.away());
+  return bridge.link.request('link.request', { method, params, connId, scopes, clientId, identity, traceparent });
+}
+
+/** The first word of a connection: from now on the host is told when it ends. */
+function remember(connId, client) {
+  let connection = connections.get(connId);
+  if (connection) return connection;
+  const device = client.connect?.device?.id;
+  connection = { scopes: client.connect?.scopes ?? [], clientId: client.connect?.client?.id, identity: device ? `device:${device}` : undefined };
+  const signal = client.connectionSignal;
+  if (signal?.aborted) return connection;
+  connections.set(connId, connection);
+  signal?.addEventListener('abort', () => {
+    connections.delete(connId);
+    bridge.link?.notify('link.disconnected', { connId });
+  }, { once: true });
+  return connection;
+}
+
+/**
+ * After the host has come back: each bridge that is still connected to the gateway is announced again by the heartbeat it would send
+ * itself some time later, so that its messages flow at once.
+ */
+export async function announceConnections() {
+  for (const [connId, connection] of connections) {
+    if (!connection.connect) continue;
+    await callHost('bncr.activity', connection.connect, connId, connection).catch((error) => {
+      bridge.logger.warn(`a bridge connection couldn't be announced to the host: ${error.message}`);
+    });
+  }
+}
+
+/** Answers link.push: one event to exactly one connection. Synchronous, so that pushes keep their order. */
+export function push({ connId, event, payload }) {
+  const { context } = bridge;
+  if (!context || context.isConnectionActive?.(connId) === false) return { delivered: false, reason: 'gone' };
+  context.broadcastToConnIds(event, payload, new Set([connId]));
+  return { delivered: true };
+}
+
+export const connectionCount = () => connections.size;

@@ -1,0 +1,156 @@
+// JSON-RPC 2.0 over one connected stream, both ways: requests with time-outs, notifications, and handlers for what the other side
+// asks. Everything is bounded: open requests, bytes waiting to be written. Requests of the other side are started in the order of
+// their arrival; a handler that works synchronously therefore keeps that order.
+import { encodeFrame, FrameReader } from './framing.mjs';
+
+// Below what the host takes from one peer (4,096 requests, 64 MiB): a host at its bound would drop notifications, too.
+const MAX_PENDING = 2048;
+const MAX_PENDING_BYTES = 48 * 1024 * 1024;
+const MAX_UNWRITTEN = 64 * 1024 * 1024;
+
+/** An error that crosses the link: code, message, and whether and when to try again. */
+export class LinkError extends Error {
+  constructor(code, message, { retryable = false, retryAfterMs, details, payloadError } = {}) {
+    super(message);
+    this.name = 'LinkError';
+    this.code = code;
+    this.retryable = retryable;
+    this.retryAfterMs = retryAfterMs;
+    this.details = details;
+    this.payloadError = payloadError;
+  }
+
+  /** The host is away: nothing was done, try again. */
+  static away(message = 'The ChannelBridge host is not connected; try again shortly.') {
+    return new LinkError('UNAVAILABLE', message, { retryable: true, retryAfterMs: 1000 });
+  }
+}
+
+/** One peer on an open socket. `handlers` maps method names to functions of params; `onClose` is called once. */
+export class RpcPeer {
+  #socket;
+  #handlers;
+  #pending = new Map();
+  #pendingBytes = 0;
+  #nextId = 1;
+  #closed = false;
+  #onClose;
+
+  constructor(socket, { handlers, onClose }) {
+    this.#socket = socket;
+    this.#handlers = handlers;
+    this.#onClose = onClose;
+    const reader = new FrameReader();
+    socket.on('data', (chunk) => {
+      let messages;
+      try {
+        messages = reader.push(chunk);
+      } catch (error) {
+        this.close(new Error(`the host sent a frame that can't be read: ${error.message}`));
+        return;
+      }
+      for (const message of messages) this.#receive(message);
+    });
+    socket.on('error', (error) => this.close(error));
+    socket.on('close', () => this.close(new Error('the connection was closed')));
+  }
+
+  get closed() {
+    return this.#closed;
+  }
+
+  /** Sends a request; rejects with a LinkError. `sent` on the error tells whether the request may have reached the host. */
+  request(method, params, { timeoutMs = 30_000, signal } = {}) {
+    if (this.#closed) return Promise.reject(LinkError.away());
+    const id = this.#nextId++;
+    const frame = encodeFrame({ jsonrpc: '2.0', id, method, params });
+    // One message may be larger than half of the bound; it goes when nothing else is under way.
+    const full = this.#pending.size >= MAX_PENDING || (this.#pendingBytes > 0 && this.#pendingBytes + frame.length > MAX_PENDING_BYTES);
+    if (full || this.#socket.writableLength > MAX_UNWRITTEN) {
+      return Promise.reject(new LinkError('BUSY', 'Too many requests wait for the ChannelBridge host; try again.', { retryable: true, retryAfterMs: 500 }));
+    }
+    return new Promise((resolve, reject) => {
+      const settle = (action) => {
+        this.#pending.delete(id);
+        this.#pendingBytes -= frame.length;
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+        action();
+      };
+      const giveUp = (code, text) => settle(() => {
+        this.notify('$/cancelRequest', { id });
+        const error = new LinkError(code, text, { retryable: true });
+        error.sent = true;
+        reject(error);
+      });
+      const onAbort = () => giveUp('CANCELLED', `${method} was cancelled`);
+      const timer = setTimeout(() => giveUp('TIMEOUT', `the ChannelBridge host didn't answer ${method} within ${timeoutMs} ms`), timeoutMs);
+      this.#pending.set(id, { settle, resolve, reject });
+      this.#pendingBytes += frame.length;
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#send(frame);
+      if (signal?.aborted) onAbort();
+    });
+  }
+
+  /** Sends a notification; does nothing when the connection is gone. */
+  notify(method, params) {
+    if (!this.#closed) this.#write({ jsonrpc: '2.0', method, params });
+  }
+
+  /** Ends the connection; open requests fail as unavailable. */
+  close(reason) {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#socket.destroy();
+    for (const { settle, reject } of [...this.#pending.values()]) {
+      const error = LinkError.away();
+      error.sent = true;
+      settle(() => reject(error));
+    }
+    this.#onClose?.(reason);
+  }
+
+  #write(message) {
+    this.#send(encodeFrame(message));
+  }
+
+  #send(frame) {
+    this.#socket.write(frame);
+    if (this.#socket.writableLength > 2 * MAX_UNWRITTEN) this.close(new Error('the host has stopped reading'));
+  }
+
+  #receive(message) {
+    if (message === null || typeof message !== 'object') return;
+    if (typeof message.method === 'string') {
+      this.#serve(message);
+      return;
+    }
+    const open = this.#pending.get(message.id);
+    if (!open) return; // given up before
+    if (message.error) {
+      const { message: text, data = {}, code } = message.error;
+      open.settle(() => open.reject(new LinkError(data?.code ?? rpcCode(code), text ?? 'the host failed', { ...data, payloadError: data?.legacyText })));
+    } else {
+      open.settle(() => open.resolve(message.result));
+    }
+  }
+
+  async #serve({ id, method, params }) {
+    const handler = this.#handlers[method];
+    try {
+      if (!handler) throw Object.assign(new Error(`method not found: ${method}`), { rpcCode: -32601 });
+      const result = await handler(params ?? {});
+      if (id !== undefined && !this.#closed) this.#write({ jsonrpc: '2.0', id, result: result ?? {} });
+    } catch (error) {
+      if (id === undefined || this.#closed) return;
+      const data = { code: error.code ?? 'INTERNAL', retryable: error.retryable === true, retryAfterMs: error.retryAfterMs, details: error.details };
+      this.#write({ jsonrpc: '2.0', id, error: { code: error.rpcCode ?? -32000, message: error.message, data } });
+    }
+  }
+}
+
+/** Protocol faults of JSON-RPC have no data: their numbers as codes. */
+function rpcCode(code) {
+  return code === -32601 || code === -32602 || code === -32600 ? 'INVALID_REQUEST' : 'INTERNAL';
+}

@@ -1,0 +1,142 @@
+// One agent turn: a link.turn becomes a dispatch through the gateway's inbound pipeline, its partial text goes back as suffixes, and
+// it ends with exactly one done or failed. The answers themselves don't come this way: they go through the gateway's durable queue to
+// the message adapter (delivery.mjs), live, after a restart and for follow-ups alike.
+import { runDetachedWebhookWork } from 'openclaw/plugin-sdk/webhook-request-guards';
+import { toInboundMediaFacts } from 'openclaw/plugin-sdk/channel-inbound';
+import { CHANNEL, resolveAccount } from './accounts.mjs';
+import { bridge, currentConfig } from './bridge.mjs';
+import { deliverPayload } from './delivery.mjs';
+import { resolveIngress } from './policy.mjs';
+import { LinkError } from './rpc.mjs';
+
+/** Running turns by message id. A turn that the host asks for again (after its restart) attaches to the run that is under way. */
+const running = new Map();
+
+/** Answers link.turn at once; the turn runs on. */
+export function startTurn(params) {
+  const known = running.get(params.messageId);
+  if (known) {
+    known.turnId = params.turnId;
+    return { accepted: true, attached: true };
+  }
+  const run = { turnId: params.turnId, sent: '', broken: false, abort: new AbortController() };
+  running.set(params.messageId, run);
+  const emit = (kind, fields) => bridge.link.notify('link.turnEvent', { turnId: run.turnId, kind, ...fields });
+  // Detached: agent work started in the context of another request is refused by the gateway once that request is over.
+  runDetachedWebhookWork(() => dispatch(params, run, emit)).then(
+    (outcome) => finish(params, () => (run.abort.signal.aborted ? emit('failed', cancelled) : emit('done', { outcome }))),
+    (error) => finish(params, () => emit('failed', run.abort.signal.aborted ? cancelled : describe(error))),
+  );
+  return { accepted: true };
+}
+
+/** Answers link.cancelTurn. The turn still ends with failed. */
+export function cancelTurn({ turnId }) {
+  for (const run of running.values()) {
+    if (run.turnId !== turnId) continue;
+    run.abort.abort();
+    return { cancelled: true };
+  }
+  return { cancelled: false };
+}
+
+export const activeTurns = () => running.size;
+
+const cancelled = { code: 'CANCELLED', message: 'the turn was cancelled', retryable: false };
+
+function finish({ messageId }, tell) {
+  running.delete(messageId);
+  tell();
+}
+
+function describe(error) {
+  if (error instanceof LinkError) return { code: error.code, message: error.message, retryable: error.retryable };
+  const message = `the gateway couldn't run the turn: ${error?.message ?? error}`;
+  // A gateway that is about to stop takes no new work; the message waits for it and that costs no attempt.
+  if (error?.name === 'GatewayDrainingError') return { code: 'UNAVAILABLE', message, retryable: true, retryAfterMs: 1000 };
+  bridge.logger.warn(`a turn failed: ${error?.stack ?? error}`);
+  return { code: 'INTERNAL', message, retryable: true };
+}
+
+async function dispatch(params, run, emit) {
+  const { runtime } = bridge;
+  const cfg = currentConfig();
+  const account = resolveAccount(cfg, params.accountId);
+  const agentId = agentOf(params.sessionKey);
+  const viaGateway = params.door === 'gateway';
+  const subject = params.subject ?? params.senderId;
+  const ingress = await resolveIngress({
+    cfg, account, subject, isGroup: params.isGroup, conversationId: params.conversationId, isCommand: params.isCommand,
+    contextBinding: { agentId, sessionKey: params.sessionKey, messageId: params.messageId, inboundEventKind: 'user_request' },
+  });
+  if (viaGateway && (!account.enabled || !ingress.senderAccess.allowed)) {
+    throw new LinkError('FORBIDDEN', `the gateway's policy refuses the message now (${ingress.senderAccess.reasonCode})`);
+  }
+  const authorized = ingress.commandAccess.authorized === true;
+  const media = await saveMedia(params.media, account);
+  const ctxPayload = runtime.channel.inbound.buildContext({
+    channel: CHANNEL,
+    accountId: account.accountId,
+    messageId: params.messageId,
+    timestamp: params.timestamp,
+    from: subject,
+    sender: { id: subject, name: params.senderName ?? params.senderId },
+    conversation: { kind: params.isGroup ? 'group' : 'direct', id: params.conversationId, label: params.replyTo },
+    route: { agentId, accountId: account.accountId, routeSessionKey: params.sessionKey, dispatchSessionKey: params.sessionKey },
+    reply: { to: params.replyTo, originatingTo: params.replyTo, replyToId: params.messageId },
+    message: { inboundEventKind: 'user_request', rawBody: params.text, body: params.text, bodyForAgent: params.text, commandBody: params.text },
+    access: { commands: { authorized } },
+    ...(media.length > 0 ? { media } : {}),
+    // The host's own settings have admitted what came by its own listener; the gateway's govern its own clients only.
+    channelIngress: viaGateway ? ingress : 'unsupported',
+  });
+  const result = await runtime.channel.inbound.dispatch({
+    cfg,
+    channel: CHANNEL,
+    accountId: account.accountId,
+    route: { agentId, sessionKey: params.sessionKey },
+    ctxPayload,
+    messageId: params.messageId,
+    delivery: {
+      durable: { to: params.replyTo, replyToId: params.messageId },
+      deliver: (payload, info) => deliverPayload(params, payload, info),
+      onError: (error) => bridge.logger.warn(`an answer wasn't delivered: ${error?.message ?? error}`),
+    },
+    replyOptions: {
+      abortSignal: run.abort.signal,
+      disableBlockStreaming: !account.blockStreaming,
+      onReplyStart: () => emit('typing', {}),
+      onAssistantMessageStart: () => { run.sent = ''; run.broken = false; },
+      onPartialReply: (payload) => partial(run, payload.text ?? '', emit),
+    },
+    turnAdoptionLifecycle: { admission: 'exclusive', onAdopted: () => emit('adopted', {}) },
+  });
+  return result?.dispatched === false ? 'not_dispatched' : 'completed';
+}
+
+/** The gateway gives the whole text each time; the link carries what is new. Text that was rewritten ends the stream of that message. */
+function partial(run, text, emit) {
+  if (run.broken || text.length <= run.sent.length) return;
+  if (!text.startsWith(run.sent)) {
+    run.broken = true;
+    return;
+  }
+  emit('partial', { text: text.slice(run.sent.length) });
+  run.sent = text;
+}
+
+/** agent:AGENT:bncr:… */
+const agentOf = (sessionKey) => sessionKey.split(':')[1] || 'main';
+
+/** Attachments reach the agent only from the gateway's own media folder. */
+async function saveMedia(media, account) {
+  if (!media?.length) return [];
+  const maxBytes = (account.mediaMaxMb ?? 50) * 1024 * 1024;
+  const saved = [];
+  for (const { content, mimeType, fileName } of media) {
+    if (typeof content !== 'string') continue;
+    const file = await bridge.runtime.channel.media.saveMediaBuffer(Buffer.from(content, 'base64'), mimeType, 'inbound', maxBytes, fileName);
+    saved.push({ path: file.path, contentType: file.contentType ?? mimeType, fileName });
+  }
+  return toInboundMediaFacts(saved);
+}
