@@ -1,0 +1,87 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace ChannelBridge.Bench;
+
+/// <summary>A server process under measurement: the host, or the floor.</summary>
+internal sealed class Subject : IAsyncDisposable
+{
+    private readonly Process _process;
+
+    private Subject(Process process, Uri url, string? data)
+    {
+        _process = process;
+        Url = url;
+        Data = data;
+    }
+
+    public Uri Url { get; }
+
+    public string? Data { get; }
+
+    public string Token => Data is null ? "" : File.ReadAllText(Path.Combine(Data, "token")).Trim();
+
+    /// <summary>How long it took from the start of the process until it said that it is ready.</summary>
+    public TimeSpan StartUp { get; private init; }
+
+    public static Task<Subject> FloorAsync()
+    {
+        var port = FreePort();
+        return StartAsync("channelbridge-bench.dll", ["floor-server", port.ToString(CultureInfo.InvariantCulture)], new Uri($"ws://127.0.0.1:{port}/"), null);
+    }
+
+    public static Task<Subject> HostAsync(string? data = null)
+    {
+        var port = FreePort();
+        data ??= Directory.CreateTempSubdirectory("cbbench").FullName;
+        string[] arguments = ["serve", "--urls", $"http://127.0.0.1:{port}", "--data", data, "--agent", "echo"];
+        return StartAsync("channelbridge.dll", arguments, new Uri($"ws://127.0.0.1:{port}/"), data);
+    }
+
+    /// <summary>Resident memory, in MiB.</summary>
+    public double ResidentMiB()
+    {
+        _process.Refresh();
+        return _process.WorkingSet64 / 1048576.0;
+    }
+
+    public double CpuSeconds()
+    {
+        _process.Refresh();
+        return _process.TotalProcessorTime.TotalSeconds;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+        if (Data is not null) Directory.Delete(Data, recursive: true);
+    }
+
+    private static async Task<Subject> StartAsync(string assembly, string[] arguments, Uri url, string? data)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, assembly));
+        foreach (var argument in arguments) start.ArgumentList.Add(argument);
+        var clock = Stopwatch.StartNew();
+        var process = Process.Start(start)!;
+        _ = process.StandardError.ReadToEndAsync();
+        while (await process.StandardOutput.ReadLineAsync() is { } line)
+        {
+            if (line != "ready") continue;
+            var startUp = clock.Elapsed;
+            _ = process.StandardOutput.ReadToEndAsync();
+            return new Subject(process, url, data) { StartUp = startUp };
+        }
+
+        throw new InvalidOperationException($"{assembly} ended before it was ready");
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        listener.Start();
+        return ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
