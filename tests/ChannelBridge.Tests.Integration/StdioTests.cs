@@ -1,0 +1,58 @@
+using System.Diagnostics;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace ChannelBridge.Tests.Integration;
+
+/// <summary><c>serve --stdio</c>: the protocol and nothing else on standard output, and the end of input stops the host.</summary>
+public sealed class StdioTests
+{
+    [Fact]
+    public async Task Stdio_ListenerOff_SpeaksJsonRpcAndOpensNoPort()
+    {
+        var data = HostProcess.NewDataFolder();
+        using var host = HostProcess.Launch(["serve", "--urls", "off", "--stdio", "--data", data]);
+        try
+        {
+            var errors = host.StandardError.ReadToEndAsync();
+            var ping = """{"jsonrpc":"2.0","id":"p","method":"ping","params":{}}""";
+            var discover = """{"jsonrpc":"2.0","id":"d","method":"rpc.discover"}""";
+            await host.StandardInput.WriteAsync($"Content-Length: {ping.Length}\r\n\r\n{ping}Content-Length: {discover.Length}\r\n\r\n{discover}");
+            await host.StandardInput.FlushAsync();
+
+            var answers = new[] { await ReceiveAsync(host), await ReceiveAsync(host) };
+            Assert.True((bool)answers.Single(answer => (string?)answer["id"] == "p")["result"]!["pong"]!);
+            Assert.NotEmpty(answers.Single(answer => (string?)answer["id"] == "d")["result"]!["methods"]!.AsArray());
+
+            host.StandardInput.Close();
+            using var timeout = new CancellationTokenSource(HostProcess.Timeout);
+            await host.WaitForExitAsync(timeout.Token);
+            Assert.Equal(0, host.ExitCode);
+            Assert.Equal("", await host.StandardOutput.ReadToEndAsync(timeout.Token));
+            Assert.Contains("ready", await errors, StringComparison.Ordinal);
+            Assert.DoesNotContain("listening: http", await errors, StringComparison.Ordinal);
+        }
+        finally
+        {
+            if (!host.HasExited) host.Kill();
+        }
+    }
+
+    private static async Task<JsonNode> ReceiveAsync(Process host)
+    {
+        using var timeout = new CancellationTokenSource(HostProcess.Timeout);
+        var output = host.StandardOutput.BaseStream;
+        var header = new StringBuilder();
+        var one = new byte[1];
+        while (!header.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal))
+        {
+            await output.ReadExactlyAsync(one, timeout.Token);
+            header.Append((char)one[0]);
+            Assert.StartsWith("Content-Length: "[..Math.Min(header.Length, 16)], header.ToString(), StringComparison.Ordinal);
+        }
+
+        var body = new byte[int.Parse(header.ToString()["Content-Length: ".Length..].Trim())];
+        await output.ReadExactlyAsync(body, timeout.Token);
+        return JsonNode.Parse(body)!;
+    }
+}

@@ -1,0 +1,76 @@
+using System.Collections.Concurrent;
+using System.Text;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Tests.Integration;
+
+public sealed class TelemetryTests
+{
+    private const string TraceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+    [Fact]
+    public async Task Otlp_AfterAChatAndAStop_HasTracesAndMetricsOfEveryRoom()
+    {
+        var received = new ConcurrentDictionary<string, StringBuilder>();
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        await using var collector = builder.Build();
+        collector.MapPost("/v1/{signal}", async (HttpContext context) =>
+        {
+            using var body = new MemoryStream();
+            await context.Request.Body.CopyToAsync(body);
+            // Protobuf keeps strings as they are: names can be searched for without a schema.
+            var text = Encoding.Latin1.GetString(body.ToArray());
+            var all = received.GetOrAdd((string)context.Request.RouteValues["signal"]!, _ => new StringBuilder());
+            lock (all) all.Append(text);
+        });
+        await collector.StartAsync();
+
+        await using (var host = await HostProcess.StartAsync(arguments: ["--otlp", collector.Urls.First()]))
+        {
+            Assert.Equal(0, (await HostProcess.RunAsync(["chat", "--data", host.Data], "a private text\n")).ExitCode);
+            await SendWithTraceAsync(host);
+
+            // A stop flushes: nothing waits for the interval of the export.
+            Assert.Equal(0, await host.StopAsync());
+        }
+
+        var metrics = received["metrics"].ToString();
+        foreach (var name in new[] { "channelbridge.inbox.accepted", "channelbridge.turns", "kestrel.active_connections", "dotnet.process.cpu.time", "http.server.active_requests" })
+            Assert.Contains(name, metrics, StringComparison.Ordinal);
+        var traces = received["traces"].ToString();
+        Assert.Contains("ChannelBridge.Core", traces, StringComparison.Ordinal);
+        Assert.Contains("bncr.inbound", traces, StringComparison.Ordinal);
+        // One trace from the request through turn and push to the ack.
+        var id = Encoding.Latin1.GetString(Convert.FromHexString(TraceId));
+        Assert.InRange(traces.Split(id).Length - 1, 3, int.MaxValue);
+        Assert.DoesNotContain("a private text", metrics + traces, StringComparison.Ordinal);
+    }
+
+    private static async Task SendWithTraceAsync(HostProcess host)
+    {
+        await using var client = new WireClient();
+        var pushed = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        client.OnEvent = (name, payload) =>
+        {
+            if (name == "bncr.push") pushed.TrySetResult((string)payload["messageId"]!);
+        };
+        await client.ConnectAsync(host.WebSocketUrl, host.Token);
+        await client.CallAsync("bncr.connect", new JsonObject { ["accountId"] = "Traced", ["clientId"] = "test", ["ack"] = true });
+        await client.SendAsync(new JsonObject
+        {
+            ["type"] = "req",
+            ["id"] = "traced",
+            ["method"] = "bncr.inbound",
+            ["params"] = new JsonObject { ["accountId"] = "Traced", ["clientId"] = "test", ["platform"] = "lab", ["userId"] = "u", ["msg"] = "a private text" },
+            ["traceparent"] = $"00-{TraceId}-00f067aa0ba902b7-01",
+        });
+        var id = await pushed.Task.WaitAsync(HostProcess.Timeout);
+        await client.CallAsync("bncr.ack", new JsonObject { ["accountId"] = "Traced", ["clientId"] = "test", ["messageId"] = id });
+    }
+}

@@ -1,0 +1,119 @@
+using System.Collections.Concurrent;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Tests.Interop.Lab;
+
+/// <summary>
+/// The gateway's only model: an OpenAI-style completions server that answers <c>answer to WORD</c>, where WORD is the last <c>ask:WORD</c> that a user
+/// said (the gateway wraps what users say, so a test marks its own text). A test can hold an answer back and let it go.
+/// </summary>
+public sealed partial class FakeModel : IAsyncDisposable
+{
+    private readonly WebApplication _server;
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> _holds = new();
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> _asked = new();
+    private readonly ConcurrentDictionary<string, int> _counts = new();
+
+    private FakeModel(WebApplication server) => _server = server;
+
+    public int Port { get; private set; }
+
+    /// <summary>How many times the model was asked about a word.</summary>
+    public int CountOf(string word) => _counts.GetValueOrDefault(word);
+
+    public static async Task<FakeModel> StartAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        var server = builder.Build();
+        var model = new FakeModel(server);
+        server.MapPost("/v1/chat/completions", model.CompleteAsync);
+        await server.StartAsync();
+        model.Port = new Uri(server.Urls.First()).Port;
+        return model;
+    }
+
+    /// <summary>Holds the answer about a word back until the result is completed.</summary>
+    public TaskCompletionSource Hold(string word) => _holds[word] = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Completes when the model is asked about a word.</summary>
+    public Task AskedAsync(string word) => SignalOf(word).Task.WaitAsync(TimeSpan.FromSeconds(90));
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var hold in _holds.Values) hold.TrySetResult();
+        await _server.DisposeAsync();
+    }
+
+    private TaskCompletionSource SignalOf(string word) =>
+        _asked.GetOrAdd(word, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+
+    private async Task CompleteAsync(HttpContext context)
+    {
+        var request = (await JsonSerializer.DeserializeAsync<JsonObject>(context.Request.Body))!;
+        var word = WordOf(request["messages"] as JsonArray);
+        _counts.AddOrUpdate(word, 1, (_, count) => count + 1);
+        SignalOf(word).TrySetResult();
+        if (_holds.TryGetValue(word, out var hold)) await hold.Task.WaitAsync(context.RequestAborted);
+        var answer = $"answer to {word}";
+        if ((bool?)request["stream"] != true)
+        {
+            await context.Response.WriteAsJsonAsync(Frame("message", new JsonObject { ["role"] = "assistant", ["content"] = answer }, "stop"));
+            return;
+        }
+
+        context.Response.ContentType = "text/event-stream";
+        await SendAsync(Frame("delta", new JsonObject { ["role"] = "assistant", ["content"] = "" }, null));
+        foreach (var piece in answer.Chunk(4)) await SendAsync(Frame("delta", new JsonObject { ["content"] = new string(piece) }, null));
+        await SendAsync(Frame("delta", [], "stop"));
+        await context.Response.WriteAsync("data: [DONE]\n\n");
+
+        async Task SendAsync(JsonObject frame)
+        {
+            await context.Response.WriteAsync($"data: {frame.ToJsonString()}\n\n");
+            await context.Response.Body.FlushAsync();
+        }
+    }
+
+    private static JsonObject Frame(string part, JsonObject content, string? finish) => new()
+    {
+        ["id"] = "completion",
+        ["object"] = part == "delta" ? "chat.completion.chunk" : "chat.completion",
+        ["created"] = 0,
+        ["model"] = "fake",
+        ["choices"] = new JsonArray(new JsonObject { ["index"] = 0, [part] = content, ["finish_reason"] = finish }),
+        ["usage"] = finish is null ? null : new JsonObject { ["prompt_tokens"] = 1, ["completion_tokens"] = 1, ["total_tokens"] = 2 },
+    };
+
+    private static string WordOf(JsonArray? messages)
+    {
+        foreach (var message in messages?.Reverse() ?? [])
+        {
+            if ((string?)message?["role"] != "user") continue;
+            var text = new StringBuilder();
+            if (message["content"] is JsonArray parts)
+            {
+                foreach (var part in parts) text.AppendLine((string?)part?["text"]);
+            }
+            else
+            {
+                text.Append((string?)message["content"]);
+            }
+
+            if (Asked().Matches(text.ToString()).LastOrDefault() is { } match) return match.Groups[1].Value;
+        }
+
+        return "nothing";
+    }
+
+    [GeneratedRegex(@"ask:([\w-]+)", RegexOptions.CultureInvariant)]
+    private static partial Regex Asked();
+}

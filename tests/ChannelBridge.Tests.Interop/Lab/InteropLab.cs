@@ -1,0 +1,99 @@
+using System.Text.Json.Nodes;
+using ChannelBridge.Tests.Integration;
+
+namespace ChannelBridge.Tests.Interop.Lab;
+
+/// <summary>One gateway, one host and one model for all tests of the collection: starting a gateway takes long.</summary>
+public sealed class InteropLab : IAsyncLifetime
+{
+    private const string HostUrl = "http://127.0.0.1:0";
+
+    public FakeModel Model { get; private set; } = null!;
+
+    public GatewayProcess Gateway { get; private set; } = null!;
+
+    public HostProcess Host { get; private set; } = null!;
+
+    private static string[] HostArguments => ["--agent", "openclaw"];
+
+    public async Task InitializeAsync()
+    {
+        if (OpenClawInstallation.Missing is { } reason)
+        {
+            if (OpenClawInstallation.InCi) throw new InvalidOperationException(reason);
+            return;
+        }
+
+        Model = await FakeModel.StartAsync();
+        Host = await HostProcess.StartAsync(arguments: HostArguments, url: HostUrl);
+        var state = Directory.CreateTempSubdirectory("cbinterop").FullName;
+        Gateway = GatewayProcess.Configure(
+            state,
+            Model.Port,
+            CopyPlugin(state),
+            new JsonObject { ["endpoint"] = $"unix:{Host.Socket}" },
+            new JsonObject
+            {
+                ["enabled"] = true,
+                ["dmPolicy"] = "open",
+                ["allowFrom"] = new JsonArray("*"),
+                ["accounts"] = new JsonObject
+                {
+                    ["Paired"] = new JsonObject { ["dmPolicy"] = "pairing", ["allowFrom"] = new JsonArray() },
+                    ["Closed"] = new JsonObject { ["dmPolicy"] = "disabled" },
+                },
+            });
+        await Gateway.StartAsync();
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (Gateway is not null) await Gateway.DisposeAsync();
+        if (Host is not null) await Host.DisposeAsync();
+        if (Model is not null) await Model.DisposeAsync();
+    }
+
+    /// <summary>A bridge on the gateway's door.</summary>
+    public Task<BncrClient> BridgeAsync(string account = "Primary", bool acks = true) =>
+        BncrClient.ConnectAsync(Gateway.Url, GatewayProcess.Token, account, acks);
+
+    /// <summary>kill −9 to the host.</summary>
+    public Task KillHostAsync() => Host.KillAsync();
+
+    /// <summary>The host again, on the same data.</summary>
+    public async Task StartHostAsync() => Host = await HostProcess.StartAsync(Host.Data, HostArguments, HostUrl);
+
+    /// <summary>Calls a method until its answer is good; a link that comes back needs its moment.</summary>
+    public static async Task<JsonObject> EventuallyAsync(Func<Task<JsonObject>> call, Func<JsonObject, bool> good)
+    {
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (true)
+        {
+            var answer = await call();
+            if (good(answer)) return answer;
+            if (timeout.IsCancellationRequested) Assert.Fail($"not in 60 s; the last answer was {answer.ToJsonString()}");
+            await Task.Delay(100, CancellationToken.None);
+        }
+    }
+
+    /// <summary>The plugin's package alone, as an installation has it: the gateway copies the whole folder that it loads from.</summary>
+    public static string CopyPlugin(string state)
+    {
+        var target = Path.Combine(state, "plugin");
+        Directory.CreateDirectory(Path.Combine(target, "plugin-manifest"));
+        foreach (var file in new[] { "openclaw.plugin.json", "package.json" }.Concat(
+            Directory.GetFiles(Path.Combine(OpenClawInstallation.Repository, "plugin-manifest"), "*.mjs").Select(file => Path.Combine("plugin-manifest", Path.GetFileName(file)))))
+        {
+            File.Copy(Path.Combine(OpenClawInstallation.Repository, file), Path.Combine(target, file));
+        }
+
+        return target;
+    }
+}
+
+/// <summary>The tests that share one gateway run one after the other.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class InteropCollection : ICollectionFixture<InteropLab>
+{
+    public const string Name = "one gateway";
+}

@@ -1,0 +1,76 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using ChannelBridge.Tests.Interop.Lab;
+
+namespace ChannelBridge.Tests.Interop;
+
+/// <summary>The plugin's package as OpenClaw's own tools see it. Needs no running gateway.</summary>
+public sealed class PackageTests
+{
+    [OpenClawFact]
+    public async Task Package_InstalledFromNpmPack_PassesInspectDoctorAuditAndRefusesUnknownSettings()
+    {
+        if (OpenClawInstallation.Missing is { } reason) Assert.Fail(reason);
+        var state = Directory.CreateTempSubdirectory("cbpackage").FullName;
+        var gateway = GatewayProcess.Configure(state, model: 1, plugin: null, [], []);
+        var archive = await PackAsync(state);
+        var (installed, log) = await gateway.CommandAsync("plugins", "install", $"npm-pack:{archive}", "--force", "--accept-capabilities");
+        Assert.True(installed == 0, log);
+        Assert.DoesNotContain("differs", log, StringComparison.Ordinal);
+        ConfigureChannel(state);
+
+        var (_, inspected) = await gateway.CommandAsync("plugins", "inspect", "channelbridge", "--runtime", "--json");
+        var inspection = JsonNode.Parse(inspected[inspected.IndexOf('{')..(inspected.LastIndexOf('}') + 1)])!;
+        Assert.Equal("loaded", (string?)inspection["plugin"]!["status"]);
+        Assert.Equal("bncr", (string?)inspection["plugin"]!["channelIds"]![0]);
+        Assert.Empty(inspection["diagnostics"]!.AsArray());
+        Assert.Empty(inspection["compatibility"]!.AsArray());
+
+        var (doctorExit, doctor) = await gateway.CommandAsync("plugins", "doctor");
+        Assert.True(doctorExit == 0, doctor);
+        Assert.Contains("checks passed", doctor, StringComparison.Ordinal);
+
+        var (_, audited) = await gateway.CommandAsync("security", "audit", "--deep");
+        Assert.Contains("0 critical", audited, StringComparison.Ordinal);
+        Assert.DoesNotContain("code_safety", audited, StringComparison.Ordinal);
+        Assert.DoesNotContain("bncr.dm.open", audited, StringComparison.Ordinal);
+
+        foreach (var (path, value) in new[]
+        {
+            ("channels.bncr.nonsense", "true"),
+            ("channels.bncr.dmPolicy", "anyone"),
+            ("channels.bncr.accounts.shop.nonsense", "true"),
+            ("plugins.entries.channelbridge.config.nonsense", "1"),
+        })
+        {
+            var (exit, refusal) = await gateway.CommandAsync("config", "set", path, value);
+            Assert.True(exit != 0, $"{path} was taken: {refusal}");
+            Assert.Contains("channelbridge", refusal, StringComparison.Ordinal);
+        }
+    }
+
+    private static async Task<string> PackAsync(string state)
+    {
+        var start = new ProcessStartInfo("npm", ["pack", "--silent", "--pack-destination", state, OpenClawInstallation.Repository])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = state,
+        };
+        using var process = Process.Start(start)!;
+        var output = await process.StandardOutput.ReadToEndAsync();
+        var errors = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, errors);
+        return Path.Combine(state, output.Trim().Split('\n')[^1]);
+    }
+
+    /// <summary>Configures the channel with its defaults beside what the installation wrote.</summary>
+    private static void ConfigureChannel(string state)
+    {
+        var file = Path.Combine(state, "openclaw", "openclaw.json");
+        var config = JsonNode.Parse(File.ReadAllText(file))!;
+        config["channels"] = new JsonObject { ["bncr"] = new JsonObject { ["enabled"] = true } };
+        File.WriteAllText(file, config.ToJsonString());
+    }
+}

@@ -1,0 +1,16 @@
+using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Storage;
+
+namespace ChannelBridge.Tests.Unit.Bncr.Fakes;
+
+/// <summary>Removes from the store and notes nothing.</summary>
+internal sealed class FakeDeadLetters(IStore store) : IDeadLetters
+{
+    public async ValueTask<bool> DiscardAsync(OutboxEntry entry, Caller caller, CancellationToken cancellationToken = default)
+    {
+        var discard = new OutboxDiscard { Id = entry.Id };
+        await store.CommitAsync(discard, cancellationToken);
+        return discard.Discarded;
+    }
+}

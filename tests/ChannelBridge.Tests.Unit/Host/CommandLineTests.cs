@@ -1,0 +1,47 @@
+using ChannelBridge.Host.Commands;
+using ChannelBridge.Host.Composition;
+
+namespace ChannelBridge.Tests.Unit.Host;
+
+public sealed class CommandLineTests
+{
+    [Fact]
+    public void Serve_Options_BecomeTheirSettings()
+    {
+        var parsed = CommandLine.Create().Parse(
+            ["serve", "--urls", "http://127.0.0.1:1;http://127.0.0.1:2", "-d", "/data", "--agent", "openclaw", "--otlp", "http://o", "--log-level", "Debug", "--stdio", "--socket", "off", "--token", "t"]);
+        Assert.Empty(parsed.Errors);
+        var keys = ServeCommand.ReadOptions(parsed);
+        Assert.Equal("http://127.0.0.1:1;http://127.0.0.1:2", keys["Listen:Urls"]);
+        Assert.Equal("/data", keys["Store:Data"]);
+        Assert.Equal("openclaw", keys["Agents:Default"]);
+        Assert.Equal("http://o", keys["Telemetry:Otlp"]);
+        Assert.Equal("Debug", keys["Telemetry:LogLevel"]);
+        Assert.Equal("true", keys["Listen:Stdio"]);
+        Assert.Equal("off", keys["Listen:Socket"]);
+        Assert.Equal("t", keys["Access:Token"]);
+
+        // The command line's word on the first token replaces what a file says of it.
+        Assert.True(keys.TryGetValue("Access:TokenFile", out var file) && file is null);
+    }
+
+    [Fact]
+    public void Serve_NoOptions_LeavesEverythingToTheOtherSources() => Assert.Empty(ServeCommand.ReadOptions(CommandLine.Create().Parse(["serve"])));
+
+    [Theory]
+    [InlineData("serve --nothing")]
+    [InlineData("send hello")]
+    [InlineData("import")]
+    [InlineData("nonsense")]
+    public void Parse_WrongCommandLine_HasErrors(string line) => Assert.NotEmpty(CommandLine.Create().Parse(line.Split(' ')).Errors);
+
+    [Theory]
+    [InlineData("http://127.0.0.1:7788", false)]
+    [InlineData("http://localhost:7788", false)]
+    [InlineData("http://[::1]:7788", false)]
+    [InlineData("http://0.0.0.0:7788", true)]
+    [InlineData("http://[::]:7788", true)]
+    [InlineData("http://*:7788", true)]
+    [InlineData("https://chat.example.org", true)]
+    public void IsPublic_Address_TellsWhetherOthersReachIt(string url, bool expected) => Assert.Equal(expected, HostComposition.IsPublic(url));
+}

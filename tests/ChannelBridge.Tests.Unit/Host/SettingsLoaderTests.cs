@@ -1,0 +1,199 @@
+using System.Security.Cryptography;
+using System.Text;
+using ChannelBridge.Channels.Bncr;
+using ChannelBridge.Core.Access;
+using ChannelBridge.Host.Settings;
+
+namespace ChannelBridge.Tests.Unit.Host;
+
+public sealed class SettingsLoaderTests : IDisposable
+{
+    private readonly DirectoryInfo _program = Directory.CreateTempSubdirectory("cbprogram");
+    private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("cbdata");
+
+    public void Dispose()
+    {
+        _program.Delete(recursive: true);
+        _data.Delete(recursive: true);
+    }
+
+    private HostSettings Load(params (string Key, string? Value)[] keys)
+    {
+        var all = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase) { ["Store:Data"] = _data.FullName };
+        foreach (var (key, value) in keys) all[key] = value;
+        return SettingsLoader.Load(all, _program.FullName);
+    }
+
+    private IReadOnlyList<string> Problems(params (string Key, string? Value)[] keys) => Assert.Throws<SettingsException>(() => Load(keys)).Problems;
+
+    [Fact]
+    public void Load_NothingSet_GivesTheDocumentedDefaults()
+    {
+        var settings = Load();
+        Assert.Equal(["http://127.0.0.1:7788"], settings.Urls);
+        Assert.Equal(Path.Combine(_data.FullName, "channelbridge.sock"), settings.Socket);
+        Assert.Equal(Path.Combine(_data.FullName, "channelbridge.db"), settings.Store.Path);
+        Assert.Equal("echo", settings.Agent);
+        Assert.Equal("echo", settings.Bncr.Agent);
+        Assert.Equal(TimeSpan.FromSeconds(25), settings.StopTimeout);
+        Assert.Equal(10, settings.Messaging.DeliveryOf("bncr").MaxAttempts);
+        Assert.Null(settings.FirstToken);
+        Assert.Empty(settings.Tokens);
+        Assert.Empty(settings.Warnings);
+    }
+
+    [Fact]
+    public void Load_SeveralSources_LaterOnesWin()
+    {
+        File.WriteAllText(Path.Combine(_program.FullName, "appsettings.json"), """{"Agents":{"Default":"openclaw"},"Limits":{"TurnAttempts":3,"LaneWindow":7}}""");
+        File.WriteAllText(Path.Combine(_data.FullName, "appsettings.json"), """{"Limits":{"TurnAttempts":4},"Channels":{"Bncr":{"DmPolicy":"allowlist","AllowFrom":["Bncr:qq:1"]}}}""");
+        var settings = Load(("Limits:ConcurrentTurns", "9"), ("Agents:Default", "ECHO"));
+        Assert.Equal("echo", settings.Agent);
+        Assert.Equal(4, settings.Messaging.TurnAttempts);
+        Assert.Equal(7, settings.Messaging.LaneWindow);
+        Assert.Equal(9, settings.Messaging.ConcurrentTurns);
+        Assert.Equal(BncrPolicyMode.Allowlist, settings.Bncr.DmPolicy);
+        Assert.Equal(["Bncr:qq:1"], settings.Bncr.AllowFrom);
+    }
+
+    [Theory]
+    [InlineData("Listen:Urls", "htp://x", "'htp://x' is not an http or https address; example: http://127.0.0.1:7788")]
+    [InlineData("Listen:Urls", "http://127.0.0.1:1/path", "has a path")]
+    [InlineData("Listen:Urls", "https://127.0.0.1:1", "Listen:CertificateFile: an https address needs a certificate")]
+    [InlineData("Listen:CertificateFile", "/no/such/file", "there is no file '/no/such/file'")]
+    [InlineData("Listen:StopTimeout", "25", "'25' is not a length of time; write a number with ms, s, m, h or d; example: 25s")]
+    [InlineData("Listen:StopTimeout", "1d", "1d is not between 1s and 10m")]
+    [InlineData("Listen:Stdio", "maybe", "'maybe' is neither true nor false; example: true")]
+    [InlineData("Listen:AllowedOrigins", "ops", "'ops' is no origin")]
+    [InlineData("Agents:Default", "bob", "'bob' is none of echo, openclaw; example: echo")]
+    [InlineData("Limits:TurnAttempts", "many", "'many' is not a whole number; example: 5")]
+    [InlineData("Limits:TurnAttempts", "0", "0 is not between 1 and 1000")]
+    [InlineData("Limits:MaxPayloadBytes", "25 MB", "'25 MB' is not a size; write bytes, or a number with KiB, MiB or GiB; example: 25MiB")]
+    [InlineData("Store:Readers", "65", "65 is not between 1 and 64")]
+    [InlineData("Channels:Bncr:DmPolicy", "closed", "'closed' is none of open, allowlist, disabled; example: open")]
+    [InlineData("Channels:Bncr:AllowFrom", "x", "is no bncr target")]
+    [InlineData("Channels:Bncr:Accounts:shop:OutboundRequireAck", "perhaps", "'perhaps' is none of auto, true, false")]
+    [InlineData("Telemetry:Otlp", "localhost:4318", "is not an http or https address; example: http://127.0.0.1:4318")]
+    [InlineData("Access:Token", "with space", "characters other than printable ASCII")]
+    [InlineData("Access:TokenFile", "/no/such/file", "'/no/such/file' can't be read")]
+    [InlineData("Access:Tokens:shop:Scopes", "operator.all", "'operator.all' is none of operator.read")]
+    [InlineData("Access:Tokens:shop:TokenHash", "abc", "the value is not a SHA-256 in hexadecimal")]
+    [InlineData("Access:Tokens:first:Token", "a-long-enough-token", "the name 'first' is taken")]
+    public void Load_WrongValue_NamesKeyFaultAndExample(string key, string value, string expected)
+    {
+        var problem = Problems((key, value)).First(line => line.Contains(expected, StringComparison.Ordinal));
+        Assert.Contains("xample: ", problem, StringComparison.Ordinal);
+        Assert.StartsWith(problem.Split(':')[0], key, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_SeveralWrongValues_TellsAllAtOnce()
+    {
+        var problems = Problems(("Listen:Urls", "x"), ("Agents:Default", "y"), ("Limits:LaneWindow", "z"));
+        Assert.Equal(3, problems.Count);
+    }
+
+    [Fact]
+    public void Load_EveryListenerOff_IsRefused() =>
+        Assert.Contains("nobody could reach the host", Problems(("Listen:Urls", "off"), ("Listen:Socket", "off"))[0], StringComparison.Ordinal);
+
+    [Fact]
+    public void Load_SocketPathTooLong_SaysTheLimit() =>
+        Assert.Contains("bytes that a Unix socket's path may have", Problems(("Listen:Socket", "/tmp/" + new string('a', 120)))[0], StringComparison.Ordinal);
+
+    [Fact]
+    public void Load_UnknownKey_WarnsWithTheNearestKnownOne()
+    {
+        var settings = Load(("Limits:TurnTimeOuts", "5m"), ("Channels:Bncr:Accounts:shop:Nmae", "x"), ("Kestrel:Anything", "x"));
+        Assert.Equal(
+            ["Channels:Bncr:Accounts:shop:Nmae: unknown key, ignored; did you mean Channels:Bncr:Accounts:<id>:Name?", "Limits:TurnTimeOuts: unknown key, ignored; did you mean Limits:TurnTimeout?"],
+            settings.Warnings.Order());
+    }
+
+    [Fact]
+    public void Load_FileThatIsNoJson_SaysSo()
+    {
+        File.WriteAllText(Path.Combine(_data.FullName, "appsettings.json"), "{ not json");
+        Assert.Contains("is not valid JSON", Problems()[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_FurtherTokens_ReadsTokenFileHashScopesAndAccounts()
+    {
+        var file = Path.Combine(_data.FullName, "shop-token");
+        File.WriteAllText(file, "token-from-the-file\n");
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes("the-hashed-token-123")));
+        var settings = Load(
+            ("Access:Tokens:shop:TokenFile", file), ("Access:Tokens:shop:Scopes", "operator.write"), ("Access:Tokens:shop:Accounts:0", "Shop"), ("Access:Tokens:shop:Accounts:1", "Primary"),
+            ("Access:Tokens:watcher:TokenHash", "sha256:" + hash), ("Access:Tokens:watcher:Scopes:0", "operator.read"),
+            ("Access:Tokens:plain:Token", "token-as-plain-text"));
+        var authority = new TokenAuthority(settings.Tokens);
+        var shop = authority.Authenticate("token-from-the-file", Door.Listener)!;
+        Assert.Equal(("shop", Scopes.Write), (shop.Name, shop.Scopes));
+        Assert.True(shop.MayUseAccount("SHOP") && shop.MayUseAccount("primary") && !shop.MayUseAccount("other"));
+        Assert.Equal(("watcher", Scopes.Read), (authority.Authenticate("the-hashed-token-123", Door.Listener)!.Name, authority.Authenticate("the-hashed-token-123", Door.Listener)!.Scopes));
+        Assert.Equal(Scopes.Read | Scopes.Write, authority.Authenticate("token-as-plain-text", Door.Listener)!.Scopes);
+    }
+
+    [Fact]
+    public void Load_TokenInAMessage_IsNeverRepeated()
+    {
+        var problems = Problems(("Access:Token", "söcret-with-umlaut"), ("Access:Tokens:a:Token", "other söcret"));
+        Assert.DoesNotContain(problems, line => line.Contains("cret", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Load_ShortToken_Warns() => Assert.Contains("may be guessed", Load(("Access:Token", "short")).Warnings[0], StringComparison.Ordinal);
+
+    [Fact]
+    public void Load_SameTokenUnderTwoNames_IsRefused() =>
+        Assert.Contains("another name has the same token", Problems(("Access:Tokens:a:Token", "the-same-token-twice"), ("Access:Tokens:b:Token", "the-same-token-twice"))[0], StringComparison.Ordinal);
+
+    [Fact]
+    public void Catalog_Examples_AreAcceptedForEveryKey()
+    {
+        // What the messages and the documentation show must work. Left out: keys that exclude each other or need files of the machine.
+        string[] leftOut = ["Listen:CertificateFile", "Listen:CertificateKeyFile", "Access:TokenFile", "Access:Tokens:<name>:TokenFile", "Access:Tokens:<name>:TokenHash", "Store:Data"];
+        foreach (var setting in SettingsCatalog.All.Where(setting => !leftOut.Contains(setting.Key)))
+        {
+            var key = setting.Key.Replace("<name>", "shop", StringComparison.Ordinal).Replace("<id>", "shop", StringComparison.Ordinal);
+            (string, string?)[] keys = key.StartsWith("Access:Tokens", StringComparison.Ordinal) ? [("Access:Tokens:shop:Token", "a-long-enough-token"), (key, setting.Example)] : [(key, setting.Example)];
+            var settings = Load(keys);
+            Assert.True(settings.Warnings.Count == 0, $"{key}={setting.Example}: {string.Join("; ", settings.Warnings)}");
+        }
+    }
+
+    [Theory]
+    [InlineData("250ms", 250L)]
+    [InlineData("1.5 s", 1500L)]
+    [InlineData("2m", 120_000L)]
+    [InlineData("1h", 3_600_000L)]
+    [InlineData("30d", 2_592_000_000L)]
+    [InlineData("30", null)]
+    [InlineData("s", null)]
+    [InlineData("-5s", null)]
+    [InlineData("99999999999d", null)]
+    public void ParseDuration_Text_GivesMilliseconds(string text, long? expected) =>
+        Assert.Equal(expected, (long?)SettingsReader.ParseDuration(text)?.TotalMilliseconds);
+
+    [Theory]
+    [InlineData("4096", 4096L)]
+    [InlineData("64 KiB", 65_536L)]
+    [InlineData("25mib", 26_214_400L)]
+    [InlineData("1GiB", 1_073_741_824L)]
+    [InlineData("1.5MiB", null)]
+    [InlineData("-1", null)]
+    [InlineData("9999999999GiB", null)]
+    public void ParseSize_Text_GivesBytes(string text, long? expected) => Assert.Equal(expected, SettingsReader.ParseSize(text));
+
+    [Fact]
+    public void FormatAndParse_AnyDurationOfWholeMilliseconds_AreInverse()
+    {
+        var random = new Random(42);
+        for (var i = 0; i < 1000; i++)
+        {
+            var value = TimeSpan.FromMilliseconds(random.NextInt64(0, 1L << random.Next(1, 36)));
+            Assert.Equal(value, SettingsReader.ParseDuration(SettingsReader.FormatDuration(value)));
+        }
+    }
+}

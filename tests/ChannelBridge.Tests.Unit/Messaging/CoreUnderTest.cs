@@ -1,0 +1,162 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using ChannelBridge.Core.Agents;
+using ChannelBridge.Core.Connections;
+using ChannelBridge.Core.Events;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Messaging.Receipts;
+using ChannelBridge.Tests.Unit.Support;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace ChannelBridge.Tests.Unit.Messaging;
+
+/// <summary>Inbox, lanes and outbox over a store in memory, with a clock that a test moves.</summary>
+internal sealed class CoreUnderTest
+{
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    public CoreUnderTest(MemoryStore? store = null, IAgent? agent = null, Action<MessagingOptions>? configure = null, ManualTime? time = null)
+    {
+        Time = time ?? new ManualTime();
+        Store = store ?? new MemoryStore(Time);
+        Options = new MessagingOptions { StopGrace = TimeSpan.Zero };
+        configure?.Invoke(Options);
+        var backlogs = new Backlogs();
+        Hub = new EventHub();
+        Events = new MessagingEvents(Hub, Time);
+        Outbox = new Outbox(Store, backlogs, Events, Options, Time, new Random(1), NullLogger<Outbox>.Instance);
+        var runner = new TurnRunner(Store, Outbox, backlogs, [], Events, Options, Time, NullLogger<TurnRunner>.Instance);
+        Turns = new TurnScheduler(Store, [agent ?? new EchoAgent()], runner, Options, Time, NullLogger<TurnScheduler>.Instance);
+        Inbox = new Inbox(Store, Turns, backlogs, Events, Options, Time);
+        Service = new MessagingService(
+            Store, backlogs, Inbox, Turns, Outbox, new StoreJanitor(Store, Options, Time, NullLogger<StoreJanitor>.Instance));
+        Backlogs = backlogs;
+    }
+
+    public MemoryStore Store { get; }
+
+    public ManualTime Time { get; }
+
+    public MessagingOptions Options { get; }
+
+    public Backlogs Backlogs { get; }
+
+    public EventHub Hub { get; }
+
+    public MessagingEvents Events { get; }
+
+    public Outbox Outbox { get; }
+
+    public TurnScheduler Turns { get; }
+
+    public Inbox Inbox { get; }
+
+    public MessagingService Service { get; }
+
+    public static InboundMessage Message(string conversation, string text, string agent = "echo") => new()
+    {
+        Channel = "test",
+        AccountId = "Primary",
+        SessionKey = conversation,
+        Agent = agent,
+        Route = conversation,
+        SenderId = "u",
+        MessageId = conversation + "/" + text,
+        Text = text,
+    };
+
+    public static OutboundMessage Outbound(string conversation, string text) => new()
+    {
+        Channel = "test",
+        AccountId = "Primary",
+        SessionKey = conversation,
+        Route = conversation,
+        Text = text,
+    };
+
+    public async Task<CoreUnderTest> StartAsync()
+    {
+        await Service.StartAsync(CancellationToken.None);
+        return this;
+    }
+
+    public ValueTask<InboxReceipt> AcceptAsync(InboundMessage message) =>
+        Inbox.AcceptAsync(message, (UInt128)(uint)HashCode.Combine(message.SessionKey, message.Text), TimeSpan.FromDays(30));
+
+    public ValueTask<AckResult> AckAsync(Guid id, bool ok = true, bool fatal = false) =>
+        Outbox.AckAsync(new Ack(id, "test", "primary", ok, fatal));
+
+    public void Attach(IPushTarget target) => Outbox.Attach("test", "Primary", target);
+
+    public void Detach(IPushTarget target) => Outbox.Detach("test", "Primary", target);
+}
+
+/// <summary>A client of the outbox that notes what it gets.</summary>
+internal sealed class FakeTarget(TimeProvider time) : IPushTarget
+{
+    private readonly CancellationTokenSource _closed = new();
+    private readonly SemaphoreSlim _arrived = new(0);
+
+    public string ConnectionId { get; } = Guid.NewGuid().ToString("N");
+
+    public bool RequiresAck { get; set; } = true;
+
+    public DateTimeOffset LastReceivedAt { get; set; } = time.GetUtcNow();
+
+    public CancellationToken Closed => _closed.Token;
+
+    public bool ClosedByClient { get; set; }
+
+    public PushOutcome Outcome { get; set; } = PushOutcome.Flushed;
+
+    /// <summary>Called inside the push, before it returns.</summary>
+    public Func<PushItem, Task>? OnPush { get; set; }
+
+    public ConcurrentQueue<PushItem> Pushed { get; } = new();
+
+    public async ValueTask<PushOutcome> PushAsync(PushItem item, CancellationToken cancellationToken)
+    {
+        if (Outcome == PushOutcome.Flushed)
+        {
+            Pushed.Enqueue(item);
+            _arrived.Release();
+        }
+
+        if (OnPush is { } hook) await hook(item);
+        return Outcome;
+    }
+
+    /// <summary>The next push that hasn't been waited for, in the order of arrival.</summary>
+    public async Task<IReadOnlyList<PushItem>> WaitForAsync(int count)
+    {
+        for (var arrived = 0; arrived < count; arrived++)
+        {
+            Assert.True(await _arrived.WaitAsync(CoreUnderTest.Patience), $"only {Pushed.Count} pushes came, {count} were expected");
+        }
+
+        return [.. Pushed];
+    }
+
+    public void Close() => _closed.Cancel();
+}
+
+/// <summary>An agent whose turns a test decides.</summary>
+internal sealed class ScriptedAgent(string name, Func<AgentTurn, CancellationToken, Task<IReadOnlyList<AgentEvent>>> script) : IAgent
+{
+    public string Name => name;
+
+    public TaskCompletionSource Available { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public ScriptedAgent Ready()
+    {
+        Available.TrySetResult();
+        return this;
+    }
+
+    public Task WaitUntilAvailableAsync(CancellationToken cancellationToken) => Available.Task.WaitAsync(cancellationToken);
+
+    public async IAsyncEnumerable<AgentEvent> RunAsync(AgentTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var agentEvent in await script(turn, cancellationToken)) yield return agentEvent;
+    }
+}

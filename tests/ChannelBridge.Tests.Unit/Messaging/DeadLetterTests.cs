@@ -1,0 +1,195 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Connections;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Messaging.Receipts;
+using ChannelBridge.Core.Methods;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace ChannelBridge.Tests.Unit.Messaging;
+
+public sealed class DeadLetterTests
+{
+    [Fact]
+    public async Task List_Show_Replay_SendsTheSameMessageUnderTheSameIdAtTheLanesEnd()
+    {
+        var (core, target, dead) = await WithDeadLettersAsync(1);
+        var listed = await CallAsync(core, "deadLetters.list", new { reason = AccountOutbox.FatalAck });
+        Assert.Equal(dead[0].ToString(), (string?)listed["entries"]![0]!["messageId"]);
+        var shown = await CallAsync(core, "deadLetters.show", new { messageId = dead[0] });
+        Assert.Equal("bad0", (string?)shown["message"]!["text"]);
+        Assert.Single(shown["history"]!.AsArray());
+
+        await core.Outbox.SendAsync(CoreUnderTest.Outbound("a", "later"), "later");
+        var later = (await target.WaitForAsync(1))[^1];
+        var replayed = await CallAsync(core, "deadLetters.replay", new { messageIds = dead });
+        Assert.Equal(1, (int)replayed["changed"]!);
+        await core.AckAsync(later.Id);
+        var again = (await target.WaitForAsync(1))[^1];
+        Assert.Equal((dead[0], "bad0", 1), (again.Id, again.Message.Text, again.Attempt));
+        Assert.True(again.Seq > later.Seq);
+        Assert.Equal(AckResult.Acked, await core.AckAsync(again.Id));
+        Assert.Equal(new Backlog(0, 0), core.Outbox.GetBacklog("test", "primary"));
+        var audit = await CallAsync(core, "deadLetters.audit", new { });
+        Assert.Equal(("replay", "tester (Local)"), ((string?)audit["entries"]![0]!["action"], (string?)audit["entries"]![0]!["by"]));
+    }
+
+    [Fact]
+    public async Task Discard_DryRunChangesNothing_ThenRemovesAndRecordsWho()
+    {
+        var (core, _, dead) = await WithDeadLettersAsync(3);
+        var dry = await CallAsync(core, "deadLetters.discard", new { all = true, dryRun = true });
+        Assert.Equal((3, 0), ((int)dry["matched"]!, (int)dry["changed"]!));
+        Assert.Equal(3, core.Outbox.GetBacklog("test", "primary").DeadLetter);
+        var wet = await CallAsync(core, "deadLetters.discard", new { messageIds = dead.Take(2) });
+        Assert.Equal(2, (int)wet["changed"]!);
+        Assert.Equal(1, core.Outbox.GetBacklog("test", "primary").DeadLetter);
+        Assert.Equal(2, (await CallAsync(core, "deadLetters.audit", new { }))["entries"]!.AsArray().Count);
+    }
+
+    [Fact]
+    public async Task Prune_TakesOnlyTheOld()
+    {
+        var (core, _, _) = await WithDeadLettersAsync(2);
+        Assert.Equal(0, (int)(await CallAsync(core, "deadLetters.prune", new { olderThanMs = 3_600_000 }))["changed"]!);
+        core.Time.Advance(TimeSpan.FromHours(2));
+        Assert.Equal(2, (int)(await CallAsync(core, "deadLetters.prune", new { olderThanMs = 3_600_000 }))["changed"]!);
+    }
+
+    [Theory]
+    [InlineData("deadLetters.discard", "{}")]
+    [InlineData("deadLetters.prune", "{\"all\":true}")]
+    [InlineData("deadLetters.replay", "{\"all\":true,\"limit\":0}")]
+    [InlineData("deadLetters.replay", "{\"messageIds\":[\"nonsense\"]}")]
+    [InlineData("deadLetters.show", "{}")]
+    [InlineData("deadLetters.list", "{\"cursor\":\"nonsense\"}")]
+    [InlineData("deadLetters.list", "{\"limit\":100000}")]
+    [InlineData("outbox.list", "{\"states\":[\"lost\"]}")]
+    [InlineData("outbox.get", "{\"messageId\":7}")]
+    public async Task BadInput_IsRefusedAndChangesNothing(string method, string parameters)
+    {
+        var (core, _, _) = await WithDeadLettersAsync(1);
+        var error = await Assert.ThrowsAsync<BridgeException>(() => CallAsync(core, method, JsonDocument.Parse(parameters).RootElement));
+        Assert.Equal(ErrorCodes.InvalidRequest, error.Code);
+        Assert.Equal(1, core.Outbox.GetBacklog("test", "primary").DeadLetter);
+    }
+
+    [Fact]
+    public async Task List_PagesByCursor_ShowsEachOnce()
+    {
+        var (core, _, dead) = await WithDeadLettersAsync(7);
+        var seen = new List<string>();
+        string? cursor = null;
+        do
+        {
+            var page = await CallAsync(core, "outbox.list", new { limit = 3, cursor, states = (string[])["dead"] });
+            seen.AddRange(page["entries"]!.AsArray().Select(entry => (string)entry!["messageId"]!));
+            cursor = (string?)page["nextCursor"];
+        }
+        while (cursor is not null);
+
+        Assert.Equal(dead.Select(id => id.ToString()).Order(), seen.Order());
+    }
+
+    [Fact]
+    public async Task Receipt_FollowsTheMessage()
+    {
+        var core = await new CoreUnderTest().StartAsync();
+        var sent = await core.Outbox.SendAsync(CoreUnderTest.Outbound("a", "1"), "1");
+        Assert.Equal("accepted", (string?)(await CallAsync(core, "outbox.get", new { messageId = sent.Id }))["state"]);
+        var target = new FakeTarget(core.Time);
+        core.Attach(target);
+        await target.WaitForAsync(1);
+        Assert.Equal("pushed", (string?)(await CallAsync(core, "outbox.get", new { messageId = sent.Id }))["state"]);
+        await core.AckAsync(sent.Id);
+        await core.Outbox.AckAsync(new Ack(sent.Id, "test", "primary", Ok: true, Delivered: true));
+        var receipt = await CallAsync(core, "outbox.get", new { messageId = sent.Id });
+        Assert.Equal("delivered", (string?)receipt["state"]);
+        Assert.All((string[])["acceptedAt", "pushedAt", "ackedAt", "deliveredAt"], name => Assert.NotNull(receipt[name]));
+    }
+
+    [Fact]
+    public async Task TokenLimitedToAccounts_SeesOnlyItsOwn()
+    {
+        var (core, _, dead) = await WithDeadLettersAsync(1);
+        var stranger = new Caller("stranger", Scopes.All, Door.Local) { Accounts = new HashSet<string> { "other" } };
+        Assert.Equal(ErrorCodes.NotFound, (await Assert.ThrowsAsync<BridgeException>(() => CallAsync(core, "outbox.get", new { messageId = dead[0] }, stranger))).Code);
+        Assert.Equal(ErrorCodes.Forbidden, (await Assert.ThrowsAsync<BridgeException>(() => CallAsync(core, "deadLetters.discard", new { all = true }, stranger))).Code);
+        Assert.Equal(ErrorCodes.Forbidden, (await Assert.ThrowsAsync<BridgeException>(() => CallAsync(core, "outbox.list", new { accountId = "Primary" }, stranger))).Code);
+    }
+
+    [Fact]
+    public async Task Events_TellSubscribersHowFarAMessageGot()
+    {
+        var core = await new CoreUnderTest().StartAsync();
+        var watcher = new FakeConnection();
+        await InvokeAsync(core.Hub.Methods.First(method => method.Name == "events.subscribe"), "{}", watcher);
+        var target = new FakeTarget(core.Time) { OnPush = async item => await core.AckAsync(item.Id) };
+        core.Attach(target);
+        await core.AcceptAsync(CoreUnderTest.Message("a", "1"));
+        for (var wait = 0; wait < 6_000 && !watcher.Events.Any(e => e.Contains("\"acked\"", StringComparison.Ordinal)); wait++) await Task.Delay(10);
+        Assert.Contains(watcher.Events, text => text.StartsWith("inbox.accepted", StringComparison.Ordinal));
+        Assert.Contains(watcher.Events, text => text.Contains("\"pushed\"", StringComparison.Ordinal));
+        Assert.Contains(watcher.Events, text => text.Contains("\"acked\"", StringComparison.Ordinal));
+        Assert.DoesNotContain(watcher.Events, text => text.Contains("echo:", StringComparison.Ordinal));
+    }
+
+    private static async Task<(CoreUnderTest Core, FakeTarget Target, List<Guid> Dead)> WithDeadLettersAsync(int count)
+    {
+        var core = await new CoreUnderTest().StartAsync();
+        var target = new FakeTarget(core.Time);
+        core.Attach(target);
+        var dead = new List<Guid>();
+        for (var number = 0; number < count; number++)
+        {
+            await core.Outbox.SendAsync(CoreUnderTest.Outbound("a", $"bad{number}"), $"bad{number}");
+            var item = (await target.WaitForAsync(1))[^1];
+            await core.AckAsync(item.Id, ok: false, fatal: true);
+            dead.Add(item.Id);
+        }
+
+        return (core, target, dead);
+    }
+
+    private static async Task<JsonNode> CallAsync(CoreUnderTest core, string name, object parameters, Caller? caller = null)
+    {
+        var receipts = new ReceiptMethods(core.Store, core.Outbox, core.Time);
+        var letters = new DeadLetterMethods(core.Store, core.Outbox, receipts, core.Options, core.Time, NullLogger<DeadLetterMethods>.Instance);
+        var method = receipts.Methods.Concat(letters.Methods).Single(candidate => candidate.Name == name);
+        return await InvokeAsync(method, JsonSerializer.Serialize(parameters), new FakeConnection(caller));
+    }
+
+    private static async Task<JsonNode> InvokeAsync(GatewayMethod method, string parameters, IClientConnection connection)
+    {
+        var output = new ArrayBufferWriter<byte>();
+        await method.InvokeAsync(Encoding.UTF8.GetBytes(parameters), new MethodCall(connection), output, CancellationToken.None);
+        return JsonNode.Parse(output.WrittenSpan)!;
+    }
+
+    private sealed class FakeConnection(Caller? caller = null) : IClientConnection
+    {
+        private readonly System.Collections.Concurrent.ConcurrentQueue<string> _events = new();
+
+        public IEnumerable<string> Events => _events;
+
+        public string Id { get; } = Guid.NewGuid().ToString();
+
+        public Caller Caller => caller ?? new Caller("tester", Scopes.All, Door.Local);
+
+        public CancellationToken Closed => CancellationToken.None;
+
+        public bool ClosedByClient => false;
+
+        public DateTimeOffset LastReceivedAt => DateTimeOffset.UnixEpoch;
+
+        public ValueTask<PushOutcome> PushAsync(string eventName, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken = default)
+        {
+            _events.Enqueue(eventName + " " + Encoding.UTF8.GetString(payload.Span));
+            return ValueTask.FromResult(PushOutcome.Flushed);
+        }
+    }
+}

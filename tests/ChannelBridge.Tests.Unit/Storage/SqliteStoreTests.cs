@@ -1,0 +1,301 @@
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Storage;
+using ChannelBridge.Storage.Sqlite;
+using ChannelBridge.Storage.Sqlite.Native;
+using ChannelBridge.Tests.Unit.Support;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace ChannelBridge.Tests.Unit.Storage;
+
+/// <summary>What only SQLite can get wrong: files, modes, locks, foreign and damaged files, the bounded queue.</summary>
+public sealed class SqliteStoreTests : IAsyncLifetime
+{
+    private readonly TempFolder _folder = new();
+    private readonly List<SqliteStore> _stores = [];
+    private int _keys;
+
+    private string DbPath => _folder.File("store.db");
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        foreach (var store in _stores) await store.DisposeAsync();
+        _folder.Remove();
+    }
+
+    [Fact]
+    public async Task Open_NewFolder_MakesOwnerOnlyFiles()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        var path = Path.Combine(_folder.Path, "new", "deeper", "store.db");
+        var store = await OpenAsync(path: path);
+        await store.CommitAsync(Message());
+        const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        foreach (var file in Directory.GetFiles(Path.GetDirectoryName(path)!)) Assert.Equal((file, OwnerFile), (file, File.GetUnixFileMode(file)));
+        Assert.Equal(["store.db", "store.db-shm", "store.db-wal", "store.db.lock"], Directory.GetFiles(Path.GetDirectoryName(path)!).Select(Path.GetFileName).Order());
+        Assert.Equal(OwnerFile | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.GetDirectoryName(path)!));
+    }
+
+    [Fact]
+    public async Task Open_FileThatOthersCanRead_IsTightened()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        await (await OpenAsync()).DisposeAsync();
+        File.SetUnixFileMode(DbPath, (UnixFileMode)0b110_100_100);
+        await OpenAsync();
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(DbPath));
+    }
+
+    [Fact]
+    public async Task Open_WhileAnotherHostHasIt_SaysSo()
+    {
+        var first = await OpenAsync();
+        var error = await Assert.ThrowsAsync<BridgeException>(() => OpenAsync());
+        Assert.Equal(ErrorCodes.StoreUnavailable, error.Code);
+        Assert.Contains("in use by another host", error.Message, StringComparison.Ordinal);
+        await first.DisposeAsync();
+        await OpenAsync();
+    }
+
+    [Fact]
+    public async Task Open_AfterAFailedOpen_WorksOnTheSameObject()
+    {
+        var first = await OpenAsync();
+        var second = Make(new SqliteStoreOptions { Path = DbPath });
+        await Assert.ThrowsAsync<BridgeException>(async () => await second.OpenAsync(CancellationToken.None));
+        await first.DisposeAsync();
+        await second.OpenAsync(CancellationToken.None);
+        await second.ProbeAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task Open_NewerSchema_IsRefusedUnchanged()
+    {
+        await (await OpenAsync()).DisposeAsync();
+        Execute("PRAGMA user_version = 99");
+        var before = File.ReadAllBytes(DbPath);
+        var error = await Assert.ThrowsAsync<BridgeException>(() => OpenAsync());
+        Assert.Contains("newer version", error.Message, StringComparison.Ordinal);
+        Assert.Equal(before, File.ReadAllBytes(DbPath));
+    }
+
+    [Fact]
+    public async Task Open_DatabaseOfAnotherProgram_IsRefusedUnchanged()
+    {
+        File.WriteAllBytes(DbPath, []);
+        Execute("CREATE TABLE theirs(x)");
+        var before = File.ReadAllBytes(DbPath);
+        var error = await Assert.ThrowsAsync<BridgeException>(() => OpenAsync());
+        Assert.Contains("another program", error.Message, StringComparison.Ordinal);
+        Assert.Equal(before, File.ReadAllBytes(DbPath));
+    }
+
+    [Fact]
+    public async Task Open_FileThatIsNoDatabase_IsCorrupt()
+    {
+        File.WriteAllText(DbPath, string.Join('\n', Enumerable.Repeat("these are not the bytes you are looking for", 100)));
+        var error = await Assert.ThrowsAsync<BridgeException>(() => OpenAsync());
+        Assert.Equal(ErrorCodes.StoreCorrupt, error.Code);
+        Assert.Contains(DbPath, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Open_FolderThatIsAFile_IsUnavailable()
+    {
+        File.WriteAllText(_folder.File("file"), "");
+        var error = await Assert.ThrowsAsync<BridgeException>(() => OpenAsync(path: Path.Combine(_folder.Path, "file", "store.db")));
+        Assert.Equal(ErrorCodes.StoreUnavailable, error.Code);
+    }
+
+    [Fact]
+    public async Task Open_FolderThatCannotBeWritten_IsReadOnly()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+
+        // Not even root may make a file there.
+        var error = await Assert.ThrowsAsync<BridgeException>(() => OpenAsync(path: "/sys/kernel/channelbridge.db"));
+        Assert.Equal((ErrorCodes.StoreReadOnly, true), (error.Code, error.Retryable));
+        Assert.Contains("/sys/kernel", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Open_DamagedPages_SaysCorrupt()
+    {
+        var store = await OpenAsync();
+        var appends = Enumerable.Range(0, 200).Select(_ => Message(size: 3000)).ToArray();
+        await store.CommitAsync(appends);
+        await store.DisposeAsync();
+        using (var file = File.OpenWrite(DbPath))
+        {
+            // Everything behind the schema's pages.
+            file.Position = 8192 * 30;
+            file.Write(Enumerable.Repeat((byte)0xA5, 4096 * 60).ToArray());
+        }
+
+        // Opening reads the newest rows already.
+        var error = await Assert.ThrowsAsync<BridgeException>(() => OpenAsync());
+        Assert.Equal((ErrorCodes.StoreCorrupt, false), (error.Code, error.Retryable));
+        Assert.Contains("backup", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Dispose_Always_EmptiesTheLog()
+    {
+        var store = await OpenAsync();
+        await store.CommitAsync(Message());
+        await store.DisposeAsync();
+        await store.DisposeAsync();
+        Assert.False(File.Exists(DbPath + "-wal"));
+        Assert.True(File.Exists(DbPath));
+    }
+
+    [Fact]
+    public async Task Commit_QueueFull_IsBusyAndWritesNothing()
+    {
+        var gate = new GateFaults();
+        var store = await OpenAsync(new SqliteStoreOptions { Path = DbPath, QueueCapacity = 4, Faults = gate });
+        var running = store.CommitAsync(Message()).AsTask();
+        await gate.Entered.WaitAsync(TimeSpan.FromSeconds(60));
+        var queued = Enumerable.Range(0, 4).Select(_ => store.CommitAsync(Message()).AsTask()).ToArray();
+        var refused = Message();
+        var error = await Assert.ThrowsAsync<BridgeException>(async () => await store.CommitAsync(refused));
+        Assert.Equal((ErrorCodes.Busy, true), (error.Code, error.Retryable));
+        Assert.True(error.RetryAfter > TimeSpan.Zero);
+
+        gate.Open();
+        await running;
+        await Task.WhenAll(queued);
+        Assert.Null(await store.GetInboxAsync(refused.Id));
+        await store.CommitAsync(refused);
+        Assert.Equal(6, refused.Ordinal);
+    }
+
+    [Fact]
+    public async Task Commit_CancelledWhileQueued_WritesNothing()
+    {
+        var gate = new GateFaults();
+        var store = await OpenAsync(new SqliteStoreOptions { Path = DbPath, Faults = gate });
+        var running = store.CommitAsync(Message()).AsTask();
+        await gate.Entered.WaitAsync(TimeSpan.FromSeconds(60));
+        using var cancel = new CancellationTokenSource();
+        var cancelled = Message();
+        var waiting = store.CommitAsync(cancelled, cancel.Token).AsTask();
+        await cancel.CancelAsync();
+        gate.Open();
+        await running;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        Assert.Null(await store.GetInboxAsync(cancelled.Id));
+    }
+
+    [Fact]
+    public async Task Reads_WhileTheWriterIsBusy_DoNotWait()
+    {
+        var gate = new GateFaults();
+        var store = await OpenAsync(new SqliteStoreOptions { Path = DbPath, Faults = gate });
+        var first = Message();
+        gate.Open();
+        await store.CommitAsync(first);
+        gate.Close();
+        var running = store.CommitAsync(Message()).AsTask();
+        await gate.Entered.WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.NotNull(await store.GetInboxAsync(first.Id));
+        Assert.False(running.IsCompleted);
+        gate.Open();
+        await running;
+    }
+
+    [Fact]
+    public void Options_OutOfRange_AreRefusedByName()
+    {
+        var error = Assert.Throws<ArgumentOutOfRangeException>(() => Make(new SqliteStoreOptions { Path = DbPath, QueueCapacity = 0 }));
+        Assert.Equal(nameof(SqliteStoreOptions.QueueCapacity), error.ParamName);
+        Assert.Throws<ArgumentException>(() => Make(new SqliteStoreOptions { Path = " " }));
+    }
+
+    [Fact]
+    public void Library_NotThere_SaysWhatToInstall()
+    {
+        Assert.Equal(IntPtr.Zero, SqliteLibrary.LoadFirst(["libnothing-of-this-name.so.7"]));
+        var error = SqliteLibrary.NotFound(null);
+        Assert.Equal(ErrorCodes.StoreUnavailable, error.Code);
+        if (OperatingSystem.IsLinux()) Assert.Contains("apt-get install libsqlite3-0", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AddSqliteStore_Registered_ResolvesOneStoreAndKeepsAnEarlierOne()
+    {
+        var services = new ServiceCollection();
+        services.AddLogging();
+        services.AddSqliteStore(options => options.Path = DbPath);
+        services.AddSqliteStore(options => options.Readers = 1);
+        Assert.Single(services, s => s.ServiceType == typeof(IStore));
+        await using var provider = services.BuildServiceProvider();
+        var store = Assert.IsType<SqliteStore>(provider.GetRequiredService<IStore>());
+        Assert.Contains(DbPath, store.Description, StringComparison.Ordinal);
+
+        var own = new ServiceCollection();
+        own.AddSingleton<IStore>(new MemoryStore());
+        own.AddSqliteStore(options => options.Path = DbPath);
+        Assert.IsType<MemoryStore>(own.BuildServiceProvider().GetRequiredService<IStore>());
+    }
+
+    private InboxAppend Message(int size = 10)
+    {
+        var key = Interlocked.Increment(ref _keys);
+        return new InboxAppend
+        {
+            Lane = new LaneKey("bncr", "main", "lane"),
+            Id = Guid.CreateVersion7(),
+            DedupeKey = (UInt128)key,
+            DedupeUntil = long.MaxValue,
+            At = 1,
+            Payload = new byte[size],
+        };
+    }
+
+    private SqliteStore Make(SqliteStoreOptions options)
+    {
+        var store = new SqliteStore(options, NullLogger<SqliteStore>.Instance, TimeProvider.System);
+        _stores.Add(store);
+        return store;
+    }
+
+    private async Task<SqliteStore> OpenAsync(SqliteStoreOptions? options = null, string? path = null)
+    {
+        var store = Make(options ?? new SqliteStoreOptions { Path = path ?? DbPath });
+        await store.OpenAsync(CancellationToken.None);
+        return store;
+    }
+
+    private void Execute(string sql)
+    {
+        using var database = SqliteDatabase.Open(DbPath, readOnly: false, TimeSpan.Zero);
+        database.Execute(sql);
+    }
+
+    /// <summary>Holds the writer at the door of each group until it is opened.</summary>
+    private sealed class GateFaults : SqliteFaults
+    {
+        private readonly ManualResetEventSlim _open = new();
+        private TaskCompletionSource _entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Entered => _entered.Task;
+
+        public void Open() => _open.Set();
+
+        public void Close()
+        {
+            _entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _open.Reset();
+        }
+
+        public override void BeforeGroup(Action<string> execute)
+        {
+            _entered.TrySetResult();
+            _open.Wait(TimeSpan.FromSeconds(60));
+        }
+    }
+}

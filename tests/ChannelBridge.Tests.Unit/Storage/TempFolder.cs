@@ -1,0 +1,11 @@
+namespace ChannelBridge.Tests.Unit.Storage;
+
+/// <summary>A folder of a test's own, removed with its contents.</summary>
+public sealed class TempFolder
+{
+    public string Path { get; } = Directory.CreateTempSubdirectory("channelbridge-test-").FullName;
+
+    public string File(string name) => System.IO.Path.Combine(Path, name);
+
+    public void Remove() => Directory.Delete(Path, recursive: true);
+}

@@ -1,0 +1,94 @@
+namespace ChannelBridge.Tests.Unit.Support;
+
+/// <summary>A clock that stands still until a test moves it. Timers fire on the thread that moves it, in the order of their due times.</summary>
+public sealed class ManualTime : TimeProvider
+{
+    private readonly Lock _gate = new();
+    private readonly List<ManualTimer> _timers = [];
+    private DateTimeOffset _now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override DateTimeOffset GetUtcNow()
+    {
+        lock (_gate) return _now;
+    }
+
+    public override long GetTimestamp() => GetUtcNow().Ticks;
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    {
+        var timer = new ManualTimer(this, callback, state);
+        timer.Change(dueTime, period);
+        return timer;
+    }
+
+    /// <summary>Moves the clock; what becomes due on the way fires at its own time.</summary>
+    public void Advance(TimeSpan by)
+    {
+        var target = GetUtcNow() + by;
+        while (true)
+        {
+            ManualTimer? due;
+            lock (_gate)
+            {
+                due = _timers.Where(timer => timer.Due <= target).MinBy(timer => timer.Due);
+                if (due is null)
+                {
+                    if (target > _now) _now = target;
+                    return;
+                }
+
+                if (due.Due > _now) _now = due.Due;
+                due.Rearm();
+            }
+
+            due.Fire();
+        }
+    }
+
+    /// <summary>Sets the wall clock back or forth without firing anything, as an administrator or NTP does.</summary>
+    public void Jump(TimeSpan by)
+    {
+        lock (_gate) _now += by;
+    }
+
+    private sealed class ManualTimer(ManualTime time, TimerCallback callback, object? state) : ITimer
+    {
+        private TimeSpan _period;
+
+        public DateTimeOffset Due { get; private set; } = DateTimeOffset.MaxValue;
+
+        public bool Change(TimeSpan dueTime, TimeSpan period)
+        {
+            lock (time._gate)
+            {
+                _period = period;
+                time._timers.Remove(this);
+                if (dueTime == Timeout.InfiniteTimeSpan) return true;
+                Due = time._now + dueTime;
+                time._timers.Add(this);
+                return true;
+            }
+        }
+
+        public void Rearm()
+        {
+            if (_period > TimeSpan.Zero) Due += _period;
+            else time._timers.Remove(this);
+        }
+
+        public void Fire() => callback(state);
+
+        public void Dispose()
+        {
+            lock (time._gate) time._timers.Remove(this);
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
+}
