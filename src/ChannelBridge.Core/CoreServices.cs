@@ -51,6 +51,7 @@ public static class CoreServices
         services.TryAddSingleton<EventHub>();
         services.TryAddSingleton<IEventHub>(provider => provider.GetRequiredService<EventHub>());
         services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<EventHub>());
+        services.TryAddSingleton<RouteFilter>();
         services.TryAddSingleton<ReceiptMethods>();
         services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<ReceiptMethods>());
         services.TryAddSingleton<DeadLetterMethods>();

@@ -140,10 +140,17 @@ public sealed class CommandTests
     [InlineData("watch")]
     [InlineData("send")]
     [InlineData("import")]
+    [InlineData("dead-letters")]
+    [InlineData("dead-letters list")]
+    [InlineData("dead-letters show")]
+    [InlineData("dead-letters replay")]
+    [InlineData("dead-letters discard")]
+    [InlineData("dead-letters prune")]
+    [InlineData("dead-letters audit")]
     public async Task Help_OfEveryCommand_ShowsExamples(string command)
     {
-        var result = await HostProcess.RunAsync([command, "--help"]);
+        var result = await HostProcess.RunAsync([.. command.Split(' '), "--help"]);
         Assert.Equal(0, result.ExitCode);
-        Assert.Contains("Examples:\n  ", result.Output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.Contains($"Examples:\n  channelbridge {command}", result.Output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
     }
 }

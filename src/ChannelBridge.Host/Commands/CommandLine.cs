@@ -60,6 +60,7 @@ internal static class CommandLine
             DiagnosticsCommand.Create(),
             WatchCommand.Create(),
             SendCommand.Create(),
+            DeadLettersCommand.Create(),
             ImportCommand.Create(),
         };
         foreach (var option in root.Options.OfType<HelpOption>())
@@ -90,7 +91,7 @@ internal static class CommandLine
         public override int Invoke(ParseResult parseResult)
         {
             var result = usual.Invoke(parseResult);
-            if (Examples.Of(parseResult.CommandResult.Command.Name) is { Count: > 0 } examples)
+            if (Examples.Of(string.Join(' ', Path(parseResult.CommandResult.Command).Reverse())) is { Count: > 0 } examples)
             {
                 var output = parseResult.InvocationConfiguration.Output;
                 output.WriteLine("Examples:");

@@ -3,7 +3,7 @@ namespace ChannelBridge.Host.Commands;
 /// <summary>Examples that stand under the help of each command; each is a line that works.</summary>
 internal static class Examples
 {
-    /// <summary>The examples of a command.</summary>
+    /// <summary>The examples of a command, named with those above it, e.g. <c>dead-letters list</c>.</summary>
     public static IReadOnlyList<string> Of(string command) => command switch
     {
         "serve" =>
@@ -27,6 +27,24 @@ internal static class Examples
             "channelbridge send --to Bncr:qq:888888 Hello",
             "channelbridge send --account shop --to Bncr:qq:123456:888888 --key order-4711 \"Your order is ready\"",
         ],
+        "dead-letters" =>
+        [
+            "channelbridge dead-letters list",
+            "channelbridge dead-letters show 6a2f6f0e-4d7f-4a3e-9c55-2d1f0b8c1a11",
+            "channelbridge dead-letters replay --reason push-ack-timeout",
+            "channelbridge dead-letters prune --older-than 7d --dry-run",
+        ],
+        "dead-letters list" => ["channelbridge dead-letters list", "channelbridge dead-letters list --account shop --older-than 1h --json | jq '.entries[].messageId'"],
+        "dead-letters show" => ["channelbridge dead-letters show 6a2f6f0e-4d7f-4a3e-9c55-2d1f0b8c1a11", "channelbridge dead-letters show 6a2f6f0e-4d7f-4a3e-9c55-2d1f0b8c1a11 --json | jq .history"],
+        "dead-letters replay" =>
+        [
+            "channelbridge dead-letters replay 6a2f6f0e-4d7f-4a3e-9c55-2d1f0b8c1a11",
+            "channelbridge dead-letters replay --account shop --route Bncr:qq:888888 --dry-run",
+            "channelbridge dead-letters replay --all",
+        ],
+        "dead-letters discard" => ["channelbridge dead-letters discard 6a2f6f0e-4d7f-4a3e-9c55-2d1f0b8c1a11", "channelbridge dead-letters discard --reason fatal-ack --yes"],
+        "dead-letters prune" => ["channelbridge dead-letters prune --older-than 30d --dry-run", "channelbridge dead-letters prune --older-than 7d --account shop --yes"],
+        "dead-letters audit" => ["channelbridge dead-letters audit", "channelbridge dead-letters audit --limit 1000 --json"],
         "import" => ["channelbridge import ~/.openclaw/bncr-bridge-state.json --dry-run", "channelbridge import ~/.openclaw/bncr-bridge-state.json --data /var/lib/channelbridge"],
         _ => [],
     };

@@ -8,6 +8,7 @@ using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Core.Methods;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ChannelBridge.Tests.Unit.Messaging;
@@ -157,8 +158,9 @@ public sealed class DeadLetterTests
 
     private static async Task<JsonNode> CallAsync(CoreUnderTest core, string name, object parameters, Caller? caller = null)
     {
-        var receipts = new ReceiptMethods(core.Store, core.Outbox, core.Time);
-        var letters = new DeadLetterMethods(core.Store, core.Outbox, receipts, core.Options, core.Time, NullLogger<DeadLetterMethods>.Instance);
+        var routes = new RouteFilter(new ServiceCollection().BuildServiceProvider());
+        var receipts = new ReceiptMethods(core.Store, core.Outbox, routes, core.Time);
+        var letters = new DeadLetterMethods(core.Store, core.Outbox, receipts, routes, core.Options, core.Time, NullLogger<DeadLetterMethods>.Instance);
         var method = receipts.Methods.Concat(letters.Methods).Single(candidate => candidate.Name == name);
         return await InvokeAsync(method, JsonSerializer.Serialize(parameters), new FakeConnection(caller));
     }

@@ -11,7 +11,7 @@ namespace ChannelBridge.Core.Messaging.Receipts;
 /// <c>deadLetters.*</c>: see, send again or remove what was given up. Who did it is recorded in the same commit.
 /// </summary>
 internal sealed partial class DeadLetterMethods(
-    IStore store, Outbox outbox, ReceiptMethods receipts, MessagingOptions options, TimeProvider time, ILogger<DeadLetterMethods> logger)
+    IStore store, Outbox outbox, ReceiptMethods receipts, RouteFilter routes, MessagingOptions options, TimeProvider time, ILogger<DeadLetterMethods> logger)
     : IMethodSource, IDeadLetters
 {
     private const string AuditNamespace = "audit.deadLetter";
@@ -128,8 +128,14 @@ internal sealed partial class DeadLetterMethods(
     {
         var limit = selection.Limit ?? 1000;
         if (limit is < 1 or > 10_000) throw BridgeException.Invalid($"{method}: params.limit must be 1 to 10000.");
+        var filtered = selection.Channel ?? selection.AccountId ?? selection.SessionKey ?? selection.Route ?? selection.Reason;
         if (selection.MessageIds is { Count: > 0 } wanted)
         {
+            if (filtered is not null || selection.OlderThanMs is not null || selection.All)
+            {
+                throw BridgeException.Invalid($"{method}: params.messageIds names the messages already; leave the filters and all out.");
+            }
+
             var named = new List<OutboxEntry>();
             foreach (var text in wanted.Distinct().Take(limit))
             {
@@ -137,16 +143,18 @@ internal sealed partial class DeadLetterMethods(
                 if (Ended.Contains(entry.State)) named.Add(entry);
             }
 
-            return named;
+            // In the order in which they were said, whatever the order of the ids: a replay keeps it.
+            return [.. named.OrderBy(entry => entry.AcceptedAt).ThenBy(entry => entry.Seq)];
         }
 
-        var filtered = selection.Channel ?? selection.AccountId ?? selection.SessionKey ?? selection.Reason;
         if (filtered is null && selection.OlderThanMs is null && !selection.All)
         {
-            throw BridgeException.Invalid($"{method}: say which ones: messageIds, a filter (channel, accountId, sessionKey, reason, olderThanMs), or all:true.");
+            throw BridgeException.Invalid($"{method}: say which ones: messageIds, a filter (channel, accountId, sessionKey, route, reason, olderThanMs), or all:true.");
         }
 
         ReceiptMethods.RequireAccount(method, selection.AccountId, caller);
+        var sessionKey = await routes.ResolveAsync(
+            method, selection.SessionKey, selection.Route, selection.Channel, selection.AccountId, cancellationToken).ConfigureAwait(false);
         var found = new List<OutboxEntry>();
         (long, Guid)? after = null;
         while (found.Count < limit)
@@ -156,7 +164,7 @@ internal sealed partial class DeadLetterMethods(
                 {
                     Channel = selection.Channel,
                     Account = selection.AccountId?.ToLowerInvariant(),
-                    SessionKey = selection.SessionKey,
+                    SessionKey = sessionKey,
                     Error = selection.Reason,
                     AcceptedBefore = receipts.Before(method, selection.OlderThanMs),
                     States = Ended,

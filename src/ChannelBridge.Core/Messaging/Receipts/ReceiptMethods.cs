@@ -7,7 +7,7 @@ using ChannelBridge.Core.Storage;
 namespace ChannelBridge.Core.Messaging.Receipts;
 
 /// <summary><c>outbox.get</c> and <c>outbox.list</c>: how far messages to bridges got.</summary>
-internal sealed class ReceiptMethods(IStore store, Outbox outbox, TimeProvider time) : IMethodSource
+internal sealed class ReceiptMethods(IStore store, Outbox outbox, RouteFilter routes, TimeProvider time) : IMethodSource
 {
     public IEnumerable<GatewayMethod> Methods =>
     [
@@ -48,7 +48,8 @@ internal sealed class ReceiptMethods(IStore store, Outbox outbox, TimeProvider t
         {
             Channel = parameters.Channel,
             Account = parameters.AccountId?.ToLowerInvariant(),
-            SessionKey = parameters.SessionKey,
+            SessionKey = await routes.ResolveAsync(
+                method, parameters.SessionKey, parameters.Route, parameters.Channel, parameters.AccountId, cancellationToken).ConfigureAwait(false),
             States = states,
             Error = parameters.Reason,
             AcceptedBefore = Before(method, parameters.OlderThanMs),

@@ -125,6 +125,9 @@ public sealed record OutboxListParameters
     /// <summary>Only this lane.</summary>
     public string? SessionKey { get; init; }
 
+    /// <summary>Only this conversation, as people write it (<c>Bncr:qq:888888</c>), of the account named or else of the channel's first.</summary>
+    public string? Route { get; init; }
+
     /// <summary>Only these states (<c>outbox.list</c>).</summary>
     public IReadOnlyList<string>? States { get; init; }
 
@@ -163,6 +166,9 @@ public sealed record DeadLetterSelection
 
     /// <summary>Only this lane.</summary>
     public string? SessionKey { get; init; }
+
+    /// <summary>Only this conversation, as people write it (<c>Bncr:qq:888888</c>), of the account named or else of the channel's first.</summary>
+    public string? Route { get; init; }
 
     /// <summary>Only this reason.</summary>
     public string? Reason { get; init; }

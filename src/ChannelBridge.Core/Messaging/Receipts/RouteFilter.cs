@@ -1,0 +1,28 @@
+using ChannelBridge.Core.Channels;
+using ChannelBridge.Core.Errors;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ChannelBridge.Core.Messaging.Receipts;
+
+/// <summary>Turns the parameter <c>route</c> of lists and selections, a conversation as people write it, into the lane's session key.</summary>
+internal sealed class RouteFilter(IServiceProvider services)
+{
+    /// <summary>The session key to filter by, or null for all lanes.</summary>
+    /// <exception cref="BridgeException">Both are given, or the channel doesn't know the conversation.</exception>
+    public async ValueTask<string?> ResolveAsync(
+        string method, string? sessionKey, string? route, string? channel, string? accountId, CancellationToken cancellationToken)
+    {
+        if (string.IsNullOrWhiteSpace(route)) return sessionKey;
+        if (sessionKey is not null) throw BridgeException.Invalid($"{method}: params.sessionKey and params.route mean the same; give one of them.");
+        // Asked for here, not in the constructor: a channel may itself depend on the router.
+        var channels = services.GetServices<IChannel>().ToArray();
+        var wanted = channel is null && channels.Length == 1 ? channels[0] : Array.Find(channels, candidate => candidate.Id == channel);
+        if (wanted is null)
+        {
+            throw BridgeException.Invalid(
+                $"{method}: params.route needs params.channel, one of {string.Join(", ", channels.Select(candidate => candidate.Id))}.");
+        }
+
+        return (await wanted.ResolveTargetAsync(accountId ?? "", route, cancellationToken).ConfigureAwait(false)).SessionKey;
+    }
+}
