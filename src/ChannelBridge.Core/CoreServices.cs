@@ -40,6 +40,7 @@ public static class CoreServices
         services.TryAddSingleton<TurnScheduler>();
         services.TryAddSingleton<Inbox>();
         services.TryAddSingleton<IInbox>(provider => provider.GetRequiredService<Inbox>());
+        services.TryAddSingleton<DeadLetterRetention>();
         services.TryAddSingleton<StoreJanitor>();
         services.TryAddSingleton(provider => new MessagingService(
             provider.GetRequiredService<IStore>(),

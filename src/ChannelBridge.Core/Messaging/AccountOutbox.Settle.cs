@@ -34,7 +34,16 @@ internal sealed partial class AccountOutbox
         {
             // A client that doesn't ack can't refuse either: what was flushed and passed is history.
             if (confirmed) return AckResult.AlreadyAckedOrMissing;
-            var dead = await FailAsync(lane, entry, ack.Fatal ? FatalAck : Refused, ack.Error, ack.Fatal, ack.RetryAfter).ConfigureAwait(false);
+            if (!ack.Fatal && DeliveryPolicy.Names(_policy.HoldUntilInbound, ack.Error))
+            {
+                var held = await HoldAsync(lane, entry, ack.Error).ConfigureAwait(false);
+                Wake(lane);
+                return held ? AckResult.Held : AckResult.WillRetry;
+            }
+
+            var permanent = ack.Fatal || DeliveryPolicy.Names(_policy.Permanent, ack.Error);
+            var reason = ack.Fatal ? FatalAck : permanent ? PermanentRefusal : Refused;
+            var dead = await FailAsync(lane, entry, reason, ack.Error, permanent, ack.RetryAfter).ConfigureAwait(false);
             Wake(lane);
             return dead ? AckResult.MovedToDeadLetter : AckResult.WillRetry;
         }
@@ -74,6 +83,7 @@ internal sealed partial class AccountOutbox
     private async Task<bool> FailAsync(PushLane lane, PushEntry entry, string reason, string? detail, bool fatal, TimeSpan? retryAfter)
     {
         int attempts;
+        var nextAttemptAt = 0L;
         lock (lane.Gate)
         {
             if (!ReferenceEquals(lane.Awaiting, entry) || entry.Ending) return false;
@@ -82,7 +92,7 @@ internal sealed partial class AccountOutbox
             {
                 // It holds its place until the dead letter is on disk.
                 entry.Ending = true;
-                lane.AckDeadline = Now() + (long)LongestEnding.TotalMilliseconds;
+                lane.AckDeadline = Ticks() + (long)LongestEnding.TotalMilliseconds;
             }
             else
             {
@@ -90,7 +100,8 @@ internal sealed partial class AccountOutbox
                 _outside.TryRemove(entry.Id, out _);
                 var delay = _policy.DelayAfter(attempts, _random.NextDouble());
                 if (retryAfter > delay) delay = retryAfter.Value;
-                entry.NotBefore = Now() + (long)delay.TotalMilliseconds;
+                entry.DueAt = Ticks() + (long)delay.TotalMilliseconds;
+                nextAttemptAt = Now() + (long)delay.TotalMilliseconds;
                 LogRetry(_logger, entry.Id, attempts, reason, delay.TotalSeconds);
                 _events.Changed(entry.Id, lane.Key, entry.Seq, DeliveryState.Accepted, reason);
             }
@@ -111,7 +122,7 @@ internal sealed partial class AccountOutbox
                     State = DeliveryState.Accepted,
                     Settled = false,
                     Attempts = attempts,
-                    NextAttemptAt = entry.NotBefore,
+                    NextAttemptAt = nextAttemptAt,
                     Error = reason,
                     HistoryLine = MessageCodec.Write(new AttemptRecord(Now(), attempts, reason, Cut(detail), entry.ConnectionId)),
                     At = Now(),
@@ -148,6 +159,7 @@ internal sealed partial class AccountOutbox
         }
 
         Interlocked.Decrement(ref _counter.OutboxPending);
+        Interlocked.Increment(ref _counter.Ended);
         if (state == DeliveryState.Dead) Interlocked.Increment(ref _counter.OutboxDead);
         Settled(lane, entry, state, reason);
         LogDead(_logger, entry.Id, entry.Attempts, reason);
@@ -178,7 +190,7 @@ internal sealed partial class AccountOutbox
     {
         IPushTarget? target;
         lock (_gate) target = _target;
-        var now = Now();
+        var ticks = Ticks();
         var heard = target?.LastReceivedAt.ToUnixTimeMilliseconds() ?? 0;
         var open = target is not null && !target.Closed.IsCancellationRequested;
         var writes = new List<StoreWrite>();
@@ -194,7 +206,7 @@ internal sealed partial class AccountOutbox
                 if (_lanes.TryPin(lane.Id, lane.Key) is not null) pins.Add(lane.Id);
                 var proven = all ? lane.Unconfirmed.Count : lane.Unconfirmed.FindIndex(entry =>
                     heard - entry.PushedAt < _policy.ConfirmHeardAfter.TotalMilliseconds
-                    && !(open && now - entry.PushedAt >= _policy.ConfirmOpenFor.TotalMilliseconds));
+                    && !(open && ticks - entry.PushedTicks >= _policy.ConfirmOpenFor.TotalMilliseconds));
                 if (proven < 0) proven = lane.Unconfirmed.Count;
                 foreach (var entry in lane.Unconfirmed.Take(proven))
                 {

@@ -90,12 +90,12 @@ internal sealed partial class AccountOutbox
             lane.RepairFrom = 0;
         }
 
-        var now = Now();
+        var ticks = Ticks();
         if (lane.Awaiting is { } awaiting)
         {
             entry = awaiting;
-            if (now >= lane.AckDeadline) return Step.AckIsLate;
-            WakeAfter(lane, TimeSpan.FromMilliseconds(lane.AckDeadline - now));
+            if (ticks >= lane.AckDeadline) return Step.AckIsLate;
+            WakeAfter(lane, TimeSpan.FromMilliseconds(lane.AckDeadline - ticks));
             return Step.Wait;
         }
 
@@ -107,10 +107,17 @@ internal sealed partial class AccountOutbox
                 return lane.Unconfirmed.Count > 0 ? Step.Wait : Step.Rest;
         }
 
-        if (entry!.ExpiresAt > 0 && entry.ExpiresAt <= now) return Step.Expire;
-        if (entry.NotBefore <= now) return Step.Push;
-        WakeAfter(lane, TimeSpan.FromMilliseconds(entry.NotBefore - now));
-        return Step.Wait;
+        var left = entry!.ExpiresAt > 0 ? entry.ExpiresAt - Now() : long.MaxValue;
+        if (left <= 0) return Step.Expire;
+        if (entry.DueAt <= ticks) return Step.Push;
+        var held = entry.DueAt == Held;
+        if (held) Hold(lane, entry.Message.Route);
+        var wait = Math.Min(held ? long.MaxValue : entry.DueAt - ticks, left);
+        if (wait < long.MaxValue) WakeAfter(lane, TimeSpan.FromMilliseconds(Math.Min(wait, LongestWait.TotalMilliseconds)));
+        if (!held || lane.Unconfirmed.Count > 0) return Step.Wait;
+        // A held lane gives its place in memory to those that have something to do.
+        lane.Window.Reset(lane.Window.Last);
+        return Step.Rest;
     }
 
     /// <summary>What the former target was given without a final receipt is to be pushed again.</summary>
@@ -119,7 +126,7 @@ internal sealed partial class AccountOutbox
         if (lane.Awaiting is { } awaiting)
         {
             lane.Awaiting = null;
-            awaiting.NotBefore = 0;
+            awaiting.DueAt = 0;
             awaiting.Ending = false;
             _outside.TryRemove(awaiting.Id, out _);
         }
@@ -154,7 +161,11 @@ internal sealed partial class AccountOutbox
             var item = new PushEntry(entry.Id, entry.Seq, message, entry.AcceptedAt, entry.ExpiresAt, entry.Payload.Length)
             {
                 Attempts = entry.Attempts,
-                NotBefore = entry.NextAttemptAt,
+                DueAt = entry.NextAttemptAt switch
+                {
+                    0 or Held => entry.NextAttemptAt,
+                    var next => Ticks() + Math.Clamp(next - Now(), 0, (long)LongestWait.TotalMilliseconds),
+                },
             };
             entries.Add((entry.Seq, item, item.Size));
         }
@@ -169,9 +180,11 @@ internal sealed partial class AccountOutbox
         {
             // Recorded before the push, because its ack may be here before the push returns.
             entry.PushedAt = Now();
+            entry.PushedTicks = Ticks();
+            entry.ReleasesAtPush = lane.Releases;
             entry.ConnectionId = target.ConnectionId;
             lane.Awaiting = entry;
-            lane.AckDeadline = entry.PushedAt + (long)_policy.AckTimeout.TotalMilliseconds;
+            lane.AckDeadline = entry.PushedTicks + (long)_policy.AckTimeout.TotalMilliseconds;
             _outside[entry.Id] = lane;
         }
 
@@ -194,7 +207,7 @@ internal sealed partial class AccountOutbox
                 // Not an attempt: nothing was sent. A target that is gone is about to be detached.
                 lane.Awaiting = null;
                 _outside.TryRemove(entry.Id, out _);
-                entry.NotBefore = Now() + (long)FullDelay.TotalMilliseconds;
+                entry.DueAt = Ticks() + (long)FullDelay.TotalMilliseconds;
                 return;
             }
 
@@ -220,7 +233,15 @@ internal sealed partial class AccountOutbox
 
     private void WakeAfter(PushLane lane, TimeSpan delay)
     {
-        lane.Timer ??= _time.CreateTimer(state => Wake((PushLane)state!), lane, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        lane.Timer ??= _time.CreateTimer(state => WakeDue((PushLane)state!), lane, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         lane.Timer.Change(delay < TimeSpan.FromMilliseconds(1) ? TimeSpan.FromMilliseconds(1) : delay, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Wakes the lane by its id: one that has gone to rest may have been forgotten, and be another object by now.</summary>
+    private void WakeDue(PushLane lane)
+    {
+        if (_lanes.TryPin(lane.Id, lane.Key) is not { } current) return;
+        Wake(current);
+        _lanes.Unpin(lane.Id);
     }
 }

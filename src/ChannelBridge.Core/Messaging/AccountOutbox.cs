@@ -21,7 +21,13 @@ internal sealed partial class AccountOutbox
     internal const string Refused = "push-retry";
     internal const string RetryLimit = "push-retry-limit";
     internal const string FatalAck = "fatal-ack";
+    internal const string PermanentRefusal = "permanent-refusal";
     internal const string Expired = "expired";
+    internal const string HeldReason = "held-until-inbound";
+
+    /// <summary>The time of an entry's next attempt while it is held: never, by itself.</summary>
+    internal const long Held = long.MaxValue;
+
 
     private const int FillPage = 256;
     private const int ReadBytes = 256 * 1024;
@@ -29,6 +35,8 @@ internal sealed partial class AccountOutbox
     private const int LongestDetail = 500;
     private static readonly TimeSpan LongestEnding = TimeSpan.FromHours(1);
     private static readonly TimeSpan StoreRetryDelay = TimeSpan.FromSeconds(1);
+    // What a client may ask for, and more than any policy's wait: a stored time further off was written before the clock was set back.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
     private static readonly TimeSpan FullDelay = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan ConfirmInterval = TimeSpan.FromMilliseconds(500);
 
@@ -39,6 +47,7 @@ internal sealed partial class AccountOutbox
     private readonly MessagingEvents _events;
     private readonly DeliveryPolicy _policy;
     private readonly TimeProvider _time;
+    private readonly long _origin;
     private readonly Random _random;
     private readonly ILogger _logger;
     private readonly CancellationToken _stopping;
@@ -73,8 +82,10 @@ internal sealed partial class AccountOutbox
         _store = store;
         _counter = counter;
         _events = events;
-        _policy = options.DeliveryOf(channel);
+        _policy = options.DeliveryOf(channel, account);
         _time = time;
+        _origin = time.GetTimestamp();
+        _mostHeld = options.ActiveLanes;
         _random = random;
         _logger = logger;
         _stopping = stopping;
@@ -281,6 +292,9 @@ internal sealed partial class AccountOutbox
     }
 
     private long Now() => _time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    /// <summary>Milliseconds that no change of the clock touches; waits are measured by it, times are told by <see cref="Now"/>.</summary>
+    private long Ticks() => (long)_time.GetElapsedTime(_origin).TotalMilliseconds;
 
     /// <summary>Commits and keeps count of what is under way, so that a stop can wait for it.</summary>
     private async Task CommitAsync(StoreWrite[] batch)

@@ -45,5 +45,8 @@ internal sealed class Backlogs
         public long InboxDead;
         public long OutboxPending;
         public long OutboxDead;
+
+        /// <summary>Messages that died or expired since the start.</summary>
+        public long Ended;
     }
 }

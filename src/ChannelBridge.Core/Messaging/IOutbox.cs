@@ -23,6 +23,9 @@ public enum AckResult
     /// <summary>It will be pushed again.</summary>
     WillRetry,
 
+    /// <summary>It is held until the user writes again, by the account's policy; that costs no attempt.</summary>
+    Held,
+
     /// <summary>It is a dead letter now.</summary>
     MovedToDeadLetter,
 

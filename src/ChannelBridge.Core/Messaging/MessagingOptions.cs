@@ -54,55 +54,23 @@ public sealed class MessagingOptions
     /// <summary>How long dead letters and expired messages are kept. Default 30 days.</summary>
     public TimeSpan DeadLetterRetention { get; set; } = TimeSpan.FromDays(30);
 
+    /// <summary>Dead letters and expired messages that one account keeps at most; beyond it the oldest go at the next sweep. Default 100,000.</summary>
+    public int DeadLetterCapacity { get; set; } = 100_000;
+
     /// <summary>Delivery to bridges: by channel id, with <see cref="DefaultDelivery"/> for the others.</summary>
     public IDictionary<string, DeliveryPolicy> Delivery { get; } = new Dictionary<string, DeliveryPolicy>(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Delivery to single accounts, by channel id and account in lower case; goes before <see cref="Delivery"/>.</summary>
+    public IDictionary<(string Channel, string Account), DeliveryPolicy> AccountDelivery { get; } = new Dictionary<(string, string), DeliveryPolicy>();
 
     /// <summary>Delivery where nothing else is said.</summary>
     public DeliveryPolicy DefaultDelivery { get; set; } = new();
 
-    /// <summary>The policy of a channel.</summary>
-    public DeliveryPolicy DeliveryOf(string channel) => Delivery.TryGetValue(channel, out var policy) ? policy : DefaultDelivery;
-}
-
-/// <summary>When a push is tried again and when it is given up.</summary>
-public sealed record DeliveryPolicy
-{
-    /// <summary>Failed pushes before an entry becomes a dead letter. Being offline costs no attempt. Default 10.</summary>
-    public int MaxAttempts { get; init; } = 10;
-
-    /// <summary>Wait after the first failure. Default 1 s.</summary>
-    public TimeSpan BaseDelay { get; init; } = TimeSpan.FromSeconds(1);
-
-    /// <summary>By what the wait grows with each failure. Default 2.</summary>
-    public double Factor { get; init; } = 2;
-
-    /// <summary>The longest wait. Default 512 s.</summary>
-    public TimeSpan MaxDelay { get; init; } = TimeSpan.FromSeconds(512);
-
-    /// <summary>Share of the wait, 0…1, that is random (added). Default 0.</summary>
-    public double Jitter { get; init; }
-
-    /// <summary>How long a pushed message waits for its ack. Default 30 s.</summary>
-    public TimeSpan AckTimeout { get; init; } = TimeSpan.FromSeconds(30);
-
-    /// <summary>How long a message is worth delivering; null means for ever. Default null.</summary>
-    public TimeSpan? TimeToLive { get; init; }
-
-    /// <summary>
-    /// For clients that never ack: a push counts once the client was heard this long after it, or its connection stayed open for
-    /// <see cref="ConfirmOpenFor"/>; until then a broken connection puts it back. Default 1 s.
-    /// </summary>
-    public TimeSpan ConfirmHeardAfter { get; init; } = TimeSpan.FromSeconds(1);
-
-    /// <summary>See <see cref="ConfirmHeardAfter"/>; longer than the keep-alive of the doors. Default 45 s.</summary>
-    public TimeSpan ConfirmOpenFor { get; init; } = TimeSpan.FromSeconds(45);
-
-    /// <summary>The wait after a number of failures.</summary>
-    /// <param name="failures">1 or more.</param>
-    /// <param name="random">0…1, for the jitter.</param>
-    public TimeSpan DelayAfter(int failures, double random)
-    {
-        var milliseconds = Math.Min(BaseDelay.TotalMilliseconds * Math.Pow(Factor, Math.Max(0, failures - 1)), MaxDelay.TotalMilliseconds);
-        return TimeSpan.FromMilliseconds(milliseconds * (1 + (Jitter * random)));
-    }
+    /// <summary>The policy of an account.</summary>
+    /// <param name="channel">The channel id.</param>
+    /// <param name="account">The account in lower case.</param>
+    public DeliveryPolicy DeliveryOf(string channel, string account) =>
+        AccountDelivery.Count > 0 && AccountDelivery.TryGetValue((channel, account), out var own) ? own
+        : Delivery.TryGetValue(channel, out var policy) ? policy
+        : DefaultDelivery;
 }

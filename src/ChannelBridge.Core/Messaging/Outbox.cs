@@ -22,6 +22,7 @@ internal sealed class Outbox : IOutbox, IDisposable
     private readonly ILogger<Outbox> _logger;
     private readonly ConcurrentDictionary<(string Channel, string Account), AccountOutbox> _accounts = new();
     private readonly CancellationTokenSource _stop = new();
+    private readonly bool _holds;
 
     public Outbox(
         IStore store, Backlogs backlogs, MessagingEvents events, MessagingOptions options, TimeProvider time, Random random, ILogger<Outbox> logger)
@@ -33,6 +34,7 @@ internal sealed class Outbox : IOutbox, IDisposable
         _time = time;
         _random = random;
         _logger = logger;
+        _holds = options.Delivery.Values.Concat(options.AccountDelivery.Values).Append(options.DefaultDelivery).Any(policy => policy.HoldUntilInbound.Count > 0);
         Memory = new LaneMemory(options.LaneMemory);
     }
 
@@ -100,10 +102,11 @@ internal sealed class Outbox : IOutbox, IDisposable
         var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
         var payload = new PooledPayload();
         MessageCodec.Write(message, payload);
-        var ttl = _options.DeliveryOf(message.Channel).TimeToLive;
+        var lane = new LaneKey(message.Channel, message.AccountId.ToLowerInvariant(), message.SessionKey);
+        var ttl = _options.DeliveryOf(lane.Channel, lane.Account).TimeToLive;
         var append = new OutboxAppend
         {
-            Lane = new LaneKey(message.Channel, message.AccountId.ToLowerInvariant(), message.SessionKey),
+            Lane = lane,
             Id = MessageIds.ForOutbox(message.Channel, message.AccountId, idempotencyKey, replyTo),
             ReplyTo = replyTo,
             At = now,
@@ -122,6 +125,13 @@ internal sealed class Outbox : IOutbox, IDisposable
         Interlocked.Increment(ref _backlogs.Of(append.Lane.Channel, append.Lane.Account).OutboxPending);
         if (!_accounts.TryGetValue((append.Lane.Channel, append.Lane.Account), out var account)) return;
         account.Offer(append.LaneId, append.Lane, new PushEntry(append.Id, append.Seq, message, append.At, append.ExpiresAt, append.Payload.Length));
+    }
+
+    /// <summary>Its user wrote in this lane: messages that are held until then are due. Completes when that is durable; at once where nothing can be held.</summary>
+    public ValueTask ReleaseAsync(long laneId, LaneKey lane, string route)
+    {
+        if (!_holds || _options.DeliveryOf(lane.Channel, lane.Account).HoldUntilInbound.Count == 0) return ValueTask.CompletedTask;
+        return Of(lane.Channel, lane.Account).ReleaseAsync(laneId, lane, route);
     }
 
     /// <summary>A dead letter was put back: it is on its way again.</summary>
@@ -162,12 +172,15 @@ internal sealed class Outbox : IOutbox, IDisposable
         var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
         var upgrade = entry.State is DeliveryState.Pushed || (entry.State is DeliveryState.Acked && ack.Delivered);
         if (entry.Settled && !(ack.Ok && upgrade)) return AckResult.AlreadyAckedOrMissing;
-        if (!ack.Ok && !ack.Fatal)
+        var policy = _options.DeliveryOf(entry.Lane.Channel, entry.Lane.Account);
+        var permanent = ack.Fatal || (!ack.Ok && DeliveryPolicy.Names(policy.Permanent, ack.Error));
+        if (!ack.Ok && !permanent)
         {
             // Nothing is in flight for it: it is pushed again when its lane comes to it.
             return AckResult.WillRetry;
         }
 
+        var reason = ack.Ok ? null : ack.Fatal ? AccountOutbox.FatalAck : AccountOutbox.PermanentRefusal;
         var update = new OutboxUpdate
         {
             LaneId = entry.LaneId,
@@ -176,8 +189,8 @@ internal sealed class Outbox : IOutbox, IDisposable
             State = !ack.Ok ? DeliveryState.Dead : ack.Delivered ? DeliveryState.Delivered : DeliveryState.Acked,
             Settled = true,
             Attempts = entry.Attempts,
-            Error = ack.Ok ? null : AccountOutbox.FatalAck,
-            HistoryLine = ack.Ok ? default : MessageCodec.Write(new AttemptRecord(now, entry.Attempts + 1, AccountOutbox.FatalAck, AccountOutbox.Cut(ack.Error), null)),
+            Error = reason,
+            HistoryLine = reason is null ? default : MessageCodec.Write(new AttemptRecord(now, entry.Attempts + 1, reason, AccountOutbox.Cut(ack.Error), null)),
             At = now,
         };
         await _store.CommitAsync(update, CancellationToken.None).ConfigureAwait(false);
@@ -186,7 +199,12 @@ internal sealed class Outbox : IOutbox, IDisposable
         {
             var counter = _backlogs.Of(entry.Lane.Channel, entry.Lane.Account);
             Interlocked.Decrement(ref counter.OutboxPending);
-            if (!ack.Ok) Interlocked.Increment(ref counter.OutboxDead);
+            if (!ack.Ok)
+            {
+                Interlocked.Increment(ref counter.Ended);
+                Interlocked.Increment(ref counter.OutboxDead);
+            }
+
             if (_accounts.TryGetValue((entry.Lane.Channel, entry.Lane.Account), out var account)) account.Forget(entry.LaneId, entry.Lane, entry.Seq);
         }
 

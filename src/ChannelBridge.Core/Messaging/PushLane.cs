@@ -19,11 +19,17 @@ internal sealed class PushEntry(Guid id, long seq, OutboundMessage message, long
     /// <summary>Pushes that failed.</summary>
     public int Attempts { get; set; }
 
-    /// <summary>Unix ms.</summary>
-    public long NotBefore { get; set; }
+    /// <summary>Not before this time of <see cref="AccountOutbox.Ticks"/>; 0 at once, <see cref="AccountOutbox.Held"/> not before the user writes.</summary>
+    public long DueAt { get; set; }
 
     /// <summary>When it was last pushed (Unix ms), or 0.</summary>
     public long PushedAt { get; set; }
+
+    /// <summary>The same by <see cref="AccountOutbox.Ticks"/>.</summary>
+    public long PushedTicks { get; set; }
+
+    /// <summary>What <see cref="PushLane.Releases"/> was when it was last pushed.</summary>
+    public int ReleasesAtPush { get; set; }
 
     /// <summary>True while it is being given up: neither an ack nor a refusal counts any more.</summary>
     public bool Ending { get; set; }
@@ -57,7 +63,7 @@ internal sealed class PushLane(long id, LaneKey key, int window, LaneMemory memo
     /// <summary>The head, pushed and waiting for its ack; null when none waits.</summary>
     public PushEntry? Awaiting { get; set; }
 
-    /// <summary>Until when the ack may take (Unix ms).</summary>
+    /// <summary>Until when the ack may take, by <see cref="AccountOutbox.Ticks"/>.</summary>
     public long AckDeadline { get; set; }
 
     /// <summary>Flushed to a client that doesn't ack, and not yet proven.</summary>
@@ -65,6 +71,9 @@ internal sealed class PushLane(long id, LaneKey key, int window, LaneMemory memo
 
     /// <summary>The lowest seq whose receipt could not be recorded, so that the store has it unsettled still; 0 none.</summary>
     public long RepairFrom { get; set; }
+
+    /// <summary>How often the user wrote, counted while messages may be held for that.</summary>
+    public int Releases { get; set; }
 
     public ITimer? Timer { get; set; }
 

@@ -1,10 +1,12 @@
+using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Core.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Messaging;
 
 /// <summary>Sweeps the store now and then: what has outlived its time goes, and a line says how much.</summary>
-internal sealed partial class StoreJanitor(IStore store, MessagingOptions options, TimeProvider time, ILogger<StoreJanitor> logger) : IDisposable
+internal sealed partial class StoreJanitor(
+    IStore store, DeadLetterRetention deadLetters, MessagingOptions options, TimeProvider time, ILogger<StoreJanitor> logger) : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
     private Task _sweeping = Task.CompletedTask;
@@ -28,6 +30,8 @@ internal sealed partial class StoreJanitor(IStore store, MessagingOptions option
             {
                 try
                 {
+                    // First, because each dead letter leaves a record; the sweep finds none then.
+                    await deadLetters.EnforceAsync(_stop.Token).ConfigureAwait(false);
                     var now = time.GetUtcNow();
                     var limits = new SweepLimits(
                         now.ToUnixTimeMilliseconds(),

@@ -13,6 +13,8 @@ namespace ChannelBridge.Core.Messaging;
 internal sealed partial class TurnScheduler : IDisposable
 {
     private static readonly TimeSpan StoreRetryDelay = TimeSpan.FromSeconds(1);
+    // A stored time further off was written before the clock was set back.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
     private const int ResumePage = 512;
 
     private readonly IStore _store;
@@ -122,7 +124,9 @@ internal sealed partial class TurnScheduler : IDisposable
     }
 
     /// <summary>Takes a busy lane to its next station: a line, a load, a wait, or rest.</summary>
-    private void Step(TurnLane lane)
+    /// <param name="lane">The lane.</param>
+    /// <param name="due">True: it has waited already. The clock isn't asked again, because it may have been set back meanwhile.</param>
+    private void Step(TurnLane lane, bool due = false)
     {
         TurnItem? head;
         lock (lane.Gate)
@@ -154,8 +158,8 @@ internal sealed partial class TurnScheduler : IDisposable
             return;
         }
 
-        var wait = head.NotBefore - _time.GetUtcNow().ToUnixTimeMilliseconds();
-        if (wait > 0) StepAfter(lane, TimeSpan.FromMilliseconds(wait));
+        var wait = due ? 0 : head.NotBefore - _time.GetUtcNow().ToUnixTimeMilliseconds();
+        if (wait > 0) StepAfter(lane, TimeSpan.FromMilliseconds(Math.Min(wait, LongestWait.TotalMilliseconds)));
         else if (_lines.TryGetValue(head.Message.Agent, out var line)) line.Writer.TryWrite(lane);
         else
         {
@@ -167,7 +171,7 @@ internal sealed partial class TurnScheduler : IDisposable
     private void StepAfter(TurnLane lane, TimeSpan delay)
     {
         if (_stop.IsCancellationRequested) return;
-        lane.Retry ??= _time.CreateTimer(state => Step((TurnLane)state!), lane, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        lane.Retry ??= _time.CreateTimer(state => Step((TurnLane)state!, due: true), lane, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         lane.Retry.Change(delay, Timeout.InfiniteTimeSpan);
     }
 

@@ -2,7 +2,7 @@ using ChannelBridge.Core.Messaging;
 
 namespace ChannelBridge.Host.Settings;
 
-/// <summary>The keys of the durable core: <c>Limits</c> and <c>Channels:Bncr:Delivery</c>.</summary>
+/// <summary>The keys of the durable core: <c>Limits</c>; the delivery policies are in <see cref="DeliverySettings"/>.</summary>
 internal static class MessagingSettings
 {
     private static readonly TimeSpan Day = TimeSpan.FromDays(1);
@@ -24,31 +24,15 @@ internal static class MessagingSettings
         .Number("IdleLanes", 0, 10_000_000, o => o.IdleLanes, (o, v) => o.IdleLanes = (int)v, "Conversations without work whose position is remembered")
         .Duration("SweepInterval", TimeSpan.FromSeconds(1), Day, o => o.SweepInterval, (o, v) => o.SweepInterval = v, "How often what has outlived its time is removed from the store")
         .Duration("ReceiptRetention", TimeSpan.FromMinutes(1), TimeSpan.FromDays(3660), o => o.ReceiptRetention, (o, v) => o.ReceiptRetention = v, "How long receipts of settled messages are kept")
-        .Duration("DeadLetterRetention", TimeSpan.FromMinutes(1), TimeSpan.FromDays(3660), o => o.DeadLetterRetention, (o, v) => o.DeadLetterRetention = v, "How long dead letters are kept");
+        .Duration("DeadLetterRetention", TimeSpan.FromMinutes(1), TimeSpan.FromDays(3660), o => o.DeadLetterRetention, (o, v) => o.DeadLetterRetention = v, "How long dead letters are kept")
+        .Number("DeadLetterCapacity", 1, int.MaxValue, o => o.DeadLetterCapacity, (o, v) => o.DeadLetterCapacity = (int)v, "Dead letters that one account keeps at most; the oldest go beyond it");
 
-    /// <summary>When a push is tried again and when it is given up.</summary>
-    public static readonly SettingGroup<DeliveryBox> Delivery = new SettingGroup<DeliveryBox>("Channels:Bncr:Delivery:")
-        .Number("MaxAttempts", 1, 1000, o => o.Policy.MaxAttempts, (o, v) => o.Policy = o.Policy with { MaxAttempts = (int)v }, "Failed pushes before a message becomes a dead letter; being offline costs none")
-        .Duration("BaseDelay", TimeSpan.FromMilliseconds(1), Day, o => o.Policy.BaseDelay, (o, v) => o.Policy = o.Policy with { BaseDelay = v }, "The wait after the first failure; it doubles with each")
-        .Duration("MaxDelay", TimeSpan.FromMilliseconds(1), Day, o => o.Policy.MaxDelay, (o, v) => o.Policy = o.Policy with { MaxDelay = v }, "The longest wait")
-        .Duration("AckTimeout", TimeSpan.FromMilliseconds(100), Day, o => o.Policy.AckTimeout, (o, v) => o.Policy = o.Policy with { AckTimeout = v }, "How long a pushed message waits for its ack")
-        .Duration("TimeToLive", TimeSpan.Zero, TimeSpan.FromDays(3660), o => o.Policy.TimeToLive ?? TimeSpan.Zero, (o, v) => o.Policy = o.Policy with { TimeToLive = v == TimeSpan.Zero ? null : v }, "How long a message is worth delivering; `0ms` for ever");
-
-    /// <summary>A place for a policy, which itself can't be changed.</summary>
-    public sealed class DeliveryBox
-    {
-        /// <summary>The policy.</summary>
-        public DeliveryPolicy Policy { get; set; } = new();
-    }
-
-    /// <summary>Reads both groups.</summary>
+    /// <summary>Reads the bounds and the delivery policies.</summary>
     public static MessagingOptions Read(SettingsReader reader)
     {
         var options = new MessagingOptions();
         Limits.Apply(reader, options);
-        var delivery = new DeliveryBox();
-        Delivery.Apply(reader, delivery);
-        options.Delivery["bncr"] = delivery.Policy;
+        DeliverySettings.Read(reader, options);
         return options;
     }
 }

@@ -7,7 +7,8 @@ namespace ChannelBridge.Host.Settings;
 /// the two can't disagree.
 /// </summary>
 /// <param name="prefix">What the keys begin with, e.g. <c>Limits:</c>; may contain <c>&lt;id&gt;</c>.</param>
-internal sealed class SettingGroup<T>(string prefix)
+/// <param name="standard">What stands for the default in the documentation where another group's value is it; null: the default itself.</param>
+internal sealed class SettingGroup<T>(string prefix, string? standard = null)
     where T : class, new()
 {
     private readonly List<(Setting Setting, string Name, Action<SettingsReader, string, T> Read)> _keys = [];
@@ -34,6 +35,14 @@ internal sealed class SettingGroup<T>(string prefix)
         string Default() => get(_defaults).ToString(CultureInfo.InvariantCulture);
         return Add(name, () => (Default(), $"{summary} ({minimum}…{maximum})", Default()),
             (reader, key, target) => set(target, reader.Number(key, get(target), minimum, maximum, Default())));
+    }
+
+    public SettingGroup<T> Fraction(string name, double minimum, double maximum, Func<T, double> get, Action<T, double> set, string summary)
+    {
+        string Default() => get(_defaults).ToString(CultureInfo.InvariantCulture);
+        string Range() => string.Create(CultureInfo.InvariantCulture, $"({minimum}…{maximum})");
+        return Add(name, () => (Default(), $"{summary} {Range()}", Default()),
+            (reader, key, target) => set(target, reader.Fraction(key, get(target), minimum, maximum, Default())));
     }
 
     public SettingGroup<T> Duration(string name, TimeSpan minimum, TimeSpan maximum, Func<T, TimeSpan> get, Action<T, TimeSpan> set, string summary)
@@ -84,7 +93,8 @@ internal sealed class SettingGroup<T>(string prefix)
 
     private SettingGroup<T> Add(string name, Func<(string Default, string Summary, string Example)> describe, Action<SettingsReader, string, T> read)
     {
-        _keys.Add((new Setting(prefix + name, describe), name, read));
+        var words = standard is null ? describe : () => describe() with { Default = standard };
+        _keys.Add((new Setting(prefix + name, words), name, read));
         return this;
     }
 }

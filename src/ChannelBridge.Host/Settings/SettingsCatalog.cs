@@ -10,7 +10,7 @@ internal static class SettingsCatalog
     public static readonly IReadOnlyList<Setting> All =
     [
         .. HostKeys(), .. LinkSettings.Keys.Settings, .. StoreSettings.Keys.Settings, .. BncrSettings.Channel.Settings, .. BncrSettings.Account.Settings,
-        .. MessagingSettings.Delivery.Settings, .. MessagingSettings.Limits.Settings, .. GatewaySettings.Limits.Settings,
+        .. DeliverySettings.OfChannel.Settings, .. DeliverySettings.OfAccount.Settings, .. MessagingSettings.Limits.Settings, .. GatewaySettings.Limits.Settings,
     ];
 
     private static Setting[] HostKeys() =>

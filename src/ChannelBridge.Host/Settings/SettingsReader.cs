@@ -64,6 +64,21 @@ internal sealed class SettingsReader(IConfiguration configuration)
         return fallback;
     }
 
+    /// <summary>A number with a fraction, written with a point.</summary>
+    public double Fraction(string key, double fallback, double minimum, double maximum, string example)
+    {
+        if (Text(key) is not { } text) return fallback;
+        if (!double.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value))
+        {
+            Problem(key, $"{Show(text)} is not a number", example);
+            return fallback;
+        }
+
+        if (value >= minimum && value <= maximum) return value;
+        Problem(key, string.Create(CultureInfo.InvariantCulture, $"{value} is not between {minimum} and {maximum}"), example);
+        return fallback;
+    }
+
     /// <summary>A length of time: a number with <c>ms</c>, <c>s</c>, <c>m</c>, <c>h</c> or <c>d</c>.</summary>
     public TimeSpan Duration(string key, TimeSpan fallback, TimeSpan minimum, TimeSpan maximum, string example)
     {

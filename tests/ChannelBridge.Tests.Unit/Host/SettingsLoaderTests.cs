@@ -36,7 +36,7 @@ public sealed class SettingsLoaderTests : IDisposable
         Assert.Equal("echo", settings.Agent);
         Assert.Equal("echo", settings.Bncr.Agent);
         Assert.Equal(TimeSpan.FromSeconds(25), settings.StopTimeout);
-        Assert.Equal(10, settings.Messaging.DeliveryOf("bncr").MaxAttempts);
+        Assert.Equal(10, settings.Messaging.DeliveryOf("bncr", "primary").MaxAttempts);
         Assert.Null(settings.FirstToken);
         Assert.Empty(settings.Tokens);
         Assert.Empty(settings.Warnings);
@@ -196,4 +196,35 @@ public sealed class SettingsLoaderTests : IDisposable
             Assert.Equal(value, SettingsReader.ParseDuration(SettingsReader.FormatDuration(value)));
         }
     }
+
+    [Fact]
+    public void Load_DeliveryOfAnAccount_StartsFromTheChannels()
+    {
+        var settings = Load(
+            ("Channels:Bncr:Delivery:MaxAttempts", "3"), ("Channels:Bncr:Delivery:Factor", "1.5"), ("Channels:Bncr:Delivery:Jitter", "0.25"),
+            ("Channels:Bncr:Delivery:Permanent", "chat-not-found, blocked"),
+            ("Channels:Bncr:Accounts:Shop:Delivery:MaxAttempts", "7"), ("Channels:Bncr:Accounts:Shop:Delivery:HoldUntilInbound:0", "window-closed"));
+        Assert.Empty(settings.Warnings);
+        var channel = settings.Messaging.DeliveryOf("bncr", "primary");
+        Assert.Equal((3, 1.5, 0.25), (channel.MaxAttempts, channel.Factor, channel.Jitter));
+        var shop = settings.Messaging.DeliveryOf("bncr", "shop");
+        Assert.Equal((7, 1.5), (shop.MaxAttempts, shop.Factor));
+        Assert.Equal(["chat-not-found", "blocked"], shop.Permanent);
+        Assert.Equal(["window-closed"], shop.HoldUntilInbound);
+        Assert.Empty(channel.HoldUntilInbound);
+    }
+
+    [Theory]
+    [InlineData("Channels:Bncr:Delivery:Factor", "0.5", "0.5 is not between 1 and 100; example: 2")]
+    [InlineData("Channels:Bncr:Delivery:Jitter", "much", "'much' is not a number; example: 0")]
+    [InlineData("Channels:Bncr:Accounts:Shop:Delivery:MaxDelay", "100ms", "100ms is less than BaseDelay, 1s; example: 1s")]
+    [InlineData("Channels:Bncr:Accounts:Shop:Delivery:AckTimeout", "1ms", "1ms is not between 100ms and 1d; example: 30s")]
+    public void Load_DeliveryThatCannotBe_SaysWhichKeyAndWhatWouldDo(string key, string value, string expected) =>
+        Assert.Equal($"{key}: {expected}", Assert.Single(Problems((key, value))));
+
+    [Fact]
+    public void Load_ReasonBothPermanentAndHeld_IsRefused() => Assert.Contains(
+        "is among Permanent, too",
+        Assert.Single(Problems(("Channels:Bncr:Delivery:Permanent", "gone"), ("Channels:Bncr:Delivery:HoldUntilInbound", "Gone"))),
+        StringComparison.Ordinal);
 }

@@ -27,9 +27,10 @@ internal sealed class CoreUnderTest
         Outbox = new Outbox(Store, backlogs, Events, Options, Time, new Random(1), NullLogger<Outbox>.Instance);
         var runner = new TurnRunner(Store, Outbox, backlogs, [], Events, Options, Time, NullLogger<TurnRunner>.Instance);
         Turns = new TurnScheduler(Store, [agent ?? new EchoAgent()], runner, Options, Time, NullLogger<TurnScheduler>.Instance);
-        Inbox = new Inbox(Store, Turns, backlogs, Events, Options, Time);
+        Inbox = new Inbox(Store, Turns, Outbox, backlogs, Events, Options, Time);
+        Retention = new DeadLetterRetention(Store, Outbox, backlogs, Options, Time, Log);
         Service = new MessagingService(
-            Store, backlogs, Inbox, Turns, Outbox, new StoreJanitor(Store, Options, Time, NullLogger<StoreJanitor>.Instance));
+            Store, backlogs, Inbox, Turns, Outbox, new StoreJanitor(Store, Retention, Options, Time, NullLogger<StoreJanitor>.Instance));
         Backlogs = backlogs;
     }
 
@@ -50,6 +51,10 @@ internal sealed class CoreUnderTest
     public TurnScheduler Turns { get; }
 
     public Inbox Inbox { get; }
+
+    public DeadLetterRetention Retention { get; }
+
+    public LineLog<DeadLetterRetention> Log { get; } = new();
 
     public MessagingService Service { get; }
 

@@ -229,4 +229,18 @@ public sealed class InboxTests
 
         Assert.True(happened());
     }
+
+    /// <summary>The same within a time of the moved clock: what should happen by then, happens, however slow the machine.</summary>
+    internal static async Task AdvanceUntilAsync(CoreUnderTest core, Func<bool> happened, TimeSpan within)
+    {
+        for (var step = 0; step < 100 && !happened(); step++)
+        {
+            core.Time.Advance(within / 100);
+            for (var look = 0; look < 20 && !happened(); look++) await Task.Yield();
+            if (!happened()) await Task.Delay(1);
+        }
+
+        for (var look = 0; look < 1000 && !happened(); look++) await Task.Delay(10);
+        Assert.True(happened());
+    }
 }

@@ -5,16 +5,21 @@ public sealed class ManualTime : TimeProvider
 {
     private readonly Lock _gate = new();
     private readonly List<ManualTimer> _timers = [];
-    private DateTimeOffset _now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private DateTimeOffset _now = Start;
+    private TimeSpan _jumped;
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
     public override DateTimeOffset GetUtcNow()
     {
-        lock (_gate) return _now;
+        lock (_gate) return _now + _jumped;
     }
 
-    public override long GetTimestamp() => GetUtcNow().Ticks;
+    public override long GetTimestamp()
+    {
+        lock (_gate) return (_now - Start).Ticks;
+    }
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
@@ -26,7 +31,8 @@ public sealed class ManualTime : TimeProvider
     /// <summary>Moves the clock; what becomes due on the way fires at its own time.</summary>
     public void Advance(TimeSpan by)
     {
-        var target = GetUtcNow() + by;
+        DateTimeOffset target;
+        lock (_gate) target = _now + by;
         while (true)
         {
             ManualTimer? due;
@@ -47,10 +53,10 @@ public sealed class ManualTime : TimeProvider
         }
     }
 
-    /// <summary>Sets the wall clock back or forth without firing anything, as an administrator or NTP does.</summary>
+    /// <summary>Sets the wall clock back or forth without firing anything, as an administrator or NTP does; what is measured by timers stays.</summary>
     public void Jump(TimeSpan by)
     {
-        lock (_gate) _now += by;
+        lock (_gate) _jumped += by;
     }
 
     private sealed class ManualTimer(ManualTime time, TimerCallback callback, object? state) : ITimer

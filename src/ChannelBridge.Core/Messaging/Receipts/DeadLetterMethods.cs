@@ -14,7 +14,6 @@ internal sealed partial class DeadLetterMethods(
     IStore store, Outbox outbox, ReceiptMethods receipts, RouteFilter routes, MessagingOptions options, TimeProvider time, ILogger<DeadLetterMethods> logger)
     : IMethodSource, IDeadLetters
 {
-    private const string AuditNamespace = "audit.deadLetter";
     private const int Page = 256;
     private static readonly DeliveryState[] Ended = [DeliveryState.Dead, DeliveryState.Expired];
 
@@ -98,17 +97,7 @@ internal sealed partial class DeadLetterMethods(
     private async ValueTask<bool> ChangeAsync(OutboxEntry entry, Caller caller, bool replay)
     {
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
-        var line = new AuditLine(now, replay ? "replay" : "discard", $"{caller.Name} ({caller.Door})", entry.Id.ToString(), entry.Error);
-        var record = JsonSerializer.SerializeToUtf8Bytes(line, ReceiptsJson.Default.AuditLine);
-        var audit = new RecordPut
-        {
-            Namespace = AuditNamespace,
-            // The newest first in the order of keys.
-            Key = $"{long.MaxValue - now:D19}-{entry.Id:N}",
-            Value = record,
-            ExpiresAt = now + (long)options.DeadLetterRetention.TotalMilliseconds,
-            At = now,
-        };
+        var (audit, record) = DeadLetterAudit.Make(entry, replay ? "replay" : "discard", $"{caller.Name} ({caller.Door})", now, options.DeadLetterRetention);
         if (!replay)
         {
             var discard = new OutboxDiscard { Id = entry.Id };
@@ -184,7 +173,7 @@ internal sealed partial class DeadLetterMethods(
     private async ValueTask<AuditResult> AuditAsync(AuditParameters parameters, MethodCall call, CancellationToken cancellationToken)
     {
         if (parameters.Limit is < 1 or > 1000) throw BridgeException.Invalid("deadLetters.audit: params.limit must be 1 to 1000.");
-        var records = await store.ListRecordsAsync(AuditNamespace, index: null, after: null, parameters.Limit, cancellationToken).ConfigureAwait(false);
+        var records = await store.ListRecordsAsync(DeadLetterAudit.Namespace, index: null, after: null, parameters.Limit, cancellationToken).ConfigureAwait(false);
         return new AuditResult([.. records.Select(record => JsonSerializer.Deserialize(record.Value.Span, ReceiptsJson.Default.AuditLine)!)]);
     }
 

@@ -46,8 +46,11 @@ public sealed record ReceiptView
     /// <summary>When it expired or became a dead letter.</summary>
     public long? EndedAt { get; init; }
 
-    /// <summary>When it is tried again, at the earliest.</summary>
+    /// <summary>When it is tried again, at the earliest; absent when <see cref="Held"/>.</summary>
     public long? NextAttemptAt { get; init; }
+
+    /// <summary>True while it waits for its user to write again; absent otherwise.</summary>
+    public bool? Held { get; init; }
 
     /// <summary>Until when it is worth delivering.</summary>
     public long? ExpiresAt { get; init; }
@@ -73,7 +76,8 @@ public sealed record ReceiptView
             AckedAt = Time(entry.AckedAt),
             DeliveredAt = Time(entry.DeliveredAt),
             EndedAt = Time(entry.EndedAt),
-            NextAttemptAt = entry.Settled ? null : Time(entry.NextAttemptAt),
+            NextAttemptAt = entry.Settled || entry.NextAttemptAt == AccountOutbox.Held ? null : Time(entry.NextAttemptAt),
+            Held = !entry.Settled && entry.NextAttemptAt == AccountOutbox.Held ? true : null,
             ExpiresAt = Time(entry.ExpiresAt),
             Reason = entry.Error,
         };

@@ -61,7 +61,7 @@ internal sealed class AckMethod(BncrAccounts accounts, LeaseDesk desk, LeaseCont
     private async ValueTask SettledAsync(BncrAccount account, MethodCall call, Guid id, AckResult result)
     {
         account.Stats.Acked(context.Now);
-        if (result is not AckResult.WillRetry) context.Ledger.Forget(id);
+        if (result is not (AckResult.WillRetry or AckResult.Held)) context.Ledger.Forget(id);
         BncrSession? session;
         lock (account.Gate) account.Sessions.TryGetValue(call.Connection.Id, out session);
         if (session is not null) await ackers.RememberAsync(session).ConfigureAwait(false);
@@ -73,7 +73,8 @@ internal sealed class AckMethod(BncrAccounts accounts, LeaseDesk desk, LeaseCont
         return new AckReply
         {
             Message = result is AckResult.AlreadyAckedOrMissing ? Missing : null,
-            WillRetry = result is AckResult.WillRetry,
+            WillRetry = result is AckResult.WillRetry or AckResult.Held,
+            Held = result is AckResult.Held ? true : null,
             MovedToDeadLetter = result is AckResult.MovedToDeadLetter,
             Stale = stale,
             StaleAccepted = stale && result is not AckResult.AlreadyAckedOrMissing,

@@ -14,6 +14,10 @@ internal sealed record AckReply
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool WillRetry { get; init; }
 
+    /// <summary>True when it is held until the user writes again, by the account's policy.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? Held { get; init; }
+
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool MovedToDeadLetter { get; init; }
 
