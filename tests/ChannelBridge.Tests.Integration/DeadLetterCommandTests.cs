@@ -114,7 +114,12 @@ public sealed class DeadLetterCommandTests
             {
                 await _client.CallAsync("bncr.inbound", new JsonObject
                 {
-                    ["accountId"] = account, ["clientId"] = "dead", ["platform"] = "lab", ["userId"] = user, ["msgId"] = $"m{number}", ["msg"] = $"{number}",
+                    ["accountId"] = account,
+                    ["clientId"] = "dead",
+                    ["platform"] = "lab",
+                    ["userId"] = user,
+                    ["msgId"] = $"m{number}",
+                    ["msg"] = $"{number}",
                 });
             }
 
@@ -140,7 +145,12 @@ public sealed class DeadLetterCommandTests
         {
             await _client.CallAsync("bncr.ack", new JsonObject
             {
-                ["accountId"] = account, ["clientId"] = "dead", ["messageId"] = id, ["ok"] = !Refuses, ["fatal"] = Refuses, ["error"] = Refuses ? "no such chat" : null,
+                ["accountId"] = account,
+                ["clientId"] = "dead",
+                ["messageId"] = id,
+                ["ok"] = !Refuses,
+                ["fatal"] = Refuses,
+                ["error"] = Refuses ? "no such chat" : null,
             });
             _acked.Writer.TryWrite(id);
         }

@@ -58,7 +58,7 @@ public sealed class ClockTests
         var again = await new CoreUnderTest(core.Store, time: core.Time).StartAsync();
         var other = new FakeTarget(again.Time);
         again.Attach(other);
-        await InboxTests.AdvanceUntilAsync(again, () => other.Pushed.Count >= 1, TimeSpan.FromHours(25));
+        await InboxTests.AdvanceUntilAsync(again, () => !other.Pushed.IsEmpty, TimeSpan.FromHours(25));
     }
 
     [Theory]
@@ -76,7 +76,7 @@ public sealed class ClockTests
         await core.AcceptAsync(CoreUnderTest.Message("a", "1"));
         while (Volatile.Read(ref failed) == 0) await Task.Yield();
         core.Time.Jump(TimeSpan.FromHours(hours));
-        await InboxTests.AdvanceUntilAsync(core, () => target.Pushed.Count >= 1, TimeSpan.FromHours(1));
+        await InboxTests.AdvanceUntilAsync(core, () => !target.Pushed.IsEmpty, TimeSpan.FromHours(1));
         Assert.Equal("answer", target.Pushed.First().Message.Text);
     }
 
