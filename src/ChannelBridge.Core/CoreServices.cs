@@ -39,7 +39,8 @@ public static class CoreServices
         services.TryAddSingleton<TurnRunner>();
         services.TryAddSingleton<TurnScheduler>();
         services.TryAddSingleton<Inbox>();
-        services.TryAddSingleton<IInbox>(provider => provider.GetRequiredService<Inbox>());
+        services.TryAddSingleton(provider => ReleasingInbox.Wrap(
+            provider.GetRequiredService<Inbox>(), provider.GetRequiredService<Outbox>(), provider.GetRequiredService<IStore>()));
         services.TryAddSingleton<DeadLetterRetention>();
         services.TryAddSingleton<StoreJanitor>();
         services.TryAddSingleton(provider => new MessagingService(

@@ -10,9 +10,6 @@ internal sealed partial class AccountOutbox
     private readonly int _mostHeld;
     private readonly ConcurrentDictionary<long, (LaneKey Key, string Route)> _held = new();
 
-    /// <summary>True when messages of this account may be held; else nobody need tell what users write.</summary>
-    public bool MayHold => _policy.HoldUntilInbound.Count > 0;
-
     /// <summary>The user wrote in this lane: what is held for that, in this and in other lanes of the same route, is due.</summary>
     public async ValueTask ReleaseAsync(long laneId, LaneKey key, string route)
     {

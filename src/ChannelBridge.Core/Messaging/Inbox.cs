@@ -6,7 +6,7 @@ namespace ChannelBridge.Core.Messaging;
 
 /// <inheritdoc cref="IInbox"/>
 internal sealed class Inbox(
-    IStore store, TurnScheduler turns, Outbox outbox, Backlogs backlogs, MessagingEvents events, MessagingOptions options, TimeProvider time) : IInbox
+    IStore store, TurnScheduler turns, Backlogs backlogs, MessagingEvents events, MessagingOptions options, TimeProvider time) : IInbox
 {
     private static readonly TimeSpan BusyDelay = TimeSpan.FromMilliseconds(500);
 
@@ -43,8 +43,6 @@ internal sealed class Inbox(
 
         // The caller may stop waiting, the commit may not: it still reads the pooled payload.
         await store.CommitAsync(append, CancellationToken.None).ConfigureAwait(false);
-        // Before the sender is answered, and for a repeated message, too: after a crash in between, the sender's repetition makes up for it.
-        await outbox.ReleaseAsync(append.LaneId, lane, message.Route).ConfigureAwait(false);
         if (append.Duplicate)
         {
             Telemetry.InboxDuplicates.Add(1);

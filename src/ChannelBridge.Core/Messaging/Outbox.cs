@@ -22,7 +22,6 @@ internal sealed class Outbox : IOutbox, IDisposable
     private readonly ILogger<Outbox> _logger;
     private readonly ConcurrentDictionary<(string Channel, string Account), AccountOutbox> _accounts = new();
     private readonly CancellationTokenSource _stop = new();
-    private readonly bool _holds;
 
     public Outbox(
         IStore store, Backlogs backlogs, MessagingEvents events, MessagingOptions options, TimeProvider time, Random random, ILogger<Outbox> logger)
@@ -34,7 +33,7 @@ internal sealed class Outbox : IOutbox, IDisposable
         _time = time;
         _random = random;
         _logger = logger;
-        _holds = options.Delivery.Values.Concat(options.AccountDelivery.Values).Append(options.DefaultDelivery).Any(policy => policy.HoldUntilInbound.Count > 0);
+        MayHold = options.Delivery.Values.Concat(options.AccountDelivery.Values).Append(options.DefaultDelivery).Any(policy => policy.HoldUntilInbound.Count > 0);
         Memory = new LaneMemory(options.LaneMemory);
     }
 
@@ -127,12 +126,14 @@ internal sealed class Outbox : IOutbox, IDisposable
         account.Offer(append.LaneId, append.Lane, new PushEntry(append.Id, append.Seq, message, append.At, append.ExpiresAt, append.Payload.Length));
     }
 
-    /// <summary>Its user wrote in this lane: messages that are held until then are due. Completes when that is durable; at once where nothing can be held.</summary>
-    public ValueTask ReleaseAsync(long laneId, LaneKey lane, string route)
-    {
-        if (!_holds || _options.DeliveryOf(lane.Channel, lane.Account).HoldUntilInbound.Count == 0) return ValueTask.CompletedTask;
-        return Of(lane.Channel, lane.Account).ReleaseAsync(laneId, lane, route);
-    }
+    /// <summary>True when messages of any account may be held until their user writes.</summary>
+    public bool MayHold { get; }
+
+    /// <summary>True when messages of this lane may be.</summary>
+    public bool HoldsFor(LaneKey lane) => MayHold && _options.DeliveryOf(lane.Channel, lane.Account).HoldUntilInbound.Count > 0;
+
+    /// <summary>The user wrote in this lane: messages that are held until then are due. Completes when that is durable.</summary>
+    public ValueTask ReleaseAsync(long laneId, LaneKey lane, string route) => Of(lane.Channel, lane.Account).ReleaseAsync(laneId, lane, route);
 
     /// <summary>A dead letter was put back: it is on its way again.</summary>
     public void Replayed(OutboxEntry entry, long seq)

@@ -27,7 +27,7 @@ internal sealed class CoreUnderTest
         Outbox = new Outbox(Store, backlogs, Events, Options, Time, new Random(1), NullLogger<Outbox>.Instance);
         var runner = new TurnRunner(Store, Outbox, backlogs, [], Events, Options, Time, NullLogger<TurnRunner>.Instance);
         Turns = new TurnScheduler(Store, [agent ?? new EchoAgent()], runner, Options, Time, NullLogger<TurnScheduler>.Instance);
-        Inbox = new Inbox(Store, Turns, Outbox, backlogs, Events, Options, Time);
+        Inbox = new Inbox(Store, Turns, backlogs, Events, Options, Time);
         Retention = new DeadLetterRetention(Store, Outbox, backlogs, Options, Time, Log);
         Service = new MessagingService(
             Store, backlogs, Inbox, Turns, Outbox, new StoreJanitor(Store, Retention, Options, Time, NullLogger<StoreJanitor>.Instance));
@@ -86,7 +86,7 @@ internal sealed class CoreUnderTest
     }
 
     public ValueTask<InboxReceipt> AcceptAsync(InboundMessage message) =>
-        Inbox.AcceptAsync(message, (UInt128)(uint)HashCode.Combine(message.SessionKey, message.Text), TimeSpan.FromDays(30));
+        ReleasingInbox.Wrap(Inbox, Outbox, Store).AcceptAsync(message, (UInt128)(uint)HashCode.Combine(message.SessionKey, message.Text), TimeSpan.FromDays(30));
 
     public ValueTask<AckResult> AckAsync(Guid id, bool ok = true, bool fatal = false) =>
         Outbox.AckAsync(new Ack(id, "test", "primary", ok, fatal));
