@@ -40,16 +40,20 @@ public static class CoreServices
         services.TryAddSingleton<TurnScheduler>();
         services.TryAddSingleton<Inbox>();
         services.TryAddSingleton(provider => ReleasingInbox.Wrap(
-            provider.GetRequiredService<Inbox>(), provider.GetRequiredService<Outbox>(), provider.GetRequiredService<IStore>()));
+            new BoundedInbox(provider.GetRequiredService<Inbox>(), provider.GetRequiredService<TurnScheduler>().Bound),
+            provider.GetRequiredService<Outbox>(),
+            provider.GetRequiredService<IStore>()));
         services.TryAddSingleton<DeadLetterRetention>();
         services.TryAddSingleton<StoreJanitor>();
+        services.TryAddSingleton<MessagingGauges>();
         services.TryAddSingleton(provider => new MessagingService(
             provider.GetRequiredService<IStore>(),
             provider.GetRequiredService<Backlogs>(),
             provider.GetRequiredService<Inbox>(),
             provider.GetRequiredService<TurnScheduler>(),
             provider.GetRequiredService<Outbox>(),
-            provider.GetRequiredService<StoreJanitor>()));
+            provider.GetRequiredService<StoreJanitor>(),
+            provider.GetRequiredService<MessagingGauges>()));
         services.TryAddSingleton<EventHub>();
         services.TryAddSingleton<IEventHub>(provider => provider.GetRequiredService<EventHub>());
         services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<EventHub>());

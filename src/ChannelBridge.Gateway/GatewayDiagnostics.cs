@@ -13,6 +13,7 @@ internal sealed class GatewayDiagnostics(GatewayRuntime runtime) : IDiagnosticsS
     /// <inheritdoc/>
     public ValueTask<JsonObject> CollectAsync(CancellationToken cancellationToken)
     {
+        var limits = runtime.Limits;
         var doors = new JsonObject();
         var requests = 0;
         long buffered = 0;
@@ -27,8 +28,16 @@ internal sealed class GatewayDiagnostics(GatewayRuntime runtime) : IDiagnosticsS
         {
             ["connections"] = runtime.Connections.Count,
             ["unauthenticated"] = runtime.Connections.Unauthenticated,
+            ["limit"] = limits.MaxConnections,
             ["requestsInFlight"] = requests,
             ["bufferedBytes"] = buffered,
+            ["busiestConnection"] = new JsonObject
+            {
+                ["requestsInFlight"] = runtime.Connections.All.Max(connection => (int?)connection.RequestsInFlight) ?? 0,
+                ["requestsLimit"] = limits.MaxRequestsInFlight,
+                ["bufferedBytes"] = runtime.Connections.All.Max(connection => (long?)connection.BufferedBytes) ?? 0,
+                ["bufferedBytesLimit"] = limits.MaxBufferedBytes,
+            },
             ["byDoor"] = doors,
         });
     }

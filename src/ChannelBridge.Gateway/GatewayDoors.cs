@@ -17,6 +17,7 @@ public sealed partial class GatewayDoors : IHostedService, IAsyncDisposable
     private readonly List<LocalEndpoint> _endpoints = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _gate = new();
+    private readonly GatewayGauges _gauges;
     private Task _sweeping = Task.CompletedTask;
     private Task? _closing;
 
@@ -25,6 +26,7 @@ public sealed partial class GatewayDoors : IHostedService, IAsyncDisposable
         _runtime = runtime;
         _lifetime = lifetime;
         _logger = logger;
+        _gauges = new GatewayGauges(runtime.Connections);
     }
 
     /// <summary>Open connections of all doors.</summary>
@@ -72,6 +74,7 @@ public sealed partial class GatewayDoors : IHostedService, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await CloseAsync().ConfigureAwait(false);
+        _gauges.Dispose();
         _stop.Dispose();
     }
 

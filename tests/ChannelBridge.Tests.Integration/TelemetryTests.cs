@@ -41,7 +41,7 @@ public sealed class TelemetryTests
         }
 
         var metrics = received["metrics"].ToString();
-        foreach (var name in new[] { "channelbridge.inbox.accepted", "channelbridge.turns", "kestrel.active_connections", "dotnet.process.cpu.time", "http.server.active_requests" })
+        foreach (var name in new[] { "channelbridge.inbox.accepted", "channelbridge.turns", "channelbridge.inbox.pending", "channelbridge.lanes.deepest", "channelbridge.gateway.buffered.max", "kestrel.active_connections", "dotnet.process.cpu.time", "http.server.active_requests" })
             Assert.Contains(name, metrics, StringComparison.Ordinal);
         var traces = received["traces"].ToString();
         Assert.Contains("ChannelBridge.Core", traces, StringComparison.Ordinal);

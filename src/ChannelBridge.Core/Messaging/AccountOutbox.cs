@@ -99,6 +99,26 @@ internal sealed partial class AccountOutbox
     /// <summary>Lanes with work in memory.</summary>
     public int ActiveLanes => _lanes.ActiveCount;
 
+    /// <summary>Lanes in memory, with or without work.</summary>
+    public int LanesInMemory => _lanes.Count;
+
+    /// <summary>Messages that are outside: pushed, without a final receipt.</summary>
+    public int OutsideCount => _outside.Count;
+
+    /// <summary>The lane with the most messages before it, of those in memory; null when none has any.</summary>
+    public (LaneKey Key, long Depth)? Deepest()
+    {
+        (LaneKey Key, long Depth)? deepest = null;
+        foreach (var lane in _lanes.Active())
+        {
+            long depth;
+            lock (lane.Gate) depth = lane.Window.Depth;
+            if (depth > (deepest?.Depth ?? 0)) deepest = (lane.Key, depth);
+        }
+
+        return deepest;
+    }
+
     /// <summary>See <see cref="IOutbox.Attach"/>.</summary>
     public void Attach(IPushTarget target)
     {

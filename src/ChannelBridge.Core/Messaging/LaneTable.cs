@@ -22,6 +22,21 @@ internal sealed class LaneTable<TLane>(int maxActive, int maxIdle, Func<long, La
         }
     }
 
+    /// <summary>Lanes in memory, with or without a pin; never more than both bounds together.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_gate) return _entries.Count;
+        }
+    }
+
+    /// <summary>The lane if it is in memory; not pinned, so only for a look.</summary>
+    public TLane? Look(long id)
+    {
+        lock (_gate) return _entries.TryGetValue(id, out var entry) ? entry.Lane : null;
+    }
+
     /// <summary>Pins a lane, making it if need be. Null when the lane isn't in memory and the bound is reached.</summary>
     public TLane? TryPin(long id, LaneKey key)
     {

@@ -53,6 +53,9 @@ internal sealed class LaneWindow<T>(int capacity, LaneMemory memory)
     /// <summary>The highest number known to exist.</summary>
     public long Known => _known;
 
+    /// <summary>How many entries are before it; 0 while its position isn't known.</summary>
+    public long Depth => _last == Unknown ? 0 : Math.Max(0, _known - _last);
+
     /// <summary>How many entries a load should ask for.</summary>
     public int LoadLimit => memory.HasRoom ? capacity : 1;
 

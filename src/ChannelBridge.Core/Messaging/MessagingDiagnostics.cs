@@ -30,16 +30,45 @@ internal sealed class MessagingDiagnostics(Backlogs backlogs, TurnScheduler turn
         return ValueTask.FromResult(new JsonObject
         {
             ["inbox"] = new JsonObject { ["pending"] = backlogs.InboxPending, ["dead"] = inboxDead, ["capacity"] = options.InboxCapacity },
+            ["turns"] = new JsonObject
+            {
+                ["running"] = turns.Running,
+                ["limitPerAgent"] = options.ConcurrentTurns,
+                ["waitingLanes"] = new JsonObject(turns.Waiting.Select(line => KeyValuePair.Create(line.Agent, (JsonNode?)line.Waiting))),
+            },
             ["lanes"] = new JsonObject
             {
                 ["turnsActive"] = turns.ActiveLanes,
                 ["pushesActive"] = outbox.ActiveLanes,
                 ["limit"] = options.ActiveLanes,
+                ["turnsInMemory"] = turns.LanesInMemory,
+                ["pushesInMemory"] = outbox.LanesInMemory,
+                ["inboxCapacity"] = options.LaneInboxCapacity,
+                ["full"] = turns.Bound.FullCount,
+                ["deepestTurns"] = Describe(turns.Deepest()),
+                ["deepestPushes"] = Describe(outbox.Deepest()),
                 ["turnBytes"] = turns.MemoryUsed,
                 ["pushBytes"] = outbox.Memory.Used,
+                ["limitBytes"] = options.LaneMemory,
             },
-            ["outbox"] = new JsonObject { ["pending"] = backlogs.OutboxPending, ["dead"] = outboxDead, ["attachedAccounts"] = outbox.AttachedAccounts },
+            ["outbox"] = new JsonObject
+            {
+                ["pending"] = backlogs.OutboxPending,
+                ["outside"] = outbox.Outside,
+                ["dead"] = outboxDead,
+                ["capacityPerAccount"] = options.OutboxCapacity,
+                ["attachedAccounts"] = outbox.AttachedAccounts,
+            },
             ["accounts"] = accounts,
         });
     }
+
+    /// <summary>A lane of those in memory, and how many messages it is known to hold: there may be more in the store that it hasn't come to. With its account, so that a token that is limited to others doesn't see it.</summary>
+    private static JsonObject? Describe((LaneKey Key, long Depth)? lane) => lane is not { } known ? null : new JsonObject
+    {
+        ["account"] = known.Key.Account,
+        ["channel"] = known.Key.Channel,
+        ["sessionKey"] = known.Key.SessionKey,
+        ["atLeast"] = known.Depth,
+    };
 }

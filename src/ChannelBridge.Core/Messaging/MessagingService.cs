@@ -15,7 +15,7 @@ public sealed class MessagingService
     private readonly Outbox _outbox;
     private readonly StoreJanitor _janitor;
 
-    internal MessagingService(IStore store, Backlogs backlogs, Inbox inbox, TurnScheduler turns, Outbox outbox, StoreJanitor janitor)
+    internal MessagingService(IStore store, Backlogs backlogs, Inbox inbox, TurnScheduler turns, Outbox outbox, StoreJanitor janitor, MessagingGauges gauges)
     {
         _store = store;
         _backlogs = backlogs;
@@ -23,6 +23,8 @@ public sealed class MessagingService
         _turns = turns;
         _outbox = outbox;
         _janitor = janitor;
+        // Asked for so that they exist; whoever collects metrics reads them.
+        _ = gauges;
     }
 
     /// <summary>Counts what the store holds and takes up every message without a finished turn.</summary>

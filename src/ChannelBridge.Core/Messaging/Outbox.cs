@@ -43,6 +43,16 @@ internal sealed class Outbox : IOutbox, IDisposable
     /// <summary>Lanes with work in memory.</summary>
     public int ActiveLanes => _accounts.Values.Sum(account => account.ActiveLanes);
 
+    /// <summary>Lanes in memory, with or without work.</summary>
+    public int LanesInMemory => _accounts.Values.Sum(account => account.LanesInMemory);
+
+    /// <summary>Messages that are outside: pushed, without a final receipt.</summary>
+    public int Outside => _accounts.Values.Sum(account => account.OutsideCount);
+
+    /// <summary>The lane with the most messages before it, of those in memory; null when none has any.</summary>
+    public (LaneKey Key, long Depth)? Deepest() =>
+        _accounts.Values.Select(account => account.Deepest()).Where(deepest => deepest is not null).MaxBy(deepest => deepest!.Value.Depth);
+
     /// <summary>Accounts that can be reached now.</summary>
     public int AttachedAccounts => _accounts.Values.Count(account => account.Attached);
 

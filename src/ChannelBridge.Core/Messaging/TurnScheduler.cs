@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
 using ChannelBridge.Core.Agents;
+using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Storage;
 using Microsoft.Extensions.Logging;
 
@@ -25,6 +26,7 @@ internal sealed partial class TurnScheduler : IDisposable
     private readonly LaneMemory _memory;
     private readonly LaneTable<TurnLane> _lanes;
     private readonly Dictionary<string, Channel<TurnLane>> _lines = new(StringComparer.OrdinalIgnoreCase);
+    private int _running;
     private readonly List<Task> _workers = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly CancellationTokenSource _abort = new();
@@ -40,6 +42,7 @@ internal sealed partial class TurnScheduler : IDisposable
         _runner = runner;
         _logger = logger;
         _memory = new LaneMemory(options.LaneMemory);
+        Bound = new LaneBound(options.LaneInboxCapacity);
         _lanes = new LaneTable<TurnLane>(options.ActiveLanes, options.IdleLanes, (id, key) => new TurnLane(id, key, options.LaneWindow, _memory));
         foreach (var agent in agents)
         {
@@ -54,6 +57,32 @@ internal sealed partial class TurnScheduler : IDisposable
 
     /// <summary>Lanes with work in memory.</summary>
     public int ActiveLanes => _lanes.ActiveCount;
+
+    /// <summary>Lanes in memory, with or without work.</summary>
+    public int LanesInMemory => _lanes.Count;
+
+    /// <summary>The lanes whose inbox is full.</summary>
+    public LaneBound Bound { get; }
+
+    /// <summary>Turns that run now, of all agents.</summary>
+    public int Running => Volatile.Read(ref _running);
+
+    /// <summary>How many lanes stand in line for each agent.</summary>
+    public IEnumerable<(string Agent, int Waiting)> Waiting => _lines.Select(line => (line.Key, line.Value.Reader.Count));
+
+    /// <summary>The lane with the most messages before it, of those in memory; null when none has any.</summary>
+    public (LaneKey Key, long Depth)? Deepest()
+    {
+        (LaneKey Key, long Depth)? deepest = null;
+        foreach (var lane in _lanes.Active())
+        {
+            long depth;
+            lock (lane.Gate) depth = lane.Window.Depth;
+            if (depth > (deepest?.Depth ?? 0)) deepest = (lane.Key, depth);
+        }
+
+        return deepest;
+    }
 
     /// <summary>Bytes of messages held for turns.</summary>
     public long MemoryUsed => _memory.Used;
@@ -78,10 +107,16 @@ internal sealed partial class TurnScheduler : IDisposable
         {
             // Too many lanes with work: this one waits in the store until the others have made room.
             _resume.Writer.TryWrite(true);
+            if (item.Ordinal >= Bound.Capacity && !Bound.IsFull(key)) _ = MeasureAsync(laneId, key, item.Ordinal);
             return;
         }
 
-        lock (lane.Gate) lane.Window.Offer(item.Ordinal, item, item.Size);
+        lock (lane.Gate)
+        {
+            lane.Window.Offer(item.Ordinal, item, item.Size);
+            if (item.Ordinal >= Bound.Capacity) Bound.Note(key, laneId, lane.Window.Depth);
+        }
+
         Wake(lane);
         _lanes.Unpin(laneId);
     }
@@ -132,6 +167,7 @@ internal sealed partial class TurnScheduler : IDisposable
         lock (lane.Gate)
         {
             var next = lane.Window.Peek(out _, out head);
+            if (lane.Window.Known >= Bound.Capacity) Bound.Note(lane.Key, lane.Id, lane.Window.Depth);
             if (head is not null && lane.Head is { } newer && newer.Ordinal == head.Ordinal) head = newer;
             switch (next)
             {
@@ -173,6 +209,20 @@ internal sealed partial class TurnScheduler : IDisposable
         if (_stop.IsCancellationRequested) return;
         lane.Retry ??= _time.CreateTimer(state => Step((TurnLane)state!, due: true), lane, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         lane.Retry.Change(delay, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Looks how much a lane holds that isn't in memory.</summary>
+    private async Task MeasureAsync(long laneId, LaneKey key, long last)
+    {
+        try
+        {
+            var first = await _store.ReadInboxAsync(laneId, 0, 1, 1, _stop.Token).ConfigureAwait(false);
+            if (first.Count > 0 && _lanes.Look(laneId) is null) Bound.Note(key, laneId, last - first[0].Ordinal + 1);
+        }
+        catch (Exception fault) when (fault is OperationCanceledException or BridgeException)
+        {
+            // Stopping, or the store can't be read; the next message of the lane looks again.
+        }
     }
 
     private async Task LoadAsync(TurnLane lane)
@@ -226,6 +276,7 @@ internal sealed partial class TurnScheduler : IDisposable
                     await agent.WaitUntilAvailableAsync(_stop.Token).ConfigureAwait(false);
                     var head = lane.Head!;
                     TurnVerdict verdict;
+                    Interlocked.Increment(ref _running);
                     try
                     {
                         verdict = await _runner.RunAsync(agent, lane, head, _abort.Token).ConfigureAwait(false);
@@ -236,6 +287,10 @@ internal sealed partial class TurnScheduler : IDisposable
                         LogTurnBroken(_logger, head.Id, fault);
                         StepAfter(lane, StoreRetryDelay);
                         continue;
+                    }
+                    finally
+                    {
+                        Interlocked.Decrement(ref _running);
                     }
 
                     if (verdict.HandedBack) return;

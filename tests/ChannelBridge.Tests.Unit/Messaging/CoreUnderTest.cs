@@ -30,7 +30,8 @@ internal sealed class CoreUnderTest
         Inbox = new Inbox(Store, Turns, backlogs, Events, Options, Time);
         Retention = new DeadLetterRetention(Store, Outbox, backlogs, Options, Time, Log);
         Service = new MessagingService(
-            Store, backlogs, Inbox, Turns, Outbox, new StoreJanitor(Store, Retention, Options, Time, NullLogger<StoreJanitor>.Instance));
+            Store, backlogs, Inbox, Turns, Outbox, new StoreJanitor(Store, Retention, Options, Time, NullLogger<StoreJanitor>.Instance),
+            new MessagingGauges(backlogs, Turns, Outbox));
         Backlogs = backlogs;
     }
 
@@ -86,7 +87,7 @@ internal sealed class CoreUnderTest
     }
 
     public ValueTask<InboxReceipt> AcceptAsync(InboundMessage message) =>
-        ReleasingInbox.Wrap(Inbox, Outbox, Store).AcceptAsync(message, (UInt128)(uint)HashCode.Combine(message.SessionKey, message.Text), TimeSpan.FromDays(30));
+        ReleasingInbox.Wrap(new BoundedInbox(Inbox, Turns.Bound), Outbox, Store).AcceptAsync(message, (UInt128)(uint)HashCode.Combine(message.SessionKey, message.Text), TimeSpan.FromDays(30));
 
     public ValueTask<AckResult> AckAsync(Guid id, bool ok = true, bool fatal = false) =>
         Outbox.AckAsync(new Ack(id, "test", "primary", ok, fatal));
