@@ -1,6 +1,6 @@
 namespace ChannelBridge.Core.Events;
 
-/// <summary>The events to which an operator can subscribe.</summary>
+/// <summary>The events to which an operator can subscribe. Each carries its <c>cursor</c>, but <see cref="Dropped"/>, which has no place in their row.</summary>
 public static class EventNames
 {
     /// <summary>A message was accepted: <c>{id, channel, accountId, sessionKey, at}</c>.</summary>

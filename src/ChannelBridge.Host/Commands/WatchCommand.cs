@@ -30,14 +30,14 @@ internal static class WatchCommand
         var asJson = parsed.GetValue(Json);
         var parameters = new JsonObject();
         if (parsed.GetValue(Names) is { Length: > 0 } names) parameters["names"] = new JsonArray([.. names.Select(name => JsonValue.Create(name))]);
-        var body = JsonSerializer.SerializeToUtf8Bytes(parameters, CommandJson.Default.JsonObject);
+        string? last = null;
         var client = new ChannelBridgeClient(Connection.Read(parsed, preferSocket: true));
         await using (client.ConfigureAwait(false))
         {
             using var events = client.Subscribe();
             client.StateChanged += (_, change) =>
             {
-                if (change.State == ClientState.Connected) _ = SubscribeAsync(client, body);
+                if (change.State == ClientState.Connected) _ = SubscribeAsync(client, parameters, Volatile.Read(ref last));
                 if (change.State == ClientState.Reconnecting) Console.Error.WriteLine("the connection is lost; trying again");
             };
             await client.ConnectAsync(cancellationToken).ConfigureAwait(false);
@@ -45,6 +45,7 @@ internal static class WatchCommand
             {
                 if (incoming.Name is "tick" or "connect.challenge") continue;
                 var payload = Encoding.UTF8.GetString(incoming.Payload.Span);
+                if (JsonNode.Parse(payload) is JsonObject members && (string?)members["cursor"] is { } cursor) Volatile.Write(ref last, cursor);
                 Console.WriteLine(asJson
                     ? $"{{\"event\":{JsonSerializer.Serialize(incoming.Name, CommandJson.Default.String)},\"payload\":{payload}}}"
                     : $"{DateTimeOffset.UtcNow:HH:mm:ss.fff}Z {incoming.Name,-16} {Describe(payload)}");
@@ -54,11 +55,19 @@ internal static class WatchCommand
         return ExitCodes.Ok;
     }
 
-    private static async Task SubscribeAsync(ChannelBridgeClient client, byte[] body)
+    /// <summary>Subscribes; after a broken connection from the last event on, so that nothing is left out, or it is said that something was.</summary>
+    private static async Task SubscribeAsync(ChannelBridgeClient client, JsonObject parameters, string? last)
     {
+        var wanted = (JsonObject)parameters.DeepClone();
+        if (last is not null) wanted["since"] = last;
         try
         {
-            await client.CallAsync("events.subscribe", body).ConfigureAwait(false);
+            await client.CallAsync("events.subscribe", JsonSerializer.SerializeToUtf8Bytes(wanted, CommandJson.Default.JsonObject)).ConfigureAwait(false);
+        }
+        catch (ChannelBridgeClientException fault) when (last is not null && fault.Code is ("CONFLICT" or "INVALID_REQUEST"))
+        {
+            await Console.Error.WriteLineAsync($"events were missed: {(string?)fault.Details?["reason"] ?? fault.Message}").ConfigureAwait(false);
+            await SubscribeAsync(client, parameters, last: null).ConfigureAwait(false);
         }
         catch (ChannelBridgeClientException fault)
         {
@@ -67,5 +76,5 @@ internal static class WatchCommand
     }
 
     private static string Describe(string payload) => ChatText.Clean(
-        JsonNode.Parse(payload) is JsonObject members ? string.Join(' ', members.Where(member => member.Value is not null).Select(member => $"{member.Key}={member.Value}")) : payload);
+        JsonNode.Parse(payload) is JsonObject members ? string.Join(' ', members.Where(member => member.Value is not null && member.Key != "cursor").Select(member => $"{member.Key}={member.Value}")) : payload);
 }
