@@ -54,7 +54,7 @@ public static class CoreServices
             provider.GetRequiredService<Outbox>(),
             provider.GetRequiredService<StoreJanitor>(),
             provider.GetRequiredService<MessagingGauges>()));
-        services.TryAddSingleton<EventHub>();
+        services.TryAddSingleton(provider => new EventHub(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<IEventHub>(provider => provider.GetRequiredService<EventHub>());
         services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<EventHub>());
         services.TryAddSingleton<RouteFilter>();

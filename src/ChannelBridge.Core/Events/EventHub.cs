@@ -5,7 +5,6 @@ using System.Threading.Channels;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Connections;
 using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Methods;
 
 namespace ChannelBridge.Core.Events;
@@ -18,6 +17,7 @@ namespace ChannelBridge.Core.Events;
 internal sealed class EventHub : IEventHub, IMethodSource
 {
     private const int Backlog = 1024;
+    private const int MostKept = 8192;
     private const long BufferBytes = 8 << 20;
     private const int MostPast = 1000;
     private static readonly TimeSpan RecordAfterTheLast = TimeSpan.FromMinutes(10);
@@ -28,9 +28,9 @@ internal sealed class EventHub : IEventHub, IMethodSource
     private readonly ITimer _idle;
     private volatile bool _recording;
 
-    public EventHub(MessagingOptions options, TimeProvider time)
+    public EventHub(TimeProvider time, int kept = MostKept)
     {
-        _buffer = new EventBuffer(options.EventBuffer, BufferBytes);
+        _buffer = new EventBuffer(kept, BufferBytes);
         _idle = time.CreateTimer(_ => StopRecording(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         Methods =
         [
@@ -132,7 +132,7 @@ internal sealed class EventHub : IEventHub, IMethodSource
         throw new BridgeException(code, $"{method}: {text}") { Details = new JsonObject { ["reason"] = reason } };
     }
 
-    private static IReadOnlyList<string> Check(string method, IReadOnlyList<string>? wanted, Caller caller)
+    private static List<string> Check(string method, IReadOnlyList<string>? wanted, Caller caller)
     {
         var names = wanted is { Count: > 0 } some ? some.Distinct().ToList() : [.. EventNames.All];
         if (names.Exists(name => !EventNames.All.Contains(name)))

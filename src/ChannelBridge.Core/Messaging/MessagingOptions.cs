@@ -57,9 +57,6 @@ public sealed class MessagingOptions
     /// <summary>Dead letters and expired messages that one account keeps at most; beyond it the oldest go at the next sweep. Default 100,000.</summary>
     public int DeadLetterCapacity { get; set; } = 100_000;
 
-    /// <summary>Events kept for subscribers that were away, at most; with 8 MiB together. Default 8,192.</summary>
-    public int EventBuffer { get; set; } = 8192;
-
     /// <summary>Delivery to bridges: by channel id, with <see cref="DefaultDelivery"/> for the others.</summary>
     public IDictionary<string, DeliveryPolicy> Delivery { get; } = new Dictionary<string, DeliveryPolicy>(StringComparer.OrdinalIgnoreCase);
 

@@ -25,8 +25,7 @@ internal static class MessagingSettings
         .Duration("SweepInterval", TimeSpan.FromSeconds(1), Day, o => o.SweepInterval, (o, v) => o.SweepInterval = v, "How often what has outlived its time is removed from the store")
         .Duration("ReceiptRetention", TimeSpan.FromMinutes(1), TimeSpan.FromDays(3660), o => o.ReceiptRetention, (o, v) => o.ReceiptRetention = v, "How long receipts of settled messages are kept")
         .Duration("DeadLetterRetention", TimeSpan.FromMinutes(1), TimeSpan.FromDays(3660), o => o.DeadLetterRetention, (o, v) => o.DeadLetterRetention = v, "How long dead letters are kept")
-        .Number("DeadLetterCapacity", 1, int.MaxValue, o => o.DeadLetterCapacity, (o, v) => o.DeadLetterCapacity = (int)v, "Dead letters that one account keeps at most; the oldest go beyond it")
-        .Number("EventBuffer", 0, 1_000_000, o => o.EventBuffer, (o, v) => o.EventBuffer = (int)v, "Events kept for subscribers that were away");
+        .Number("DeadLetterCapacity", 1, int.MaxValue, o => o.DeadLetterCapacity, (o, v) => o.DeadLetterCapacity = (int)v, "Dead letters that one account keeps at most; the oldest go beyond it");
 
     /// <summary>Reads the bounds and the delivery policies.</summary>
     public static MessagingOptions Read(SettingsReader reader)

@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using System.Text.Json.Nodes;
 using ChannelBridge.Core.Agents;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;

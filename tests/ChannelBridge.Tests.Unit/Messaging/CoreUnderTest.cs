@@ -22,7 +22,7 @@ internal sealed class CoreUnderTest
         Options = new MessagingOptions { StopGrace = TimeSpan.Zero };
         configure?.Invoke(Options);
         var backlogs = new Backlogs();
-        Hub = new EventHub(Options, Time);
+        Hub = new EventHub(Time);
         Events = new MessagingEvents(Hub, Time);
         Outbox = new Outbox(Store, backlogs, Events, Options, Time, new Random(1), NullLogger<Outbox>.Instance);
         var runner = new TurnRunner(Store, Outbox, backlogs, [], Events, Options, Time, NullLogger<TurnRunner>.Instance);

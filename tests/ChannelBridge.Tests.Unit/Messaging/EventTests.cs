@@ -7,7 +7,6 @@ using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Connections;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Events;
-using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Methods;
 using ChannelBridge.Tests.Unit.Support;
 
@@ -19,7 +18,7 @@ public sealed class EventTests
     private readonly ManualTime _time = new();
     private readonly EventHub _hub;
 
-    public EventTests() => _hub = new EventHub(new MessagingOptions { EventBuffer = 100 }, _time);
+    public EventTests() => _hub = new EventHub(_time, kept: 100);
 
     [Fact]
     public async Task Since_GivesWhatHappenedAfterTheCursor_InOrderAndInPages()
@@ -71,7 +70,7 @@ public sealed class EventTests
         Assert.Equal((ErrorCodes.Conflict, "cursor-too-old"), await RefusedAsync(_hub, cursor));
         Assert.Equal((ErrorCodes.InvalidRequest, "cursor-malformed"), await RefusedAsync(_hub, "nonsense"));
         Assert.Equal((ErrorCodes.InvalidRequest, "cursor-malformed"), await RefusedAsync(_hub, ""));
-        var other = new EventHub(new MessagingOptions(), _time);
+        var other = new EventHub(_time);
         Assert.Equal((ErrorCodes.Conflict, "cursor-of-another-run"), await RefusedAsync(other, cursor));
     }
 
