@@ -12,7 +12,7 @@ static int Help()
 {
     Console.WriteLine(
         """
-        channelbridge-bench [ROW…] [--seconds N] [--runs N]
+        channelbridge-bench [ROW…] [--seconds N] [--runs N] [--in-flight N,N]
 
         Runs the host beside what a user would compare it with, and prints a ratio for each row. Rows: acks, drain, disk, idle, start (default: all).
 

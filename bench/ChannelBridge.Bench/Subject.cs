@@ -34,7 +34,7 @@ internal sealed class Subject : IAsyncDisposable
     {
         var port = FreePort();
         data ??= Directory.CreateTempSubdirectory("cbbench").FullName;
-        string[] arguments = ["serve", "--urls", $"http://127.0.0.1:{port}", "--data", data, "--agent", "echo"];
+        string[] arguments = ["serve", "--urls", $"http://127.0.0.1:{port}", "--data", data, "--agent", Environment.GetEnvironmentVariable("BENCH_AGENT") ?? "echo"];
         return StartAsync("channelbridge.dll", arguments, new Uri($"ws://127.0.0.1:{port}/"), data);
     }
 

@@ -9,6 +9,7 @@ internal sealed class Suite
     private readonly List<string[]> _table = [];
     private TimeSpan _duration = TimeSpan.FromSeconds(4);
     private int _runs = 3;
+    private int[] _inFlight = [1, 16, 64, 256];
 
     public static async Task<int> RunAsync(string[] arguments)
     {
@@ -18,6 +19,7 @@ internal sealed class Suite
         {
             if (arguments[index] == "--seconds") suite._duration = TimeSpan.FromSeconds(double.Parse(arguments[++index], CultureInfo.InvariantCulture));
             else if (arguments[index] == "--runs") suite._runs = int.Parse(arguments[++index], CultureInfo.InvariantCulture);
+            else if (arguments[index] == "--in-flight") suite._inFlight = [.. arguments[++index].Split(',').Select(number => int.Parse(number, CultureInfo.InvariantCulture))];
             else rows.Add(arguments[index]);
         }
 
@@ -42,9 +44,9 @@ internal sealed class Suite
     /// <summary>Durable inbound acks beside the floor's echo of the same frames: 1 KB of text, the echo agent, a client that isn't connected as a bridge.</summary>
     private async Task AcksAsync()
     {
-        foreach (var inFlight in (int[])[1, 16, 64, 256])
+        foreach (var inFlight in _inFlight)
         {
-            List<double> floors = [], subjects = [], p99 = [], cpu = [];
+            List<double> floors = [], subjects = [], p99 = [], cpu = [], floorCpu = [];
             for (var run = 0; run < _runs; run++)
             {
                 Progress($"acks, {inFlight} in flight, run {run + 1} of {_runs}");
@@ -53,10 +55,11 @@ internal sealed class Suite
                 floors.Add(floor.Rate);
                 subjects.Add(rate);
                 p99.Add(Percentile(latencies, 0.99));
-                cpu.Add(cpuPerAck / floor.CpuPerAck);
+                cpu.Add(cpuPerAck * 1e6);
+                floorCpu.Add(floor.CpuPerAck * 1e6);
             }
 
-            Add($"durable inbound acks, {inFlight} in flight", floors, subjects, $"/s; p99 {Median(p99) / 1000:0.0} ms; {Median(cpu):0.0} × the floor's CPU, turn and push included");
+            Add($"durable inbound acks, {inFlight} in flight", floors, subjects, $"/s; p99 {Median(p99) / 1000:0.0} ms; {Median(cpu):0} µs of processor time for each ({Median(floorCpu):0} µs the floor), turn and push included");
         }
     }
 

@@ -14,6 +14,9 @@ internal class SqliteFaults
     /// <summary>Called instead of a commit; <paramref name="commit"/> does it. Throws to make it fail before or after.</summary>
     public virtual void Commit(Action commit) => commit();
 
+    /// <summary>Called instead of a flush; <paramref name="flush"/> does it. Throws to make it fail; on the thread that flushes.</summary>
+    public virtual void Flush(Action flush) => flush();
+
     /// <summary>Called before the writer's connection is opened again after a failure.</summary>
     public virtual void BeforeReopen()
     {

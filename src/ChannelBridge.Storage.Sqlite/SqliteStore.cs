@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace ChannelBridge.Storage.Sqlite;
 
 /// <summary>
-/// The store of a single host: one SQLite file with a write-ahead log, flushed at each commit (<c>synchronous=FULL</c>). One thread writes and
+/// The store of a single host: one SQLite file with a write-ahead log, flushed before a commit is acknowledged. One thread writes and
 /// commits what has queued up as a group; reads use connections of their own.
 /// </summary>
 /// <remarks>

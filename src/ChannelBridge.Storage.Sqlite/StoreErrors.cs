@@ -1,6 +1,5 @@
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Storage.Sqlite.Native;
-using SQLitePCL;
 
 namespace ChannelBridge.Storage.Sqlite;
 
@@ -25,25 +24,25 @@ internal static class StoreErrors
 
     private static BridgeException Map(SqliteException e) => e.Code switch
     {
-        raw.SQLITE_FULL => new BridgeException(ErrorCodes.StoreFull, "The store's disk is full; nothing was written. Make space, then try again.", e)
+        Sqlite3.Full => new BridgeException(ErrorCodes.StoreFull, "The store's disk is full; nothing was written. Make space, then try again.", e)
         {
             Retryable = true,
             RetryAfter = Later,
         },
-        raw.SQLITE_READONLY or raw.SQLITE_PERM => new BridgeException(
+        Sqlite3.ReadOnly or Sqlite3.Perm => new BridgeException(
             ErrorCodes.StoreReadOnly, "The store is read-only; nothing was written. Make its file and folder writable for the host.", e)
         {
             Retryable = true,
             RetryAfter = Later,
         },
-        raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB => new BridgeException(
+        Sqlite3.Corrupt or Sqlite3.NotADatabase => new BridgeException(
             ErrorCodes.StoreCorrupt, "The store's file is damaged or not a database; nothing was written. Restore it from a backup.", e),
-        raw.SQLITE_CANTOPEN => Unavailable("The store's file can't be opened; nothing was written. Check that its folder exists and is accessible.", e),
-        raw.SQLITE_BUSY or raw.SQLITE_LOCKED => Unavailable("Another program holds the store's lock; nothing was written.", e),
-        raw.SQLITE_IOERR => Unavailable("The store's disk failed to read or write; the request may or may not have been kept, so repeat it under the same id.", e),
-        raw.SQLITE_CONSTRAINT => new BridgeException(ErrorCodes.Conflict, "An entry with this id exists already; nothing was written.", e),
-        raw.SQLITE_TOOBIG => new BridgeException(ErrorCodes.PayloadTooLarge, "A value is larger than the store can hold (1 GB); nothing was written.", e),
-        raw.SQLITE_NOMEM => Unavailable("The host is out of memory; nothing was written.", e),
+        Sqlite3.CantOpen => Unavailable("The store's file can't be opened; nothing was written. Check that its folder exists and is accessible.", e),
+        Sqlite3.Busy or Sqlite3.Locked => Unavailable("Another program holds the store's lock; nothing was written.", e),
+        Sqlite3.IoError => Unavailable("The store's disk failed to read or write; the request may or may not have been kept, so repeat it under the same id.", e),
+        Sqlite3.Constraint => new BridgeException(ErrorCodes.Conflict, "An entry with this id exists already; nothing was written.", e),
+        Sqlite3.TooBig => new BridgeException(ErrorCodes.PayloadTooLarge, "A value is larger than the store can hold (1 GB); nothing was written.", e),
+        Sqlite3.NoMem => Unavailable("The host is out of memory; nothing was written.", e),
         _ => new BridgeException(ErrorCodes.Internal, "The store failed unexpectedly; the host's log says why.", e),
     };
 

@@ -15,7 +15,7 @@ internal sealed class CommitUnit : IValueTaskSource
 
     private static readonly ConcurrentQueue<CommitUnit> Pool = new();
 
-    // Waiters continue on the thread pool: the writer thread goes on with the next group.
+    // Waiters continue on the thread pool, unless a group's are told together on one of its threads: the writer goes on with the next group.
     private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = true };
 
     private CommitUnit()
@@ -51,6 +51,7 @@ internal sealed class CommitUnit : IValueTaskSource
         Batch = null;
         Token = CancellationToken.None;
         _core.Reset();
+        _core.RunContinuationsAsynchronously = true;
         if (Pool.Count < PoolLimit) Pool.Enqueue(this);
     }
 
@@ -65,6 +66,13 @@ internal sealed class CommitUnit : IValueTaskSource
 
     /// <summary>Tells the waiter that its writes are durable.</summary>
     public void Complete() => _core.SetResult(true);
+
+    /// <summary>The same, and runs what the waiter does next on this thread: for a thread of the pool that has a group to tell.</summary>
+    public void CompleteHere()
+    {
+        _core.RunContinuationsAsynchronously = false;
+        _core.SetResult(true);
+    }
 
     /// <summary>Tells the waiter why they aren't.</summary>
     public void Fail(Exception exception) => _core.SetException(exception);

@@ -27,14 +27,15 @@ internal sealed class Inbox(
             throw BridgeException.Busy($"The inbox holds {options.InboxCapacity} unanswered messages, which is its limit; try again later.", BusyDelay);
         }
 
-        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        var clock = time.GetUtcNow();
+        var now = clock.ToUnixTimeMilliseconds();
         message = message with { AcceptedAt = now };
         using var payload = new PooledPayload();
         MessageCodec.Write(message, payload);
         var append = new InboxAppend
         {
             Lane = lane,
-            Id = Guid.CreateVersion7(time.GetUtcNow()),
+            Id = MessageIds.ForInbox(clock, Random.Shared),
             DedupeKey = dedupeKey,
             DedupeUntil = now + (long)dedupeWindow.TotalMilliseconds,
             At = now,

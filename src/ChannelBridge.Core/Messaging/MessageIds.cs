@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -13,6 +14,22 @@ public static class MessageIds
 {
     // The first 48 bits of a version 7 id are its time.
     private const int TimeBytes = 6;
+
+    /// <summary>A new inbox id: RFC 9562 version 7, so ids of one time are neighbours. Unique, but no secret: its random part is not asked of the system.</summary>
+    /// <param name="now">Its time, to the millisecond.</param>
+    /// <param name="random">Where its other 74 bits come from.</param>
+    public static Guid ForInbox(DateTimeOffset now, Random random)
+    {
+        ArgumentNullException.ThrowIfNull(random);
+        Span<byte> bytes = stackalloc byte[16];
+        random.NextBytes(bytes[TimeBytes..]);
+        Span<byte> time = stackalloc byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64BigEndian(time, now.ToUnixTimeMilliseconds());
+        time[^TimeBytes..].CopyTo(bytes);
+        bytes[6] = (byte)((bytes[6] & 0x0F) | 0x70);
+        bytes[8] = (byte)((bytes[8] & 0x3F) | 0x80);
+        return new Guid(bytes, bigEndian: true);
+    }
 
     /// <summary>The outbox id of an idempotency key.</summary>
     /// <param name="channel">The channel id.</param>

@@ -6,7 +6,7 @@ public sealed class MessagingOptions
     /// <summary>Messages without a finished turn that the host keeps at most; beyond it <c>BUSY</c>. They are on disk, not in memory. Default 1,000,000.</summary>
     public int InboxCapacity { get; set; } = 1_000_000;
 
-    /// <summary>The same for one lane. Default 100,000.</summary>
+    /// <summary>The most that <see cref="InboxCapacity"/> leaves to one lane. Default 100,000.</summary>
     public int LaneInboxCapacity { get; set; } = 100_000;
 
     /// <summary>Unsettled replies that one account keeps at most; beyond it <c>BUSY</c> for sends. Replies of turns are always taken. Default 1,000,000.</summary>

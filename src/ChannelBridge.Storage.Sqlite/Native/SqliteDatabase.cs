@@ -1,24 +1,24 @@
+using System.Runtime.InteropServices;
 using System.Text;
-using SQLitePCL;
 
 namespace ChannelBridge.Storage.Sqlite.Native;
 
-/// <summary>One connection. Used by one thread at a time.</summary>
+/// <summary>One connection. Used by one thread at a time; whoever opens it disposes it.</summary>
 internal sealed class SqliteDatabase : IDisposable
 {
-    private readonly sqlite3 _handle;
     private readonly List<SqliteStatement> _statements = [];
+    private nint _handle;
 
-    private SqliteDatabase(sqlite3 handle) => _handle = handle;
+    private SqliteDatabase(nint handle) => _handle = handle;
 
     /// <summary>True when no transaction is open.</summary>
-    public bool AutoCommit => raw.sqlite3_get_autocommit(_handle) != 0;
+    public bool AutoCommit => Sqlite3.GetAutoCommit(_handle) != 0;
 
     /// <summary>Rows changed by the last statement.</summary>
-    public int Changes => raw.sqlite3_changes(_handle);
+    public int Changes => Sqlite3.Changes(_handle);
 
     /// <summary>The key of the last inserted row.</summary>
-    public long LastRowId => raw.sqlite3_last_insert_rowid(_handle);
+    public long LastRowId => Sqlite3.LastInsertRowId(_handle);
 
     /// <summary>Opens a file that exists.</summary>
     public static SqliteDatabase Open(string path, bool readOnly, TimeSpan busyTimeout)
@@ -26,47 +26,49 @@ internal sealed class SqliteDatabase : IDisposable
         SqliteLibrary.EnsureLoaded();
 
         // NOMUTEX: a connection is never used by two threads at once, so SQLite needs no lock of its own.
-        var flags = raw.SQLITE_OPEN_NOMUTEX | (readOnly ? raw.SQLITE_OPEN_READONLY : raw.SQLITE_OPEN_READWRITE);
-        var code = raw.sqlite3_open_v2(path, out var handle, flags, null);
-        if (code != raw.SQLITE_OK)
+        var code = Sqlite3.Open(path, out var handle, Sqlite3.OpenNoMutex | (readOnly ? Sqlite3.OpenReadOnly : Sqlite3.OpenReadWrite), 0);
+        if (code != Sqlite3.Ok)
         {
-            // The handle, if there is one, is released by its finalizer-safe dispose; it knows the reason.
-            var extended = handle is null || handle.IsInvalid ? code : raw.sqlite3_extended_errcode(handle);
-            handle?.Dispose();
-            throw new SqliteException(extended, raw.sqlite3_errstr(code).utf8_to_string());
+            // A handle comes even with a failure, and knows more about it.
+            var extended = handle == 0 ? code : Sqlite3.ExtendedErrorCode(handle);
+            if (handle != 0) Sqlite3.Close(handle);
+            throw new SqliteException(extended, SqliteLibrary.ErrorText(code));
         }
 
-        raw.sqlite3_extended_result_codes(handle, 1);
-        raw.sqlite3_busy_timeout(handle, (int)busyTimeout.TotalMilliseconds);
+        Sqlite3.ExtendedResultCodes(handle, 1);
+        Sqlite3.BusyTimeout(handle, (int)busyTimeout.TotalMilliseconds);
         return new SqliteDatabase(handle);
     }
 
     /// <summary>Prepares a statement that lives as long as the connection.</summary>
     public SqliteStatement Prepare(string sql)
     {
-        var statement = PrepareCore(sql, raw.SQLITE_PREPARE_PERSISTENT);
+        var statement = new SqliteStatement(this, PrepareCore(sql, Sqlite3.PreparePersistent));
         _statements.Add(statement);
         return statement;
     }
 
     /// <summary>Prepares a statement that the caller disposes.</summary>
-    public SqliteStatement PrepareOnce(string sql) => PrepareCore(sql, 0);
+    public SqliteStatement PrepareOnce(string sql) => new(this, PrepareCore(sql, 0));
 
     /// <summary>Runs one or several statements, ignoring rows.</summary>
-    public void Execute(string sql)
+    public unsafe void Execute(string sql)
     {
-        ReadOnlySpan<byte> rest = Encoding.UTF8.GetBytes(sql);
-        while (rest.Length > 0)
+        var bytes = Encoding.UTF8.GetBytes(sql);
+        fixed (byte* start = bytes)
         {
-            Check(raw.sqlite3_prepare_v3(_handle, rest, 0, out var statement, out rest));
-            using (statement)
+            for (var next = start; next < start + bytes.Length;)
             {
+                Check(Sqlite3.Prepare(_handle, next, (int)(start + bytes.Length - next), 0, out var statement, out next));
+
                 // A comment or white space has no statement.
-                if (statement is null || statement.IsInvalid) continue;
+                if (statement == 0) continue;
                 int code;
-                do code = raw.sqlite3_step(statement);
-                while (code == raw.SQLITE_ROW);
-                if (code != raw.SQLITE_DONE) throw Failure(code);
+                do code = Sqlite3.Step(statement);
+                while (code == Sqlite3.Row);
+                var failure = code == Sqlite3.Done ? null : Failure(code);
+                Sqlite3.Finalize(statement);
+                if (failure is not null) throw failure;
             }
         }
     }
@@ -89,10 +91,11 @@ internal sealed class SqliteDatabase : IDisposable
     public bool CheckpointTruncate() => QueryInt64("PRAGMA wal_checkpoint(TRUNCATE)") == 0;
 
     /// <summary>Makes the exception for a result code, with the connection's own message.</summary>
-    public SqliteException Failure(int code)
+    public unsafe SqliteException Failure(int code)
     {
-        var extended = raw.sqlite3_extended_errcode(_handle);
-        return new SqliteException((extended & 0xFF) == (code & 0xFF) ? extended : code, raw.sqlite3_errmsg(_handle).utf8_to_string());
+        var extended = Sqlite3.ExtendedErrorCode(_handle);
+        var message = Marshal.PtrToStringUTF8((nint)Sqlite3.ErrorMessage(_handle)) ?? "";
+        return new SqliteException((extended & 0xFF) == (code & 0xFF) ? extended : code, message);
     }
 
     /// <inheritdoc/>
@@ -100,17 +103,24 @@ internal sealed class SqliteDatabase : IDisposable
     {
         foreach (var statement in _statements) statement.Dispose();
         _statements.Clear();
-        _handle.Dispose();
+
+        // close_v2 waits for statements that somebody still has to finish, instead of failing.
+        if (_handle != 0) Sqlite3.Close(_handle);
+        _handle = 0;
     }
 
-    private SqliteStatement PrepareCore(string sql, uint flags)
+    private unsafe nint PrepareCore(string sql, uint flags)
     {
-        Check(raw.sqlite3_prepare_v3(_handle, Encoding.UTF8.GetBytes(sql), flags, out var handle));
-        return new SqliteStatement(this, handle);
+        var bytes = Encoding.UTF8.GetBytes(sql);
+        fixed (byte* start = bytes)
+        {
+            Check(Sqlite3.Prepare(_handle, start, bytes.Length, flags, out var statement, out _));
+            return statement;
+        }
     }
 
     private void Check(int code)
     {
-        if (code != raw.SQLITE_OK) throw Failure(code);
+        if (code != Sqlite3.Ok) throw Failure(code);
     }
 }

@@ -1,23 +1,24 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
 using ChannelBridge.Core.Errors;
-using SQLitePCL;
 
 namespace ChannelBridge.Storage.Sqlite.Native;
 
 /// <summary>
-/// Binds the managed provider to the SQLite library of the operating system, once per process. The system's library is preferred to a bundled
-/// one because the distribution patches it.
+/// Finds the SQLite library of the operating system, once per process. No other is bundled, because the distribution patches its own.
 /// </summary>
 internal static class SqliteLibrary
 {
+    /// <summary>The name by which <see cref="Sqlite3"/> asks for it.</summary>
+    public const string Name = "sqlite3";
+
     // UPDATE/INSERT … RETURNING came with 3.35.0.
     private const int OldestVersion = 3_035_000;
 
     private static readonly Lazy<BridgeException?> Fault = new(Load, LazyThreadSafetyMode.ExecutionAndPublication);
 
     /// <summary>The library's version, e.g. <c>3.40.1</c>; only after <see cref="EnsureLoaded"/>.</summary>
-    public static string Version => raw.sqlite3_libversion().utf8_to_string();
+    public static unsafe string Version => Marshal.PtrToStringUTF8((nint)Sqlite3.LibraryVersion()) ?? "";
 
     /// <summary>Loads the library; throws what to install when it isn't there.</summary>
     public static void EnsureLoaded()
@@ -45,6 +46,9 @@ internal static class SqliteLibrary
         return IntPtr.Zero;
     }
 
+    /// <summary>What a result code means, in the engine's words.</summary>
+    internal static unsafe string ErrorText(int code) => Marshal.PtrToStringUTF8((nint)Sqlite3.ErrorText(code)) ?? "";
+
     /// <summary>The error when no library could be loaded.</summary>
     internal static BridgeException NotFound(Exception? cause) => new(
         ErrorCodes.StoreUnavailable,
@@ -59,24 +63,15 @@ internal static class SqliteLibrary
     {
         try
         {
-            NativeLibrary.SetDllImportResolver(typeof(SQLite3Provider_e_sqlite3).Assembly, Resolve);
-        }
-        catch (InvalidOperationException)
-        {
-            // Somebody else in this process has set a resolver for the provider: theirs decides.
-        }
-
-        try
-        {
-            raw.SetProvider(new SQLite3Provider_e_sqlite3());
-            var version = raw.sqlite3_libversion_number();
+            NativeLibrary.SetDllImportResolver(typeof(Sqlite3).Assembly, Resolve);
+            var version = Sqlite3.LibraryVersionNumber();
             if (version < OldestVersion)
             {
                 return new BridgeException(
                     ErrorCodes.StoreUnavailable, $"The SQLite library is version {Version}; 3.35 or newer is needed. Update the system's SQLite package.");
             }
 
-            return raw.sqlite3_threadsafe() != 0
+            return Sqlite3.ThreadSafe() != 0
                 ? null
                 : new BridgeException(ErrorCodes.StoreUnavailable, "The SQLite library was built without thread support; install the system's own package.");
         }
@@ -86,7 +81,6 @@ internal static class SqliteLibrary
         }
     }
 
-    // 0 lets the runtime look for a bundled e_sqlite3 by its own rules.
     private static IntPtr Resolve(string name, Assembly assembly, DllImportSearchPath? path) =>
-        string.Equals(name, "e_sqlite3", StringComparison.Ordinal) ? LoadFirst(Candidates()) : IntPtr.Zero;
+        string.Equals(name, Name, StringComparison.Ordinal) ? LoadFirst(Candidates()) : IntPtr.Zero;
 }

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
-using SQLitePCL;
 
 namespace ChannelBridge.Storage.Sqlite.Native;
 
@@ -9,26 +8,27 @@ namespace ChannelBridge.Storage.Sqlite.Native;
 /// A prepared statement: bind (parameters count from 1), step, read columns (from 0), reset. Values are copied by the engine at binding, so
 /// spans needn't outlive the call.
 /// </summary>
-internal sealed class SqliteStatement(SqliteDatabase database, sqlite3_stmt handle) : IDisposable
+internal sealed unsafe class SqliteStatement(SqliteDatabase database, nint handle) : IDisposable
 {
     private const int StackLimit = 512;
 
     // A copy of a large payload isn't kept between two uses of a statement.
     private const int LargeBlob = 64 * 1024;
 
+    private nint _handle = handle;
     private bool _large;
 
     /// <summary>Binds a number.</summary>
     public SqliteStatement Bind(int index, long value)
     {
-        Check(raw.sqlite3_bind_int64(handle, index, value));
+        Check(Sqlite3.BindInt64(_handle, index, value));
         return this;
     }
 
     /// <summary>Binds bytes; none are NULL, which reads back as none.</summary>
     public SqliteStatement Bind(int index, ReadOnlySpan<byte> value)
     {
-        Check(value.IsEmpty ? raw.sqlite3_bind_null(handle, index) : raw.sqlite3_bind_blob(handle, index, value));
+        BindBlob(index, value);
         _large |= value.Length > LargeBlob;
         return this;
     }
@@ -38,7 +38,7 @@ internal sealed class SqliteStatement(SqliteDatabase database, sqlite3_stmt hand
     {
         Span<byte> bytes = stackalloc byte[16];
         value.TryWriteBytes(bytes, bigEndian: true, out _);
-        Check(raw.sqlite3_bind_blob(handle, index, bytes));
+        BindBlob(index, bytes);
         return this;
     }
 
@@ -47,7 +47,7 @@ internal sealed class SqliteStatement(SqliteDatabase database, sqlite3_stmt hand
     {
         Span<byte> bytes = stackalloc byte[16];
         BinaryPrimitives.WriteUInt128BigEndian(bytes, value);
-        Check(raw.sqlite3_bind_blob(handle, index, bytes));
+        BindBlob(index, bytes);
         return this;
     }
 
@@ -56,14 +56,7 @@ internal sealed class SqliteStatement(SqliteDatabase database, sqlite3_stmt hand
     {
         if (value is null)
         {
-            Check(raw.sqlite3_bind_null(handle, index));
-            return this;
-        }
-
-        if (value.Length == 0)
-        {
-            // An empty span has no address, which the engine would take for NULL.
-            Check(raw.sqlite3_bind_text(handle, index, utf8z.FromSpan("\0"u8)));
+            Check(Sqlite3.BindNull(_handle, index));
             return this;
         }
 
@@ -71,7 +64,8 @@ internal sealed class SqliteStatement(SqliteDatabase database, sqlite3_stmt hand
         var rented = size > StackLimit ? ArrayPool<byte>.Shared.Rent(size) : null;
         var buffer = rented ?? stackalloc byte[StackLimit];
         var length = Encoding.UTF8.GetBytes(value, buffer);
-        var code = raw.sqlite3_bind_text(handle, index, buffer[..length]);
+        int code;
+        fixed (byte* start = buffer) code = Sqlite3.BindText(_handle, index, start, length, Sqlite3.Transient);
         if (rented is not null) ArrayPool<byte>.Shared.Return(rented);
         Check(code);
         return this;
@@ -80,16 +74,16 @@ internal sealed class SqliteStatement(SqliteDatabase database, sqlite3_stmt hand
     /// <summary>Binds NULL.</summary>
     public SqliteStatement BindNull(int index)
     {
-        Check(raw.sqlite3_bind_null(handle, index));
+        Check(Sqlite3.BindNull(_handle, index));
         return this;
     }
 
     /// <summary>Goes to the next row; false when there is none.</summary>
     public bool Step()
     {
-        var code = raw.sqlite3_step(handle);
-        if (code == raw.SQLITE_ROW) return true;
-        if (code == raw.SQLITE_DONE) return false;
+        var code = Sqlite3.Step(_handle);
+        if (code == Sqlite3.Row) return true;
+        if (code == Sqlite3.Done) return false;
         var failure = database.Failure(code);
         Reset();
         throw failure;
@@ -99,9 +93,9 @@ internal sealed class SqliteStatement(SqliteDatabase database, sqlite3_stmt hand
     public void Reset()
     {
         // The result repeats the last step's error, which has been thrown already.
-        raw.sqlite3_reset(handle);
+        Sqlite3.Reset(_handle);
         if (!_large) return;
-        raw.sqlite3_clear_bindings(handle);
+        Sqlite3.ClearBindings(_handle);
         _large = false;
     }
 
@@ -116,38 +110,53 @@ internal sealed class SqliteStatement(SqliteDatabase database, sqlite3_stmt hand
     }
 
     /// <summary>A column as a number; NULL is 0.</summary>
-    public long GetInt64(int column) => raw.sqlite3_column_int64(handle, column);
+    public long GetInt64(int column) => Sqlite3.ColumnInt64(_handle, column);
 
     /// <summary>A column's bytes, valid until the next step or reset; NULL is none.</summary>
-    public ReadOnlySpan<byte> GetBytes(int column) => raw.sqlite3_column_blob(handle, column);
+    public ReadOnlySpan<byte> GetBytes(int column) => new(Sqlite3.ColumnBlob(_handle, column), Sqlite3.ColumnBytes(_handle, column));
 
     /// <summary>A copy of a column's bytes; NULL is none.</summary>
     public ReadOnlyMemory<byte> GetCopy(int column)
     {
-        var bytes = raw.sqlite3_column_blob(handle, column);
+        var bytes = GetBytes(column);
         return bytes.IsEmpty ? ReadOnlyMemory<byte>.Empty : bytes.ToArray();
     }
 
     /// <summary>A column's size in bytes.</summary>
-    public int GetSize(int column) => raw.sqlite3_column_bytes(handle, column);
+    public int GetSize(int column) => Sqlite3.ColumnBytes(_handle, column);
 
     /// <summary>A column as an id.</summary>
-    public Guid GetGuid(int column) => new(raw.sqlite3_column_blob(handle, column), bigEndian: true);
+    public Guid GetGuid(int column) => new(GetBytes(column), bigEndian: true);
 
     /// <summary>A column as a key.</summary>
-    public UInt128 GetUInt128(int column) => BinaryPrimitives.ReadUInt128BigEndian(raw.sqlite3_column_blob(handle, column));
+    public UInt128 GetUInt128(int column) => BinaryPrimitives.ReadUInt128BigEndian(GetBytes(column));
 
     /// <summary>A column as text; NULL is empty.</summary>
-    public string GetText(int column) => Encoding.UTF8.GetString(raw.sqlite3_column_blob(handle, column));
+    public string GetText(int column) => Encoding.UTF8.GetString(GetBytes(column));
 
     /// <summary>A column as text, or null.</summary>
-    public string? GetTextOrNull(int column) => raw.sqlite3_column_type(handle, column) == raw.SQLITE_NULL ? null : GetText(column);
+    public string? GetTextOrNull(int column) => Sqlite3.ColumnType(_handle, column) == Sqlite3.NullType ? null : GetText(column);
 
     /// <inheritdoc/>
-    public void Dispose() => handle.Dispose();
+    public void Dispose()
+    {
+        if (_handle != 0) Sqlite3.Finalize(_handle);
+        _handle = 0;
+    }
+
+    private void BindBlob(int index, ReadOnlySpan<byte> value)
+    {
+        if (value.IsEmpty)
+        {
+            Check(Sqlite3.BindNull(_handle, index));
+            return;
+        }
+
+        fixed (byte* start = value) Check(Sqlite3.BindBlob(_handle, index, start, value.Length, Sqlite3.Transient));
+    }
 
     private void Check(int code)
     {
-        if (code != raw.SQLITE_OK) throw database.Failure(code);
+        if (code != Sqlite3.Ok) throw database.Failure(code);
     }
 }

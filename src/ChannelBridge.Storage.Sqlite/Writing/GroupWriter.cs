@@ -1,64 +1,64 @@
 using System.Diagnostics;
-using System.Diagnostics.CodeAnalysis;
-using System.Threading.Channels;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Storage;
 using ChannelBridge.Storage.Common;
 using ChannelBridge.Storage.Sqlite.Native;
 using Microsoft.Extensions.Logging;
-using SQLitePCL;
 
 namespace ChannelBridge.Storage.Sqlite.Writing;
 
 /// <summary>
-/// The one writer: a thread of its own that takes what has queued up, applies it in one transaction, commits it, and tells the waiters. It doesn't
-/// wait for more: while one group is flushed to the disk the next one gathers by itself, and a lone commit is not delayed.
+/// The one writer: a thread of its own that applies what has queued up in one transaction, commits it, has it flushed, and tells the waiters. It
+/// doesn't wait for more: while one group is flushed to the disk the next one is applied as it comes, and a lone commit is not delayed.
 /// </summary>
 internal sealed partial class GroupWriter : IAsyncDisposable
 {
     private static readonly TimeSpan BusyDelay = TimeSpan.FromMilliseconds(50);
 
+    // Groups this small are flushed by the writer itself when nobody else waits: another thread would only add its waking up.
+    private const int LoneGroup = 2;
+
     private readonly SqliteStoreOptions _options;
     private readonly WriterConnection _connection;
     private readonly ILogger _logger;
-    private readonly Channel<CommitUnit> _queue;
-    private readonly List<CommitUnit> _group = [];
+    private readonly CommitQueue _queue;
+    private readonly GroupFlusher _flusher;
     private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly ManualResetEventSlim _wake = new(initialState: false, spinCount: 0);
-    private readonly Action _setWake;
-    private volatile bool _closing;
-    private bool _failing;
+    private List<CommitUnit> _group = [];
+    private List<CommitUnit>? _spare = [];
+    private WriteApplier? _open;
+    private volatile bool _failing;
 
     public GroupWriter(SqliteStoreOptions options, WriterConnection connection, ILogger logger)
     {
         _options = options;
         _connection = connection;
         _logger = logger;
-        _setWake = _wake.Set;
-        _queue = Channel.CreateBounded<CommitUnit>(new BoundedChannelOptions(options.QueueCapacity)
-        {
-            SingleReader = true,
-            FullMode = BoundedChannelFullMode.Wait,
-
-            // The only continuation sets the event that the writer thread waits for, so running it on the producer's thread is cheap and keeps
-            // the writer independent of a starved thread pool.
-            AllowSynchronousContinuations = true,
-        });
+        _queue = new CommitQueue(options.QueueCapacity);
+        _flusher = new GroupFlusher(_queue, connection.Flush, Flushed);
         Telemetry.Add(this);
         new Thread(Run) { IsBackground = true, Name = "ChannelBridge store writer" }.Start();
     }
 
+    private enum Phase
+    {
+        Open,
+        Apply,
+        Commit,
+        Flush,
+    }
+
     /// <summary>How many commits wait.</summary>
-    public int QueueLength => _queue.Reader.Count;
+    public int QueueLength => _queue.Count;
 
     /// <summary>Queues a unit, or throws at once when the queue is full.</summary>
     public ValueTask Enqueue(StoreWrite? single, IReadOnlyList<StoreWrite>? batch, CancellationToken cancellationToken)
     {
         var unit = CommitUnit.Rent(single, batch, cancellationToken);
         var task = unit.Task;
-        if (_queue.Writer.TryWrite(unit)) return task;
+        if (_queue.TryAdd(unit)) return task;
         unit.Return();
-        if (_closing) throw StoreErrors.Closed();
+        if (_queue.Closed) throw StoreErrors.Closed();
         Telemetry.Refused.Add(1);
         throw BridgeException.Busy($"The store's queue is full ({_options.QueueCapacity} commits wait); nothing was written, try again shortly.", BusyDelay);
     }
@@ -66,26 +66,24 @@ internal sealed partial class GroupWriter : IAsyncDisposable
     /// <summary>Queues a unit of the store's own upkeep: waits for a place instead of failing.</summary>
     public async ValueTask EnqueueUpkeepAsync(StoreWrite write, CancellationToken cancellationToken)
     {
-        var unit = CommitUnit.Rent(write, null, cancellationToken);
-        var task = unit.Task;
-        try
+        while (true)
         {
-            await _queue.Writer.WriteAsync(unit, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                await Enqueue(write, null, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (BridgeException full) when (full.Code == ErrorCodes.Busy)
+            {
+                await Task.Delay(BusyDelay, cancellationToken).ConfigureAwait(false);
+            }
         }
-        catch (ChannelClosedException)
-        {
-            unit.Return();
-            throw StoreErrors.Closed();
-        }
-
-        await task.ConfigureAwait(false);
     }
 
-    /// <summary>Takes nothing more, finishes what is queued, and ends the thread.</summary>
+    /// <summary>Takes nothing more, finishes what is queued, and ends the threads.</summary>
     public async ValueTask DisposeAsync()
     {
-        _closing = true;
-        _queue.Writer.TryComplete();
+        _queue.Close();
         await _finished.Task.ConfigureAwait(false);
         Telemetry.Remove(this);
     }
@@ -94,67 +92,168 @@ internal sealed partial class GroupWriter : IAsyncDisposable
     {
         try
         {
-            while (WaitForWork())
-            {
-                var bytes = 0L;
-                while (_group.Count < _options.MaxGroupSize && bytes < _options.MaxGroupBytes && _queue.Reader.TryRead(out var unit))
-                {
-                    if (unit.Token.IsCancellationRequested)
-                    {
-                        unit.Fail(new OperationCanceledException(unit.Token));
-                        continue;
-                    }
-
-                    bytes += unit.PayloadBytes();
-                    _group.Add(unit);
-                }
-
-                if (_group.Count > 0) CommitGroup();
-                _group.Clear();
-            }
-
-            _finished.SetResult();
+            while (_queue.WaitForUnit()) RunGroup();
+            _queue.WaitForFlush();
+            if (_flusher.TakeFailure() is { } lost) _connection.Recover(lost);
+            _flusher.Dispose();
+            _queue.Dispose();
         }
         catch (Exception e)
         {
             // Nothing above throws by design; if it does, nobody may wait for ever.
             LogWriterDied(e);
-            _closing = true;
-            _queue.Writer.TryComplete(e);
+            _queue.Close();
             foreach (var unit in _group) unit.Fail(StoreErrors.Map(e));
-            while (_queue.Reader.TryRead(out var unit)) unit.Fail(StoreErrors.Map(e));
-            _finished.SetResult();
-        }
-    }
-
-    [SuppressMessage("Reliability", "CA2012", Justification = "The awaiter is consumed once; a dedicated thread waits without a task for each wait.")]
-    private bool WaitForWork()
-    {
-        var awaiter = _queue.Reader.WaitToReadAsync(CancellationToken.None).ConfigureAwait(false).GetAwaiter();
-        if (!awaiter.IsCompleted)
-        {
-            _wake.Reset();
-            awaiter.UnsafeOnCompleted(_setWake);
-            _wake.Wait();
+            while (_queue.TryTake(out var unit)) unit.Fail(StoreErrors.Map(e));
         }
 
-        return awaiter.GetResult();
+        _finished.SetResult();
     }
 
-    private void CommitGroup()
+    /// <summary>Applies units until the disk is free, and commits them.</summary>
+    private void RunGroup()
     {
         var started = Stopwatch.GetTimestamp();
-        var failure = TryCommit(_group, out var phase);
-        if (failure is null)
+        var failure = Gather(out var phase);
+        _queue.WaitForFlush();
+        if (_flusher.TakeFailure() is { } lost)
         {
-            Telemetry.GroupSize.Record(_group.Count);
-            Telemetry.CommitDuration.Record(Stopwatch.GetElapsedTime(started).TotalSeconds);
-            foreach (var unit in _group) unit.Complete();
-            if (_failing) LogRecovered();
-            _failing = false;
+            // The group before this one is in doubt, and so is the log that this one would follow it in: it is applied anew, by itself.
+            _connection.Recover(lost);
+            failure = TryCommit(_group, out phase);
+            if (failure is null)
+            {
+                Finish(started);
+                return;
+            }
+        }
+        else if (_group.Count == 0)
+        {
+            return;
+        }
+        else
+        {
+            failure ??= TryCommit(out phase);
+            if (failure is null)
+            {
+                Deliver(started);
+                return;
+            }
+
+            _connection.Recover(failure);
+        }
+
+        FailOrSplit(failure, phase);
+        _group.Clear();
+    }
+
+    /// <summary>Takes units and applies them as they come, for as long as a flush is under way or units are queued.</summary>
+    /// <returns>What went wrong with the last of them, or null.</returns>
+    private Exception? Gather(out Phase phase)
+    {
+        phase = Phase.Open;
+        var bytes = 0L;
+        _open = null;
+        try
+        {
+            while (_group.Count < _options.MaxGroupSize && bytes < _options.MaxGroupBytes)
+            {
+                if (!_queue.TryTake(out var unit))
+                {
+                    if (_queue.WaitForUnitOrFlush()) continue;
+                    return null;
+                }
+
+                if (unit.Token.IsCancellationRequested)
+                {
+                    unit.Fail(new OperationCanceledException(unit.Token));
+                    continue;
+                }
+
+                bytes += unit.PayloadBytes();
+                _group.Add(unit);
+                if (_open is null)
+                {
+                    var applier = _connection.Get();
+                    applier.Begin();
+                    phase = Phase.Apply;
+                    _open = applier;
+                }
+
+                _open.Apply(unit);
+            }
+
+            return null;
+        }
+        catch (Exception e)
+        {
+            return e;
+        }
+    }
+
+    /// <summary>Commits what <see cref="Gather"/> has applied.</summary>
+    private Exception? TryCommit(out Phase phase)
+    {
+        phase = Phase.Commit;
+        try
+        {
+            _open!.Commit(_options.Faults);
+            return null;
+        }
+        catch (Exception e)
+        {
+            return e;
+        }
+    }
+
+    /// <summary>Has the committed group flushed, and its waiters told.</summary>
+    private void Deliver(long started)
+    {
+        if (_group.Count > LoneGroup || _queue.Count > 0)
+        {
+            _flusher.Begin(new CommittedGroup(_group, started));
+            _group = Interlocked.Exchange(ref _spare, null) ?? [];
             return;
         }
 
+        if (TryFlush() is not { } failure)
+        {
+            Finish(started);
+            return;
+        }
+
+        _connection.Recover(failure);
+        foreach (var unit in _group) Fail(unit, failure);
+        _group.Clear();
+    }
+
+    /// <summary>Tells the waiters of a group that the writer has flushed itself.</summary>
+    private void Finish(long started)
+    {
+        Complete(new CommittedGroup(_group, started));
+        _group.Clear();
+    }
+
+    private void Complete(CommittedGroup group)
+    {
+        Telemetry.GroupSize.Record(group.Units.Count);
+        Telemetry.CommitDuration.Record(Stopwatch.GetElapsedTime(group.Started).TotalSeconds);
+        group.Complete();
+        if (_failing) LogRecovered();
+        _failing = false;
+    }
+
+    /// <summary>On the flusher's thread.</summary>
+    private void Flushed(CommittedGroup group, Exception? failure)
+    {
+        if (failure is null) Complete(group);
+        else foreach (var unit in group.Units) Fail(unit, failure);
+        group.Units.Clear();
+        Volatile.Write(ref _spare, group.Units);
+    }
+
+    private void FailOrSplit(Exception failure, Phase phase)
+    {
         if (_group.Count == 1 || !IsWorthSplitting(failure, phase))
         {
             foreach (var unit in _group) Fail(unit, failure);
@@ -167,22 +266,22 @@ internal sealed partial class GroupWriter : IAsyncDisposable
         {
             alone.Clear();
             alone.Add(_group[i]);
-            failure = TryCommit(alone, out phase);
-            if (failure is null)
+            if (TryCommit(alone, out phase) is not { } fault)
             {
                 _group[i].Complete();
             }
-            else if (IsWorthSplitting(failure, phase))
+            else if (IsWorthSplitting(fault, phase))
             {
-                Fail(_group[i], failure);
+                Fail(_group[i], fault);
             }
             else
             {
-                for (; i < _group.Count; i++) Fail(_group[i], failure);
+                for (; i < _group.Count; i++) Fail(_group[i], fault);
             }
         }
     }
 
+    /// <summary>Applies, commits and flushes, all on this thread.</summary>
     private Exception? TryCommit(List<CommitUnit> units, out Phase phase)
     {
         phase = Phase.Open;
@@ -194,6 +293,8 @@ internal sealed partial class GroupWriter : IAsyncDisposable
             foreach (var unit in units) applier.Apply(unit);
             phase = Phase.Commit;
             applier.Commit(_options.Faults);
+            phase = Phase.Flush;
+            _connection.Flush();
             return null;
         }
         catch (Exception e)
@@ -203,13 +304,26 @@ internal sealed partial class GroupWriter : IAsyncDisposable
         }
     }
 
-    // Not when every single one would fail the same way, and never after a failed commit: whether it reached the disk isn't known, so the only
-    // honest answer to each unit is the failure.
+    private Exception? TryFlush()
+    {
+        try
+        {
+            _connection.Flush();
+            return null;
+        }
+        catch (Exception e)
+        {
+            return e;
+        }
+    }
+
+    // Not when every single one would fail the same way, and never after a failed commit or flush: whether it reached the disk isn't known, so the
+    // only honest answer to each unit is the failure.
     private static bool IsWorthSplitting(Exception failure, Phase phase) => phase switch
     {
-        Phase.Open => false,
-        Phase.Commit => failure is SqliteException { Code: raw.SQLITE_FULL },
-        _ => failure is not SqliteException { Code: raw.SQLITE_BUSY or raw.SQLITE_READONLY or raw.SQLITE_CANTOPEN or raw.SQLITE_PERM or raw.SQLITE_NOTADB },
+        Phase.Open or Phase.Flush => false,
+        Phase.Commit => failure is SqliteException { Code: Sqlite3.Full },
+        _ => failure is not SqliteException { Code: Sqlite3.Busy or Sqlite3.ReadOnly or Sqlite3.CantOpen or Sqlite3.Perm or Sqlite3.NotADatabase },
     };
 
     private void Fail(CommitUnit unit, Exception failure)
@@ -224,13 +338,6 @@ internal sealed partial class GroupWriter : IAsyncDisposable
 
         // A new object for each waiter: they throw it on different threads.
         unit.Fail(ReferenceEquals(error, failure) ? error : StoreErrors.Map(failure));
-    }
-
-    private enum Phase
-    {
-        Open,
-        Apply,
-        Commit,
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The store can't be written ({Code}); what was sent is refused, and each new commit tries again")]

@@ -69,7 +69,7 @@ internal sealed partial class WriteApplier
         for (var i = 0; i < batch.Count; i++) Apply(batch[i]);
     }
 
-    /// <summary>Writes what lanes keep in memory, then commits: when this returns, everything is on disk.</summary>
+    /// <summary>Writes what lanes keep in memory, then commits to the log; on the disk it is after the next flush.</summary>
     public void Commit(SqliteFaults faults)
     {
         _keys.MoveSlice();

@@ -1,7 +1,6 @@
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Storage.Sqlite.Native;
 using Microsoft.Extensions.Logging;
-using SQLitePCL;
 
 namespace ChannelBridge.Storage.Sqlite.Writing;
 
@@ -24,6 +23,7 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
     private readonly ILogger _logger = logger;
     private SqliteDatabase? _database;
     private WriteApplier? _applier;
+    private LogFlusher? _log;
 
     /// <summary>Opens the file for the first time and brings its schema up to date.</summary>
     /// <returns>The store's id.</returns>
@@ -60,6 +60,20 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
         return _applier!;
     }
 
+    /// <summary>Returns when everything committed is on the disk. On any thread, but never while the connection is given up.</summary>
+    public void Flush()
+    {
+        try
+        {
+            _log ??= new LogFlusher(path);
+            options.Faults.Flush(_log.Flush);
+        }
+        catch (Exception e) when (e is not SqliteException)
+        {
+            throw new SqliteException(Sqlite3.IoErrorFsync, e.Message);
+        }
+    }
+
     /// <summary>Makes the connection usable after a failure, or gives it up.</summary>
     public void Recover(Exception failure)
     {
@@ -94,11 +108,13 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
     }
 
     private static bool IsSuspect(SqliteException e) =>
-        e.Code is raw.SQLITE_IOERR or raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB or raw.SQLITE_CANTOPEN or raw.SQLITE_READONLY or raw.SQLITE_PERM;
+        e.Code is Sqlite3.IoError or Sqlite3.Corrupt or Sqlite3.NotADatabase or Sqlite3.CantOpen or Sqlite3.ReadOnly or Sqlite3.Perm;
 
     private void GiveUp()
     {
         _applier = null;
+        _log?.Dispose();
+        _log = null;
         _database?.Dispose();
         _database = null;
     }
@@ -108,11 +124,11 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
         options.Faults.BeforeReopen();
 
         // Never make a new file in the old one's place: what was acknowledged would be silently gone.
-        if (!File.Exists(path)) throw new SqliteException(raw.SQLITE_CANTOPEN, "the file is gone");
+        if (!File.Exists(path)) throw new SqliteException(Sqlite3.CantOpen, "the file is gone");
         var database = Connect(out _);
         try
         {
-            if (!database.CheckpointTruncate()) throw new SqliteException(raw.SQLITE_BUSY, "the log couldn't be emptied");
+            if (!database.CheckpointTruncate()) throw new SqliteException(Sqlite3.Busy, "the log couldn't be emptied");
             var applier = new WriteApplier(database, _lanes, options.RecentKeys);
             _database = database;
             _applier = applier;
@@ -140,9 +156,10 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
                     $"{path} can't be used with a write-ahead log (it stays in mode '{mode}'). Put the store on a local, writable file system.");
             }
 
+            // NORMAL: the engine flushes around checkpoints; the flush of each commit is ours, so that the next group is applied meanwhile.
             database.Execute(
                 $"""
-                PRAGMA synchronous = FULL;
+                PRAGMA synchronous = NORMAL;
                 PRAGMA wal_autocheckpoint = {CheckpointPages};
                 PRAGMA journal_size_limit = 67108864;
                 PRAGMA cache_size = -{options.CacheBytes / 1024};

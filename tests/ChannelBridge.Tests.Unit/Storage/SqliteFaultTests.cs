@@ -4,7 +4,6 @@ using ChannelBridge.Core.Storage;
 using ChannelBridge.Storage.Sqlite;
 using ChannelBridge.Storage.Sqlite.Native;
 using Microsoft.Extensions.Logging.Abstractions;
-using SQLitePCL;
 
 namespace ChannelBridge.Tests.Unit.Storage;
 
@@ -81,7 +80,7 @@ public sealed class SqliteFaultTests : IAsyncLifetime
         await AckAsync(Message());
         var reopened = 0;
         _faults.Reopening = () => reopened++;
-        _faults.Committing = _ => throw new SqliteException(raw.SQLITE_IOERR_FSYNC, "injected");
+        _faults.Committing = _ => throw new SqliteException(Sqlite3.IoErrorFsync, "injected");
         var failed = Message();
         var error = await Assert.ThrowsAsync<BridgeException>(() => AckAsync(failed));
         Assert.Equal((ErrorCodes.StoreUnavailable, true), (error.Code, error.Retryable));
@@ -98,7 +97,7 @@ public sealed class SqliteFaultTests : IAsyncLifetime
         _faults.Committing = commit =>
         {
             commit();
-            throw new SqliteException(raw.SQLITE_IOERR_FSYNC, "injected");
+            throw new SqliteException(Sqlite3.IoErrorFsync, "injected");
         };
         var unsure = Message();
         await Assert.ThrowsAsync<BridgeException>(() => AckAsync(unsure));
@@ -113,6 +112,39 @@ public sealed class SqliteFaultTests : IAsyncLifetime
         Assert.Equal(2, next.Ordinal);
     }
 
+    [Fact]
+    public async Task Flush_FailsBehindTheNextGroup_OnlyTheGroupsBeforeItAreInDoubt()
+    {
+        await AckAsync(Message());
+        var gate = _faults.HoldFlush();
+        var doubtful = Enumerable.Range(0, 10).Select(_ => Message()).ToArray();
+        var committing = _faults.Hold();
+        var first = AckAsync(Message());
+        await committing.Entered.Task.WaitAsync(TimeSpan.FromSeconds(60));
+        var failing = doubtful.Select(AckAsync).ToArray();
+        committing.Open.Set();
+
+        // Its own flush is the lone commit's, on the writer's thread or not: let it pass, and hold the one of the ten.
+        await first;
+        await gate.Entered.Task.WaitAsync(TimeSpan.FromSeconds(60));
+        var next = Enumerable.Range(0, 10).Select(_ => AckAsync(Message())).ToArray();
+        gate.Fail = true;
+        gate.Open.Set();
+        foreach (var task in failing) Assert.Equal(ErrorCodes.StoreUnavailable, (await Assert.ThrowsAsync<BridgeException>(() => task)).Code);
+        await Task.WhenAll(next);
+
+        // Their senders repeat them, and learn that they had been kept after all.
+        foreach (var append in doubtful)
+        {
+            var again = Message(key: append.DedupeKey);
+            await _store.CommitAsync(again);
+            Assert.Equal((true, append.Id), (again.Duplicate, again.KnownId));
+            lock (_acked) _acked.Add(append);
+        }
+
+        await VerifyAsync([]);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(70)]
@@ -122,7 +154,7 @@ public sealed class SqliteFaultTests : IAsyncLifetime
         for (var round = 0; round < rounds; round++)
         {
             for (var i = 0; i < 5; i++) await AckAsync(Message());
-            _faults.Committing = _ => throw new SqliteException(raw.SQLITE_FULL, "injected");
+            _faults.Committing = _ => throw new SqliteException(Sqlite3.Full, "injected");
             for (var i = 0; i < (round % 3) + 1; i++) await Assert.ThrowsAsync<BridgeException>(() => AckAsync(Message()));
             _faults.Committing = null;
             await AckAsync(Message());
@@ -149,7 +181,7 @@ public sealed class SqliteFaultTests : IAsyncLifetime
         var commits = 0;
         _faults.Committing = commit =>
         {
-            if (++commits == 2) throw new SqliteException(raw.SQLITE_IOERR_WRITE, "injected");
+            if (++commits == 2) throw new SqliteException(Sqlite3.IoErrorWrite, "injected");
             commit();
         };
         gate.Open.Set();
@@ -163,13 +195,13 @@ public sealed class SqliteFaultTests : IAsyncLifetime
     [Fact]
     public async Task Commit_ReopeningFails_EachCommitTriesAgain()
     {
-        _faults.Committing = _ => throw new SqliteException(raw.SQLITE_IOERR_FSYNC, "injected");
+        _faults.Committing = _ => throw new SqliteException(Sqlite3.IoErrorFsync, "injected");
         await Assert.ThrowsAsync<BridgeException>(() => AckAsync(Message()));
         _faults.Committing = null;
         var attempts = 0;
         _faults.Reopening = () =>
         {
-            if (++attempts < 3) throw new SqliteException(raw.SQLITE_CANTOPEN, "injected");
+            if (++attempts < 3) throw new SqliteException(Sqlite3.CantOpen, "injected");
         };
         for (var i = 0; i < 2; i++) Assert.Equal(ErrorCodes.StoreUnavailable, (await Assert.ThrowsAsync<BridgeException>(() => AckAsync(Message()))).Code);
         await AckAsync(Message());
@@ -196,7 +228,7 @@ public sealed class SqliteFaultTests : IAsyncLifetime
     {
         await AckAsync(Message());
         File.Move(_folder.File("store.db"), _folder.File("moved.db"));
-        _faults.Committing = _ => throw new SqliteException(raw.SQLITE_IOERR_FSYNC, "injected");
+        _faults.Committing = _ => throw new SqliteException(Sqlite3.IoErrorFsync, "injected");
         await Assert.ThrowsAsync<BridgeException>(() => AckAsync(Message()));
         _faults.Committing = null;
         Assert.Equal(ErrorCodes.StoreUnavailable, (await Assert.ThrowsAsync<BridgeException>(() => AckAsync(Message()))).Code);
@@ -290,11 +322,21 @@ public sealed class SqliteFaultTests : IAsyncLifetime
         public TaskCompletionSource Entered { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public ManualResetEventSlim Open { get; } = new();
+
+        public bool Fail { get; set; }
+
+        public void Pass()
+        {
+            Entered.SetResult();
+            Open.Wait(TimeSpan.FromSeconds(60));
+        }
     }
 
     private sealed class ScriptedFaults : SqliteFaults
     {
         private Gate? _gate;
+        private Gate? _flushGate;
+        private int _flushes;
 
         public Action<Action<string>>? Before { get; set; }
 
@@ -304,21 +346,39 @@ public sealed class SqliteFaultTests : IAsyncLifetime
 
         public Gate Hold() => _gate = new Gate();
 
+        /// <summary>Holds the second flush from now.</summary>
+        public Gate HoldFlush()
+        {
+            _flushes = 0;
+            return _flushGate = new Gate();
+        }
+
         public override void BeforeGroup(Action<string> execute)
         {
-            if (Interlocked.Exchange(ref _gate, null) is { } gate)
-            {
-                gate.Entered.SetResult();
-                gate.Open.Wait(TimeSpan.FromSeconds(60));
-            }
-
             Before?.Invoke(execute);
         }
 
         public override void Commit(Action commit)
         {
+            if (Interlocked.Exchange(ref _gate, null) is { } gate)
+            {
+                gate.Pass();
+            }
+
             if (Committing is { } hook) hook(commit);
             else commit();
+        }
+
+        public override void Flush(Action flush)
+        {
+            if (_flushGate is { } gate && ++_flushes == 2)
+            {
+                _flushGate = null;
+                gate.Pass();
+                if (gate.Fail) throw new SqliteException(Sqlite3.IoErrorFsync, "injected");
+            }
+
+            flush();
         }
 
         public override void BeforeReopen() => Reopening?.Invoke();
