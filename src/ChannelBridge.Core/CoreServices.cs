@@ -14,8 +14,8 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class CoreServices
 {
     /// <summary>
-    /// Adds inbox, lanes, outbox and the echo agent. The caller adds a store (<see cref="IStore"/>), further agents and channels, and calls
-    /// <see cref="MessagingService"/> at start and stop.
+    /// Adds inbox, lanes, outbox and the echo agent. The caller adds a store (<see cref="IStore"/>; one that several hosts share brings
+    /// <see cref="ILaneClaims"/>, too), further agents and channels, and calls <see cref="MessagingService"/> at start and stop.
     /// </summary>
     public static IServiceCollection AddChannelBridgeCore(this IServiceCollection services, Action<MessagingOptions>? configure = null)
     {
@@ -34,7 +34,8 @@ public static class CoreServices
             provider.GetRequiredService<MessagingOptions>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<Random>(),
-            provider.GetRequiredService<ILogger<Outbox>>()));
+            provider.GetRequiredService<ILogger<Outbox>>(),
+            provider.GetService<ILaneClaims>()));
         services.TryAddSingleton<IOutbox>(provider => provider.GetRequiredService<Outbox>());
         services.TryAddSingleton<TurnRunner>();
         services.TryAddSingleton<TurnScheduler>();
@@ -53,7 +54,8 @@ public static class CoreServices
             provider.GetRequiredService<TurnScheduler>(),
             provider.GetRequiredService<Outbox>(),
             provider.GetRequiredService<StoreJanitor>(),
-            provider.GetRequiredService<MessagingGauges>()));
+            provider.GetRequiredService<MessagingGauges>(),
+            provider.GetService<ILaneClaims>()));
         services.TryAddSingleton(provider => new EventHub(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<IEventHub>(provider => provider.GetRequiredService<EventHub>());
         services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<EventHub>());

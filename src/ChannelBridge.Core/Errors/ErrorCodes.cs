@@ -21,6 +21,9 @@ public static class ErrorCodes
     /// <summary>The request disagrees with the current state, for example a stale lease or a repeated id with other content.</summary>
     public const string Conflict = "CONFLICT";
 
+    /// <summary>Another host owns the lane or the account's pushes now; nothing was written. It does what is to be done.</summary>
+    public const string ClaimLost = "CLAIM_LOST";
+
     /// <summary>A message, field or batch is larger than the announced limit. Nothing was changed.</summary>
     public const string PayloadTooLarge = "PAYLOAD_TOO_LARGE";
 

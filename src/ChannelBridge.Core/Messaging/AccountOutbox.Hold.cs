@@ -89,6 +89,7 @@ internal sealed partial class AccountOutbox
                     HistoryLine = MessageCodec.Write(new AttemptRecord(Now(), entry.Attempts + 1, HeldReason, Cut(detail), entry.ConnectionId)),
                     At = Now(),
                     PushedAt = entry.PushedAt,
+                    Claim = Volatile.Read(ref _claim),
                 },
             ]).ConfigureAwait(false);
         lock (lane.Gate)
@@ -104,8 +105,20 @@ internal sealed partial class AccountOutbox
     private async Task UnholdAsync(PushLane? lane, long laneId, long seq, int attempts)
     {
         await CommitAsync(
-            [new OutboxUpdate { LaneId = laneId, Seq = seq, State = DeliveryState.Accepted, Settled = false, Attempts = attempts, NextAttemptAt = 0, At = Now() }])
-            .ConfigureAwait(false);
+            [
+                new OutboxUpdate
+                {
+                    LaneId = laneId,
+                    Seq = seq,
+                    State = DeliveryState.Accepted,
+                    Settled = false,
+                    Attempts = attempts,
+                    NextAttemptAt = 0,
+                    At = Now(),
+                    // The user may have written through any host.
+                    Claim = StoreWrite.Unfenced,
+                },
+            ]).ConfigureAwait(false);
         if (lane is null) return;
         lock (lane.Gate)
         {

@@ -127,6 +127,7 @@ internal sealed partial class AccountOutbox
                     HistoryLine = MessageCodec.Write(new AttemptRecord(Now(), attempts, reason, Cut(detail), entry.ConnectionId)),
                     At = Now(),
                     PushedAt = entry.PushedAt,
+                    Claim = Volatile.Read(ref _claim),
                 },
             ]).ConfigureAwait(false);
         return false;
@@ -149,6 +150,7 @@ internal sealed partial class AccountOutbox
                     HistoryLine = MessageCodec.Write(new AttemptRecord(now, entry.Attempts, reason, Cut(detail), entry.ConnectionId)),
                     At = now,
                     PushedAt = entry.PushedAt,
+                    Claim = Volatile.Read(ref _claim),
                 },
             ]).ConfigureAwait(false);
         lock (lane.Gate)
@@ -260,5 +262,7 @@ internal sealed partial class AccountOutbox
         Attempts = entry.Attempts,
         At = Now(),
         PushedAt = entry.PushedAt,
+        // A client's word is true whoever pushes to the account by now.
+        Claim = StoreWrite.Unfenced,
     };
 }

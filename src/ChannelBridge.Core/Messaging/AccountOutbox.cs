@@ -58,6 +58,7 @@ internal sealed partial class AccountOutbox
 
     private IPushTarget? _target;
     private int _attachment;
+    private long _claim = StoreWrite.Unfenced;
     private bool _filling;
     private bool _fillAgain;
     private int _writes;
@@ -120,12 +121,15 @@ internal sealed partial class AccountOutbox
     }
 
     /// <summary>See <see cref="IOutbox.Attach"/>.</summary>
-    public void Attach(IPushTarget target)
+    /// <param name="target">The client.</param>
+    /// <param name="claim">The claim to the account's pushes.</param>
+    public void Attach(IPushTarget target, long claim)
     {
         lock (_gate)
         {
-            if (!ReferenceEquals(_target, target))
+            if (!ReferenceEquals(_target, target) || _claim != claim)
             {
+                _claim = claim;
                 _target = target;
                 _attachment++;
             }
@@ -180,6 +184,12 @@ internal sealed partial class AccountOutbox
         lock (lane.Gate) lane.Window.Announce(seq);
         Wake(lane);
         _lanes.Unpin(laneId);
+    }
+
+    /// <summary>Other hosts may have put something into the store without a word.</summary>
+    public void Look()
+    {
+        if (Attached && !_stopping.IsCancellationRequested) Fill();
     }
 
     /// <summary>When this message was pushed and has no final receipt yet (Unix ms), or 0.</summary>

@@ -39,6 +39,23 @@ internal sealed class Backlogs
         }
     }
 
+    /// <summary>
+    /// Puts what the store counted in the place of what was counted here: where several hosts share a store, one counts a message in and another one out.
+    /// </summary>
+    public void Replace(IReadOnlyList<AccountCounts> counts)
+    {
+        var stored = counts.ToDictionary(count => (count.Channel, count.Account));
+        foreach (var key in stored.Keys) Of(key.Channel, key.Account);
+        foreach (var (key, counter) in _accounts)
+        {
+            var count = stored.GetValueOrDefault(key);
+            InboxAdd(counter, count.InboxPending - Volatile.Read(ref counter.InboxPending));
+            Volatile.Write(ref counter.InboxDead, count.InboxDead);
+            Volatile.Write(ref counter.OutboxPending, count.OutboxPending);
+            Volatile.Write(ref counter.OutboxDead, count.OutboxDead);
+        }
+    }
+
     internal sealed class Counter
     {
         public long InboxPending;

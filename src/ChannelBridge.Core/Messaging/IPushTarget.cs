@@ -26,6 +26,21 @@ public interface IPushTarget
     /// <summary>See <see cref="IClientConnection.ClosedByClient"/>: pushes before an orderly close count as received.</summary>
     bool ClosedByClient { get; }
 
+    /// <summary>
+    /// Among the clients of an account on several hosts the highest rank is primary: grows with each lease, on whatever host. 0: only while there is no other.
+    /// </summary>
+    long Rank => 0;
+
+    /// <summary>Whose client it is: where several hosts share a store, a client of another holder doesn't displace it. Null: unknown.</summary>
+    string? Holder => null;
+
+    /// <summary>
+    /// Several hosts: another one has a newer client of the account (true), so that this one gets nothing until it has left (false). Must not block.
+    /// </summary>
+    void OnDisplaced(bool displaced)
+    {
+    }
+
     /// <summary>Renders and sends one message.</summary>
     ValueTask<PushOutcome> PushAsync(PushItem item, CancellationToken cancellationToken);
 }

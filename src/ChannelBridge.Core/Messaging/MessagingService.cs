@@ -1,3 +1,4 @@
+using ChannelBridge.Core.Messaging.Claims;
 using ChannelBridge.Core.Storage;
 
 namespace ChannelBridge.Core.Messaging;
@@ -14,9 +15,19 @@ public sealed class MessagingService
     private readonly TurnScheduler _turns;
     private readonly Outbox _outbox;
     private readonly StoreJanitor _janitor;
+    private readonly ILaneClaims _claims;
 
-    internal MessagingService(IStore store, Backlogs backlogs, Inbox inbox, TurnScheduler turns, Outbox outbox, StoreJanitor janitor, MessagingGauges gauges)
+    internal MessagingService(
+        IStore store,
+        Backlogs backlogs,
+        Inbox inbox,
+        TurnScheduler turns,
+        Outbox outbox,
+        StoreJanitor janitor,
+        MessagingGauges gauges,
+        ILaneClaims? claims = null)
     {
+        _claims = claims ?? SingleHostClaims.Instance;
         _store = store;
         _backlogs = backlogs;
         _inbox = inbox;
@@ -31,6 +42,7 @@ public sealed class MessagingService
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         _backlogs.Load(await _store.CountAsync(cancellationToken).ConfigureAwait(false));
+        await _claims.StartAsync(new ClaimedWork(_turns, _outbox, _backlogs), cancellationToken).ConfigureAwait(false);
         _turns.Start();
         _janitor.Start();
     }
@@ -42,5 +54,6 @@ public sealed class MessagingService
         await _turns.StopAsync().ConfigureAwait(false);
         await _outbox.StopAsync().ConfigureAwait(false);
         await _janitor.StopAsync().ConfigureAwait(false);
+        await _claims.StopAsync().ConfigureAwait(false);
     }
 }

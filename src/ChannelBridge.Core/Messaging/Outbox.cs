@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Messaging.Claims;
 using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Core.Storage;
 using Microsoft.Extensions.Logging;
@@ -21,11 +22,21 @@ internal sealed class Outbox : IOutbox, IDisposable
     private readonly Random _random;
     private readonly ILogger<Outbox> _logger;
     private readonly ConcurrentDictionary<(string Channel, string Account), AccountOutbox> _accounts = new();
+    private readonly ConcurrentDictionary<(string Channel, string Account), IPushTarget> _wanted = new();
+    private readonly ILaneClaims _claims;
     private readonly CancellationTokenSource _stop = new();
 
     public Outbox(
-        IStore store, Backlogs backlogs, MessagingEvents events, MessagingOptions options, TimeProvider time, Random random, ILogger<Outbox> logger)
+        IStore store,
+        Backlogs backlogs,
+        MessagingEvents events,
+        MessagingOptions options,
+        TimeProvider time,
+        Random random,
+        ILogger<Outbox> logger,
+        ILaneClaims? claims = null)
     {
+        _claims = claims ?? SingleHostClaims.Instance;
         _events = events;
         _store = store;
         _backlogs = backlogs;
@@ -92,10 +103,28 @@ internal sealed class Outbox : IOutbox, IDisposable
         return await AckStoredAsync(ack, cancellationToken).ConfigureAwait(false);
     }
 
-    public void Attach(string channel, string accountId, IPushTarget target) => Of(channel, accountId).Attach(target);
+    public void Attach(string channel, string accountId, IPushTarget target)
+    {
+        if (!_claims.IsShared)
+        {
+            Of(channel, accountId).Attach(target, SingleHostClaims.Only);
+            return;
+        }
+
+        // Another host may have a newer client of the account: the target gets its pushes when this host has the claim to them.
+        var key = KeyOf(channel, accountId);
+        _wanted[key] = target;
+        _claims.WantPushes(key.Channel, key.Account, target.Rank, target.Holder);
+    }
 
     public void Detach(string channel, string accountId, IPushTarget target)
     {
+        if (_claims.IsShared)
+        {
+            var key = KeyOf(channel, accountId);
+            if (_wanted.TryRemove(KeyValuePair.Create(key, target))) _claims.DropPushes(key.Channel, key.Account);
+        }
+
         if (_accounts.TryGetValue(KeyOf(channel, accountId), out var account)) account.Detach(target);
     }
 
@@ -105,8 +134,46 @@ internal sealed class Outbox : IOutbox, IDisposable
         return new Backlog(Volatile.Read(ref counter.OutboxPending), Volatile.Read(ref counter.OutboxDead));
     }
 
+    /// <summary>The account's pushes are this host's.</summary>
+    public void PushesTaken(string channel, string account, long claim)
+    {
+        if (_wanted.TryGetValue((channel, account), out var target))
+        {
+            target.OnDisplaced(false);
+            Of(channel, account).Attach(target, claim);
+        }
+        else
+        {
+            _claims.DropPushes(channel, account);
+        }
+    }
+
+    /// <summary>The account's pushes aren't this host's any more.</summary>
+    public void PushesLost(string channel, string account, bool displaced)
+    {
+        if (!_wanted.TryGetValue((channel, account), out var target)) return;
+        if (_accounts.TryGetValue((channel, account), out var outbox)) outbox.Detach(target);
+        if (displaced) target.OnDisplaced(true);
+    }
+
+    /// <summary>An entry with this number exists in the store now; another host has put it there.</summary>
+    public void Announce(PendingLane lane)
+    {
+        if (_accounts.TryGetValue((lane.Key.Channel, lane.Key.Account), out var account)) account.Announce(lane.Id, lane.Key, lane.First);
+    }
+
+    /// <summary>The account has unsettled messages in the store: those that aren't known here are brought in.</summary>
+    public void Look(string channel, string account)
+    {
+        if (_accounts.TryGetValue((channel, account), out var outbox)) outbox.Look();
+    }
+
     /// <summary>Makes the write for a message; commit it, then call <see cref="Committed"/>, then dispose.</summary>
-    public PreparedReply Prepare(OutboundMessage message, string idempotencyKey, Guid? replyTo)
+    /// <param name="message">The message.</param>
+    /// <param name="idempotencyKey">Its key.</param>
+    /// <param name="replyTo">The inbox entry that it answers, or null.</param>
+    /// <param name="claim">The claim of the lane's turn that it belongs to; a send belongs to none.</param>
+    public PreparedReply Prepare(OutboundMessage message, string idempotencyKey, Guid? replyTo, long claim = StoreWrite.Unfenced)
     {
         var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
         var payload = new PooledPayload();
@@ -121,6 +188,7 @@ internal sealed class Outbox : IOutbox, IDisposable
             At = now,
             ExpiresAt = ttl is { } limit ? now + (long)limit.TotalMilliseconds : 0,
             Payload = payload.Written,
+            Claim = claim,
         };
         return new PreparedReply(append, message, payload);
     }
@@ -128,11 +196,22 @@ internal sealed class Outbox : IOutbox, IDisposable
     /// <summary>Tells that a prepared message is durable: it is on its way now.</summary>
     public void Committed(OutboxAppend append, OutboundMessage message)
     {
-        if (append.Duplicate) return;
+        if (append.Duplicate)
+        {
+            // Known before, perhaps only by a commit whose answer was lost: then nobody has been told.
+            if (_claims.IsShared) Tell(append.LaneId, append.Lane, append.Seq);
+            return;
+        }
+
         Telemetry.OutboxAccepted.Add(1);
         _events.Changed(append.Id, append.Lane, append.Seq, DeliveryState.Accepted);
         Interlocked.Increment(ref _backlogs.Of(append.Lane.Channel, append.Lane.Account).OutboxPending);
-        if (!_accounts.TryGetValue((append.Lane.Channel, append.Lane.Account), out var account)) return;
+        if (!_accounts.TryGetValue((append.Lane.Channel, append.Lane.Account), out var account) || !account.Attached)
+        {
+            _claims.TellPusher(append.LaneId);
+            return;
+        }
+
         account.Offer(append.LaneId, append.Lane, new PushEntry(append.Id, append.Seq, message, append.At, append.ExpiresAt, append.Payload.Length));
     }
 
@@ -143,7 +222,12 @@ internal sealed class Outbox : IOutbox, IDisposable
     public bool HoldsFor(LaneKey lane) => MayHold && _options.DeliveryOf(lane.Channel, lane.Account).HoldUntilInbound.Count > 0;
 
     /// <summary>The user wrote in this lane: messages that are held until then are due. Completes when that is durable.</summary>
-    public ValueTask ReleaseAsync(long laneId, LaneKey lane, string route) => Of(lane.Channel, lane.Account).ReleaseAsync(laneId, lane, route);
+    public async ValueTask ReleaseAsync(long laneId, LaneKey lane, string route)
+    {
+        var account = Of(lane.Channel, lane.Account);
+        await account.ReleaseAsync(laneId, lane, route).ConfigureAwait(false);
+        if (!account.Attached) _claims.TellPusher(laneId);
+    }
 
     /// <summary>A dead letter was put back: it is on its way again.</summary>
     public void Replayed(OutboxEntry entry, long seq)
@@ -152,7 +236,7 @@ internal sealed class Outbox : IOutbox, IDisposable
         Interlocked.Increment(ref counter.OutboxPending);
         if (entry.State == DeliveryState.Dead) Interlocked.Decrement(ref counter.OutboxDead);
         _events.Changed(entry.Id, entry.Lane, seq, DeliveryState.Accepted, "replayed");
-        if (_accounts.TryGetValue((entry.Lane.Channel, entry.Lane.Account), out var account)) account.Announce(entry.LaneId, entry.Lane, seq);
+        Tell(entry.LaneId, entry.Lane, seq);
     }
 
     /// <summary>A dead letter was removed.</summary>
@@ -173,6 +257,12 @@ internal sealed class Outbox : IOutbox, IDisposable
     }
 
     public void Dispose() => _stop.Dispose();
+
+    private void Tell(long laneId, LaneKey lane, long seq)
+    {
+        if (_accounts.TryGetValue((lane.Channel, lane.Account), out var account) && account.Attached) account.Announce(laneId, lane, seq);
+        else _claims.TellPusher(laneId);
+    }
 
     /// <summary>An ack for something that isn't in memory: pushed before a restart, settled before, or never there.</summary>
     private async ValueTask<AckResult> AckStoredAsync(Ack ack, CancellationToken cancellationToken)
@@ -203,6 +293,7 @@ internal sealed class Outbox : IOutbox, IDisposable
             Error = reason,
             HistoryLine = reason is null ? default : MessageCodec.Write(new AttemptRecord(now, entry.Attempts + 1, reason, AccountOutbox.Cut(ack.Error), null)),
             At = now,
+            Claim = StoreWrite.Unfenced,
         };
         await _store.CommitAsync(update, CancellationToken.None).ConfigureAwait(false);
         _events.Changed(entry.Id, entry.Lane, entry.Seq, update.State, update.Error);

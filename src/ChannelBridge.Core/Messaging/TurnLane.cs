@@ -23,10 +23,22 @@ internal sealed class TurnLane(long id, LaneKey key, int window, LaneMemory memo
     /// <summary>True while the lane is queued, loading, running or waiting for a retry: exactly one of them, and it holds a pin.</summary>
     public bool Busy { get; set; }
 
+    /// <summary>The claim under which the lane is worked on while it is busy; 0 while it rests.</summary>
+    public long Claim { get; set; }
+
     /// <summary>The head's own attempts and wait, when they are newer than what its window item says.</summary>
     public TurnItem? Head { get; set; }
 
     public ITimer? Retry { get; set; }
+
+    /// <summary>Another host may work on the lane from now on: nothing that is in memory counts any more.</summary>
+    public void GiveUp()
+    {
+        Busy = false;
+        Head = null;
+        Claim = 0;
+        Window.Reset(Window.Last);
+    }
 
     public void Dispose() => Retry?.Dispose();
 }

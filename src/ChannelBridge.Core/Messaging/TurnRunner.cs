@@ -12,7 +12,8 @@ namespace ChannelBridge.Core.Messaging;
 /// <param name="Attempts">Failed turns so far.</param>
 /// <param name="NotBefore">When to try again (Unix ms).</param>
 /// <param name="HandedBack">The host is stopping: the message stays in the inbox for the next start.</param>
-internal readonly record struct TurnVerdict(bool Finished, int Attempts = 0, long NotBefore = 0, bool HandedBack = false);
+/// <param name="ClaimLost">Another host owns the lane now, and runs the turn again; nothing more was written here.</param>
+internal readonly record struct TurnVerdict(bool Finished, int Attempts = 0, long NotBefore = 0, bool HandedBack = false, bool ClaimLost = false);
 
 /// <summary>Runs one turn: calls the agent, makes its replies durable, and commits "turn done" together with the last of them.</summary>
 internal sealed partial class TurnRunner(
@@ -43,13 +44,17 @@ internal sealed partial class TurnRunner(
         TurnVerdict verdict;
         try
         {
-            var last = await ConverseAsync(agent, item, activity, linked.Token).ConfigureAwait(false);
+            var last = await ConverseAsync(agent, lane, item, activity, linked.Token).ConfigureAwait(false);
             verdict = await FinishAsync(lane, item, last, abort).ConfigureAwait(false);
             outcome = "done";
         }
         catch (OperationCanceledException) when (abort.IsCancellationRequested)
         {
             (verdict, outcome) = (new TurnVerdict(Finished: false, HandedBack: true), "handed-back");
+        }
+        catch (BridgeException fault) when (fault.Code == ErrorCodes.ClaimLost)
+        {
+            (verdict, outcome) = (new TurnVerdict(Finished: false, ClaimLost: true), "claim-lost");
         }
         catch (Exception fault)
         {
@@ -78,7 +83,7 @@ internal sealed partial class TurnRunner(
     internal static bool IsSilent(string text) => text.AsSpan().Trim() is "NO_REPLY" or "HEARTBEAT_OK";
 
     /// <summary>Runs the agent; makes every reply but the last durable as it comes, and returns the last.</summary>
-    private async Task<PreparedReply?> ConverseAsync(IAgent agent, TurnItem item, Activity? activity, CancellationToken cancellationToken)
+    private async Task<PreparedReply?> ConverseAsync(IAgent agent, TurnLane lane, TurnItem item, Activity? activity, CancellationToken cancellationToken)
     {
         var turn = new AgentTurn(item.Id, item.Message, item.Attempts + 1);
         AgentReply? held = null;
@@ -94,7 +99,7 @@ internal sealed partial class TurnRunner(
             if (reply.Attachment is null && IsSilent(reply.Text)) continue;
             if (held is not null)
             {
-                using var prepared = Prepare(item, held, ordinal++, activity);
+                using var prepared = Prepare(lane, item, held, ordinal++, activity);
                 await store.CommitAsync(prepared.Append, CancellationToken.None).ConfigureAwait(false);
                 outbox.Committed(prepared.Append, prepared.Message);
             }
@@ -102,7 +107,7 @@ internal sealed partial class TurnRunner(
             held = reply;
         }
 
-        return held is null ? null : Prepare(item, held, ordinal, activity);
+        return held is null ? null : Prepare(lane, item, held, ordinal, activity);
     }
 
     private async Task<TurnVerdict> FinishAsync(TurnLane lane, TurnItem item, PreparedReply? last, CancellationToken abort)
@@ -116,6 +121,7 @@ internal sealed partial class TurnRunner(
                 State = TurnState.Done,
                 Attempts = item.Attempts + 1,
                 At = Now(),
+                Claim = lane.Claim,
             };
             await CommitPersistentlyAsync(last is null ? [done] : [last.Append, done], abort).ConfigureAwait(false);
             if (last is not null) outbox.Committed(last.Append, last.Message);
@@ -148,6 +154,7 @@ internal sealed partial class TurnRunner(
             NextAttemptAt = again ? Now() + (long)wait.TotalMilliseconds : 0,
             Error = $"{error.Code}: {error.Message}",
             At = Now(),
+            Claim = lane.Claim,
         };
         try
         {
@@ -164,6 +171,10 @@ internal sealed partial class TurnRunner(
         {
             return (new TurnVerdict(Finished: false, HandedBack: true), "handed-back");
         }
+        catch (BridgeException fault) when (fault.Code == ErrorCodes.ClaimLost)
+        {
+            return (new TurnVerdict(Finished: false, ClaimLost: true), "claim-lost");
+        }
     }
 
     private async Task GiveUpAsync(TurnLane lane, TurnItem item, InboxUpdate dead, CancellationToken abort)
@@ -175,7 +186,7 @@ internal sealed partial class TurnRunner(
         else
         {
             // An ordinal that no agent reply has, so that replies which came before the failure keep theirs.
-            using var notice = Prepare(item, new AgentReply(options.TurnFailureNotice), int.MaxValue, Activity.Current);
+            using var notice = Prepare(lane, item, new AgentReply(options.TurnFailureNotice), int.MaxValue, Activity.Current);
             await CommitPersistentlyAsync([notice.Append, dead], abort).ConfigureAwait(false);
             outbox.Committed(notice.Append, notice.Message);
         }
@@ -203,7 +214,7 @@ internal sealed partial class TurnRunner(
         }
     }
 
-    private PreparedReply Prepare(TurnItem item, AgentReply reply, int ordinal, Activity? activity)
+    private PreparedReply Prepare(TurnLane lane, TurnItem item, AgentReply reply, int ordinal, Activity? activity)
     {
         var inbound = item.Message;
         var message = new OutboundMessage
@@ -219,7 +230,7 @@ internal sealed partial class TurnRunner(
             Type = reply.Attachment is null ? "text" : AttachmentType(reply.Attachment.MimeType),
             TraceParent = activity?.Id ?? inbound.TraceParent,
         };
-        return outbox.Prepare(message, MessageIds.ReplyKey(item.Id, ordinal), item.Id);
+        return outbox.Prepare(message, MessageIds.ReplyKey(item.Id, ordinal), item.Id, lane.Claim);
     }
 
     private static string AttachmentType(string mimeType) => mimeType.Split('/')[0] switch

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Threading.Channels;
 using ChannelBridge.Core.Agents;
 using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Messaging.Claims;
 using ChannelBridge.Core.Storage;
 using Microsoft.Extensions.Logging;
 
@@ -16,13 +17,16 @@ internal sealed partial class TurnScheduler : IDisposable
     private static readonly TimeSpan StoreRetryDelay = TimeSpan.FromSeconds(1);
     // A stored time further off was written before the clock was set back.
     private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
+    private static readonly TimeSpan AwayPatience = TimeSpan.FromSeconds(5);
     private const int ResumePage = 512;
+    private const int TakeAtOnce = 128;
 
     private readonly IStore _store;
     private readonly MessagingOptions _options;
     private readonly TimeProvider _time;
     private readonly TurnRunner _runner;
     private readonly ILogger<TurnScheduler> _logger;
+    private readonly ILaneClaims _claims;
     private readonly LaneMemory _memory;
     private readonly LaneTable<TurnLane> _lanes;
     private readonly Dictionary<string, Channel<TurnLane>> _lines = new(StringComparer.OrdinalIgnoreCase);
@@ -33,9 +37,19 @@ internal sealed partial class TurnScheduler : IDisposable
     private readonly Channel<bool> _resume = Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
 
+    private volatile bool _lookAtAll = true;
+    private long _lookedUpTo;
+
     public TurnScheduler(
-        IStore store, IEnumerable<IAgent> agents, TurnRunner runner, MessagingOptions options, TimeProvider time, ILogger<TurnScheduler> logger)
+        IStore store,
+        IEnumerable<IAgent> agents,
+        TurnRunner runner,
+        MessagingOptions options,
+        TimeProvider time,
+        ILogger<TurnScheduler> logger,
+        ILaneClaims? claims = null)
     {
+        _claims = claims ?? SingleHostClaims.Instance;
         _store = store;
         _options = options;
         _time = time;
@@ -51,6 +65,8 @@ internal sealed partial class TurnScheduler : IDisposable
             Agents[agent.Name] = agent;
         }
     }
+
+    private readonly ConcurrentDictionary<string, long> _awaySince = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The agents by name.</summary>
     public ConcurrentDictionary<string, IAgent> Agents { get; } = new(StringComparer.OrdinalIgnoreCase);
@@ -145,13 +161,56 @@ internal sealed partial class TurnScheduler : IDisposable
         _abort.Dispose();
     }
 
-    /// <summary>Makes a lane take its next step unless somebody is at it already.</summary>
+    /// <summary>This lane is this host's, and has entries up to a number.</summary>
+    public void Resume(PendingLane pending)
+    {
+        var lane = _lanes.TryPin(pending.Id, pending.Key);
+        if (lane is null)
+        {
+            _resume.Writer.TryWrite(true);
+            return;
+        }
+
+        lock (lane.Gate) lane.Window.Announce(pending.First);
+        Wake(lane);
+        _lanes.Unpin(pending.Id);
+    }
+
+    /// <summary>This lane is another host's: what was kept of it here is let go.</summary>
+    public void Forget(PendingLane pending)
+    {
+        if (_lanes.TryPin(pending.Id, pending.Key) is not { } lane) return;
+        lock (lane.Gate)
+        {
+            if (!lane.Busy) lane.Window.Reset(lane.Window.Last);
+        }
+
+        _lanes.Unpin(pending.Id);
+    }
+
+    /// <summary>Looks into the store for lanes that nobody works on: for all of them, or for the next few.</summary>
+    public void Look(bool everything)
+    {
+        if (everything) _lookAtAll = true;
+        _resume.Writer.TryWrite(everything);
+    }
+
+    /// <summary>Makes a lane take its next step unless somebody is at it already, or another host is.</summary>
     private void Wake(TurnLane lane)
     {
+        PendingLane wanted = default;
         lock (lane.Gate)
         {
             if (lane.Busy) return;
-            lane.Busy = true;
+            lane.Claim = _claims.Enter(lane.Id);
+            if (lane.Claim == 0) wanted = new PendingLane(lane.Id, lane.Key, lane.Window.Known);
+            else lane.Busy = true;
+        }
+
+        if (wanted.Id != 0)
+        {
+            _claims.Want(wanted);
+            return;
         }
 
         _lanes.TryPin(lane.Id, lane.Key);
@@ -164,6 +223,14 @@ internal sealed partial class TurnScheduler : IDisposable
     private void Step(TurnLane lane, bool due = false)
     {
         TurnItem? head;
+        if (!_claims.IsCurrent(lane.Id, lane.Claim))
+        {
+            lock (lane.Gate) lane.GiveUp();
+            Wake(lane);
+            _lanes.Unpin(lane.Id);
+            return;
+        }
+
         lock (lane.Gate)
         {
             var next = lane.Window.Peek(out _, out head);
@@ -172,6 +239,8 @@ internal sealed partial class TurnScheduler : IDisposable
             switch (next)
             {
                 case LaneNext.Nothing:
+                    _claims.Leave(lane.Id, lane.Claim);
+                    lane.Claim = 0;
                     lane.Busy = false;
                     lane.Head = null;
                     break;
@@ -273,7 +342,7 @@ internal sealed partial class TurnScheduler : IDisposable
                 while (line.TryRead(out var lane))
                 {
                     _stop.Token.ThrowIfCancellationRequested();
-                    await agent.WaitUntilAvailableAsync(_stop.Token).ConfigureAwait(false);
+                    if (!await IsServedAsync(agent, lane).ConfigureAwait(false)) continue;
                     var head = lane.Head!;
                     TurnVerdict verdict;
                     Interlocked.Increment(ref _running);
@@ -294,6 +363,14 @@ internal sealed partial class TurnScheduler : IDisposable
                     }
 
                     if (verdict.HandedBack) return;
+                    if (verdict.ClaimLost)
+                    {
+                        _claims.Lost(lane.Id, lane.Claim);
+                        LogClaimLost(_logger, head.Id);
+                        Step(lane);
+                        continue;
+                    }
+
                     lock (lane.Gate)
                     {
                         if (verdict.Finished) lane.Window.Advance(head.Ordinal);
@@ -308,6 +385,48 @@ internal sealed partial class TurnScheduler : IDisposable
         {
             // Stopping.
         }
+    }
+
+    /// <summary>Waits for the agent. False: the lane isn't this host's any more, because it was lost meanwhile, or passed on to a host where the agent is.</summary>
+    private async ValueTask<bool> IsServedAsync(IAgent agent, TurnLane lane)
+    {
+        if (_claims.IsShared)
+        {
+            using var enough = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+            var available = agent.WaitUntilAvailableAsync(enough.Token);
+            if (!available.IsCompleted && !await ComesBackAsync(agent, available).ConfigureAwait(false))
+            {
+                await enough.CancelAsync().ConfigureAwait(false);
+                PendingLane passed;
+                long claim;
+                lock (lane.Gate)
+                {
+                    (passed, claim) = (new PendingLane(lane.Id, lane.Key, lane.Window.Known), lane.Claim);
+                    lane.GiveUp();
+                }
+
+                _claims.PassOn(passed, claim);
+                _lanes.Unpin(lane.Id);
+                return false;
+            }
+        }
+
+        await agent.WaitUntilAvailableAsync(_stop.Token).ConfigureAwait(false);
+        if (_claims.IsCurrent(lane.Id, lane.Claim)) return true;
+        Step(lane);
+        return false;
+    }
+
+    /// <summary>An agent that was here a moment ago is waited for; one that stays away is left to other hosts.</summary>
+    private async Task<bool> ComesBackAsync(IAgent agent, Task available)
+    {
+        var since = _awaySince.GetOrAdd(agent.Name, _ => _time.GetTimestamp());
+        var patience = AwayPatience - _time.GetElapsedTime(since);
+        if (patience > TimeSpan.Zero) await Task.WhenAny(available, Task.Delay(patience, _time, _stop.Token)).ConfigureAwait(false);
+        _stop.Token.ThrowIfCancellationRequested();
+        if (!available.IsCompleted) return false;
+        _awaySince.TryRemove(agent.Name, out _);
+        return true;
     }
 
     /// <summary>Brings lanes with work from the store into memory: at start, and whenever some had to stay outside.</summary>
@@ -326,6 +445,7 @@ internal sealed partial class TurnScheduler : IDisposable
                 {
                     LogResumeFailed(_logger, fault);
                     await Task.Delay(StoreRetryDelay, _time, _stop.Token).ConfigureAwait(false);
+                    _lookAtAll = true;
                     _resume.Writer.TryWrite(true);
                 }
             }
@@ -338,21 +458,34 @@ internal sealed partial class TurnScheduler : IDisposable
 
     private async Task ResumeOnceAsync()
     {
-        long after = 0;
+        // Where other hosts work too, what is pending is mostly theirs: a round looks at a page of it, and at all of it only after something has happened.
+        var everything = !_claims.IsShared || _lookAtAll;
+        _lookAtAll = false;
+        var after = everything ? 0 : _lookedUpTo;
         while (true)
         {
             var page = await _store.ListTurnLanesAsync(after, ResumePage, _stop.Token).ConfigureAwait(false);
-            foreach (var pending in page)
+            if (page.Count > 0) after = page[^1].Id;
+            for (var from = 0; from < page.Count; from += TakeAtOnce)
             {
-                after = pending.Id;
-                TurnLane? lane;
-                while ((lane = _lanes.TryPin(pending.Id, pending.Key)) is null) await _lanes.WaitForRoomAsync(_stop.Token).ConfigureAwait(false);
-                lock (lane.Gate) lane.Window.Announce(pending.First);
-                Wake(lane);
-                _lanes.Unpin(pending.Id);
+                IReadOnlyList<PendingLane> some = [.. page.Skip(from).Take(TakeAtOnce)];
+                await TakeUpAsync(await _claims.TakeAsync(some, _stop.Token).ConfigureAwait(false)).ConfigureAwait(false);
             }
 
-            if (page.Count < ResumePage) return;
+            _lookedUpTo = page.Count < ResumePage ? 0 : after;
+            if (page.Count < ResumePage || !everything) return;
+        }
+    }
+
+    private async Task TakeUpAsync(IReadOnlyList<PendingLane> lanes)
+    {
+        foreach (var pending in lanes)
+        {
+            TurnLane? lane;
+            while ((lane = _lanes.TryPin(pending.Id, pending.Key)) is null) await _lanes.WaitForRoomAsync(_stop.Token).ConfigureAwait(false);
+            lock (lane.Gate) lane.Window.Announce(pending.First);
+            Wake(lane);
+            _lanes.Unpin(pending.Id);
         }
     }
 
@@ -367,6 +500,9 @@ internal sealed partial class TurnScheduler : IDisposable
 
     [LoggerMessage(2005, LogLevel.Error, "Turn {Id} broke off; it will be tried again.")]
     private static partial void LogTurnBroken(ILogger logger, Guid id, Exception fault);
+
+    [LoggerMessage(2006, LogLevel.Warning, "Turn {Id} was taken over by another host, which runs it again; nothing of it was written here.")]
+    private static partial void LogClaimLost(ILogger logger, Guid id);
 
     [LoggerMessage(2004, LogLevel.Error, "Pending lanes can't be read; trying again.")]
     private static partial void LogResumeFailed(ILogger logger, Exception fault);

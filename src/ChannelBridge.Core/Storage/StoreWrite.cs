@@ -5,9 +5,13 @@ namespace ChannelBridge.Core.Storage;
 /// <summary>One change. A batch of them is committed all or nothing.</summary>
 public abstract class StoreWrite
 {
+    /// <summary>The <see cref="Claim"/> of a write that any host may make: a send, a client's ack, an operator's replay.</summary>
+    public const long Unfenced = -1;
+
     /// <summary>
-    /// The fencing token of the claim under which a lane is written; ignored by inbox appends, which any host may make for any lane.
-    /// Always 1 on SQLite. A write with an outdated token fails its batch.
+    /// The fencing token under which this is written: of the lane's turns for <see cref="InboxUpdate"/> and <see cref="OutboxAppend"/>, of the account's
+    /// pushes for <see cref="OutboxUpdate"/>; ignored by inbox appends, which any host may make for any lane. Always 1 on SQLite. A write with an
+    /// outdated token fails its batch with <see cref="Errors.ErrorCodes.ClaimLost"/>.
     /// </summary>
     public long Claim { get; init; } = 1;
 }

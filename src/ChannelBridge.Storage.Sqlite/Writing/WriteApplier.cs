@@ -119,8 +119,8 @@ internal sealed partial class WriteApplier
 
     private static void Guard(StoreWrite write)
     {
-        if (write.Claim == OnlyClaim) return;
-        throw new BridgeException(ErrorCodes.Conflict, "The lane's claim is outdated: another host owns the lane now. Nothing was written.");
+        if (write.Claim is OnlyClaim or StoreWrite.Unfenced) return;
+        throw new BridgeException(ErrorCodes.ClaimLost, "The lane's claim is outdated: another host owns the lane now. Nothing was written.");
     }
 
     private LaneState Lane(in LaneKey key)

@@ -126,7 +126,7 @@ public abstract partial class StoreContractTests : IAsyncLifetime
         tasks.AddRange(others.Skip(10).Select(o => Store.CommitAsync(o).AsTask()));
 
         var error = await Assert.ThrowsAsync<BridgeException>(() => failing);
-        Assert.Equal(ErrorCodes.Conflict, error.Code);
+        Assert.Equal(ErrorCodes.ClaimLost, error.Code);
         await Task.WhenAll(tasks);
         Assert.Null(await Store.GetOutboxAsync(good.Id));
         Assert.Equal(DeliveryState.Accepted, (await Store.GetOutboxAsync(before.Id))!.State);

@@ -100,13 +100,13 @@ internal sealed partial class DeadLetterMethods(
         var (audit, record) = DeadLetterAudit.Make(entry, replay ? "replay" : "discard", $"{caller.Name} ({caller.Door})", now, options.DeadLetterRetention);
         if (!replay)
         {
-            var discard = new OutboxDiscard { Id = entry.Id };
+            var discard = new OutboxDiscard { Id = entry.Id, Claim = StoreWrite.Unfenced };
             await store.CommitAsync([discard, audit], CancellationToken.None).ConfigureAwait(false);
             if (discard.Discarded) outbox.Discarded(entry);
             return discard.Discarded;
         }
 
-        var again = new OutboxReplay { Id = entry.Id, At = now, HistoryLine = record };
+        var again = new OutboxReplay { Id = entry.Id, At = now, HistoryLine = record, Claim = StoreWrite.Unfenced };
         await store.CommitAsync([again, audit], CancellationToken.None).ConfigureAwait(false);
         if (again.Replayed) outbox.Replayed(entry, again.Seq);
         return again.Replayed;

@@ -70,7 +70,7 @@ internal sealed partial class DeadLetterRetention(
             var discards = new List<(OutboxEntry Entry, OutboxDiscard Write)>(unit.Length);
             foreach (var entry in unit)
             {
-                var discard = new OutboxDiscard { Id = entry.Id };
+                var discard = new OutboxDiscard { Id = entry.Id, Claim = StoreWrite.Unfenced };
                 discards.Add((entry, discard));
                 batch.Add(discard);
                 batch.Add(DeadLetterAudit.Make(entry, "discard", $"retention ({why})", now, options.DeadLetterRetention).Record);

@@ -116,6 +116,7 @@ public sealed class BncrStateImporter(IStore store, TimeProvider time)
                     Error = batch[i].Error,
                     // Kept from now on, however old it is.
                     At = Now(),
+                    Claim = StoreWrite.Unfenced,
                 });
             }
 
@@ -245,6 +246,7 @@ public sealed class BncrStateImporter(IStore store, TimeProvider time)
                 Id = Id,
                 At = CreatedAt,
                 Payload = payload.WrittenMemory.ToArray(),
+                Claim = StoreWrite.Unfenced,
             };
         }
     }

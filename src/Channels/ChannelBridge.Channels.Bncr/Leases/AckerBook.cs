@@ -19,7 +19,8 @@ internal sealed partial class AckerBook(IStore store, TimeProvider time, ILogger
         if (!_known.TryGet(key, out var acks))
         {
             acks = await store.GetRecordAsync(Namespace, key, cancellationToken).ConfigureAwait(false) is not null;
-            _known.Set(key, acks);
+            // Only what never changes is kept: another host may learn that the client acks.
+            if (acks) _known.Set(key, acks);
         }
 
         if (acks) session.Acks = true;

@@ -12,6 +12,7 @@ internal sealed class BncrSession(
 {
     private volatile bool _acks;
     private string? _clientId;
+    private bool _displaced;
 
     public BncrAccount Account => account;
 
@@ -78,6 +79,18 @@ internal sealed class BncrSession(
     public (BncrAckMode Mode, string Source) AckRule => context.AckRule(account, Caller.Door);
 
     public bool IsPrimary => ReferenceEquals(account.Primary, this);
+
+    public long Rank => Epoch;
+
+    public string? Holder => Caller.Door is Door.Gateway ? Caller.Name + "@gateway" : Caller.Name;
+
+    /// <summary>Called when a newer client on another host takes the account's pushes, and when it has left.</summary>
+    public Action<BncrSession, bool>? Displaced { get; init; }
+
+    public void OnDisplaced(bool displaced)
+    {
+        if (Interlocked.Exchange(ref _displaced, displaced) != displaced) Displaced?.Invoke(this, displaced);
+    }
 
     public async ValueTask<PushOutcome> PushAsync(PushItem item, CancellationToken cancellationToken)
     {

@@ -37,6 +37,7 @@ internal sealed partial class LeaseDesk(
             ConnectedAt = now,
             LastSeenAt = now,
             Acks = declaresAck,
+            Displaced = TellDisplaced,
         };
         await ackers.LoadAsync(session, cancellationToken).ConfigureAwait(false);
 
@@ -100,6 +101,7 @@ internal sealed partial class LeaseDesk(
                 ConnectedAt = now,
                 LastSeenAt = now,
                 Acks = declaresAck,
+                Displaced = TellDisplaced,
             };
             account.Sessions[connection.Id] = session;
             // Clients that outlived the host are heard in any order: of their leases the newest counts, as before.
@@ -239,6 +241,15 @@ internal sealed partial class LeaseDesk(
             account.Attached = session;
             outbox.Attach(BncrChannel.ChannelId, account.DisplayId, session);
         }
+    }
+
+    /// <summary>The account's newest client is on another host, or was.</summary>
+    private void TellDisplaced(BncrSession session, bool displaced)
+    {
+        if (session.LeaseId is null || !session.IsPrimary) return;
+        _ = displaced
+            ? TellAsync(session, EventPrefixes.LeaseLost, "replaced", null)
+            : TellAsync(session, EventPrefixes.LeaseRegained, "newer-client-left", null);
     }
 
     private async Task TellAsync(BncrSession session, string suffix, string reason, string? byClientId)

@@ -1,0 +1,15 @@
+using System.Text.Json.Nodes;
+using ChannelBridge.Core.Storage;
+
+namespace ChannelBridge.Core.Diagnostics;
+
+/// <summary>The section <c>claims</c>: the hosts that share the store, and what of it is this host's.</summary>
+/// <param name="claims">The claims.</param>
+public sealed class ClaimsDiagnostics(ILaneClaims claims) : IDiagnosticsSource
+{
+    /// <inheritdoc/>
+    public string Section => "claims";
+
+    /// <inheritdoc/>
+    public ValueTask<JsonObject> CollectAsync(CancellationToken cancellationToken) => ValueTask.FromResult(claims.Describe());
+}
