@@ -24,6 +24,10 @@ internal static class PostgresErrors
     public static BridgeException Closed() =>
         new(ErrorCodes.StoreUnavailable, "The store is closed; try again when the host runs.") { Retryable = true, RetryAfter = Later };
 
+    /// <summary>A write carried an outdated fencing token.</summary>
+    public static BridgeException ClaimLost(Exception? cause = null) =>
+        new(ErrorCodes.ClaimLost, "The claim is outdated: another host owns the lane or the account's pushes now. Nothing was written.", cause);
+
     /// <summary>True when trying the same again at once may succeed: another transaction was in the way.</summary>
     public static bool IsCollision(Exception exception) =>
         exception is PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected };
@@ -40,8 +44,7 @@ internal static class PostgresErrors
     private static BridgeException Map(PostgresException e) => e.SqlState switch
     {
         // Only the claim check divides: see GroupCommand.
-        PostgresErrorCodes.DivisionByZero => new BridgeException(
-            ErrorCodes.Conflict, "The lane's claim is outdated: another host owns the lane now. Nothing was written.", e),
+        PostgresErrorCodes.DivisionByZero => ClaimLost(e),
         PostgresErrorCodes.UniqueViolation => new BridgeException(ErrorCodes.Conflict, "An entry with this id exists already; nothing was written.", e),
         PostgresErrorCodes.DiskFull => new BridgeException(ErrorCodes.StoreFull, "The database's disk is full; nothing was written. Make space, then try again.", e)
         {

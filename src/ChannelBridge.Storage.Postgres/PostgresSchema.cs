@@ -89,6 +89,23 @@ internal static class PostgresSchema
 
         CREATE TABLE sequence(name text COLLATE "C" PRIMARY KEY, value bigint NOT NULL);
         """,
+
+        // Who owns what: a lane's turns and an account's pushes belong to a host as long as its row here hasn't expired. The owner of a lane isn't
+        // indexed, so that taking and giving back a lane touches no index; who dies is found out by his row, not by his lanes.
+        """
+        CREATE TABLE host(
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            name text NOT NULL,
+            started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+            expires_at timestamptz NOT NULL);
+        ALTER TABLE lane ADD COLUMN host bigint NOT NULL DEFAULT 0;
+        ALTER TABLE account
+            ADD COLUMN push_host bigint NOT NULL DEFAULT 0,
+            ADD COLUMN push_claim bigint NOT NULL DEFAULT 1,
+            ADD COLUMN push_rank bigint NOT NULL DEFAULT 0,
+            ADD COLUMN push_holder text;
+        CREATE INDEX account_pusher ON account(push_host) WHERE push_host <> 0;
+        """,
     ];
 
     /// <summary>Makes the schema or brings it up to date, guarded against another host that does the same.</summary>

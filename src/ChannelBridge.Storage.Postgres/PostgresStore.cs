@@ -166,12 +166,40 @@ public sealed partial class PostgresStore : IStore
         if (_source is not null) await _source.DisposeAsync().ConfigureAwait(false);
     }
 
+    /// <summary>The open store's connections.</summary>
+    internal NpgsqlDataSource Source => _source ?? throw PostgresErrors.Closed();
+
+    /// <summary>A connection outside the pool, for somebody who keeps it.</summary>
+    internal async Task<NpgsqlConnection> OpenOwnConnectionAsync(CancellationToken cancellationToken)
+    {
+        var settings = Settings(new NpgsqlConnectionStringBuilder(_options.ConnectionString));
+        settings.Pooling = false;
+        var connection = new NpgsqlConnection(settings.ConnectionString);
+        try
+        {
+            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private NpgsqlConnectionStringBuilder Settings(NpgsqlConnectionStringBuilder settings)
+    {
+        settings.ApplicationName ??= "channelbridge";
+        settings.CommandTimeout = (int)_options.CommandTimeout.TotalSeconds;
+        // A server that swallows what is sent must not hold a reconnect up for longer than a statement.
+        settings.Timeout = Math.Min(settings.Timeout, settings.CommandTimeout);
+        return settings;
+    }
+
     private NpgsqlDataSource CreateSource()
     {
         var builder = new NpgsqlDataSourceBuilder(_options.ConnectionString);
-        var settings = builder.ConnectionStringBuilder;
-        settings.ApplicationName ??= "channelbridge";
-        settings.CommandTimeout = (int)_options.CommandTimeout.TotalSeconds;
+        var settings = Settings(builder.ConnectionStringBuilder);
 
         // Statements are few and run all the time. What the initializer sets must survive in the pool, so connections are not reset.
         if (settings.MaxAutoPrepare == 0) settings.MaxAutoPrepare = 64;

@@ -26,6 +26,18 @@ public sealed partial class PostgresStoreOptions
     /// <summary>How long a statement may take before it counts as failed. Default 30 s.</summary>
     public TimeSpan CommandTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// How long a host that isn't heard of keeps its claims; it renews them four times as often. Longer: fewer writes, and a longer wait for the
+    /// conversations of a host that died. 1 s…5 min. Default 10 s.
+    /// </summary>
+    public TimeSpan ClaimTime { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a host keeps the claim of a conversation that has nothing to do. 0…1 h. Default 10 s.</summary>
+    public TimeSpan ClaimLinger { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>True when a text may be a <see cref="Schema"/>.</summary>
+    public static bool IsSchemaName(string text) => SchemaName().IsMatch(text);
+
     /// <summary>Throws which setting is out of its range.</summary>
     internal void Validate()
     {
@@ -36,6 +48,8 @@ public sealed partial class PostgresStoreOptions
         InRange(MaxGroupBytes, 1, int.MaxValue, nameof(MaxGroupBytes));
         InRange(LaneCacheSize, 1, 1 << 20, nameof(LaneCacheSize));
         InRange((long)CommandTimeout.TotalSeconds, 1, 3600, nameof(CommandTimeout));
+        InRange((long)ClaimTime.TotalMilliseconds, 1000, 300_000, nameof(ClaimTime));
+        InRange((long)ClaimLinger.TotalMilliseconds, 0, 3_600_000, nameof(ClaimLinger));
     }
 
     private static void InRange(long value, long least, long most, string name)

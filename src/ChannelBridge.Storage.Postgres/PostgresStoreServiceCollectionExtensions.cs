@@ -1,5 +1,6 @@
 using ChannelBridge.Core.Storage;
 using ChannelBridge.Storage.Postgres;
+using ChannelBridge.Storage.Postgres.Claims;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -9,7 +10,7 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Registers the PostgreSQL store.</summary>
 public static class PostgresStoreServiceCollectionExtensions
 {
-    /// <summary>Registers the PostgreSQL store as <see cref="IStore"/>, unless a store is registered already. Whoever hosts it opens and disposes it.</summary>
+    /// <summary>Registers the PostgreSQL store as <see cref="IStore"/>, with the <see cref="ILaneClaims"/> by which hosts share it, unless a store is registered already. Whoever hosts it opens and disposes it.</summary>
     /// <param name="services">The services.</param>
     /// <param name="configure">Sets the options, at least <see cref="PostgresStoreOptions.ConnectionString"/>.</param>
     public static IServiceCollection AddPostgresStore(this IServiceCollection services, Action<PostgresStoreOptions> configure)
@@ -17,6 +18,12 @@ public static class PostgresStoreServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(configure);
         services.AddOptions<PostgresStoreOptions>().Configure(configure);
+        if (services.Any(service => service.ServiceType == typeof(IStore))) return services;
+        services.TryAddSingleton<ILaneClaims>(provider => new PostgresClaims(
+            (PostgresStore)provider.GetRequiredService<IStore>(),
+            provider.GetRequiredService<IOptions<PostgresStoreOptions>>().Value,
+            provider.GetRequiredService<ILogger<PostgresClaims>>(),
+            provider.GetService<TimeProvider>() ?? TimeProvider.System));
         services.TryAddSingleton<IStore>(provider => new PostgresStore(
             provider.GetRequiredService<IOptions<PostgresStoreOptions>>().Value,
             provider.GetRequiredService<ILogger<PostgresStore>>(),

@@ -41,7 +41,7 @@ internal sealed partial class GroupCommand
             WITH e AS (SELECT uuid, lane FROM outbox WHERE uuid = $1 AND state >= 4 AND settled FOR UPDATE),
             grown AS (
                 UPDATE lane l SET last_out = l.last_out + 1 FROM e WHERE l.id = e.lane
-                RETURNING l.id, l.last_out / CASE l.claim WHEN $2 THEN 1 ELSE 0 END AS seq)
+                RETURNING l.id, l.last_out / CASE WHEN $2 IN (l.claim, -1) THEN 1 ELSE 0 END AS seq)
             UPDATE outbox o SET seq = g.seq, state = 0, settled = false, attempts = 0, next_attempt_at = 0, expires_at = 0, ended_at = 0, error = NULL,
                 history = CASE WHEN $3::bytea IS NULL THEN o.history ELSE coalesce(o.history, '') || $3 || '\x0a' END
             FROM grown g WHERE o.uuid = $1
@@ -62,7 +62,7 @@ internal sealed partial class GroupCommand
         batch.BatchCommands.Add(new NpgsqlBatchCommand(
             """
             DELETE FROM outbox o USING lane l WHERE o.uuid = $1 AND o.state >= 4 AND o.settled AND l.id = o.lane
-            RETURNING 1 / CASE l.claim WHEN $2 THEN 1 ELSE 0 END
+            RETURNING 1 / CASE WHEN $2 IN (l.claim, -1) THEN 1 ELSE 0 END
             """)
         {
             Parameters = { Parameter(write.Id), Parameter(write.Claim) },

@@ -99,7 +99,7 @@ public sealed class PostgresStoreTests : IAsyncLifetime
         var dead = new OutboxAppend { Lane = reply.Lane, Id = Guid.NewGuid(), At = 1, Payload = new byte[] { 1 } };
         await store.CommitAsync(dead);
         await store.CommitAsync(new OutboxUpdate { LaneId = dead.LaneId, Seq = dead.Seq, State = DeliveryState.Dead, Settled = true, At = 1 });
-        await PostgresServer.ExecuteAsync($"UPDATE {_schema}.lane SET claim = 2");
+        await PostgresServer.ExecuteAsync($"UPDATE {_schema}.lane SET claim = 2; UPDATE {_schema}.account SET push_claim = 2");
 
         StoreWrite[] Writes(long claim) =>
         [
@@ -110,16 +110,27 @@ public sealed class PostgresStoreTests : IAsyncLifetime
         ];
         foreach (var write in Writes(1))
         {
-            Assert.Equal(ErrorCodes.Conflict, (await Assert.ThrowsAsync<BridgeException>(async () => await store.CommitAsync(write))).Code);
+            Assert.Equal(ErrorCodes.ClaimLost, (await Assert.ThrowsAsync<BridgeException>(async () => await store.CommitAsync(write))).Code);
         }
 
-        var both = await Assert.ThrowsAsync<BridgeException>(async () => await store.CommitAsync([Writes(1)[1], Writes(2)[2]]));
-        Assert.Equal(ErrorCodes.Conflict, both.Code);
+        var both = await Assert.ThrowsAsync<BridgeException>(async () => await store.CommitAsync([Writes(1)[0], Writes(2)[2]]));
+        Assert.Equal(ErrorCodes.ClaimLost, both.Code);
         Assert.Equal(DeliveryState.Accepted, (await store.GetOutboxAsync(reply.Id))!.State);
         foreach (var write in Writes(2)) await store.CommitAsync(write);
         Assert.Equal(DeliveryState.Acked, (await store.GetOutboxAsync(reply.Id))!.State);
 
-        // Anybody may accept for any lane.
+        // Anybody may accept for any lane, and some writes belong to no claim.
+        await store.CommitAsync(new OutboxUpdate
+        {
+            LaneId = reply.LaneId,
+            Seq = 1,
+            Id = reply.Id,
+            State = DeliveryState.Delivered,
+            Settled = true,
+            At = 2,
+            Claim = StoreWrite.Unfenced,
+        });
+        Assert.Equal(DeliveryState.Delivered, (await store.GetOutboxAsync(reply.Id))!.State);
         await store.CommitAsync(Message("lane", 1));
     }
 
