@@ -11,6 +11,7 @@ internal static class Examples
             "channelbridge serve",
             "channelbridge serve --urls http://127.0.0.1:7788 --data /var/lib/channelbridge --agent openclaw",
             "channelbridge serve --token-file /run/secrets/channelbridge-token --otlp http://127.0.0.1:4318",
+            "channelbridge serve --store \"Host=db.internal;Database=channelbridge;Username=bridge\" --token-file /run/secrets/channelbridge-token",
             "CHANNELBRIDGE__LISTEN__URLS=http://127.0.0.1:9000 channelbridge serve",
         ],
         "demo" => ["channelbridge demo", "channelbridge demo --data ~/.channelbridge --agent openclaw"],

@@ -32,9 +32,8 @@ internal static class ImportCommand
         OwnerOnly.RestrictNewFiles();
         using var folder = DataFolder.Open(settings.DataDirectory);
         var services = new ServiceCollection();
-        services.AddSingleton(Microsoft.Extensions.Options.Options.Create(settings.Store));
         services.AddSingleton(typeof(ILogger<>), typeof(NullLogger<>));
-        services.AddSqliteStore(_ => { });
+        settings.Store.AddTo(services);
         var provider = services.BuildServiceProvider();
         await using (provider.ConfigureAwait(false))
         {

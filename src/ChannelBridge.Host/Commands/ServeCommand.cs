@@ -9,6 +9,7 @@ internal static class ServeCommand
 {
     private static readonly Option<string?> Urls = new("--urls") { Description = $"Addresses to listen on, separated by ';' [default: {Defaults.Url}]; port 0 takes a free one, 'off' none", HelpName = "URLS" };
     private static readonly Option<string?> Data = new("--data", "-d") { Description = $"The data folder, made owner-only [default: {Defaults.DataDirectoryText}]", HelpName = "DIR" };
+    private static readonly Option<string?> Store = new("--store") { Description = "PostgreSQL, for several hosts: its connection string. Every user of the machine can see it in the list of processes: keep a password in Store:ConnectionFile instead [default: SQLite in DIR]", HelpName = "CONNECTION" };
     private static readonly Option<string?> Token = new("--token") { Description = "The first token, which has every scope. Every user of the machine can see it in the list of processes: prefer --token-file [default: the one in DIR/token, made at the first start]", HelpName = "T" };
     private static readonly Option<string?> TokenFile = new("--token-file") { Description = "A file whose first line is the first token", HelpName = "FILE" };
     private static readonly Option<string?> Agent = new("--agent") { Description = "Who answers messages of the own listener: echo (repeats what you say) or openclaw (through its plugin) [default: echo]", HelpName = "NAME" };
@@ -20,7 +21,7 @@ internal static class ServeCommand
     /// <summary>The options and the settings that they stand for.</summary>
     private static readonly (Option Option, string Key)[] Keys =
     [
-        (Urls, "Listen:Urls"), (Data, "Store:Data"), (Token, "Access:Token"), (TokenFile, "Access:TokenFile"), (Agent, "Agents:Default"),
+        (Urls, "Listen:Urls"), (Data, "Store:Data"), (Store, "Store:Connection"), (Token, "Access:Token"), (TokenFile, "Access:TokenFile"), (Agent, "Agents:Default"),
         (Socket, "Listen:Socket"), (Otlp, "Telemetry:Otlp"), (LogLevel, "Telemetry:LogLevel"),
     ];
 
@@ -53,6 +54,7 @@ internal static class ServeCommand
         // Either option on the command line replaces whatever the other sources say of the first token.
         if (result.ContainsKey("Access:Token") != result.ContainsKey("Access:TokenFile"))
             result[result.ContainsKey("Access:Token") ? "Access:TokenFile" : "Access:Token"] = null;
+        if (result.ContainsKey("Store:Connection")) result["Store:ConnectionFile"] = null;
         return result;
     }
 }

@@ -10,7 +10,7 @@ internal static class Banner
     public const string Ready = "ready";
 
     /// <summary>Writes it.</summary>
-    public static void Write(TextWriter output, HostSettings settings, DataFolder folder, IReadOnlyCollection<string> addresses)
+    public static void Write(TextWriter output, HostSettings settings, DataFolder folder, string store, IReadOnlyCollection<string> addresses)
     {
         output.WriteLine($"ChannelBridge {ProductVersion.Text}");
         foreach (var address in addresses)
@@ -24,6 +24,7 @@ internal static class Banner
             var other => $"agent:     messages on the own listener are answered by the agent '{other}'",
         });
         output.WriteLine($"data:      {folder.Path} (token in {folder.TokenPath})");
+        if (settings.Store.IsShared) output.WriteLine($"store:     {store}");
         output.WriteLine($"chat:      channelbridge chat{ChatOptions(settings, addresses)}");
         foreach (var address in addresses.Where(HostComposition.IsPublic))
         {

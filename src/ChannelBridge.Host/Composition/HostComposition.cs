@@ -43,15 +43,17 @@ internal static class HostComposition
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<HostState>();
         services.AddSingleton(provider => new Readiness(
-            provider.GetRequiredService<HostState>(), provider.GetRequiredService<TimeProvider>(), provider.GetService<IStore>()));
+            provider.GetRequiredService<HostState>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetService<IStore>(),
+            provider.GetService<ILaneClaims>()));
 
         services.AddSingleton(new TokenAuthority([AccessToken.FromToken(AccessToken.FirstName, firstToken, Scopes.All), .. settings.Tokens]));
         services.AddSingleton<ITokenAuthority>(provider => provider.GetRequiredService<TokenAuthority>());
         // Added first, so that the core takes it as it is.
         services.AddSingleton(settings.Messaging);
         services.AddChannelBridgeCore();
-        services.AddSingleton(Options.Create(settings.Store));
-        services.AddSqliteStore(_ => { });
+        settings.Store.AddTo(services);
         services.AddSingleton(settings.Link);
         services.AddOpenClawLink();
         services.AddSingleton(Options.Create(settings.Bncr));
@@ -59,6 +61,7 @@ internal static class HostComposition
         services.AddSingleton<IMethodSource, DiagnosticsMethods>();
         services.AddSingleton<IDiagnosticsSource, HostDiagnostics>();
         services.AddSingleton<IDiagnosticsSource, StoreDiagnostics>();
+        if (settings.Store.IsShared) services.AddSingleton<IDiagnosticsSource, ClaimsDiagnostics>();
         services.AddSingleton<IDiagnosticsSource, AgentsDiagnostics>();
         services.AddSingleton<IDiagnosticsSource, ChannelsDiagnostics>();
         // Before the doors: what they lead to is ready when they open.

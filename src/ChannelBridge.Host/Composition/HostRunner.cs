@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using ChannelBridge.Core.Storage;
 using ChannelBridge.Host.Settings;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -29,7 +30,7 @@ internal static class HostRunner
             HostFile.Write(folder.Path, new HostFile(Environment.ProcessId, Addresses(app).FirstOrDefault(), settings.Socket));
             if (body is null)
             {
-                Banner.Write(output, settings, folder, Addresses(app));
+                Banner.Write(output, settings, folder, app.Services.GetRequiredService<IStore>().Description, Addresses(app));
                 await app.WaitForShutdownAsync().ConfigureAwait(false);
                 return ExitCodes.Ok;
             }

@@ -5,10 +5,10 @@ using ChannelBridge.Core.Storage;
 namespace ChannelBridge.Host.Composition;
 
 /// <summary>
-/// The answers of <c>/healthz</c> (the process is alive) and <c>/readyz</c> (the store can be written and the listeners are up). The store is asked
+/// The answers of <c>/healthz</c> (the process is alive) and <c>/readyz</c> (the store can be written, this host has its share of it, and the listeners are up). The store is asked
 /// at most once a second, however many ask, because each probe is a commit.
 /// </summary>
-internal sealed class Readiness(HostState state, TimeProvider time, IStore? store = null)
+internal sealed class Readiness(HostState state, TimeProvider time, IStore? store = null, ILaneClaims? claims = null)
 {
     private static readonly TimeSpan CacheTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(5);
@@ -31,6 +31,7 @@ internal sealed class Readiness(HostState state, TimeProvider time, IStore? stor
         if (state.IsStopping) reasons.Add("stopping: the host is going down");
         else if (!state.IsListening) reasons.Add("starting: the listeners aren't up yet");
         if (await ProbeAsync().ConfigureAwait(false) is { } fault) reasons.Add($"store: {fault}");
+        if (claims?.Fault is { } lost) reasons.Add($"claims: {lost}");
         return reasons;
     }
 

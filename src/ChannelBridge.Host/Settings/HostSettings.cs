@@ -2,7 +2,6 @@ using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Gateway;
-using ChannelBridge.Storage.Sqlite;
 using LinkOptions = ChannelBridge.Gateway.Link.LinkOptions;
 
 namespace ChannelBridge.Host.Settings;
@@ -52,8 +51,8 @@ internal sealed record HostSettings
     /// <summary>Bounds and schedules of the durable core.</summary>
     public required MessagingOptions Messaging { get; init; }
 
-    /// <summary>The store's settings; its path is set from the data folder.</summary>
-    public required SqliteStoreOptions Store { get; init; }
+    /// <summary>Which store, and its settings.</summary>
+    public required StoreChoice Store { get; init; }
 
     /// <summary>The bncr channel's settings.</summary>
     public required BncrOptions Bncr { get; init; }

@@ -9,8 +9,9 @@ internal static class SettingsCatalog
     /// <summary>The keys, in the order of the documentation.</summary>
     public static readonly IReadOnlyList<Setting> All =
     [
-        .. HostKeys(), .. LinkSettings.Keys.Settings, .. StoreSettings.Keys.Settings, .. BncrSettings.Channel.Settings, .. BncrSettings.Account.Settings,
-        .. DeliverySettings.OfChannel.Settings, .. DeliverySettings.OfAccount.Settings, .. MessagingSettings.Limits.Settings, .. GatewaySettings.Limits.Settings,
+        .. HostKeys(), .. LinkSettings.Keys.Settings, .. StoreSettings.Connection, .. StoreSettings.Keys.Settings, .. BncrSettings.Channel.Settings,
+        .. BncrSettings.Account.Settings, .. DeliverySettings.OfChannel.Settings, .. DeliverySettings.OfAccount.Settings, .. MessagingSettings.Limits.Settings,
+        .. GatewaySettings.Limits.Settings,
     ];
 
     private static Setting[] HostKeys() =>

@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Gateway;
-using ChannelBridge.Storage.Sqlite;
 using LinkOptions = ChannelBridge.Gateway.Link.LinkOptions;
 
 namespace ChannelBridge.Host.Settings;
@@ -82,8 +81,7 @@ internal static class SettingsLoader
         var agent = reader.Choice("Agents:Default", "echo", "echo", "openclaw");
         var link = new LinkOptions();
         LinkSettings.Keys.Apply(reader, link);
-        var store = new SqliteStoreOptions { Path = Path.Combine(dataDirectory, Defaults.DatabaseFile) };
-        StoreSettings.Keys.Apply(reader, store);
+        var store = StoreSettings.Read(reader, dataDirectory);
         var limits = new GatewayLimits();
         GatewaySettings.Limits.Apply(reader, limits);
         return new HostSettings

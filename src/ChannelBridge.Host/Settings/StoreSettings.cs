@@ -1,17 +1,114 @@
+using ChannelBridge.Core.Storage;
+using ChannelBridge.Storage.Postgres;
 using ChannelBridge.Storage.Sqlite;
+using Microsoft.Extensions.Options;
+using Npgsql;
 
 namespace ChannelBridge.Host.Settings;
 
-/// <summary>The keys of the SQLite store.</summary>
+/// <summary>Which engine keeps what must not be lost, and its settings.</summary>
+internal sealed class StoreChoice
+{
+    /// <summary>The settings of SQLite, the engine of a single host.</summary>
+    public SqliteStoreOptions Sqlite { get; } = new();
+
+    /// <summary>The settings of PostgreSQL, the engine of several.</summary>
+    public PostgresStoreOptions Postgres { get; } = new();
+
+    /// <summary>True when a connection to PostgreSQL is named.</summary>
+    public bool IsShared => Postgres.ConnectionString.Length > 0;
+
+    /// <summary>Registers the chosen engine as <see cref="IStore"/>.</summary>
+    public void AddTo(IServiceCollection services)
+    {
+        if (IsShared)
+        {
+            services.AddSingleton(Options.Create(Postgres));
+            services.AddPostgresStore(_ => { });
+        }
+        else
+        {
+            services.AddSingleton(Options.Create(Sqlite));
+            services.AddSqliteStore(_ => { });
+        }
+    }
+}
+
+/// <summary>The keys of the store.</summary>
 internal static class StoreSettings
 {
+    private const string Example = "Host=db.internal;Database=channelbridge;Username=bridge";
+
     /// <summary>The keys.</summary>
-    public static readonly SettingGroup<SqliteStoreOptions> Keys = new SettingGroup<SqliteStoreOptions>("Store:")
-        .Number("QueueCapacity", 1, 1 << 20, o => o.QueueCapacity, (o, v) => o.QueueCapacity = (int)v, "Commits that may wait for the writer; more are answered `BUSY`")
-        .Number("MaxGroupSize", 1, 1 << 16, o => o.MaxGroupSize, (o, v) => o.MaxGroupSize = (int)v, "Commits that share one flush to the disk at most")
-        .Size("MaxGroupBytes", 1, int.MaxValue, o => o.MaxGroupBytes, (o, v) => o.MaxGroupBytes = (int)v, "Payload that shares one flush at most")
-        .Number("Readers", 1, 64, o => o.Readers, (o, v) => o.Readers = (int)v, "Connections that serve reads")
-        .Number("LaneCacheSize", 1, 1 << 20, o => o.LaneCacheSize, (o, v) => o.LaneCacheSize = (int)v, "Conversations whose last numbers the writer keeps in memory")
-        .Size("CacheBytes", 1 << 20, int.MaxValue, o => o.CacheBytes, (o, v) => o.CacheBytes = (int)v, "The writer's page cache")
-        .Duration("BusyTimeout", TimeSpan.Zero, TimeSpan.FromMinutes(5), o => o.BusyTimeout, (o, v) => o.BusyTimeout = v, "How long to wait for a lock that another program (a backup) holds");
+    public static readonly SettingGroup<StoreChoice> Keys = new SettingGroup<StoreChoice>("Store:")
+        .Text("Schema", o => o.Postgres.Schema, (o, v) => o.Postgres.Schema = v, "PostgreSQL: the schema that holds the tables; made when it doesn't exist", "channelbridge")
+        .Duration("ClaimTime", TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5), o => o.Postgres.ClaimTime, (o, v) => o.Postgres.ClaimTime = v, "PostgreSQL: how long a host that isn't heard of keeps its conversations before others go on with them")
+        .Duration("ClaimLinger", TimeSpan.Zero, TimeSpan.FromHours(1), o => o.Postgres.ClaimLinger, (o, v) => o.Postgres.ClaimLinger = v, "PostgreSQL: how long a host keeps a conversation that has nothing to do")
+        .Duration("CommandTimeout", TimeSpan.FromSeconds(1), TimeSpan.FromHours(1), o => o.Postgres.CommandTimeout, (o, v) => o.Postgres.CommandTimeout = v, "PostgreSQL: how long a statement may take before it counts as failed")
+        .Number("QueueCapacity", 1, 1 << 20, o => o.Sqlite.QueueCapacity, (o, v) => o.Sqlite.QueueCapacity = o.Postgres.QueueCapacity = (int)v, "Commits that may wait for the writer; more are answered `BUSY`")
+        .Number("MaxGroupSize", 1, 1 << 16, o => o.Sqlite.MaxGroupSize, (o, v) => o.Sqlite.MaxGroupSize = o.Postgres.MaxGroupSize = (int)v, "Commits that share one flush to the disk at most")
+        .Size("MaxGroupBytes", 1, int.MaxValue, o => o.Sqlite.MaxGroupBytes, (o, v) => o.Sqlite.MaxGroupBytes = o.Postgres.MaxGroupBytes = (int)v, "Payload that shares one flush at most")
+        .Number("LaneCacheSize", 1, 1 << 20, o => o.Sqlite.LaneCacheSize, (o, v) => o.Sqlite.LaneCacheSize = o.Postgres.LaneCacheSize = (int)v, "Conversations whose numbers the writer keeps in memory")
+        .Number("Readers", 1, 64, o => o.Sqlite.Readers, (o, v) => o.Sqlite.Readers = (int)v, "SQLite: connections that serve reads")
+        .Size("CacheBytes", 1 << 20, int.MaxValue, o => o.Sqlite.CacheBytes, (o, v) => o.Sqlite.CacheBytes = (int)v, "SQLite: the writer's page cache")
+        .Duration("BusyTimeout", TimeSpan.Zero, TimeSpan.FromMinutes(5), o => o.Sqlite.BusyTimeout, (o, v) => o.Sqlite.BusyTimeout = v, "SQLite: how long to wait for a lock that another program (a backup) holds");
+
+    /// <summary>Where the database is: the keys that may hold a secret, and so are never repeated in a message.</summary>
+    public static IEnumerable<Setting> Connection { get; } =
+    [
+        new("Store:Connection", "none: SQLite in the data folder", "PostgreSQL, for several hosts: the connection string (Npgsql's keywords). A secret when it holds a password: prefer the file, or `Passfile=`.", Example) { Option = "--store" },
+        new("Store:ConnectionFile", "none", "A file whose first line is the connection string.", "/run/secrets/channelbridge-store"),
+    ];
+
+    /// <summary>Reads them all.</summary>
+    public static StoreChoice Read(SettingsReader reader, string dataDirectory)
+    {
+        var choice = new StoreChoice { Sqlite = { Path = Path.Combine(dataDirectory, Defaults.DatabaseFile) } };
+        Keys.Apply(reader, choice);
+        if (!PostgresStoreOptions.IsSchemaName(choice.Postgres.Schema))
+            reader.Problem("Store:Schema", $"{SettingsReader.Show(choice.Postgres.Schema)} is no name of lower-case letters, digits and underscores, 63 at most", "channelbridge");
+        if (ReadConnection(reader) is { } connection) choice.Postgres.ConnectionString = connection;
+        return choice;
+    }
+
+    private static string? ReadConnection(SettingsReader reader)
+    {
+        const string Key = "Store:Connection", FileKey = "Store:ConnectionFile";
+        var (source, text) = (Key, reader.Text(Key));
+        if (reader.Text(FileKey) is { } file)
+        {
+            if (text is not null)
+            {
+                reader.Problem(FileKey, $"{Key} is set, too; choose one of them", "/run/secrets/channelbridge-store");
+                return null;
+            }
+
+            source = FileKey;
+            try
+            {
+                text = File.ReadLines(Defaults.FullPath(file)).FirstOrDefault()?.Trim();
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+            {
+                reader.Problem(FileKey, $"{SettingsReader.Show(file)} can't be read ({fault.Message.ReplaceLineEndings(" ")})", "/run/secrets/channelbridge-store");
+                return null;
+            }
+
+            if (string.IsNullOrEmpty(text)) reader.Problem(FileKey, $"the first line of {SettingsReader.Show(file)} is empty", "/run/secrets/channelbridge-store");
+        }
+
+        if (string.IsNullOrEmpty(text)) return null;
+        try
+        {
+            if (new NpgsqlConnectionStringBuilder(text).Host is { Length: > 0 }) return text;
+            reader.Problem(source, "the connection string names no Host", Example);
+        }
+        catch (Exception fault) when (fault is ArgumentException or FormatException or KeyNotFoundException or InvalidCastException)
+        {
+            // The driver's message repeats parts of the text, and the text may hold a password.
+            reader.Problem(source, "the text is no connection string of Npgsql (it isn't shown here, because it may hold a password)", Example);
+        }
+
+        return null;
+    }
 }
