@@ -138,6 +138,14 @@ internal sealed class LaneWindow<T>(int capacity, LaneMemory memory)
         _loaded = Math.Max(_last, 0);
     }
 
+    /// <summary>Somebody else works on the lane: neither what it holds nor where it stands counts any more.</summary>
+    public void Forget()
+    {
+        Reset(_last);
+        _last = Unknown;
+        _loaded = 0;
+    }
+
     private bool Place(long number, T item, int size)
     {
         var distance = number - _last;

@@ -37,7 +37,7 @@ internal sealed class TurnLane(long id, LaneKey key, int window, LaneMemory memo
         Busy = false;
         Head = null;
         Claim = 0;
-        Window.Reset(Window.Last);
+        Window.Forget();
     }
 
     public void Dispose() => Retry?.Dispose();

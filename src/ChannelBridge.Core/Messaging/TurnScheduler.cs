@@ -130,7 +130,8 @@ internal sealed partial class TurnScheduler : IDisposable
         lock (lane.Gate)
         {
             lane.Window.Offer(item.Ordinal, item, item.Size);
-            if (item.Ordinal >= Bound.Capacity) Bound.Note(key, laneId, lane.Window.Depth);
+            // How far another host is with the lane isn't known here.
+            if (item.Ordinal >= Bound.Capacity && (lane.Busy || !_claims.IsShared)) Bound.Note(key, laneId, lane.Window.Depth);
         }
 
         Wake(lane);
@@ -182,7 +183,8 @@ internal sealed partial class TurnScheduler : IDisposable
         if (_lanes.TryPin(pending.Id, pending.Key) is not { } lane) return;
         lock (lane.Gate)
         {
-            if (!lane.Busy) lane.Window.Reset(lane.Window.Last);
+            if (!lane.Busy) lane.Window.Forget();
+            Bound.Note(lane.Key, lane.Id, lane.Window.Depth);
         }
 
         _lanes.Unpin(pending.Id);
