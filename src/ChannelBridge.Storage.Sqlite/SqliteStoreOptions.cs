@@ -36,6 +36,11 @@ public sealed class SqliteStoreOptions
     /// <summary>How long to wait for a lock that another program holds on the file, e.g. a backup. Default 5 s.</summary>
     public TimeSpan BusyTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// How many pages of 8 KiB the log has when it is moved into the file. Default 8,000 (64 MB): larger costs recovery time, smaller more flushes.
+    /// </summary>
+    internal int LogPages { get; set; } = 8000;
+
     /// <summary>Faults to inject, for tests.</summary>
     internal SqliteFaults Faults { get; set; } = SqliteFaults.None;
 

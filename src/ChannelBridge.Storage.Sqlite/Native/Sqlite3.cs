@@ -35,6 +35,8 @@ internal static unsafe partial class Sqlite3
     public const int OpenNoMutex = 0x8000;
     public const uint PreparePersistent = 1;
     public const int NullType = 5;
+    public const int CheckpointPassive = 0;
+    public const int ConfigMemoryStatus = 9;
 
     /// <summary>Lets the engine copy what it is given.</summary>
     public static readonly nint Transient = -1;
@@ -49,6 +51,10 @@ internal static unsafe partial class Sqlite3
 
     [LibraryImport(Library, EntryPoint = "sqlite3_threadsafe")]
     public static partial int ThreadSafe();
+
+    // Declared without its variable arguments, which the calling conventions of Linux pass alike.
+    [LibraryImport(Library, EntryPoint = "sqlite3_config")]
+    public static partial int Configure(int option, int value);
 
     [LibraryImport(Library, EntryPoint = "sqlite3_open_v2", StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, out nint database, int flags, nint vfs);
@@ -81,6 +87,12 @@ internal static unsafe partial class Sqlite3
     [LibraryImport(Library, EntryPoint = "sqlite3_last_insert_rowid")]
     [SuppressGCTransition]
     public static partial long LastInsertRowId(nint database);
+
+    [LibraryImport(Library, EntryPoint = "sqlite3_wal_hook")]
+    public static partial nint SetLogHook(nint database, delegate* unmanaged<void*, nint, byte*, int, int> hook, void* state);
+
+    [LibraryImport(Library, EntryPoint = "sqlite3_wal_checkpoint_v2")]
+    public static partial int Checkpoint(nint database, nint name, int mode, out int frames, out int moved);
 
     [LibraryImport(Library, EntryPoint = "sqlite3_prepare_v3")]
     public static partial int Prepare(nint database, byte* sql, int length, uint flags, out nint statement, out byte* rest);

@@ -8,6 +8,7 @@ internal sealed class SqliteDatabase : IDisposable
 {
     private readonly List<SqliteStatement> _statements = [];
     private nint _handle;
+    private unsafe int* _frames;
 
     private SqliteDatabase(nint handle) => _handle = handle;
 
@@ -90,6 +91,27 @@ internal sealed class SqliteDatabase : IDisposable
     /// <summary>Copies the log into the database file and empties it. False when a reader or writer was in the way.</summary>
     public bool CheckpointTruncate() => QueryInt64("PRAGMA wal_checkpoint(TRUNCATE)") == 0;
 
+    /// <summary>Copies what it can of the log into the database file without keeping anybody waiting; gives how many pages of the log are there now.</summary>
+    public int Checkpoint()
+    {
+        var code = Sqlite3.Checkpoint(_handle, 0, Sqlite3.CheckpointPassive, out _, out var moved);
+
+        // Somebody else is at it.
+        if (code is Sqlite3.Busy or Sqlite3.Locked) return 0;
+        Check(code);
+        return moved;
+    }
+
+    /// <summary>From now on the engine doesn't checkpoint by itself, and <see cref="LogFrames"/> tells how long the log is.</summary>
+    public unsafe void WatchLog()
+    {
+        _frames = (int*)NativeMemory.AllocZeroed(sizeof(int));
+        Sqlite3.SetLogHook(_handle, &OnCommit, _frames);
+    }
+
+    /// <summary>Pages in the log after the last commit of this connection.</summary>
+    public unsafe int LogFrames => *_frames;
+
     /// <summary>Makes the exception for a result code, with the connection's own message.</summary>
     public unsafe SqliteException Failure(int code)
     {
@@ -99,7 +121,7 @@ internal sealed class SqliteDatabase : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    public unsafe void Dispose()
     {
         foreach (var statement in _statements) statement.Dispose();
         _statements.Clear();
@@ -107,6 +129,15 @@ internal sealed class SqliteDatabase : IDisposable
         // close_v2 waits for statements that somebody still has to finish, instead of failing.
         if (_handle != 0) Sqlite3.Close(_handle);
         _handle = 0;
+        NativeMemory.Free(_frames);
+        _frames = null;
+    }
+
+    [UnmanagedCallersOnly]
+    private static unsafe int OnCommit(void* frames, nint database, byte* name, int count)
+    {
+        *(int*)frames = count;
+        return Sqlite3.Ok;
     }
 
     private unsafe nint PrepareCore(string sql, uint flags)

@@ -65,6 +65,9 @@ internal static class SqliteLibrary
         {
             NativeLibrary.SetDllImportResolver(typeof(Sqlite3).Assembly, Resolve);
             var version = Sqlite3.LibraryVersionNumber();
+
+            // Nobody asks how much memory the engine uses, and keeping count takes a lock at each allocation. It may say no: then it counts.
+            if (OperatingSystem.IsLinux()) _ = Sqlite3.Configure(Sqlite3.ConfigMemoryStatus, 0);
             if (version < OldestVersion)
             {
                 return new BridgeException(

@@ -137,6 +137,7 @@ internal sealed partial class GroupWriter : IAsyncDisposable
             if (failure is null)
             {
                 Deliver(started);
+                TendLog();
                 return;
             }
 
@@ -225,6 +226,20 @@ internal sealed partial class GroupWriter : IAsyncDisposable
         _connection.Recover(failure);
         foreach (var unit in _group) Fail(unit, failure);
         _group.Clear();
+    }
+
+    private void TendLog()
+    {
+        try
+        {
+            _connection.TendLog();
+        }
+        catch (Exception e)
+        {
+            // What the flush under way says of its group still stands or falls by itself.
+            _queue.WaitForFlush();
+            _connection.Recover(_flusher.TakeFailure() ?? e);
+        }
     }
 
     /// <summary>Tells the waiters of a group that the writer has flushed itself.</summary>

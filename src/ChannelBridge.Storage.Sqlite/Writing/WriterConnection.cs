@@ -16,14 +16,13 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
     // those. Four times as much would save little more and cost lone commits and random keys a lot.
     private const int PageBytes = 8192;
 
-    // 32 MB of log between two checkpoints: larger costs recovery time, smaller costs more flushes.
-    private const int CheckpointPages = 4000;
-
     private readonly LaneCache _lanes = new(options.LaneCacheSize);
     private readonly ILogger _logger = logger;
     private SqliteDatabase? _database;
     private WriteApplier? _applier;
     private LogFlusher? _log;
+    private Checkpointer? _checkpointer;
+    private Action? _finishCheckpoint;
 
     /// <summary>Opens the file for the first time and brings its schema up to date.</summary>
     /// <returns>The store's id.</returns>
@@ -41,8 +40,7 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
             // A file that can only be read is found now, not at the first message.
             database.Execute("BEGIN IMMEDIATE; ROLLBACK");
             var id = SqliteSchema.ReadStoreId(database);
-            _applier = new WriteApplier(database, _lanes, options.RecentKeys);
-            _database = database;
+            Use(database);
             return id;
         }
         catch
@@ -74,6 +72,10 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
         }
     }
 
+    /// <summary>To be called after a commit, outside of a transaction: keeps the log short.</summary>
+    /// <exception cref="SqliteException">The connection must be given up.</exception>
+    public void TendLog() => _checkpointer?.Committed(_database!.LogFrames, _finishCheckpoint!);
+
     /// <summary>Makes the connection usable after a failure, or gives it up.</summary>
     public void Recover(Exception failure)
     {
@@ -94,6 +96,8 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
     public void Dispose()
     {
         if (_database is null) return;
+        _checkpointer?.Dispose();
+        _checkpointer = null;
         try
         {
             if (!_database.CheckpointTruncate()) LogCheckpointIncomplete();
@@ -113,10 +117,22 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
     private void GiveUp()
     {
         _applier = null;
+        _checkpointer?.Dispose();
+        _checkpointer = null;
         _log?.Dispose();
         _log = null;
         _database?.Dispose();
         _database = null;
+    }
+
+    private void Use(SqliteDatabase database)
+    {
+        var applier = new WriteApplier(database, _lanes, options.RecentKeys);
+        database.WatchLog();
+        _checkpointer = new Checkpointer(SqliteDatabase.Open(path, readOnly: false, options.BusyTimeout), options.LogPages, _logger);
+        _finishCheckpoint = () => database.Checkpoint();
+        _database = database;
+        _applier = applier;
     }
 
     private void Reopen()
@@ -129,9 +145,7 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
         try
         {
             if (!database.CheckpointTruncate()) throw new SqliteException(Sqlite3.Busy, "the log couldn't be emptied");
-            var applier = new WriteApplier(database, _lanes, options.RecentKeys);
-            _database = database;
-            _applier = applier;
+            Use(database);
             LogReopened();
         }
         catch
@@ -160,8 +174,7 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
             database.Execute(
                 $"""
                 PRAGMA synchronous = NORMAL;
-                PRAGMA wal_autocheckpoint = {CheckpointPages};
-                PRAGMA journal_size_limit = 67108864;
+                PRAGMA journal_size_limit = 134217728;
                 PRAGMA cache_size = -{options.CacheBytes / 1024};
                 PRAGMA temp_store = MEMORY;
                 """);

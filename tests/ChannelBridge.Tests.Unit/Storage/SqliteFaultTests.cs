@@ -247,6 +247,17 @@ public sealed class SqliteFaultTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Log_WhileCommitsGoOn_IsMovedIntoTheFileAndBegunAnew()
+    {
+        // Guards against a log that grows for as long as there is work: each message is a page or more, and the log is long at 100.
+        await _store.DisposeAsync();
+        await OpenAsync(logPages: 100);
+        for (var i = 0; i < 2000; i++) await AckAsync(Message(8000));
+        Assert.InRange(new FileInfo(_folder.File("store.db-wal")).Length, 1, 1500 * 8192);
+        await VerifyAsync([]);
+    }
+
+    [Fact]
     public async Task Log_TornAtItsEnd_LosesNothingThatWasFlushed()
     {
         for (var i = 0; i < 20; i++) await AckAsync(Message(5000));
@@ -264,10 +275,10 @@ public sealed class SqliteFaultTests : IAsyncLifetime
         copy.Remove();
     }
 
-    private async Task OpenAsync()
+    private async Task OpenAsync(int logPages = 8000)
     {
         _store = new SqliteStore(
-            new SqliteStoreOptions { Path = _folder.File("store.db"), Faults = _faults, BusyTimeout = TimeSpan.FromMilliseconds(200), RecentKeys = 5 },
+            new SqliteStoreOptions { Path = _folder.File("store.db"), Faults = _faults, BusyTimeout = TimeSpan.FromMilliseconds(200), RecentKeys = 5, LogPages = logPages },
             NullLogger<SqliteStore>.Instance,
             TimeProvider.System);
         await _store.OpenAsync(CancellationToken.None);
