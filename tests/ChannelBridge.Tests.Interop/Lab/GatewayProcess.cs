@@ -12,7 +12,8 @@ public sealed class GatewayProcess : IAsyncDisposable
     /// <summary>The gateway's shared token.</summary>
     public const string Token = "interop-gateway-token-0123456789";
 
-    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(240);
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(100);
+    private const int StartAttempts = 3;
 
     private readonly StringBuilder _log = new();
     private Process? _process;
@@ -110,21 +111,25 @@ public sealed class GatewayProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// Starts it and returns when it answers. That takes some 15 s of processor time, more after a kill, when it repairs its state first; on a busy machine
-    /// it says nothing for minutes.
+    /// Starts it and returns when it answers. That takes some 15 s of processor time, more after a kill, when it repairs its state first. Once in many
+    /// restarts after a kill it hangs before its first line; then it is started again, as whoever supervises a gateway would do.
     /// </summary>
     public async Task StartAsync()
     {
-        lock (_log) _log.AppendLine("--- start");
-        _process = Process.Start(OpenClawInstallation.Start(State, ["gateway", "run", "--port", $"{Port}"]))!;
-        var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _ = ReadAsync(_process.StandardOutput, ready);
-        _ = ReadAsync(_process.StandardError, ready);
-        var exited = _process.WaitForExitAsync();
-        await Task.WhenAny(ready.Task, exited, Task.Delay(StartTimeout));
-        if (ready.Task.IsCompleted) return;
-        var how = exited.IsCompleted ? $"ended with {_process.ExitCode}" : $"wasn't ready after {StartTimeout.TotalSeconds} s";
-        throw new InvalidOperationException($"the gateway {how}:\n{Log}");
+        for (var attempt = 1; ; attempt++)
+        {
+            lock (_log) _log.AppendLine("--- start");
+            _process = Process.Start(OpenClawInstallation.Start(State, ["gateway", "run", "--port", $"{Port}"]))!;
+            var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _ = ReadAsync(_process.StandardOutput, ready);
+            _ = ReadAsync(_process.StandardError, ready);
+            var exited = _process.WaitForExitAsync();
+            await Task.WhenAny(ready.Task, exited, Task.Delay(StartTimeout));
+            if (ready.Task.IsCompleted) return;
+            var how = exited.IsCompleted ? $"ended with {_process.ExitCode}" : $"wasn't ready after {StartTimeout.TotalSeconds} s";
+            await KillAsync();
+            if (attempt == StartAttempts) throw new InvalidOperationException($"the gateway {how}, {attempt} times:\n{Log}");
+        }
     }
 
     /// <summary>kill −9 to it and what it has started.</summary>

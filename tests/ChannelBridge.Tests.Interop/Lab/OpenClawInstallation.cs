@@ -62,6 +62,6 @@ public sealed class OpenClawFactAttribute : FactAttribute
     public OpenClawFactAttribute()
     {
         if (!OpenClawInstallation.InCi) Skip = OpenClawInstallation.Missing;
-        Timeout = 420_000;
+        Timeout = 600_000;
     }
 }
