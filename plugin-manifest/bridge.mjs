@@ -6,6 +6,8 @@ export const bridge = {
   runtime: null,
   /** The HostLink, or null before the service has started. */
   link: null,
+  /** The ManagedHost, or null: in connect mode the host is a service of its own. */
+  host: null,
   /** A gateway request context: pushes to connections go through it. Kept from the latest request. */
   context: null,
   /** What the host said last about its accounts (link.status), by lower-case account id. */

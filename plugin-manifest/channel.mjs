@@ -2,6 +2,7 @@
 import { accountName, CHANNEL, listAccountIds, PRIMARY, resolveAccount } from './accounts.mjs';
 import { bridge } from './bridge.mjs';
 import { messageAdapter, sendText } from './delivery.mjs';
+import { setupContract, setupWizard } from './setup.mjs';
 import { buildAccountSnapshot, buildChannelSummary, collectStatusIssues, refreshStatus } from './status.mjs';
 
 const describe = (account) => ({
@@ -20,7 +21,11 @@ export const channelPlugin = {
     markdownCapable: true,
   },
   capabilities: { chatTypes: ['direct', 'group'], media: true, reply: true, blockStreaming: true, nativeCommands: false },
-  reload: { configPrefixes: [`channels.${CHANNEL}`] },
+  // A change of one account starts that account anew, not the others. The link is the service's and stays as it is.
+  reload: { configPrefixes: [`channels.${CHANNEL}`], accountScopedRestart: true },
+
+  setupContract,
+  setupWizard,
 
   config: {
     listAccountIds,

@@ -1,20 +1,25 @@
 // The link to the host: one connection, opened when the gateway's service starts, opened again with back-off and jitter whenever it
 // breaks, and greeted with link.hello each time. The service owns it, not an account: accounts aren't started in every gateway
 // start (see docs/link.md), services are.
-import net from 'node:net';
 import { LinkError, RpcPeer } from './rpc.mjs';
+import { openWire } from './wire.mjs';
+
+/** The link's protocol, see docs/link.md. */
+export const PROTOCOL = 1;
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 10_000;
 const STABLE_MS = 5_000;
+/** A host that leaves so many calls in a row without an answer is taken for gone: over a network nothing else may tell. */
+const MAX_SILENT_CALLS = 6;
 /** How long to stay away after another gateway has taken the link over, so that the two don't take it from each other in turn. */
 const REPLACED_DELAY_MS = 60_000;
 
 export class HostLink {
   #options;
   #peer = null;
-  #socket = null;
+  #silent = 0;
   #timer = null;
   #attempt = 0;
   #stopped = true;
@@ -24,10 +29,11 @@ export class HostLink {
   state = { connected: false, lastConnectedAt: null, lastError: null, lastDisconnectAt: null, reconnectAttempts: 0, hostVersion: null, hostId: null };
 
   /**
-   * options: path (socket or pipe), hello() → params of link.hello (may be async), handlers, onUp(peer), onDown(reason), logger, random.
+   * options: endpoint (of settings.mjs), hello() → params of link.hello (may be async), handlers, onUp(), onDown(reason), logger,
+   * why() → a better reason than "no connection" where there is one, random.
    */
   constructor(options) {
-    this.#options = { random: Math.random, ...options };
+    this.#options = { random: Math.random, why: () => null, ...options };
   }
 
   get connected() {
@@ -42,13 +48,30 @@ export class HostLink {
   stop() {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    this.#socket?.destroy();
     this.#peer?.close(new Error('the gateway stops'));
   }
 
+  /** Tries at once instead of after the pause: something has changed that makes it worth while. */
+  hurry() {
+    if (this.#stopped || this.#peer || !this.#timer) return;
+    clearTimeout(this.#timer);
+    this.#attempt = 0;
+    this.#connect();
+  }
+
   /** Sends a request to the host; rejects with a retryable UNAVAILABLE while it is away. */
-  request(method, params, options) {
-    return this.connected ? this.#peer.request(method, params, options) : Promise.reject(LinkError.away(this.#awayText()));
+  async request(method, params, options) {
+    if (!this.connected) throw LinkError.away(this.#awayText());
+    const peer = this.#peer;
+    try {
+      const answer = await peer.request(method, params, options);
+      this.#silent = 0;
+      return answer;
+    } catch (error) {
+      if (error.code !== 'TIMEOUT') this.#silent = 0;
+      else if (++this.#silent >= MAX_SILENT_CALLS) peer.close(new Error(`the host has left ${MAX_SILENT_CALLS} calls without an answer`));
+      throw error;
+    }
   }
 
   /** Sends a notification; does nothing while the host is away. */
@@ -58,34 +81,26 @@ export class HostLink {
 
   #awayText() {
     const why = this.state.lastError ? ` (${this.state.lastError})` : '';
-    return `The ChannelBridge host at ${this.#options.path} is not connected${why}; try again shortly.`;
+    return `The ChannelBridge host at ${this.#options.endpoint.text} is not connected${why}; try again shortly.`;
   }
 
-  #connect() {
+  async #connect() {
+    this.#timer = null;
     if (this.#stopped) return;
-    const socket = net.connect({ path: this.#options.path });
-    this.#socket = socket;
-    let opened = false;
-    const failed = (error) => {
-      if (opened) return;
-      opened = true;
-      socket.destroy();
-      this.#retry(explain(error));
-    };
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => failed(new Error('connecting took longer than 10 s')));
-    socket.once('error', failed);
-    socket.once('connect', () => {
-      if (opened) return;
-      opened = true;
-      socket.setTimeout(0);
-      socket.off('error', failed);
-      this.#greet(socket);
-    });
+    let wire;
+    try {
+      wire = await openWire(this.#options.endpoint, CONNECT_TIMEOUT_MS);
+    } catch (error) {
+      this.#retry(this.#options.why() ?? explain(error));
+      return;
+    }
+    if (this.#stopped) wire.close();
+    else await this.#greet(wire);
   }
 
-  async #greet(socket) {
-    let reason = 'the connection was closed';
-    const peer = new RpcPeer(socket, {
+  async #greet(wire) {
+    let reason = null;
+    const peer = new RpcPeer(wire, {
       handlers: {
         ...this.#options.handlers,
         'link.replaced': () => {
@@ -94,17 +109,24 @@ export class HostLink {
           peer.close(new Error(reason));
         },
       },
-      onClose: (error) => this.#down(peer, reason !== 'the connection was closed' ? reason : explain(error)),
+      onClose: (error) => this.#down(peer, reason ?? explain(error)),
     });
     this.#peer = peer;
     try {
-      const answer = await peer.request('link.hello', await this.#options.hello(), { timeoutMs: CONNECT_TIMEOUT_MS });
+      const hello = await this.#options.hello();
+      // Whoever can open the socket is the host's own user; a WebSocket takes little before it knows who speaks.
+      if (this.#options.endpoint.kind === 'ws') await peer.request('auth.authenticate', { token: hello.token }, { timeoutMs: CONNECT_TIMEOUT_MS });
+      const answer = await peer.request('link.hello', { protocol: PROTOCOL, ...hello }, { timeoutMs: CONNECT_TIMEOUT_MS });
       if (peer.closed) return;
+      if (answer.protocol !== PROTOCOL) {
+        throw new Error(`it speaks link protocol ${answer.protocol}, this plugin ${PROTOCOL}: update the ${answer.protocol > PROTOCOL ? 'plugin' : 'host'}`);
+      }
+      this.#silent = 0;
       const now = Date.now();
       Object.assign(this.state, {
         connected: true, lastConnectedAt: now, lastError: null, reconnectAttempts: 0, hostVersion: answer.hostVersion ?? null, hostId: answer.hostId ?? null,
       });
-      this.#options.logger.info(`connected to the ChannelBridge host ${answer.hostVersion ?? ''} at ${this.#options.path}`);
+      this.#options.logger.info(`connected to the ChannelBridge host ${answer.hostVersion ?? ''} at ${this.#options.endpoint.text}`);
       this.#options.onUp?.();
     } catch (error) {
       reason = `the host refused the link: ${error.message}`;

@@ -1,8 +1,6 @@
-// JSON-RPC 2.0 over one connected stream, both ways: requests with time-outs, notifications, and handlers for what the other side
+// JSON-RPC 2.0 over one open wire, both ways: requests with time-outs, notifications, and handlers for what the other side
 // asks. Everything is bounded: open requests, bytes waiting to be written. Requests of the other side are started in the order of
 // their arrival; a handler that works synchronously therefore keeps that order.
-import { encodeFrame, FrameReader } from './framing.mjs';
-
 // Below what the host takes from one peer (4,096 requests, 64 MiB): a host at its bound would drop notifications, too.
 const MAX_PENDING = 2048;
 const MAX_PENDING_BYTES = 48 * 1024 * 1024;
@@ -26,9 +24,9 @@ export class LinkError extends Error {
   }
 }
 
-/** One peer on an open socket. `handlers` maps method names to functions of params; `onClose` is called once. */
+/** One peer on an open wire (wire.mjs). `handlers` maps method names to functions of params; `onClose` is called once. */
 export class RpcPeer {
-  #socket;
+  #wire;
   #handlers;
   #pending = new Map();
   #pendingBytes = 0;
@@ -36,23 +34,12 @@ export class RpcPeer {
   #closed = false;
   #onClose;
 
-  constructor(socket, { handlers, onClose }) {
-    this.#socket = socket;
+  constructor(wire, { handlers, onClose }) {
+    this.#wire = wire;
     this.#handlers = handlers;
     this.#onClose = onClose;
-    const reader = new FrameReader();
-    socket.on('data', (chunk) => {
-      let messages;
-      try {
-        messages = reader.push(chunk);
-      } catch (error) {
-        this.close(new Error(`the host sent a frame that can't be read: ${error.message}`));
-        return;
-      }
-      for (const message of messages) this.#receive(message);
-    });
-    socket.on('error', (error) => this.close(error));
-    socket.on('close', () => this.close(new Error('the connection was closed')));
+    wire.onMessage = (message) => this.#receive(message);
+    wire.onClose = (reason) => this.close(reason);
   }
 
   get closed() {
@@ -63,16 +50,16 @@ export class RpcPeer {
   request(method, params, { timeoutMs = 30_000, signal } = {}) {
     if (this.#closed) return Promise.reject(LinkError.away());
     const id = this.#nextId++;
-    const frame = encodeFrame({ jsonrpc: '2.0', id, method, params });
+    const frame = this.#wire.encode({ jsonrpc: '2.0', id, method, params });
     // One message may be larger than half of the bound; it goes when nothing else is under way.
-    const full = this.#pending.size >= MAX_PENDING || (this.#pendingBytes > 0 && this.#pendingBytes + frame.length > MAX_PENDING_BYTES);
-    if (full || this.#socket.writableLength > MAX_UNWRITTEN) {
+    const full = this.#pending.size >= MAX_PENDING || (this.#pendingBytes > 0 && this.#pendingBytes + frame.size > MAX_PENDING_BYTES);
+    if (full || this.#wire.unwritten > MAX_UNWRITTEN) {
       return Promise.reject(new LinkError('BUSY', 'Too many requests wait for the ChannelBridge host; try again.', { retryable: true, retryAfterMs: 500 }));
     }
     return new Promise((resolve, reject) => {
       const settle = (action) => {
         this.#pending.delete(id);
-        this.#pendingBytes -= frame.length;
+        this.#pendingBytes -= frame.size;
         clearTimeout(timer);
         signal?.removeEventListener('abort', onAbort);
         action();
@@ -86,7 +73,7 @@ export class RpcPeer {
       const onAbort = () => giveUp('CANCELLED', `${method} was cancelled`);
       const timer = setTimeout(() => giveUp('TIMEOUT', `the ChannelBridge host didn't answer ${method} within ${timeoutMs} ms`), timeoutMs);
       this.#pending.set(id, { settle, resolve, reject });
-      this.#pendingBytes += frame.length;
+      this.#pendingBytes += frame.size;
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#send(frame);
       if (signal?.aborted) onAbort();
@@ -102,7 +89,7 @@ export class RpcPeer {
   close(reason) {
     if (this.#closed) return;
     this.#closed = true;
-    this.#socket.destroy();
+    this.#wire.close();
     for (const { settle, reject } of [...this.#pending.values()]) {
       const error = LinkError.away();
       error.sent = true;
@@ -112,16 +99,16 @@ export class RpcPeer {
   }
 
   #write(message) {
-    this.#send(encodeFrame(message));
+    this.#send(this.#wire.encode(message));
   }
 
   #send(frame) {
-    this.#socket.write(frame);
-    if (this.#socket.writableLength > 2 * MAX_UNWRITTEN) this.close(new Error('the host has stopped reading'));
+    this.#wire.send(frame);
+    if (this.#wire.unwritten > 2 * MAX_UNWRITTEN) this.close(new Error('the host has stopped reading'));
   }
 
   #receive(message) {
-    if (message === null || typeof message !== 'object') return;
+    if (this.#closed || message === null || typeof message !== 'object') return;
     if (typeof message.method === 'string') {
       this.#serve(message);
       return;

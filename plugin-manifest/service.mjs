@@ -1,5 +1,5 @@
 // The service that owns the link: it starts with the gateway (also when the gateway has suppressed channel accounts after unclean
-// starts), connects to the host, and says hello with what the host needs to know of the gateway.
+// starts), connects to the host, and says hello with what the host needs to know of the gateway. In managed mode it starts the host, too.
 import { randomUUID } from 'node:crypto';
 import { CHANNEL, listAccountIds, resolveAccount } from './accounts.mjs';
 import { bridge, currentConfig } from './bridge.mjs';
@@ -11,24 +11,22 @@ import { readToken, resolveSettings } from './settings.mjs';
 import { refreshStatus, startStatus, stopStatus } from './status.mjs';
 import { cancelTurn, startTurn } from './turn.mjs';
 
-/** The link's protocol, see docs/link.md. */
-const PROTOCOL = 1;
 const VERSION = '0.1.0';
 
 export function createService({ runtime, pluginConfig, logger }) {
   const instanceId = randomUUID();
   return {
     id: 'channelbridge-link',
-    start() {
+    async start() {
       const settings = resolveSettings(pluginConfig);
       bridge.runtime = runtime;
       bridge.logger = logger;
       bridge.link = new HostLink({
-        path: settings.path,
+        endpoint: settings.endpoint,
         logger,
+        why: () => bridge.host?.problem ?? null,
         hello: async () => ({
           token: await readToken(settings.tokenFile),
-          protocol: PROTOCOL,
           instanceId,
           gatewayVersion: runtime.version,
           pluginVersion: VERSION,
@@ -48,14 +46,26 @@ export function createService({ runtime, pluginConfig, logger }) {
       };
       bridge.link.start();
       startStatus();
+      if (settings.managed) await startHost(settings.managed, logger);
     },
-    stop() {
+    async stop() {
       stopStatus();
       bridge.link?.stop();
       bridge.link = null;
       bridge.tellAccounts = () => {};
+      const { host } = bridge;
+      bridge.host = null;
+      await host?.stop();
     },
   };
+}
+
+/** One host, however many accounts there are: the service owns it. */
+async function startHost(managed, logger) {
+  const { ManagedHost } = await import('./managed.mjs');
+  if (!bridge.link || bridge.host) return; // stopped, or started twice, meanwhile
+  bridge.host = new ManagedHost({ ...managed, logger, onRunning: () => bridge.link?.hurry(), isNeeded: () => bridge.link?.connected !== true });
+  await bridge.host.start();
 }
 
 async function whenUp() {

@@ -26,7 +26,7 @@ export function buildAccountSnapshot({ account, runtime }) {
     lifecycle: !account.enabled ? 'stopped' : hostUp ? 'ready' : bridge.link ? 'recovering' : (runtime?.lifecycle ?? 'starting'),
     lastConnectedAt: link?.lastConnectedAt ?? null,
     lastDisconnect: link?.lastDisconnectAt ? { at: link.lastDisconnectAt, error: link.lastError ?? undefined } : null,
-    lastError: link?.lastError ?? null,
+    lastError: hostUp ? null : (bridge.host?.problem ?? link?.lastError ?? null),
     reconnectAttempts: link?.reconnectAttempts ?? 0,
     lastInboundAt: host?.lastInboundAt ?? null,
     lastOutboundAt: host?.lastOutboundAt ?? null,
@@ -34,16 +34,20 @@ export function buildAccountSnapshot({ account, runtime }) {
     activeRuns: activeTurns(),
     dmPolicy: account.dmPolicy,
     allowFrom: account.allowFrom,
-    mode: 'connect',
+    mode: bridge.host ? 'managed' : 'connect',
     statusState: hostUp ? (host?.connected ? 'bridge connected' : 'no bridge connected') : 'host away',
     // Not of the core's own fields, shown in --json: the three kinds of health.
     health: {
-      transport: { host: hostUp, hostVersion: link?.hostVersion ?? null, bridge: host?.connected === true, connections: host?.activeConnections ?? 0 },
+      transport: { host: hostUp, managed: bridge.host?.state.status ?? null, hostVersion: link?.hostVersion ?? null, bridge: host?.connected === true, connections: host?.activeConnections ?? 0 },
       inbound: { lastAt: host?.lastInboundAt ?? null },
       backlog: { pending: host?.pending ?? null, deadLetter: host?.deadLetter ?? null, waitingForHost: keptAnswers() },
     },
   };
 }
+
+const fixOf = ({ transport }) => (transport.managed
+  ? 'The gateway\'s log has what the host said; plugins.entries.channelbridge.config.command names it.'
+  : 'Start the host, or correct plugins.entries.channelbridge.config.endpoint.');
 
 /** Warnings of `openclaw channels status`. */
 export function collectStatusIssues(accounts) {
@@ -51,7 +55,7 @@ export function collectStatusIssues(accounts) {
   const issue = (accountId, message, fix) => issues.push({ channel: CHANNEL, accountId, kind: 'runtime', message, fix });
   for (const { accountId, enabled, health, lastError } of accounts) {
     if (enabled === false || !health) continue;
-    if (!health.transport.host) issue(accountId, `The ChannelBridge host is not connected (${lastError ?? 'no link yet'}).`, 'Start the host, or correct plugins.entries.channelbridge.config.endpoint.');
+    if (!health.transport.host) issue(accountId, `The ChannelBridge host is not connected (${lastError ?? 'no link yet'}).`, fixOf(health));
     if (health.backlog.deadLetter > 0) issue(accountId, `${health.backlog.deadLetter} dead letters.`, 'Look at them with bncr.deadLetter.inspect.');
   }
   return issues;

@@ -38,6 +38,37 @@ public sealed class StdioTests
         }
     }
 
+    [Fact]
+    public async Task Managed_EndOfInput_StopsTheHostInOrderAndNeverShowsTheToken()
+    {
+        var data = HostProcess.NewDataFolder();
+        using var host = HostProcess.Launch(["serve", "--urls", "off", "--managed", "--data", data]);
+        try
+        {
+            using var timeout = new CancellationTokenSource(HostProcess.Timeout);
+            var errors = host.StandardError.ReadToEndAsync(timeout.Token);
+            var output = new StringBuilder();
+            while (await host.StandardOutput.ReadLineAsync(timeout.Token) is { } line)
+            {
+                output.AppendLine(line);
+                if (line == "ready") break;
+            }
+
+            // What the parent writes means nothing; only the end of it counts.
+            await host.StandardInput.WriteLineAsync("hello");
+            host.StandardInput.Close();
+            await host.WaitForExitAsync(timeout.Token);
+            Assert.Equal(0, host.ExitCode);
+            var token = (await File.ReadAllTextAsync(Path.Combine(data, "token"), timeout.Token)).Trim();
+            Assert.DoesNotContain(token, output + await errors, StringComparison.Ordinal);
+            Assert.False(File.Exists(Path.Combine(data, "host.json")), "a graceful stop leaves no host.json");
+        }
+        finally
+        {
+            if (!host.HasExited) host.Kill();
+        }
+    }
+
     private static async Task<JsonNode> ReceiveAsync(Process host)
     {
         using var timeout = new CancellationTokenSource(HostProcess.Timeout);

@@ -17,6 +17,7 @@ internal static class ServeCommand
     private static readonly Option<bool> Stdio = new("--stdio") { Description = "Speak JSON-RPC on standard input and output, too; the end of input stops the host" };
     private static readonly Option<string?> Otlp = new("--otlp") { Description = "Send traces and metrics to this OTLP/HTTP endpoint", HelpName = "URL" };
     private static readonly Option<string?> LogLevel = new("--log-level") { Description = "Trace, Debug, Information, Warning, Error, Critical or None [default: Information]", HelpName = "LEVEL" };
+    private static readonly Option<bool> Managed = new("--managed") { Description = "For a program that starts the host as its child: the end of standard input stops the host, and the token that it makes isn't shown" };
 
     /// <summary>The options and the settings that they stand for.</summary>
     private static readonly (Option Option, string Key)[] Keys =
@@ -31,6 +32,7 @@ internal static class ServeCommand
         var command = new Command("serve", "Runs the host until it is told to stop (SIGTERM or Ctrl+C). Settings may also come from appsettings.json and CHANNELBRIDGE__… variables.");
         foreach (var (option, _) in Keys) command.Options.Add(option);
         command.Options.Add(Stdio);
+        command.Options.Add(Managed);
         command.SetAction((parsed, _) =>
         {
             var settings = SettingsLoader.Load(ReadOptions(parsed));
@@ -50,6 +52,7 @@ internal static class ServeCommand
         }
 
         if (parsed.GetValue(Stdio)) result["Listen:Stdio"] = "true";
+        if (parsed.GetValue(Managed)) result["Listen:Managed"] = "true";
 
         // Either option on the command line replaces whatever the other sources say of the first token.
         if (result.ContainsKey("Access:Token") != result.ContainsKey("Access:TokenFile"))

@@ -66,6 +66,7 @@ internal static class HostComposition
         services.AddSingleton<IDiagnosticsSource, ChannelsDiagnostics>();
         // Before the doors: what they lead to is ready when they open.
         services.AddHostedService<HostLifetime>();
+        if (settings.Managed) services.AddHostedService<ParentWatch>();
         services.AddSingleton(Options.Create(settings.Limits));
         services.AddChannelBridgeGateway(options =>
         {

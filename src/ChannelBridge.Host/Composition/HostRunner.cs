@@ -25,7 +25,8 @@ internal static class HostRunner
         {
             await StartAsync(app, settings).ConfigureAwait(false);
             app.Services.GetRequiredService<HostState>().Listening();
-            if (made && body is null)
+            // A managed host's output is somebody's log.
+            if (made && body is null && !settings.Managed)
                 await output.WriteLineAsync($"made a token, shown this once and kept in {folder.TokenPath}: {token}").ConfigureAwait(false);
             HostFile.Write(folder.Path, new HostFile(Environment.ProcessId, Addresses(app).FirstOrDefault(), settings.Socket));
             if (body is null)

@@ -19,6 +19,7 @@ internal static class SettingsCatalog
         new("Listen:Urls", Defaults.Url, "Addresses of the own listener, separated by `;`; `off` for none.", "http://127.0.0.1:7788") { Option = "--urls" },
         new("Listen:Socket", "DATA/channelbridge.sock", "The Unix socket for local tools and the OpenClaw plugin; `off` for none.", "/run/channelbridge/channelbridge.sock") { Option = "--socket" },
         new("Listen:Stdio", "false", "Speak JSON-RPC on standard input and output; the end of input stops the host.", "true") { Option = "--stdio" },
+        new("Listen:Managed", "false", "The host belongs to the program that started it: the end of standard input stops it, and the token that it makes isn't shown.", "true") { Option = "--managed" },
         new("Listen:AllowedOrigins", "the host itself and loopback", "Further origins of browser pages that may connect; `*` for every page.", "https://ops.example.org"),
         new("Listen:CertificateFile", "none", "PEM file with the certificate (chain) for https addresses.", "/etc/channelbridge/tls.crt"),
         new("Listen:CertificateKeyFile", "none", "PEM file with the private key; none when the certificate's file holds it.", "/etc/channelbridge/tls.key"),

@@ -68,6 +68,8 @@ internal static class SettingsLoader
         var urls = ReadUrls(reader);
         var socket = ReadSocket(reader, dataDirectory);
         var stdio = reader.Flag("Listen:Stdio", false);
+        var managed = reader.Flag("Listen:Managed", false);
+        if (managed && stdio) reader.Problem("Listen:Managed", "standard input can't both carry the protocol and tell that the parent lives", "false");
         if (urls.Count == 0 && socket is null && !stdio)
             reader.Problem("Listen:Urls", "every listener is off, so nobody could reach the host", Defaults.Url);
 
@@ -91,6 +93,7 @@ internal static class SettingsLoader
             Urls = urls,
             Socket = socket,
             Stdio = stdio,
+            Managed = managed,
             AllowedOrigins = ReadOrigins(reader),
             Limits = limits,
             CertificateFile = certificate,

@@ -1,0 +1,144 @@
+// Set-up: what `openclaw channels add --channel bncr` and the onboarding wizard ask, and how the answers become settings. The channel's
+// own go to channels.bncr (those of the account Primary to its root, where they also hold for every other account), the host's address
+// to plugins.entries.channelbridge.config. Opens nothing.
+import { defineChannelSetupContract } from 'openclaw/plugin-sdk/channel-setup';
+import { accountName, CHANNEL, PRIMARY, resolveAccount } from './accounts.mjs';
+import { PLUGIN_ID, resolveSettings } from './settings.mjs';
+
+const POLICIES = ['pairing', 'allowlist', 'open', 'disabled'];
+
+const pluginConfig = (cfg) => cfg.plugins?.entries?.[PLUGIN_ID]?.config ?? {};
+
+/** The configuration with a patch of channels.bncr, or of one account in it. */
+function patchChannel(cfg, accountId, patch) {
+  const root = cfg.channels?.[CHANNEL] ?? {};
+  const name = accountName(cfg, accountId);
+  const changed = name === PRIMARY
+    ? { ...root, enabled: true, ...patch }
+    : { ...root, enabled: true, accounts: { ...root.accounts, [name]: { ...root.accounts?.[name], ...patch } } };
+  return { ...cfg, channels: { ...cfg.channels, [CHANNEL]: changed } };
+}
+
+/** The configuration with a patch of the plugin's own settings. */
+function patchPlugin(cfg, patch) {
+  const given = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
+  if (Object.keys(given).length === 0) return cfg;
+  const entry = cfg.plugins?.entries?.[PLUGIN_ID] ?? {};
+  const entries = { ...cfg.plugins?.entries, [PLUGIN_ID]: { ...entry, enabled: true, config: { ...entry.config, ...given } } };
+  return { ...cfg, plugins: { ...cfg.plugins, entries } };
+}
+
+/** A policy and the list that it needs: the gateway takes "open" only with "*". */
+function policyPatch(account, policy, allowFrom) {
+  const list = allowFrom ?? account.allowFrom;
+  if (policy === 'open' && !list.includes('*')) return { dmPolicy: policy, allowFrom: [...list, '*'] };
+  return { ...(policy ? { dmPolicy: policy } : {}), ...(allowFrom ? { allowFrom } : {}) };
+}
+
+/** What is wrong with the plugin's settings once a patch is in them, or null. */
+function problemOf(cfg, patch) {
+  try {
+    resolveSettings({ ...pluginConfig(cfg), ...patch });
+    return null;
+  } catch (error) {
+    return error.message;
+  }
+}
+
+const given = (text) => text?.trim() || undefined;
+
+const hostPatch = ({ endpoint, tokenFile, command }) => (given(command)
+  ? { mode: 'managed', command: given(command) }
+  : { ...(given(endpoint) ? { endpoint: given(endpoint) } : {}), ...(given(tokenFile) ? { tokenFile: given(tokenFile) } : {}) });
+
+export const setupContract = defineChannelSetupContract({
+  fields: {
+    endpoint: { kind: 'string', cli: { flags: '--endpoint <address>', description: 'Where the ChannelBridge host listens (default: the socket in ~/.channelbridge)' } },
+    tokenFile: { kind: 'string', cli: { flags: '--host-token-file <path>', description: "The host's token file (default: the file token beside the socket)" } },
+    command: { kind: 'string', cli: { flags: '--host-command <path>', description: 'Managed mode: the host that the gateway starts, an absolute path' } },
+    dmPolicy: { kind: 'choice', choices: POLICIES, cli: { flags: '--dm-policy <policy>', description: 'Who may write in private: pairing, allowlist, open or disabled' } },
+    allowFrom: { kind: 'string-list', cli: { flags: '--allow-from <scopes>', description: 'Allowed senders, such as Bncr:platform:user, separated by commas' } },
+  },
+  adapter: {
+    // The root is an account of its own, Primary; named accounts stand beside it.
+    configPromotion: 'preserve-root',
+    singleAccountKeysToMove: [],
+    resolveAccountId: ({ cfg, accountId }) => accountName(cfg, accountId),
+    validateInput: ({ cfg, input }) => problemOf(cfg, hostPatch(input)),
+    applyAccountName: ({ cfg, accountId, name }) => (given(name) ? patchChannel(cfg, accountId, { name: given(name) }) : cfg),
+    applyAccountConfig: ({ cfg, accountId, input }) => patchPlugin(
+      patchChannel(cfg, accountId, {
+        ...(given(input.name) ? { name: given(input.name) } : {}),
+        ...policyPatch(resolveAccount(cfg, accountId), input.dmPolicy, input.allowFrom),
+      }),
+      hostPatch(input),
+    ),
+  },
+});
+
+const hostInput = (inputKey, message, placeholder, help, shouldPrompt = () => true) => ({
+  inputKey,
+  message,
+  placeholder,
+  required: false,
+  helpTitle: message,
+  helpLines: help,
+  currentValue: ({ cfg }) => pluginConfig(cfg)[inputKey],
+  shouldPrompt,
+  validate: ({ value, cfg }) => (given(value) ? (problemOf(cfg, hostPatch({ [inputKey]: value })) ?? undefined) : undefined),
+  normalizeValue: ({ value }) => value.trim(),
+  applySet: ({ cfg, value }) => patchPlugin(patchChannel(cfg, undefined, {}), hostPatch({ [inputKey]: value })),
+});
+
+export const setupWizard = {
+  channel: CHANNEL,
+  status: {
+    configuredLabel: 'configured',
+    unconfiguredLabel: 'not configured',
+    configuredHint: 'chat bridges through the ChannelBridge host',
+    unconfiguredHint: 'needs the ChannelBridge host',
+    resolveConfigured: ({ cfg }) => cfg.channels?.[CHANNEL] !== undefined,
+    resolveStatusLines: ({ cfg, accountId, configured }) => {
+      if (!configured) return ['Bncr: not configured'];
+      const problem = problemOf(cfg, {});
+      return [`Bncr: configured, direct messages: ${resolveAccount(cfg, accountId).dmPolicy}`, ...(problem ? [`Bncr: ${problem}`] : [])];
+    },
+  },
+  introNote: {
+    title: 'ChannelBridge',
+    lines: [
+      'Bridges connect to this gateway; the ChannelBridge host keeps their messages until they are answered and delivered.',
+      'Start the host first (channelbridge serve): it makes its socket and its token in ~/.channelbridge. Leave the questions empty for that.',
+    ],
+  },
+  credentials: [],
+  textInputs: [
+    hostInput('endpoint', 'Where the host listens', 'unix:/home/me/.channelbridge/channelbridge.sock', [
+      'unix:/PATH/channelbridge.sock on this machine, wss://HOST/rpc on another one; empty for the default.',
+    ], ({ cfg }) => pluginConfig(cfg).mode !== 'managed'),
+    hostInput('tokenFile', "The host's token file", '/home/me/.channelbridge/token', [
+      "The file token in the host's data folder. Empty: the file beside the socket.",
+    ], ({ cfg }) => /^wss?:/.test(pluginConfig(cfg).endpoint ?? '')),
+  ],
+  dmPolicy: {
+    label: 'Bncr',
+    channel: CHANNEL,
+    policyKey: `channels.${CHANNEL}.dmPolicy`,
+    allowFromKey: `channels.${CHANNEL}.allowFrom`,
+    resolveConfigKeys: (cfg, accountId) => {
+      const name = accountName(cfg, accountId);
+      const at = name === PRIMARY ? `channels.${CHANNEL}` : `channels.${CHANNEL}.accounts.${name}`;
+      return { policyKey: `${at}.dmPolicy`, allowFromKey: `${at}.allowFrom` };
+    },
+    getCurrent: (cfg, accountId) => resolveAccount(cfg, accountId).dmPolicy,
+    setPolicy: (cfg, policy, accountId) => patchChannel(cfg, accountId, policyPatch(resolveAccount(cfg, accountId), policy)),
+  },
+  completionNote: {
+    title: 'Next',
+    lines: [
+      'A bridge connects to this gateway and calls bncr.connect. Strangers get a code: openclaw pairing approve bncr CODE.',
+      'openclaw channels status shows whether the host and the bridges are connected.',
+    ],
+  },
+  disable: (cfg) => ({ ...cfg, channels: { ...cfg.channels, [CHANNEL]: { ...cfg.channels?.[CHANNEL], enabled: false } } }),
+};
