@@ -9,6 +9,12 @@ const describe = (account) => ({
   accountId: account.accountId, name: account.name, enabled: account.enabled, configured: account.configured, linked: true, dmPolicy: account.dmPolicy,
 });
 
+/** Where a setting that applies to an account stands, up to its key: in the account or in the channel. */
+function pathOf(cfg, { accountId }, key) {
+  const own = Object.entries(cfg.channels?.[CHANNEL]?.accounts ?? {}).find(([name]) => name.toLowerCase() === accountId.toLowerCase());
+  return own && own[1][key] !== undefined ? `channels.${CHANNEL}.accounts.${own[0]}.` : `channels.${CHANNEL}.`;
+}
+
 export const channelPlugin = {
   id: CHANNEL,
   meta: {
@@ -30,7 +36,11 @@ export const channelPlugin = {
   config: {
     listAccountIds,
     resolveAccount,
-    inspectAccount: (cfg, accountId) => describe(resolveAccount(cfg, accountId)),
+    // The gateway's audit reads the policy and its lists from here.
+    inspectAccount: (cfg, accountId) => {
+      const account = resolveAccount(cfg, accountId);
+      return { ...account, ...describe(account) };
+    },
     defaultAccountId: () => PRIMARY,
     isEnabled: (account) => account.enabled,
     isConfigured: (account) => account.configured,
@@ -45,8 +55,8 @@ export const channelPlugin = {
     resolveDmPolicy: ({ cfg, account }) => ({
       policy: account.dmPolicy,
       allowFrom: account.allowFrom,
-      policyPath: `channels.${CHANNEL}.dmPolicy`,
-      allowFromPath: `channels.${CHANNEL}.allowFrom`,
+      policyPath: `${pathOf(cfg, account, 'dmPolicy')}dmPolicy`,
+      allowFromPath: pathOf(cfg, account, 'allowFrom'),
       approveHint: `openclaw pairing approve ${CHANNEL} <code>`,
       classifyEntryAuthentication: (entry) => (entry === '*' ? undefined : 'asserted'),
     }),

@@ -19,14 +19,15 @@ function patchChannel(cfg, accountId, patch) {
   return { ...cfg, channels: { ...cfg.channels, [CHANNEL]: changed } };
 }
 
-/** The configuration with a patch of the plugin's own settings. */
+/** The configuration with a patch of the plugin's own settings; what is undefined in the patch goes. */
 function patchPlugin(cfg, patch) {
-  const given = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
-  if (Object.keys(given).length === 0) return cfg;
+  if (Object.keys(patch).length === 0) return cfg;
   const entry = cfg.plugins?.entries?.[PLUGIN_ID] ?? {};
-  const entries = { ...cfg.plugins?.entries, [PLUGIN_ID]: { ...entry, enabled: true, config: { ...entry.config, ...given } } };
+  const entries = { ...cfg.plugins?.entries, [PLUGIN_ID]: { ...entry, enabled: true, config: patched(cfg, patch) } };
   return { ...cfg, plugins: { ...cfg.plugins, entries } };
 }
+
+const patched = (cfg, patch) => Object.fromEntries(Object.entries({ ...pluginConfig(cfg), ...patch }).filter(([, value]) => value !== undefined));
 
 /** A policy and the list that it needs: the gateway takes "open" only with "*". */
 function policyPatch(account, policy, allowFrom) {
@@ -38,7 +39,7 @@ function policyPatch(account, policy, allowFrom) {
 /** What is wrong with the plugin's settings once a patch is in them, or null. */
 function problemOf(cfg, patch) {
   try {
-    resolveSettings({ ...pluginConfig(cfg), ...patch });
+    resolveSettings(patched(cfg, patch));
     return null;
   } catch (error) {
     return error.message;
@@ -47,15 +48,16 @@ function problemOf(cfg, patch) {
 
 const given = (text) => text?.trim() || undefined;
 
-const hostPatch = ({ endpoint, tokenFile, command }) => (given(command)
-  ? { mode: 'managed', command: given(command) }
-  : { ...(given(endpoint) ? { endpoint: given(endpoint) } : {}), ...(given(tokenFile) ? { tokenFile: given(tokenFile) } : {}) });
+/** What was said of the host: a program to start, or where one listens; the one ends the other. */
+const hostPatch = ({ endpoint, hostTokenFile, hostCommand }) => (given(hostCommand)
+  ? { mode: 'managed', command: given(hostCommand), endpoint: undefined, tokenFile: undefined }
+  : { ...(given(endpoint) ? { mode: undefined, endpoint: given(endpoint) } : {}), ...(given(hostTokenFile) ? { tokenFile: given(hostTokenFile) } : {}) });
 
 export const setupContract = defineChannelSetupContract({
   fields: {
     endpoint: { kind: 'string', cli: { flags: '--endpoint <address>', description: 'Where the ChannelBridge host listens (default: the socket in ~/.channelbridge)' } },
-    tokenFile: { kind: 'string', cli: { flags: '--host-token-file <path>', description: "The host's token file (default: the file token beside the socket)" } },
-    command: { kind: 'string', cli: { flags: '--host-command <path>', description: 'Managed mode: the host that the gateway starts, an absolute path' } },
+    hostTokenFile: { kind: 'string', cli: { flags: '--host-token-file <path>', description: "The host's token file (default: the file token beside the socket)" } },
+    hostCommand: { kind: 'string', cli: { flags: '--host-command <path>', description: 'Managed mode: the host that the gateway starts, an absolute path' } },
     dmPolicy: { kind: 'choice', choices: POLICIES, cli: { flags: '--dm-policy <policy>', description: 'Who may write in private: pairing, allowlist, open or disabled' } },
     allowFrom: { kind: 'string-list', cli: { flags: '--allow-from <scopes>', description: 'Allowed senders, such as Bncr:platform:user, separated by commas' } },
   },
@@ -76,14 +78,14 @@ export const setupContract = defineChannelSetupContract({
   },
 });
 
-const hostInput = (inputKey, message, placeholder, help, shouldPrompt = () => true) => ({
+const hostInput = (inputKey, settingKey, message, placeholder, help, shouldPrompt) => ({
   inputKey,
   message,
   placeholder,
   required: false,
   helpTitle: message,
   helpLines: help,
-  currentValue: ({ cfg }) => pluginConfig(cfg)[inputKey],
+  currentValue: ({ cfg }) => pluginConfig(cfg)[settingKey],
   shouldPrompt,
   validate: ({ value, cfg }) => (given(value) ? (problemOf(cfg, hostPatch({ [inputKey]: value })) ?? undefined) : undefined),
   normalizeValue: ({ value }) => value.trim(),
@@ -113,10 +115,10 @@ export const setupWizard = {
   },
   credentials: [],
   textInputs: [
-    hostInput('endpoint', 'Where the host listens', 'unix:/home/me/.channelbridge/channelbridge.sock', [
+    hostInput('endpoint', 'endpoint', 'Where the host listens', 'unix:/home/me/.channelbridge/channelbridge.sock', [
       'unix:/PATH/channelbridge.sock on this machine, wss://HOST/rpc on another one; empty for the default.',
     ], ({ cfg }) => pluginConfig(cfg).mode !== 'managed'),
-    hostInput('tokenFile', "The host's token file", '/home/me/.channelbridge/token', [
+    hostInput('hostTokenFile', 'tokenFile', "The host's token file", '/home/me/.channelbridge/token', [
       "The file token in the host's data folder. Empty: the file beside the socket.",
     ], ({ cfg }) => /^wss?:/.test(pluginConfig(cfg).endpoint ?? '')),
   ],

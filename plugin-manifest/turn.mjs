@@ -12,6 +12,9 @@ import { LinkError } from './rpc.mjs';
 /** Running turns by message id. A turn that the host asks for again (after its restart) attaches to the run that is under way. */
 const running = new Map();
 
+/** The last dispatch of each session, while one is under way or waits. */
+const lines = new Map();
+
 /** Answers link.turn at once; the turn runs on. */
 export function startTurn(params) {
   const known = running.get(params.messageId);
@@ -23,11 +26,25 @@ export function startTurn(params) {
   running.set(params.messageId, run);
   const emit = (kind, fields) => bridge.link.notify('link.turnEvent', { turnId: run.turnId, kind, ...fields });
   // Detached: agent work started in the context of another request is refused by the gateway once that request is over.
-  runDetachedWebhookWork(() => dispatch(params, run, emit)).then(
+  runDetachedWebhookWork(() => inLine(params.sessionKey, () => dispatch(params, run, emit))).then(
     (outcome) => finish(params, () => (run.abort.signal.aborted ? emit('failed', cancelled) : emit('done', { outcome }))),
     (error) => finish(params, () => emit('failed', run.abort.signal.aborted ? cancelled : describe(error))),
   );
   return { accepted: true };
+}
+
+/**
+ * One dispatch at a time in a session. The host keeps the order of a conversation, but the same user on two accounts is two conversations
+ * and one session, and a second dispatch into a session that is busy is steered or fails.
+ */
+function inLine(sessionKey, work) {
+  const turn = (lines.get(sessionKey) ?? Promise.resolve()).then(work);
+  const settled = turn.catch(() => {});
+  lines.set(sessionKey, settled);
+  settled.then(() => {
+    if (lines.get(sessionKey) === settled) lines.delete(sessionKey);
+  });
+  return turn;
 }
 
 /** Answers link.cancelTurn. The turn still ends with failed. */
@@ -59,6 +76,7 @@ function describe(error) {
 }
 
 async function dispatch(params, run, emit) {
+  run.abort.signal.throwIfAborted(); // cancelled while it waited in line
   const { runtime } = bridge;
   const cfg = currentConfig();
   const account = resolveAccount(cfg, params.accountId);
@@ -102,10 +120,10 @@ async function dispatch(params, run, emit) {
       deliver: (payload, info) => deliverPayload(params, payload, info),
       onError: (error) => bridge.logger.warn(`an answer wasn't delivered: ${error?.message ?? error}`),
     },
+    dispatcherOptions: { onReplyStart: () => emit('typing', {}) },
     replyOptions: {
       abortSignal: run.abort.signal,
       disableBlockStreaming: !account.blockStreaming,
-      onReplyStart: () => emit('typing', {}),
       onAssistantMessageStart: () => { run.sent = ''; run.broken = false; },
       onPartialReply: (payload) => partial(run, payload.text ?? '', emit),
     },

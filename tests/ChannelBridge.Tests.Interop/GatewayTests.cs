@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using ChannelBridge.Tests.Interop.Lab;
 
@@ -43,20 +44,10 @@ public sealed class GatewayTests(InteropLab lab)
     public async Task Turn_StreamsPartials_TheyReachTheHost()
     {
         await using var bridge = await lab.BridgeAsync();
-        var before = await PartialsAsync();
+        var before = (long)(await LinkAsync())["partials"]!;
         await bridge.AcceptedAsync("carl", "ask:streaming", "partial-1");
         await bridge.PushAsync("carl");
-        var now = before;
-        await InteropLab.EventuallyAsync(
-            async () => new JsonObject { ["partials"] = now = await PartialsAsync() }, _ => now > before);
-
-        async Task<long> PartialsAsync()
-        {
-            await using var operatorClient = await BncrClient.OperatorAsync(lab.Host.WebSocketUrl, lab.Host.Token);
-            var answer = await operatorClient.CallAsync("diagnostics", []);
-            Assert.True((bool)answer["ok"]!, answer.ToJsonString());
-            return (long)answer["payload"]!["link"]!["partials"]!;
-        }
+        await InteropLab.EventuallyAsync(LinkAsync, link => (long)link["partials"]! > before);
     }
 
     [OpenClawFact]
@@ -198,6 +189,124 @@ public sealed class GatewayTests(InteropLab lab)
     }
 
     [OpenClawFact]
+    public async Task Accounts_SameUserOnTwo_AreTwoConversations()
+    {
+        await using var primary = await lab.BridgeAsync();
+        await using var shop = await lab.BridgeAsync("shop");
+        await primary.AcceptedAsync("lena", "ask:of-primary", "accounts-1");
+        await shop.AcceptedAsync("lena", "ask:of-shop", "accounts-1");
+        Assert.Equal("answer to of-primary", (string?)(await primary.PushAsync("lena"))["message"]!["msg"]);
+        Assert.Equal("answer to of-shop", (string?)(await shop.PushAsync("lena"))["message"]!["msg"]);
+        Assert.False(primary.HasPush("lena"));
+        Assert.False(shop.HasPush("lena"));
+
+        await SentAsync(primary, "Bncr:interop:lena", "for the shop", "accounts-send", "shop");
+        Assert.Equal("for the shop", (string?)(await shop.PushAsync("lena"))["message"]!["msg"]);
+    }
+
+    [OpenClawFact]
+    public async Task Reload_OneAccountChanges_TheLinkAndTheOthersStay()
+    {
+        await using var bridge = await lab.BridgeAsync();
+        await using var reloaded = await lab.BridgeAsync("reloaded");
+        Assert.Equal("dm disabled", (string?)(await reloaded.SayAsync("mona", "ask:too-soon", "reload-1"))["payload"]!["reason"]);
+        var before = await LinkAsync();
+        var log = lab.Gateway.Log.Length;
+
+        var (exit, output) = await lab.Gateway.CommandAsync("config", "set", "channels.bncr.accounts.reloaded.dmPolicy", "open");
+        Assert.True(exit == 0, output);
+        var number = 1;
+        await InteropLab.EventuallyAsync(
+            async () => (await reloaded.SayAsync("mona", "ask:after-the-reload", $"reload-{++number}"))["payload"]!.AsObject(), answer => (bool?)answer["accepted"] == true);
+        Assert.Equal("answer to after-the-reload", (string?)(await reloaded.PushAsync("mona"))["message"]!["msg"]);
+
+        await bridge.AcceptedAsync("nina", "ask:undisturbed", "reload-other");
+        Assert.Equal("answer to undisturbed", (string?)(await bridge.PushAsync("nina"))["message"]!["msg"]);
+        Assert.Equal((int)before["established"]!, (int)(await LinkAsync())["established"]!);
+        var said = lab.Gateway.Log[log..];
+        Assert.DoesNotContain("[Primary]", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("connected to the ChannelBridge host", said, StringComparison.Ordinal);
+    }
+
+    [OpenClawFact]
+    public async Task Inbound_WithAFile_ReachesTheAgent()
+    {
+        await using var bridge = await lab.BridgeAsync();
+        var answer = await bridge.CallAsync("bncr.inbound", new JsonObject
+        {
+            ["clientId"] = bridge.ClientId,
+            ["platform"] = "interop",
+            ["userId"] = "olga",
+            ["type"] = "file",
+            ["msg"] = "ask:with-a-file",
+            ["base64"] = Convert.ToBase64String("the words of the file"u8),
+            ["mimeType"] = "text/plain",
+            ["fileName"] = "words.txt",
+            ["msgId"] = "file-1",
+        });
+        Assert.True((bool?)answer["payload"]?["accepted"], answer.ToJsonString());
+        Assert.Equal("answer to with-a-file", (string?)(await bridge.PushAsync("olga"))["message"]!["msg"]);
+        Assert.Contains("words", lab.Model.PromptOf("with-a-file"), StringComparison.Ordinal);
+    }
+
+    [OpenClawFact]
+    public async Task Turn_WithATool_ItsResultComesBeforeTheAnswer()
+    {
+        await using var bridge = await lab.BridgeAsync();
+        await bridge.AcceptedAsync("paul", "/verbose full", "tool-0");
+        await bridge.PushAsync("paul");
+        await bridge.AcceptedAsync("paul", "ask:tool-please", "tool-1");
+        var first = await bridge.PushAsync("paul");
+        Assert.Equal("tool", (string?)first["message"]!["kind"]);
+        Assert.Equal("tool-1", (string?)first["replyToId"]);
+        JsonObject last;
+        do last = await bridge.PushAsync("paul");
+        while ((string?)last["message"]!["kind"] == "tool");
+        Assert.Equal("answer to tool-please", (string?)last["message"]!["msg"]);
+    }
+
+    [OpenClawFact]
+    public async Task Turn_UnderWay_TypingReachesTheHost()
+    {
+        await using var bridge = await lab.BridgeAsync();
+        var before = (long)(await LinkAsync())["typing"]!;
+        await bridge.AcceptedAsync("rosa", "ask:typing", "typing-1");
+        await bridge.PushAsync("rosa");
+        await InteropLab.EventuallyAsync(LinkAsync, link => (long)link["typing"]! > before);
+    }
+
+    [OpenClawFact]
+    public async Task Send_EveryTargetForm_ReachesTheSameConversation()
+    {
+        await using var bridge = await lab.BridgeAsync();
+        await IntroduceAsync(bridge, "quentin");
+        var accepted = await bridge.AcceptedAsync("quentin", "ask:in-the-group", "forms-1", "club");
+        await bridge.PushAsync("quentin");
+        var number = 0;
+        foreach (var (group, key) in new[] { ("0", "interop:0:quentin"), ("club", "interop:club:quentin") })
+        {
+            var hex = Convert.ToHexStringLower(Encoding.UTF8.GetBytes(key));
+            string[] forms =
+            [
+                $"Bncr:{key}", $"agent:main:bncr:direct:{hex}", $"agent:main:bncr:group:{hex}", $"agent:main:bncr:direct:{key}", $"agent:main:bncr:direct:{hex}:0",
+                $"agent:main:bncr:{hex}:0", $"bncr:{hex}", $"bncr:g-{hex}", $"bncr:{hex}:0", $"bncr:{key}", $"bncr:g-{key}", hex, key,
+                .. group == "0" ? (string[])["Bncr:interop:quentin"] : [],
+            ];
+            foreach (var form in forms)
+            {
+                var text = $"message {++number} to {form}";
+                var sent = await SendAsync(bridge, form, text, $"form-{number}");
+                Assert.True((bool)sent["ok"]!, $"{form}: {sent.ToJsonString()}");
+                var push = await bridge.PushAsync("quentin");
+                Assert.Equal(text, (string?)push["message"]!["msg"]);
+                Assert.Equal(group, (string?)push["message"]!["groupId"]);
+            }
+        }
+
+        Assert.NotNull(accepted["sessionKey"]);
+    }
+
+    [OpenClawFact]
     public async Task Method_UnknownToTheHost_IsACodedErrorWithTheTextForOldClients()
     {
         await using var bridge = await lab.BridgeAsync();
@@ -214,17 +323,27 @@ public sealed class GatewayTests(InteropLab lab)
         Assert.Equal($"answer to hello-{user}", (string?)(await bridge.PushAsync(user))["message"]!["msg"]);
     }
 
-    private static Task<JsonObject> SendAsync(BncrClient client, string to, string text, string key) => client.CallAsync("send", new JsonObject
+    /// <summary>The host's diagnostics of the link.</summary>
+    private async Task<JsonObject> LinkAsync()
+    {
+        await using var operatorClient = await BncrClient.OperatorAsync(lab.Host.WebSocketUrl, lab.Host.Token);
+        var answer = await operatorClient.CallAsync("diagnostics", []);
+        Assert.True((bool)answer["ok"]!, answer.ToJsonString());
+        return answer["payload"]!["link"]!.DeepClone().AsObject();
+    }
+
+    private static Task<JsonObject> SendAsync(BncrClient client, string to, string text, string key, string? account = null) => client.CallAsync("send", new JsonObject
     {
         ["channel"] = "bncr",
+        ["accountId"] = account ?? "Primary",
         ["to"] = to,
         ["message"] = text,
         ["idempotencyKey"] = key,
     });
 
-    private static async Task<JsonObject> SentAsync(BncrClient client, string to, string text, string key)
+    private static async Task<JsonObject> SentAsync(BncrClient client, string to, string text, string key, string? account = null)
     {
-        var answer = await SendAsync(client, to, text, key);
+        var answer = await SendAsync(client, to, text, key, account);
         Assert.True((bool)answer["ok"]!, answer.ToJsonString());
         return answer;
     }

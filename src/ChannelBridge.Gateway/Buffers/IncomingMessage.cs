@@ -15,6 +15,9 @@ internal enum IncomingKind
     /// <summary>A message larger than the limit; its bytes were not kept, its id was looked for.</summary>
     TooLarge,
 
+    /// <summary>A message within the limit for which there was no memory now; its bytes were not kept, its id was looked for.</summary>
+    NoRoom,
+
     /// <summary>The stream broke its framing and can't be read any further.</summary>
     Unreadable,
 }
@@ -31,6 +34,8 @@ internal sealed class IncomingMessage
     private static readonly ObjectPool<IncomingMessage> Pool = new DefaultObjectPool<IncomingMessage>(new DefaultPooledObjectPolicy<IncomingMessage>(), 1024);
 
     private byte[] _buffer = [];
+    private MemoryBudget? _budget;
+    private long _taken;
     private int _references;
 
     /// <summary>What it is.</summary>
@@ -51,15 +56,8 @@ internal sealed class IncomingMessage
     /// <summary>The bytes.</summary>
     public ReadOnlyMemory<byte> Memory => _buffer.AsMemory(0, Length);
 
-    /// <summary>Where the next bytes go; at least one byte.</summary>
-    public Memory<byte> Free
-    {
-        get
-        {
-            if (Length == _buffer.Length) Grow(Length + 1);
-            return _buffer.AsMemory(Length);
-        }
-    }
+    /// <summary>Where the next bytes go; empty when <see cref="TryMakeRoom"/> must be asked first.</summary>
+    public Memory<byte> Free => _buffer.AsMemory(Length);
 
     /// <summary>Takes a message from the pool, with one reference.</summary>
     public static IncomingMessage Rent(int bytes = InitialBytes)
@@ -86,11 +84,30 @@ internal sealed class IncomingMessage
         WireLength += bytes;
     }
 
-    /// <summary>Appends bytes.</summary>
+    /// <summary>Makes room for more bytes; false when the budget of all connections has none, and then nothing has changed.</summary>
+    /// <param name="bytes">How many more bytes, at least.</param>
+    /// <param name="budget">What a buffer that outgrows an ordinary message is taken from.</param>
+    /// <param name="limit">The largest message that is kept: the buffer needn't be larger.</param>
+    public bool TryMakeRoom(int bytes, MemoryBudget budget, int limit)
+    {
+        var minimum = Length + bytes;
+        if (minimum <= _buffer.Length) return true;
+        var size = Math.Max(minimum, (int)Math.Min(_buffer.Length * 2L, limit + 1L));
+        var more = size - Math.Max(_buffer.Length, InitialBytes);
+        if (more > 0 && !budget.TryTake(more)) return false;
+        if (more > 0) _taken += more;
+        _budget = budget;
+        var larger = PooledBytes.Rent(size);
+        _buffer.AsSpan(0, Length).CopyTo(larger);
+        PooledBytes.Return(_buffer);
+        _buffer = larger;
+        return true;
+    }
+
+    /// <summary>Appends bytes, for which there is room.</summary>
     public void Append(in ReadOnlySequence<byte> bytes)
     {
         var count = (int)bytes.Length;
-        if (_buffer.Length - Length < count) Grow(Length + count);
         bytes.CopyTo(_buffer.AsSpan(Length));
         Advance(count);
     }
@@ -116,19 +133,14 @@ internal sealed class IncomingMessage
         if (Interlocked.Decrement(ref _references) != 0) return;
         PooledBytes.Return(_buffer);
         _buffer = [];
+        if (_taken > 0) _budget!.Give(_taken);
+        _taken = 0;
+        _budget = null;
         Kind = IncomingKind.Text;
         Length = 0;
         WireLength = 0;
         RecoveredId = default;
         Fault = null;
         Pool.Return(this);
-    }
-
-    private void Grow(int minimum)
-    {
-        var larger = PooledBytes.Rent(Math.Max(minimum, _buffer.Length * 2));
-        _buffer.AsSpan(0, Length).CopyTo(larger);
-        PooledBytes.Return(_buffer);
-        _buffer = larger;
     }
 }

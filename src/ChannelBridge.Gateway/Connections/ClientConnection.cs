@@ -28,8 +28,9 @@ internal sealed record ConnectionOrigin(Door Door, IPAddress? Address, Connectio
 [SuppressMessage("Reliability", "CA1001", Justification = "The source has neither timer nor wait handle; its token outlives the connection.")]
 internal abstract partial class ClientConnection : IClientConnection
 {
-    // Answers that a client doesn't read hold its reader up long before they are too many.
+    // Answers that a client doesn't read hold its reader up long before they are too many, and earlier still when many clients do that.
     private const long HighWaterBytes = 1024 * 1024;
+    private const long ScarceHighWaterBytes = 16 * 1024;
 
     private readonly CancellationTokenSource _closed = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -59,7 +60,8 @@ internal abstract partial class ClientConnection : IClientConnection
         _lastReceived = runtime.Time.GetUtcNow().UtcTicks;
         Closed = _closed.Token;
         Requests = new RequestTable(runtime.Limits.MaxRequestsInFlight, runtime.Limits.MaxRequestBytesInFlight);
-        Outgoing = new OutgoingQueue(transport, runtime.Limits.MaxBufferedBytes, OnWriteFault);
+        Outgoing = new OutgoingQueue(transport, runtime.Limits.MaxBufferedBytes, runtime.OutgoingMemory, OnWriteFault);
+        transport.Budget = runtime.PreauthMemory;
     }
 
     /// <inheritdoc/>
@@ -216,6 +218,7 @@ internal abstract partial class ClientConnection : IClientConnection
         Volatile.Write(ref _caller, caller);
         _tokenRate = Runtime.Rates.ForToken(caller.Name);
         IsAuthenticated = true;
+        Transport.Budget = Runtime.IncomingMemory;
         Transport.MaxMessageBytes = Runtime.Limits.MaxPayloadBytes;
         Origin.Place.Authenticated();
     }
@@ -225,10 +228,14 @@ internal abstract partial class ClientConnection : IClientConnection
     {
     }
 
+    /// <summary>The error for a message that there was no memory for.</summary>
+    protected static BridgeException NoRoom(IncomingMessage message) => BridgeException.Busy(
+        $"the host holds too many large messages to take one of {message.WireLength} bytes now; send it again", TimeSpan.FromSeconds(1));
+
     /// <summary>Sends a message; one that doesn't fit into the bound ends the connection.</summary>
     protected void Send(OutgoingMessage message)
     {
-        var outcome = Outgoing.TryEnqueue(message);
+        var outcome = Outgoing.TryEnqueue(message, isOwed: IsAuthenticated);
         if (outcome == EnqueueOutcome.Enqueued) return;
         message.Return();
         if (outcome == EnqueueOutcome.Full) CloseSlowConsumer();
@@ -252,6 +259,8 @@ internal abstract partial class ClientConnection : IClientConnection
                 return await flushed.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
     }
+
+    private long HighWater => IsAuthenticated && !Runtime.OutgoingMemory.IsScarce ? HighWaterBytes : ScarceHighWaterBytes;
 
     private async Task ReadAsync()
     {
@@ -278,11 +287,11 @@ internal abstract partial class ClientConnection : IClientConnection
                 message.Release();
             }
 
-            while ((Requests.IsFull && WaitsForRoom) || Outgoing.Bytes > HighWaterBytes)
+            while ((Requests.IsFull && WaitsForRoom) || Outgoing.Bytes > HighWater)
             {
                 Outgoing.Uncork();
                 if (Requests.IsFull && WaitsForRoom) await Requests.RoomAsync().ConfigureAwait(false);
-                if (Outgoing.Bytes > HighWaterBytes) await Outgoing.BelowAsync(HighWaterBytes / 2).ConfigureAwait(false);
+                if (Outgoing.Bytes is var waiting && waiting > HighWater) await Outgoing.BelowAsync(waiting / 2).ConfigureAwait(false);
                 if (IsClosing) break;
             }
         }

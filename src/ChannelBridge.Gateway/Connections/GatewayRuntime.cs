@@ -1,4 +1,5 @@
 using ChannelBridge.Core.Access;
+using ChannelBridge.Gateway.Buffers;
 using ChannelBridge.Gateway.Limits;
 using ChannelBridge.Gateway.Router;
 using ChannelBridge.Protocol.Json;
@@ -30,6 +31,15 @@ internal sealed class GatewayRuntime(
 
     /// <summary>The bounds on one message.</summary>
     public JsonLimits Json { get; } = limits.Value.ToJsonLimits();
+
+    /// <summary>Memory for messages of authenticated clients, while they arrive and until their requests have ended.</summary>
+    public MemoryBudget IncomingMemory { get; } = new(limits.Value.MessageMemory);
+
+    /// <summary>The same for clients that haven't authenticated: they can't take it from the others.</summary>
+    public MemoryBudget PreauthMemory { get; } = new(limits.Value.MessageMemory / 8);
+
+    /// <summary>Memory for messages that wait for slow clients.</summary>
+    public MemoryBudget OutgoingMemory { get; } = new(limits.Value.MessageMemory);
 
     /// <summary>The rates.</summary>
     public RateLimits Rates { get; } = new(limits.Value, time);

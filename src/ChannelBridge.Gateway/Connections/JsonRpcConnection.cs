@@ -101,6 +101,12 @@ internal sealed class JsonRpcConnection : ClientConnection, IRpcPeer, IReauthent
             case IncomingKind.TooLarge when !IsAuthenticated:
                 Close(1009, "payload too large before authentication");
                 break;
+            case IncomingKind.NoRoom when !IsAuthenticated:
+                Close(1013, "too many large messages before authentication; try again later");
+                break;
+            case IncomingKind.NoRoom:
+                Reply(new JsonRpcId(message.RecoveredId), JsonRpcErrorCodes.ApplicationError, NoRoom(message));
+                break;
             case IncomingKind.TooLarge:
                 Reply(new JsonRpcId(message.RecoveredId), JsonRpcErrorCodes.InvalidRequest, new BridgeException(
                     ErrorCodes.PayloadTooLarge, $"message of {message.WireLength} bytes is larger than maxPayload {Transport.MaxMessageBytes}"));

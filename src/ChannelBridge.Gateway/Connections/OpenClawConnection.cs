@@ -58,6 +58,12 @@ internal sealed class OpenClawConnection : ClientConnection
             case IncomingKind.TooLarge when !IsAuthenticated:
                 Close(1009, "preauth payload too large");
                 break;
+            case IncomingKind.NoRoom when !IsAuthenticated:
+                Close(1013, "too many large messages before authentication; try again later");
+                break;
+            case IncomingKind.NoRoom:
+                Reply(OpenClawFrameReader.AsFrameId(message.RecoveredId, Runtime.Json).Span, NoRoom(message));
+                break;
             case IncomingKind.TooLarge:
                 Reply(
                     OpenClawFrameReader.AsFrameId(message.RecoveredId, Runtime.Json).Span,

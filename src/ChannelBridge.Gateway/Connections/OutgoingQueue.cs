@@ -23,8 +23,11 @@ internal enum EnqueueOutcome
 /// so that the answers of the burst leave together too.
 /// </summary>
 [SuppressMessage("Reliability", "CA1001", Justification = "The source has neither timer nor wait handle.")]
-internal sealed class OutgoingQueue(MessageTransport transport, long maxBytes, Action<Exception> onFault)
+internal sealed class OutgoingQueue(MessageTransport transport, long maxBytes, MemoryBudget budget, Action<Exception> onFault)
 {
+    // What every connection may have waiting without asking; beyond it all of them share a budget.
+    private const long FreeBytes = 16 * 1024;
+
     // A round must end some time, or the first message of it waits for the last one of a long queue.
     private const int MaxRoundBytes = 256 * 1024;
     private const int UncorkBytes = 64 * 1024;
@@ -37,6 +40,7 @@ internal sealed class OutgoingQueue(MessageTransport transport, long maxBytes, A
     private TaskCompletionSource? _below;
     private long _belowBytes;
     private long _bytes;
+    private long _taken;
     private long _rounds;
     private bool _writing;
     private bool _corked;
@@ -53,12 +57,14 @@ internal sealed class OutgoingQueue(MessageTransport transport, long maxBytes, A
     /// </summary>
     /// <param name="message">The message.</param>
     /// <param name="number">Called under the lock, so that what it writes has the order of the queue; may be null.</param>
-    public EnqueueOutcome TryEnqueue(OutgoingMessage message, Action<OutgoingMessage>? number = null)
+    /// <param name="isOwed">True for an answer, which isn't refused because others have taken the shared memory: its request was taken.</param>
+    public EnqueueOutcome TryEnqueue(OutgoingMessage message, Action<OutgoingMessage>? number = null, bool isOwed = false)
     {
         lock (_gate)
         {
             if (_closed) return EnqueueOutcome.Closed;
             if (_bytes > 0 && _bytes + message.Length > maxBytes) return EnqueueOutcome.Full;
+            if (_bytes + message.Length > FreeBytes && !TryTake(_bytes + message.Length, isOwed)) return EnqueueOutcome.Full;
             number?.Invoke(message);
             _waiting.Enqueue(message);
             _bytes += message.Length;
@@ -127,6 +133,7 @@ internal sealed class OutgoingQueue(MessageTransport transport, long maxBytes, A
             lost = [.. _waiting];
             _waiting.Clear();
             foreach (var message in lost) _bytes -= message.Length;
+            GiveBack();
             _below?.TrySetResult();
         }
 
@@ -173,6 +180,7 @@ internal sealed class OutgoingQueue(MessageTransport transport, long maxBytes, A
             lock (_gate)
             {
                 _bytes -= bytes;
+                GiveBack();
                 _rounds++;
                 if (_below is not null && (_bytes < _belowBytes || _closed))
                 {
@@ -184,6 +192,25 @@ internal sealed class OutgoingQueue(MessageTransport transport, long maxBytes, A
             Finish(_round, outcome);
             _round.Clear();
         }
+    }
+
+    // Under the lock, like its counterpart.
+    private bool TryTake(long bytes, bool isOwed)
+    {
+        var more = bytes - FreeBytes - _taken;
+        if (more <= 0) return true;
+        if (isOwed) budget.Give(-more);
+        else if (!budget.TryTake(more)) return false;
+        _taken += more;
+        return true;
+    }
+
+    private void GiveBack()
+    {
+        var unused = _taken - Math.Max(0, _bytes - FreeBytes);
+        if (unused <= 0) return;
+        budget.Give(unused);
+        _taken -= unused;
     }
 
     private static void Finish(List<OutgoingMessage> messages, PushOutcome outcome)

@@ -112,7 +112,8 @@ internal sealed class StreamTransport : MessageTransport
     {
         var keep = header.ContentLength <= MaxMessageBytes && !header.IsBinary;
         var scanner = keep || header.IsBinary ? null : new MessageIdScanner();
-        var message = IncomingMessage.Rent((int)Math.Min(keep ? header.ContentLength + 1 : 1, 64 * 1024));
+        var message = IncomingMessage.Rent((int)Math.Min(keep ? header.ContentLength + 1 : 1, IncomingMessage.InitialBytes));
+        var noRoom = false;
         try
         {
             var missing = header.ContentLength;
@@ -127,8 +128,20 @@ internal sealed class StreamTransport : MessageTransport
                     return null;
                 }
 
+                if (keep && !message.TryMakeRoom((int)piece.Length, Budget, (int)header.ContentLength))
+                {
+                    keep = false;
+                    noRoom = true;
+                    scanner = new MessageIdScanner();
+                    scanner.Feed(message.Memory.Span);
+                }
+
                 if (keep) message.Append(piece);
-                foreach (var part in piece) scanner?.Feed(part.Span);
+                if (scanner is not null)
+                {
+                    foreach (var part in piece) scanner.Feed(part.Span);
+                }
+
                 missing -= piece.Length;
                 _reader.AdvanceTo(piece.End);
                 Progress(_time, header.ContentLength - missing);
@@ -142,7 +155,8 @@ internal sealed class StreamTransport : MessageTransport
 
         Idle();
         scanner?.Complete();
-        if (!keep) message.Reject(header.IsBinary ? IncomingKind.Binary : IncomingKind.TooLarge, header.ContentLength, scanner?.Id ?? default);
+        var kind = header.IsBinary ? IncomingKind.Binary : noRoom ? IncomingKind.NoRoom : IncomingKind.TooLarge;
+        if (!keep) message.Reject(kind, header.ContentLength, scanner?.Id ?? default);
         return message;
     }
 

@@ -22,6 +22,13 @@ internal sealed class WebSocketTransport(WebSocket socket, CorkedStream stream, 
         {
             while (true)
             {
+                if (message is { Free.IsEmpty: true } && !message.TryMakeRoom(1, Budget, MaxMessageBytes))
+                {
+                    await ReadPastAsync(message, WebSocketMessageType.Text, ended: false, IncomingKind.NoRoom, cancellationToken).ConfigureAwait(false);
+                    Idle();
+                    return message;
+                }
+
                 // The first wait is without a buffer: ten thousand idle connections are no reason to hold as many.
                 var received = await socket.ReceiveAsync(message?.Free ?? Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
                 message ??= IncomingMessage.Rent();
@@ -36,7 +43,7 @@ internal sealed class WebSocketTransport(WebSocket socket, CorkedStream stream, 
                 message.Advance(received.Count);
                 if (received.MessageType == WebSocketMessageType.Binary || message.Length > MaxMessageBytes)
                 {
-                    await ReadPastAsync(message, received, cancellationToken).ConfigureAwait(false);
+                    await ReadPastAsync(message, received.MessageType, received.EndOfMessage, IncomingKind.TooLarge, cancellationToken).ConfigureAwait(false);
                     Idle();
                     return message;
                 }
@@ -109,16 +116,18 @@ internal sealed class WebSocketTransport(WebSocket socket, CorkedStream stream, 
     }
 
     // Nothing of it is kept, however long it is; only its id is looked for on the way.
-    private async ValueTask ReadPastAsync(IncomingMessage message, ValueWebSocketReceiveResult received, CancellationToken cancellationToken)
+    private async ValueTask ReadPastAsync(
+        IncomingMessage message, WebSocketMessageType type, bool ended, IncomingKind kind, CancellationToken cancellationToken)
     {
-        var binary = received.MessageType == WebSocketMessageType.Binary;
+        var binary = type == WebSocketMessageType.Binary;
         var scanner = binary ? null : new MessageIdScanner();
         scanner?.Feed(message.Memory.Span);
         long total = message.Length;
-        while (!received.EndOfMessage)
+        while (!ended)
         {
             message.Forget();
-            received = await socket.ReceiveAsync(message.Free, cancellationToken).ConfigureAwait(false);
+            var received = await socket.ReceiveAsync(message.Free, cancellationToken).ConfigureAwait(false);
+            ended = received.EndOfMessage;
             total += received.Count;
             Progress(time, total);
             message.Advance(received.Count);
@@ -126,6 +135,6 @@ internal sealed class WebSocketTransport(WebSocket socket, CorkedStream stream, 
         }
 
         scanner?.Complete();
-        message.Reject(binary ? IncomingKind.Binary : IncomingKind.TooLarge, total, scanner?.Id ?? default);
+        message.Reject(binary ? IncomingKind.Binary : total > MaxMessageBytes ? IncomingKind.TooLarge : kind, total, scanner?.Id ?? default);
     }
 }

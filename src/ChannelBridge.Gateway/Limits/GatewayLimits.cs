@@ -20,6 +20,14 @@ public sealed class GatewayLimits
     /// </summary>
     public int MaxBufferedBytes { get; set; } = 52_428_800;
 
+    /// <summary>
+    /// Memory for the messages of all connections together, in bytes; default 536,870,912. It holds once for messages that arrive and run, and once
+    /// for messages that wait for slow clients; clients that haven't authenticated have an eighth of it for themselves. Ordinary messages (4 KiB in,
+    /// 16 KiB waiting, for each connection) aren't counted. When it is taken, a larger message is read past and answered <c>BUSY</c> (retryable),
+    /// and a client that reads too slowly gets no more pushes until it has read.
+    /// </summary>
+    public long MessageMemory { get; set; } = 512L * 1024 * 1024;
+
     /// <summary>How long a client with a full buffer may read nothing; default 5 s.</summary>
     public TimeSpan SlowConsumerTimeout { get; set; } = TimeSpan.FromSeconds(5);
 

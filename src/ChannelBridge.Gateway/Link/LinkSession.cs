@@ -15,6 +15,7 @@ internal sealed partial class LinkSession(TimeProvider time, ILogger<LinkSession
     private long _established;
     private long _turns;
     private long _partials;
+    private long _typing;
     private long _sends;
     private long _duplicates;
     private string? _lastEnd;
@@ -74,6 +75,7 @@ internal sealed partial class LinkSession(TimeProvider time, ILogger<LinkSession
     {
         Interlocked.Increment(ref _turns);
         Interlocked.Add(ref _partials, turn.Partials);
+        Interlocked.Add(ref _typing, turn.Typing);
     }
 
     public void CountSend(bool duplicate)
@@ -96,6 +98,7 @@ internal sealed partial class LinkSession(TimeProvider time, ILogger<LinkSession
             ["established"] = Interlocked.Read(ref _established),
             ["turns"] = Interlocked.Read(ref _turns),
             ["partials"] = Interlocked.Read(ref _partials),
+            ["typing"] = Interlocked.Read(ref _typing),
             ["sends"] = Interlocked.Read(ref _sends),
             ["duplicateSends"] = Interlocked.Read(ref _duplicates),
             ["lastEndedAt"] = _lastEnd,

@@ -25,6 +25,9 @@ internal sealed class RunningTurn(string id)
     /// <summary>Partial texts that came.</summary>
     public int Partials { get; private set; }
 
+    /// <summary>Typing signs that came.</summary>
+    public int Typing { get; private set; }
+
     public void On(TurnEventParameters turnEvent)
     {
         switch (turnEvent.Kind)
@@ -38,6 +41,7 @@ internal sealed class RunningTurn(string id)
                 _broken = _broken || !_events.Writer.TryWrite(new AgentPartial(text));
                 break;
             case "typing":
+                Typing++;
                 _events.Writer.TryWrite(AgentTyping.Instance);
                 break;
             case "done":

@@ -13,6 +13,7 @@ internal static class GatewaySettings
         .Size("MaxPayloadBytes", 1024, 1 << 30, o => o.MaxPayloadBytes, (o, v) => o.MaxPayloadBytes = (int)v, "The largest message from a client after it authenticated")
         .Size("MaxPreauthPayloadBytes", 1024, 1 << 24, o => o.MaxPreauthPayloadBytes, (o, v) => o.MaxPreauthPayloadBytes = (int)v, "The largest message before")
         .Size("MaxBufferedBytes", 1 << 16, 1 << 30, o => o.MaxBufferedBytes, (o, v) => o.MaxBufferedBytes = (int)v, "What may wait for a client that reads slowly")
+        .Size("MessageMemory", 1 << 20, 1L << 40, o => o.MessageMemory, (o, v) => o.MessageMemory = v, "Memory for larger messages of all connections together, apart for those that arrive and those that wait for slow clients; beyond it `BUSY`")
         .Duration("SlowConsumerTimeout", Second, Hour, o => o.SlowConsumerTimeout, (o, v) => o.SlowConsumerTimeout = v, "How long a client with a full buffer may read nothing")
         .Duration("PreauthTimeout", Second, Hour, o => o.PreauthTimeout, (o, v) => o.PreauthTimeout = v, "How long a client has to authenticate")
         .Duration("MessageTimeout", Second, Hour, o => o.MessageTimeout, (o, v) => o.MessageTimeout = v, "How long a message may take to arrive, beside `MinBytesPerSecond`")

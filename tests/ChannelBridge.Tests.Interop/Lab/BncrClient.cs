@@ -12,7 +12,7 @@ namespace ChannelBridge.Tests.Interop.Lab;
 /// </summary>
 public sealed class BncrClient : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly ClientWebSocket _socket = new();
     private readonly ConcurrentDictionary<string, TaskCompletionSource<JsonObject>> _open = new();
@@ -72,12 +72,12 @@ public sealed class BncrClient : IAsyncDisposable
     }
 
     /// <summary>Says something as a user of the bridge; gives the answer's frame.</summary>
-    public Task<JsonObject> SayAsync(string user, string text, string messageId) => CallAsync("bncr.inbound", new JsonObject
+    public Task<JsonObject> SayAsync(string user, string text, string messageId, string group = "0") => CallAsync("bncr.inbound", new JsonObject
     {
         ["accountId"] = Account,
         ["clientId"] = ClientId,
         ["platform"] = "interop",
-        ["groupId"] = "0",
+        ["groupId"] = group,
         ["userId"] = user,
         ["type"] = "text",
         ["msg"] = text,
@@ -85,9 +85,9 @@ public sealed class BncrClient : IAsyncDisposable
     });
 
     /// <summary>Says something and expects it to be accepted.</summary>
-    public async Task<JsonObject> AcceptedAsync(string user, string text, string messageId)
+    public async Task<JsonObject> AcceptedAsync(string user, string text, string messageId, string group = "0")
     {
-        var answer = await SayAsync(user, text, messageId);
+        var answer = await SayAsync(user, text, messageId, group);
         Assert.True((bool)answer["ok"]!, answer.ToJsonString());
         Assert.True((bool)answer["payload"]!["accepted"]!, answer.ToJsonString());
         return answer["payload"]!.AsObject();

@@ -12,7 +12,8 @@ namespace ChannelBridge.Tests.Interop.Lab;
 
 /// <summary>
 /// The gateway's only model: an OpenAI-style completions server that answers <c>answer to WORD</c>, where WORD is the last <c>ask:WORD</c> that a user
-/// said (the gateway wraps what users say, so a test marks its own text). A test can hold an answer back and let it go.
+/// said (the gateway wraps what users say, so a test marks its own text). A test can hold an answer back and let it go. A word that begins with
+/// <c>tool-</c> makes it call the first tool that it is offered, once.
 /// </summary>
 public sealed partial class FakeModel : IAsyncDisposable
 {
@@ -20,6 +21,7 @@ public sealed partial class FakeModel : IAsyncDisposable
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _holds = new();
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _asked = new();
     private readonly ConcurrentDictionary<string, int> _counts = new();
+    private readonly ConcurrentDictionary<string, string> _prompts = new();
 
     private FakeModel(WebApplication server) => _server = server;
 
@@ -27,6 +29,9 @@ public sealed partial class FakeModel : IAsyncDisposable
 
     /// <summary>How many times the model was asked about a word.</summary>
     public int CountOf(string word) => _counts.GetValueOrDefault(word);
+
+    /// <summary>What the model was given when it was asked about a word the last time.</summary>
+    public string PromptOf(string word) => _prompts.GetValueOrDefault(word, "");
 
     public static async Task<FakeModel> StartAsync()
     {
@@ -60,7 +65,8 @@ public sealed partial class FakeModel : IAsyncDisposable
     {
         var request = (await JsonSerializer.DeserializeAsync<JsonObject>(context.Request.Body))!;
         var word = WordOf(request["messages"] as JsonArray);
-        _counts.AddOrUpdate(word, 1, (_, count) => count + 1);
+        _prompts[word] = request["messages"]?.ToJsonString() ?? "";
+        var count = _counts.AddOrUpdate(word, 1, (_, before) => before + 1);
         SignalOf(word).TrySetResult();
         if (_holds.TryGetValue(word, out var hold)) await hold.Task.WaitAsync(context.RequestAborted);
         var answer = $"answer to {word}";
@@ -71,6 +77,14 @@ public sealed partial class FakeModel : IAsyncDisposable
         }
 
         context.Response.ContentType = "text/event-stream";
+        if (count == 1 && ToolFor(word, request) is { } tool)
+        {
+            await SendAsync(Frame("delta", new JsonObject { ["role"] = "assistant", ["tool_calls"] = new JsonArray(tool) }, null));
+            await SendAsync(Frame("delta", [], "tool_calls"));
+            await context.Response.WriteAsync("data: [DONE]\n\n");
+            return;
+        }
+
         await SendAsync(Frame("delta", new JsonObject { ["role"] = "assistant", ["content"] = "" }, null));
         foreach (var piece in answer.Chunk(4)) await SendAsync(Frame("delta", new JsonObject { ["content"] = new string(piece) }, null));
         await SendAsync(Frame("delta", [], "stop"));
@@ -81,6 +95,18 @@ public sealed partial class FakeModel : IAsyncDisposable
             await context.Response.WriteAsync($"data: {frame.ToJsonString()}\n\n");
             await context.Response.Body.FlushAsync();
         }
+    }
+
+    private static JsonObject? ToolFor(string word, JsonObject request)
+    {
+        if (!word.StartsWith("tool-", StringComparison.Ordinal) || request["tools"] is not JsonArray { Count: > 0 } tools) return null;
+        return new JsonObject
+        {
+            ["index"] = 0,
+            ["id"] = "call_1",
+            ["type"] = "function",
+            ["function"] = new JsonObject { ["name"] = (string?)tools[0]!["function"]!["name"], ["arguments"] = "{}" },
+        };
     }
 
     private static JsonObject Frame(string part, JsonObject content, string? finish) => new()

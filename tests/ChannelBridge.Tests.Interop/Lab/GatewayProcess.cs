@@ -132,12 +132,23 @@ public sealed class GatewayProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>kill −9 to it and what it has started.</summary>
-    public async Task KillAsync()
+    /// <summary>kill −9 to it and, unless told otherwise, to what it has started.</summary>
+    public async Task KillAsync(bool withChildren = true)
     {
         if (_process is not { } process) return;
-        process.Kill(entireProcessTree: true);
+        process.Kill(withChildren);
         await process.WaitForExitAsync();
+        process.Dispose();
+        _process = null;
+    }
+
+    /// <summary>SIGTERM, and its end.</summary>
+    public async Task StopAsync()
+    {
+        if (_process is not { } process) return;
+        using (var kill = Process.Start("kill", ["-TERM", $"{process.Id}"])) await kill.WaitForExitAsync();
+        using var timeout = new CancellationTokenSource(StartTimeout);
+        await process.WaitForExitAsync(timeout.Token);
         process.Dispose();
         _process = null;
     }

@@ -36,11 +36,15 @@ public sealed class InteropLab : IAsyncLifetime
             {
                 ["enabled"] = true,
                 ["dmPolicy"] = "open",
-                ["allowFrom"] = new JsonArray("*"),
+                // Whom the list names may give commands, too.
+                ["allowFrom"] = new JsonArray("*", "Bncr:interop:paul"),
+                ["groupPolicy"] = "open",
                 ["accounts"] = new JsonObject
                 {
                     ["Paired"] = new JsonObject { ["dmPolicy"] = "pairing", ["allowFrom"] = new JsonArray() },
                     ["Closed"] = new JsonObject { ["dmPolicy"] = "disabled" },
+                    ["reloaded"] = new JsonObject { ["dmPolicy"] = "disabled" },
+                    ["shop"] = new JsonObject(),
                 },
             });
         await Gateway.StartAsync();
@@ -73,6 +77,17 @@ public sealed class InteropLab : IAsyncLifetime
             if (good(answer)) return answer;
             if (timeout.IsCancellationRequested) Assert.Fail($"not in 60 s; the last answer was {answer.ToJsonString()}");
             await Task.Delay(100, CancellationToken.None);
+        }
+    }
+
+    /// <summary>Waits until something outside of our reach has happened; gives up after a minute.</summary>
+    public static async Task UntilAsync(Func<bool> condition, string otherwise)
+    {
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (!condition())
+        {
+            if (timeout.IsCancellationRequested) Assert.Fail(otherwise);
+            await Task.Delay(50, CancellationToken.None);
         }
     }
 
