@@ -9,7 +9,8 @@ namespace ChannelBridge.Gateway.Connections;
 /// <summary>The host's own calls over one connection that wait for their answer.</summary>
 internal sealed class OutgoingCalls(int max)
 {
-    private readonly ConcurrentDictionary<long, TaskCompletionSource<ReadOnlyMemory<byte>>> _open = new();
+    // Made when it is needed: most connections are never called.
+    private ConcurrentDictionary<long, TaskCompletionSource<ReadOnlyMemory<byte>>>? _open;
     private long _lastId;
     private int _count;
     private volatile bool _closed;
@@ -29,7 +30,7 @@ internal sealed class OutgoingCalls(int max)
 
         var id = Interlocked.Increment(ref _lastId);
         var answer = new TaskCompletionSource<ReadOnlyMemory<byte>>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _open[id] = answer;
+        LazyInitializer.EnsureInitialized(ref _open)[id] = answer;
         // The connection may have ended between the two lines above.
         if (_closed && TryTake(id) is not null) throw Lost();
         return (id, answer.Task);
@@ -57,7 +58,7 @@ internal sealed class OutgoingCalls(int max)
     public void Close()
     {
         _closed = true;
-        foreach (var id in _open.Keys)
+        foreach (var id in _open?.Keys ?? [])
         {
             if (TryTake(id) is { } call) call.TrySetException(Lost());
         }
@@ -65,7 +66,7 @@ internal sealed class OutgoingCalls(int max)
 
     private TaskCompletionSource<ReadOnlyMemory<byte>>? TryTake(long id)
     {
-        if (!_open.TryRemove(id, out var call)) return null;
+        if (_open is not { } open || !open.TryRemove(id, out var call)) return null;
         Interlocked.Decrement(ref _count);
         return call;
     }

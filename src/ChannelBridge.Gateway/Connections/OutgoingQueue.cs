@@ -64,7 +64,7 @@ internal sealed class OutgoingQueue(MessageTransport transport, long maxBytes, M
         {
             if (_closed) return EnqueueOutcome.Closed;
             if (_bytes > 0 && _bytes + message.Length > maxBytes) return EnqueueOutcome.Full;
-            if (_bytes + message.Length > FreeBytes && !TryTake(_bytes + message.Length, isOwed)) return EnqueueOutcome.Full;
+            if (_bytes + message.Length > FreeBytes && !TryTake(_bytes + message.Length, isOwed || _bytes == 0)) return EnqueueOutcome.Full;
             number?.Invoke(message);
             _waiting.Enqueue(message);
             _bytes += message.Length;

@@ -7,8 +7,8 @@ namespace ChannelBridge.Gateway.Connections;
 internal sealed class RequestTable(int maxRequests, long maxBytes)
 {
     private readonly Lock _gate = new();
-    private PendingRequest[] _requests = new PendingRequest[8];
-    private ulong[] _hashes = new ulong[8];
+    private PendingRequest[] _requests = [];
+    private ulong[] _hashes = [];
     private TaskCompletionSource? _room;
     private TaskCompletionSource? _empty;
     private int _count;
@@ -33,8 +33,8 @@ internal sealed class RequestTable(int maxRequests, long maxBytes)
             if (hash != 0 && Find(hash, request.Id.Span) >= 0) return false;
             if (_count == _requests.Length)
             {
-                Array.Resize(ref _requests, _count * 2);
-                Array.Resize(ref _hashes, _count * 2);
+                Array.Resize(ref _requests, Math.Max(8, _count * 2));
+                Array.Resize(ref _hashes, Math.Max(8, _count * 2));
             }
 
             request.IdHash = hash;

@@ -95,6 +95,8 @@ internal sealed partial class WebSocketEndpoint(GatewayRuntime runtime)
         }
 
         var (socket, stream) = await WebSocketHandshake.AcceptAsync(context, offersJsonRpc ? JsonRpc : null, runtime.Limits).ConfigureAwait(false);
+        // The request lives as long as its connection; what it brought, a token perhaps, needn't.
+        context.Request.Headers.Clear();
         var transport = new WebSocketTransport(socket, stream, runtime.Time, context.Abort);
         var origin = new ConnectionOrigin(Door.Listener, address, place);
         ClientConnection connection = dialect == PathDialect.JsonRpc

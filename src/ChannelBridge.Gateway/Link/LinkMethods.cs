@@ -58,6 +58,13 @@ internal sealed class LinkMethods(
             throw BridgeException.Invalid("link.hello works over a JSON-RPC connection only, such as the host's socket channelbridge.sock.");
         }
 
+        // On the own listener guesses at the token are counted, and that is auth.authenticate's work.
+        if (call.Caller.Door == Door.Listener && !call.Caller.Scopes.HasFlag(Scopes.Link))
+        {
+            throw new BridgeException(
+                ErrorCodes.Unauthorized, "Over a WebSocket authenticate first, with a token that has the link role: auth.authenticate {token}, then link.hello.");
+        }
+
         if (tokens.Authenticate(hello.Token, call.Caller.Door) is not { } caller || !caller.Scopes.HasFlag(Scopes.Link))
         {
             throw new BridgeException(
