@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.Versioning;
 using System.Text.Json.Nodes;
 using ChannelBridge.Tests.Integration;
 using ChannelBridge.Tests.Interop.Lab;
@@ -7,6 +8,7 @@ namespace ChannelBridge.Tests.Interop;
 
 /// <summary>The other two ways to a host, through a gateway of their own: the one that the gateway starts, and one behind a WebSocket.</summary>
 [Collection(InteropCollection.Name)]
+[UnsupportedOSPlatform("windows")]
 public sealed class EndpointTests
 {
     private static JsonObject OpenChannel => new()

@@ -1,10 +1,11 @@
 using System.Diagnostics;
-using ChannelBridge.Tests.Integration;
+using System.Runtime.Versioning;
 using ChannelBridge.Tests.Interop.Lab;
 
 namespace ChannelBridge.Tests.Interop;
 
 /// <summary>Managed mode's own file, without a gateway: what it refuses to start, restarts, gives up, and that no host outlives its parent.</summary>
+[UnsupportedOSPlatform("windows")]
 public sealed class ManagedHostTests
 {
     [OpenClawFact]

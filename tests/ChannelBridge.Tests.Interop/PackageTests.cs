@@ -49,6 +49,37 @@ public sealed class PackageTests
         }
     }
 
+    [OpenClawFact]
+    public async Task Package_Installed_IsSetUpByTheCommandLine()
+    {
+        if (OpenClawInstallation.Missing is { } reason) Assert.Fail(reason);
+        var state = Directory.CreateTempSubdirectory("cbsetup").FullName;
+        var gateway = GatewayProcess.Configure(state, model: 1, plugin: null, [], []);
+        var (installed, log) = await gateway.CommandAsync("plugins", "install", $"npm-pack:{await PackAsync(state)}", "--force", "--accept-capabilities");
+        Assert.True(installed == 0, log);
+
+        var (added, said) = await gateway.CommandAsync(
+            "channels", "add", "--channel", "bncr", "--account", "shop", "--name", "The shop", "--dm-policy", "open", "--endpoint", "ws://127.0.0.1:7788/rpc", "--host-token-file", "/etc/token");
+        Assert.True(added == 0, said);
+        var config = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(state, "openclaw", "openclaw.json")))!;
+        var account = config["channels"]!["bncr"]!["accounts"]!["shop"]!;
+        Assert.Equal("The shop", (string?)account["name"]);
+        Assert.Equal("*", (string?)account["allowFrom"]![0]);
+        Assert.Equal("ws://127.0.0.1:7788/rpc", (string?)config["plugins"]!["entries"]!["channelbridge"]!["config"]!["endpoint"]);
+
+        var (plain, refused) = await gateway.CommandAsync("channels", "add", "--channel", "bncr", "--endpoint", "ws://host.example/rpc");
+        Assert.True(plain != 0, refused);
+        Assert.Contains("expected wss://", refused, StringComparison.Ordinal);
+
+        // The host that the gateway starts takes the place of the one that it connects to.
+        var (managed, words) = await gateway.CommandAsync("channels", "add", "--channel", "bncr", "--host-command", "/opt/channelbridge/channelbridge");
+        Assert.True(managed == 0, words);
+        config = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(state, "openclaw", "openclaw.json")))!["plugins"]!["entries"]!["channelbridge"]!["config"]!;
+        Assert.Equal("managed", (string?)config["mode"]);
+        Assert.Null(config["endpoint"]);
+        Assert.Null(config["tokenFile"]);
+    }
+
     private static async Task<string> PackAsync(string state)
     {
         var start = new ProcessStartInfo("npm", ["pack", "--silent", "--pack-destination", state, OpenClawInstallation.Repository])

@@ -1,6 +1,9 @@
+using System.Runtime.Versioning;
+
 namespace ChannelBridge.Tests.Interop.Lab;
 
 /// <summary>The built host in a folder that only its owner can change, as managed mode asks for.</summary>
+[UnsupportedOSPlatform("windows")]
 public static class HostCopy
 {
     /// <summary>Copies the host into a folder and gives the path of its program.</summary>
