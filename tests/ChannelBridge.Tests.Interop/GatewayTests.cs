@@ -253,8 +253,6 @@ public sealed class GatewayTests(InteropLab lab)
     public async Task Turn_WithATool_ItsResultComesBeforeTheAnswer()
     {
         await using var bridge = await lab.BridgeAsync();
-        await bridge.AcceptedAsync("paul", "/verbose full", "tool-0");
-        await bridge.PushAsync("paul");
         await bridge.AcceptedAsync("paul", "ask:tool-please", "tool-1");
         var first = await bridge.PushAsync("paul");
         Assert.Equal("tool", (string?)first["message"]!["kind"]);

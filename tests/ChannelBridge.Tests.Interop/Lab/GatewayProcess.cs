@@ -65,6 +65,8 @@ public sealed class GatewayProcess : IAsyncDisposable
                     ["workspace"] = Path.Combine(state, "workspace"),
                     ["model"] = new JsonObject { ["primary"] = "lab/fake" },
                     ["skipBootstrap"] = true,
+                    // Tool results are shown.
+                    ["verboseDefault"] = "full",
                     ["heartbeat"] = new JsonObject { ["every"] = "0m" },
                 },
             },

@@ -36,8 +36,7 @@ public sealed class InteropLab : IAsyncLifetime
             {
                 ["enabled"] = true,
                 ["dmPolicy"] = "open",
-                // Whom the list names may give commands, too.
-                ["allowFrom"] = new JsonArray("*", "Bncr:interop:paul"),
+                ["allowFrom"] = new JsonArray("*"),
                 ["groupPolicy"] = "open",
                 ["accounts"] = new JsonObject
                 {

@@ -1,13 +1,18 @@
 using System.Net.WebSockets;
 using System.Text;
+using Xunit.Abstractions;
 
 namespace ChannelBridge.Tests.Unit.Wire;
 
 /// <summary>
-/// Damaged messages on every door, seeded. <c>CHANNELBRIDGE_FUZZ_SECONDS</c> makes it run longer, <c>CHANNELBRIDGE_FUZZ_SEED</c> repeats a run.
+/// Damaged messages on every door, seeded. <c>CHANNELBRIDGE_FUZZ_SECONDS</c> makes it run longer, <c>CHANNELBRIDGE_FUZZ_SEED</c> repeats a run. What
+/// lives in memory afterwards is what lived at the beginning; a long run tells it every minute.
 /// </summary>
-public sealed class FuzzTests
+public sealed class FuzzTests(ITestOutputHelper output)
 {
+    // Pools that have filled meanwhile; a leak of one message a round would be more within a minute.
+    private const long GrowthAllowed = 24L * 1024 * 1024;
+
     private static readonly string[] Seeds =
     [
         """{"type":"req","id":"a","method":"test.echo","params":{"text":"x"}}""",
@@ -28,9 +33,19 @@ public sealed class FuzzTests
         await using var host = await WireHost.StartAsync(limits => limits.MaxPayloadBytes = 100_000);
         var until = DateTime.UtcNow + TimeSpan.FromSeconds(seconds);
         var rounds = 0;
+        var start = DateTime.UtcNow;
+        var next = start + TimeSpan.FromSeconds(Math.Min(10, seconds / 3.0));
+        long? baseline = null;
         while (DateTime.UtcNow < until)
         {
             rounds++;
+            if (DateTime.UtcNow >= next)
+            {
+                baseline ??= LiveBytes();
+                next = DateTime.UtcNow + TimeSpan.FromMinutes(1);
+                Tell();
+            }
+
             switch (random.Next(3))
             {
                 case 0:
@@ -54,7 +69,14 @@ public sealed class FuzzTests
         await local.DisposeAsync();
         using var timeout = new CancellationTokenSource(WireHost.Timeout);
         while (host.Doors.Connections > 0) await Task.Delay(20, timeout.Token);
+        Tell();
+        Assert.InRange(LiveBytes() - (baseline ?? 0), long.MinValue, baseline is null ? long.MaxValue : GrowthAllowed);
+
+        void Tell() => output.WriteLine(
+            $"fuzz: seed {seed}, {(DateTime.UtcNow - start).TotalSeconds:0} s, {rounds} connections, {LiveBytes() / 1048576.0:0.0} MiB live, {Environment.WorkingSet / 1048576.0:0} MiB resident");
     }
+
+    private static long LiveBytes() => GC.GetTotalMemory(forceFullCollection: true);
 
     private static byte[] Message(Random random)
     {
