@@ -14,6 +14,9 @@ internal sealed class BenchClient : IAsyncDisposable
     private readonly byte[] _receive = new byte[256 * 1024];
     private long _next;
 
+    // A paced load ends between two messages, with a receive under way.
+    private Task<int>? _pending;
+
     public static async Task<BenchClient> ConnectAsync(Subject subject, bool bridge)
     {
         var client = new BenchClient();
@@ -71,12 +74,127 @@ internal sealed class BenchClient : IAsyncDisposable
                 continue;
             }
 
-            var start = text.IndexOf("\"messageId\":\""u8);
-            if (start < 0) continue;
-            start += "\"messageId\":\"".Length;
-            var id = Encoding.UTF8.GetString(text.Slice(start, text[start..].IndexOf((byte)'"')));
-            await SendAsync($$$$"""{"type":"req","id":"a{{{{++_next}}}}","method":"bncr.ack","params":{"accountId":"Primary","clientId":"bench","messageId":"{{{{id}}}}","ok":true}}""");
+            if (Field(text, "\"messageId\":\""u8, out var id)) await AckAsync(id);
         }
+    }
+
+    /// <summary>
+    /// Says something in one conversation after the other with this many unanswered at a time, acks each answer, and gives the times from inbound to
+    /// push in microseconds, and how many answers came in a second.
+    /// </summary>
+    /// <param name="inFlight">Unanswered conversations; at most one message each.</param>
+    /// <param name="lanes">How many conversations there are.</param>
+    /// <param name="duration">How long new messages are sent.</param>
+    /// <param name="frame">A request by its number and its conversation's.</param>
+    /// <param name="stuck">A conversation that is written to beside the others and whose answers are never acked, or -1.</param>
+    /// <param name="most">How many messages are sent at most.</param>
+    public async Task<(List<double> Latencies, double Rate)> ConverseAsync(
+        int inFlight, int lanes, TimeSpan duration, Func<long, int, string> frame, int stuck = -1, long most = long.MaxValue)
+    {
+        var latencies = new List<double>(1 << 20);
+        var sent = new Dictionary<string, long>(inFlight);
+        var clock = Stopwatch.StartNew();
+        var lane = 0;
+        while (sent.Count < inFlight) await NextAsync();
+        while (sent.Count > 0)
+        {
+            var length = await ReceiveAsync();
+            var text = _receive.AsMemory(0, length);
+            if (!Field(text.Span, "\"messageId\":\""u8, out var id) || !Field(text.Span, "\"userId\":\""u8, out var user)) continue;
+            if (!sent.Remove(user, out var at)) continue;
+            latencies.Add(Stopwatch.GetElapsedTime(at).TotalMicroseconds);
+            await AckAsync(id);
+            if (clock.Elapsed < duration && latencies.Count + sent.Count < most) await NextAsync();
+        }
+
+        return (latencies, latencies.Count / clock.Elapsed.TotalSeconds);
+
+        async ValueTask NextAsync()
+        {
+            do lane = (lane + 1) % lanes;
+            while (lane == stuck || sent.ContainsKey($"u{lane}"));
+            sent[$"u{lane}"] = Stopwatch.GetTimestamp();
+            await SendAsync(frame(++_next, lane));
+            if (stuck >= 0 && _next % 10 == 0) await SendAsync(frame(++_next, stuck));
+        }
+    }
+
+    /// <summary>Keeps this many sends in flight and acks each push meanwhile; gives how many pushes were acked in a second.</summary>
+    public async Task<double> PublishAsync(int inFlight, TimeSpan duration, Func<long, string> frame)
+    {
+        var clock = Stopwatch.StartNew();
+        long open = 0, acked = 0;
+        for (; open < inFlight; open++) await SendAsync(frame(++_next));
+        while (open > 0)
+        {
+            var length = await ReceiveAsync();
+            var text = _receive.AsMemory(0, length);
+            if (!Response(text.Span, out var response))
+            {
+                if (Field(text.Span, "\"messageId\":\""u8, out var id)) await AckAsync(id);
+                continue;
+            }
+
+            if (response[0] == 'a')
+            {
+                if (clock.Elapsed < duration) acked++;
+                continue;
+            }
+
+            if (text.Span.IndexOf("\"ok\":true"u8) < 0) throw new InvalidOperationException(Encoding.UTF8.GetString(text.Span));
+            open--;
+            if (clock.Elapsed >= duration) continue;
+            open++;
+            await SendAsync(frame(++_next));
+        }
+
+        return acked / duration.TotalSeconds;
+    }
+
+    /// <summary>Says something so many times a second, acks each answer, and gives the times from inbound to push in microseconds.</summary>
+    public async Task<List<double>> PacedAsync(double rate, int lanes, TimeSpan duration, Func<long, int, string> frame)
+    {
+        var latencies = new List<double>((int)(rate * duration.TotalSeconds) + 1);
+        var sent = new Dictionary<string, Queue<long>>();
+        var clock = Stopwatch.StartNew();
+        long said = 0;
+        var answered = 0;
+        var receiving = _pending ?? ReceiveAsync();
+        _pending = null;
+        while (clock.Elapsed < duration || answered < said)
+        {
+            var due = (long)(rate * Math.Min(clock.Elapsed.TotalSeconds, duration.TotalSeconds));
+            for (; said < due; said++)
+            {
+                var lane = (int)(said % lanes);
+                if (!sent.TryGetValue($"u{lane}", out var times)) sent[$"u{lane}"] = times = [];
+                times.Enqueue(Stopwatch.GetTimestamp());
+                await SendAsync(frame(++_next, lane));
+            }
+
+            // Whatever comes first: something to read, or the next message's time.
+            if (!receiving.IsCompleted && await Task.WhenAny(receiving, Task.Delay(1)) != receiving) continue;
+            var length = await receiving;
+            var found = Field(_receive.AsSpan(0, length), "\"messageId\":\""u8, out var id) & Field(_receive.AsSpan(0, length), "\"userId\":\""u8, out var user);
+            receiving = ReceiveAsync();
+            if (!found || !sent.TryGetValue(user, out var waiting) || !waiting.TryDequeue(out var at)) continue;
+            latencies.Add(Stopwatch.GetElapsedTime(at).TotalMicroseconds);
+            answered++;
+            await AckAsync(id);
+        }
+
+        _pending = receiving;
+        return latencies;
+    }
+
+    private Task AckAsync(string id) => SendAsync(
+        $$$$"""{"type":"req","id":"a{{{{++_next}}}}","method":"bncr.ack","params":{"accountId":"Primary","clientId":"bench","messageId":"{{{{id}}}}","ok":true}}""");
+
+    private static bool Field(ReadOnlySpan<byte> text, ReadOnlySpan<byte> name, out string value)
+    {
+        var start = text.IndexOf(name);
+        value = start < 0 ? "" : Encoding.UTF8.GetString(text[(start + name.Length)..][..text[(start + name.Length)..].IndexOf((byte)'"')]);
+        return start >= 0;
     }
 
     public Task SendAsync(string text) =>

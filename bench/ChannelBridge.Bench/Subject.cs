@@ -8,6 +8,8 @@ internal sealed class Subject : IAsyncDisposable
 {
     private readonly Process _process;
 
+    private bool _keep;
+
     private Subject(Process process, Uri url, string? data)
     {
         _process = process;
@@ -34,8 +36,17 @@ internal sealed class Subject : IAsyncDisposable
     {
         var port = FreePort();
         data ??= Directory.CreateTempSubdirectory("cbbench").FullName;
-        string[] arguments = ["serve", "--urls", $"http://127.0.0.1:{port}", "--data", data, "--agent", Environment.GetEnvironmentVariable("BENCH_AGENT") ?? "echo"];
+        string[] arguments = ["serve", "--urls", $"http://127.0.0.1:{port}", "--data", data, "--agent", "echo"];
         return StartAsync("channelbridge.dll", arguments, new Uri($"ws://127.0.0.1:{port}/"), data);
+    }
+
+    /// <summary>Ends the host in good order and leaves its data for another one.</summary>
+    public async Task<string> StopAsync()
+    {
+        _keep = true;
+        using var stop = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+        await _process.WaitForExitAsync();
+        return Data!;
     }
 
     /// <summary>Resident memory, in MiB.</summary>
@@ -53,10 +64,10 @@ internal sealed class Subject : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _process.Kill();
+        if (!_process.HasExited) _process.Kill();
         await _process.WaitForExitAsync();
         _process.Dispose();
-        if (Data is not null) Directory.Delete(Data, recursive: true);
+        if (Data is not null && !_keep) Directory.Delete(Data, recursive: true);
     }
 
     private static async Task<Subject> StartAsync(string assembly, string[] arguments, Uri url, string? data)

@@ -4,11 +4,13 @@ using System.Globalization;
 namespace ChannelBridge.Bench;
 
 /// <summary>The rows, and how they are run: floor and subject in turn, several runs, median and range.</summary>
-internal sealed class Suite
+internal sealed partial class Suite
 {
     private readonly List<string[]> _table = [];
     private TimeSpan _duration = TimeSpan.FromSeconds(4);
     private int _runs = 3;
+    private double _minutes = 10;
+    private int _conversations = 1_000_000;
     private int[] _inFlight = [1, 16, 64, 256];
 
     public static async Task<int> RunAsync(string[] arguments)
@@ -20,10 +22,12 @@ internal sealed class Suite
             if (arguments[index] == "--seconds") suite._duration = TimeSpan.FromSeconds(double.Parse(arguments[++index], CultureInfo.InvariantCulture));
             else if (arguments[index] == "--runs") suite._runs = int.Parse(arguments[++index], CultureInfo.InvariantCulture);
             else if (arguments[index] == "--in-flight") suite._inFlight = [.. arguments[++index].Split(',').Select(number => int.Parse(number, CultureInfo.InvariantCulture))];
+            else if (arguments[index] == "--minutes") suite._minutes = double.Parse(arguments[++index], CultureInfo.InvariantCulture);
+            else if (arguments[index] == "--conversations") suite._conversations = int.Parse(arguments[++index], CultureInfo.InvariantCulture);
             else rows.Add(arguments[index]);
         }
 
-        if (rows.Count == 0) rows = ["acks", "drain", "disk", "idle", "start"];
+        if (rows.Count == 0) rows = ["acks", "drain", "disk", "idle", "start", "stuck", "broker"];
         foreach (var row in rows)
         {
             await (row switch
@@ -33,6 +37,10 @@ internal sealed class Suite
                 "disk" => suite.DiskAsync(),
                 "idle" => suite.IdleAsync(),
                 "start" => suite.StartAsync(),
+                "stuck" => suite.StuckAsync(),
+                "cold" => suite.ColdAsync(),
+                "broker" => suite.BrokerAsync(),
+                "steady" => suite.SteadyAsync(),
                 _ => throw new ArgumentException($"there is no row '{row}'; --help names them"),
             });
         }
@@ -149,7 +157,7 @@ internal sealed class Suite
     /// <summary>Memory with nothing to do, and of idle connections.</summary>
     private async Task IdleAsync()
     {
-        const int Connections = 2_000;
+        const int Connections = 10_000;
         Progress("idle memory");
         await using var floor = await Subject.FloorAsync();
         await using var subject = await Subject.HostAsync();
