@@ -42,7 +42,10 @@ public sealed class HostProcess : IAsyncDisposable
     public string Socket => Path.Combine(Data, "channelbridge.sock");
 
     /// <summary>The first token.</summary>
-    public string Token => File.ReadAllText(Path.Combine(Data, "token")).Trim();
+    public string Token => File.ReadAllText(Path.Combine(Files, "token")).Trim();
+
+    /// <summary>The data folder as this process sees it: the host may have mounted something there for itself.</summary>
+    public string Files { get; private init; } = "";
 
     /// <summary>Standard output so far.</summary>
     public string Output => string.Join('\n', _output);
@@ -61,11 +64,17 @@ public sealed class HostProcess : IAsyncDisposable
     /// <param name="arguments">Further arguments.</param>
     /// <param name="url">The address; port 0 is a free one.</param>
     /// <param name="environment">Further environment variables.</param>
+    /// <param name="through">A command that becomes the host, given the host's own as its last arguments.</param>
     public static async Task<HostProcess> StartAsync(
-        string? data = null, IEnumerable<string>? arguments = null, string url = "http://127.0.0.1:0", IReadOnlyDictionary<string, string>? environment = null)
+        string? data = null,
+        IEnumerable<string>? arguments = null,
+        string url = "http://127.0.0.1:0",
+        IReadOnlyDictionary<string, string>? environment = null,
+        IReadOnlyList<string>? through = null)
     {
         data ??= NewDataFolder();
-        var host = new HostProcess(Launch(["serve", "--urls", url, "--data", data, .. arguments ?? []], environment), data);
+        var process = Launch(["serve", "--urls", url, "--data", data, .. arguments ?? []], environment, through);
+        var host = new HostProcess(process, data) { Files = through is null ? data : $"/proc/{process.Id}/root{data}" };
         try
         {
             await host._ready.Task.WaitAsync(Timeout);
@@ -103,9 +112,11 @@ public sealed class HostProcess : IAsyncDisposable
     }
 
     /// <summary>Starts a command without waiting for anything; standard input, output and error are the caller's.</summary>
-    public static Process Launch(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
+    public static Process Launch(
+        IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, IReadOnlyList<string>? through = null)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath is { } self && Path.GetFileNameWithoutExtension(self) == "dotnet" ? self : "dotnet")
+        var program = Environment.ProcessPath is { } self && Path.GetFileNameWithoutExtension(self) == "dotnet" ? self : "dotnet";
+        var start = new ProcessStartInfo(through?[0] ?? program)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -114,6 +125,11 @@ public sealed class HostProcess : IAsyncDisposable
             StandardErrorEncoding = Encoding.UTF8,
             UseShellExecute = false,
         };
+        if (through is not null)
+        {
+            foreach (var argument in through.Skip(1).Append(program)) start.ArgumentList.Add(argument);
+        }
+
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "channelbridge.dll"));
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("CHANNELBRIDGE", StringComparison.Ordinal)).ToArray())

@@ -10,17 +10,23 @@ internal sealed partial class AccountOutbox
     {
         PushEntry? entry;
         bool confirmed;
+        Task? before = null;
         lock (lane.Gate)
         {
             entry = lane.Awaiting?.Id == ack.Id ? lane.Awaiting : null;
             var index = entry is null ? lane.Unconfirmed.FindIndex(candidate => candidate.Id == ack.Id) : -1;
             confirmed = index >= 0;
             if (confirmed) entry = lane.Unconfirmed[index];
-            if (entry is null) return null;
-            if (entry.Ending) return AckResult.AlreadyAckedOrMissing;
-            if (ack.Ok)
+            if (entry is null && lane.Settling.Find(candidate => candidate.Id == ack.Id) is { } settling)
             {
-                _outside.TryRemove(entry.Id, out _);
+                settling.Recorded ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                before = settling.Recorded.Task;
+            }
+
+            if (entry is { Ending: true }) return AckResult.AlreadyAckedOrMissing;
+            if (entry is not null && ack.Ok)
+            {
+                lane.Settling.Add(entry);
                 if (confirmed) lane.Unconfirmed.RemoveAt(index);
                 else
                 {
@@ -28,6 +34,13 @@ internal sealed partial class AccountOutbox
                     lane.Window.Advance(entry.Seq);
                 }
             }
+        }
+
+        if (entry is null)
+        {
+            // A second ack beside the first: what the store says then is the answer, so that no receipt counts twice.
+            if (before is not null) await before.ConfigureAwait(false);
+            return null;
         }
 
         if (!ack.Ok)
@@ -71,6 +84,14 @@ internal sealed partial class AccountOutbox
         }
         finally
         {
+            lock (lane.Gate)
+            {
+                lane.Settling.Remove(entry);
+                // Unless it is outside again already, because its receipt was lost and its lane gone through anew.
+                if (lane.Awaiting?.Id != entry.Id) _outside.TryRemove(entry.Id, out _);
+            }
+
+            entry.Recorded?.TrySetResult();
             if (pinned) _lanes.Unpin(lane.Id);
         }
 

@@ -24,6 +24,7 @@ internal sealed class Outbox : IOutbox, IDisposable
     private readonly ConcurrentDictionary<(string Channel, string Account), AccountOutbox> _accounts = new();
     private readonly ConcurrentDictionary<(string Channel, string Account), IPushTarget> _wanted = new();
     private readonly ILaneClaims _claims;
+    private readonly ConcurrentDictionary<Guid, Task> _settling = new();
     private readonly CancellationTokenSource _stop = new();
 
     public Outbox(
@@ -100,7 +101,18 @@ internal sealed class Outbox : IOutbox, IDisposable
             if (result is { } known) return known;
         }
 
-        return await AckStoredAsync(ack, cancellationToken).ConfigureAwait(false);
+        // One at a time for each message, so that no receipt counts twice.
+        var mine = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        while (_settling.GetOrAdd(ack.Id, mine.Task) is { } other && other != mine.Task) await other.ConfigureAwait(false);
+        try
+        {
+            return await AckStoredAsync(ack, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _settling.TryRemove(ack.Id, out _);
+            mine.SetResult();
+        }
     }
 
     public void Attach(string channel, string accountId, IPushTarget target)

@@ -36,6 +36,9 @@ internal sealed class PushEntry(Guid id, long seq, OutboundMessage message, long
 
     /// <summary>Where it was last pushed, or null.</summary>
     public string? ConnectionId { get; set; }
+
+    /// <summary>Completes when its receipt is recorded, or couldn't be; made when somebody wants to know.</summary>
+    public TaskCompletionSource? Recorded { get; set; }
 }
 
 /// <summary>
@@ -68,6 +71,9 @@ internal sealed class PushLane(long id, LaneKey key, int window, LaneMemory memo
 
     /// <summary>Flushed to a client that doesn't ack, and not yet proven.</summary>
     public List<PushEntry> Unconfirmed { get; } = [];
+
+    /// <summary>Acked, their receipts on the way to the disk.</summary>
+    public List<PushEntry> Settling { get; } = [];
 
     /// <summary>The lowest seq whose receipt could not be recorded, so that the store has it unsettled still; 0 none.</summary>
     public long RepairFrom { get; set; }

@@ -98,11 +98,14 @@ internal sealed class DataFolder : IDisposable
         {
             return new FileStream(file, options);
         }
-        catch (IOException fault) when (File.Exists(file) && fault is not FileNotFoundException and not DirectoryNotFoundException)
+        catch (IOException fault) when (IsHeld(fault))
         {
             var pid = HostFile.Read(path)?.Pid;
             throw new HostStartException(
                 ExitCodes.InUse, $"another host{(pid is null ? "" : $" (process {pid})")} uses the data folder {path}\nstop it first, or choose another folder with --data DIR and another address with --urls", fault);
         }
     }
+
+    // A sharing violation on Windows, EAGAIN on Linux and macOS. Anything else, as a read-only file system, is no other host.
+    private static bool IsHeld(IOException fault) => OperatingSystem.IsWindows() ? (fault.HResult & 0xFFFF) is 32 or 33 : fault.HResult is 11 or 35;
 }

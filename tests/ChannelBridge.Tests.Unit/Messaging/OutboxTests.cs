@@ -99,6 +99,30 @@ public sealed class OutboxTests
         Assert.Equal("2", (await target.WaitForAsync(1))[^1].Message.Text);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Ack_SeveralTimesAtOnce_CountsOnce(bool inMemory)
+    {
+        var core = await new CoreUnderTest().StartAsync();
+        var target = new FakeTarget(core.Time);
+        core.Attach(target);
+        await core.Outbox.SendAsync(CoreUnderTest.Outbound("a", "1"), "1");
+        await core.Outbox.SendAsync(CoreUnderTest.Outbound("b", "2"), "2");
+        var first = (await target.WaitForAsync(2))[0];
+        if (!inMemory)
+        {
+            // As after a restart: it was pushed by the host of before.
+            await core.Service.StopAsync();
+            core = await new CoreUnderTest(core.Store, time: core.Time).StartAsync();
+        }
+
+        var acks = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(async () => await core.AckAsync(first.Id))));
+        Assert.Single(acks, AckResult.Acked);
+        Assert.Equal(7, acks.Count(result => result == AckResult.AlreadyAckedOrMissing));
+        Assert.Equal(1, core.Outbox.GetBacklog("test", "primary").Pending);
+    }
+
     [Fact]
     public async Task Fatal_IsADeadLetterAtOnce()
     {
