@@ -77,6 +77,7 @@ internal sealed partial class AccountOutbox
             lock (lane.Gate)
             {
                 lane.RepairFrom = lane.RepairFrom == 0 ? entry.Seq : Math.Min(lane.RepairFrom, entry.Seq);
+                lane.RepairAt = Ticks() + (long)StoreRetryDelay.TotalMilliseconds;
                 WakeAfter(lane, StoreRetryDelay);
             }
 

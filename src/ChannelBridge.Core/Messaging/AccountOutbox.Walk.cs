@@ -84,13 +84,20 @@ internal sealed partial class AccountOutbox
             return Step.Rest;
         }
 
+        var ticks = Ticks();
         if (lane.RepairFrom > 0 && lane.Awaiting is null && lane.Unconfirmed.Count == 0)
         {
+            // What the store can't record now it can't record in a moment: a client that acks at once must not be pushed to in a circle.
+            if (ticks < lane.RepairAt)
+            {
+                WakeAfter(lane, TimeSpan.FromMilliseconds(lane.RepairAt - ticks));
+                return Step.Wait;
+            }
+
             lane.Window.Reset(lane.RepairFrom - 1);
             lane.RepairFrom = 0;
         }
 
-        var ticks = Ticks();
         if (lane.Awaiting is { } awaiting)
         {
             entry = awaiting;

@@ -78,6 +78,9 @@ internal sealed class PushLane(long id, LaneKey key, int window, LaneMemory memo
     /// <summary>The lowest seq whose receipt could not be recorded, so that the store has it unsettled still; 0 none.</summary>
     public long RepairFrom { get; set; }
 
+    /// <summary>Not before this time of <see cref="AccountOutbox.Ticks"/> is it gone through from <see cref="RepairFrom"/>.</summary>
+    public long RepairAt { get; set; }
+
     /// <summary>How often the user wrote, counted while messages may be held for that.</summary>
     public int Releases { get; set; }
 

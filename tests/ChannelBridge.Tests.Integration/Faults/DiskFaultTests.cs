@@ -7,7 +7,8 @@ namespace ChannelBridge.Tests.Integration.Faults;
 public sealed class DiskFaultTests
 {
     private const int Lanes = 4;
-    private const string MountAndRun = "mount -t tmpfs -o size=12m,mode=700 tmpfs \"$0\" && exec \"$@\"";
+    // Larger than the log ever gets, so that only the test fills it.
+    private const string MountAndRun = "mount -t tmpfs -o size=128m,mode=700 tmpfs \"$0\" && exec \"$@\"";
 
     [Theory]
     [InlineData("fsync", "STORE_UNAVAILABLE")]
