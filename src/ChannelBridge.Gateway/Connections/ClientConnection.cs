@@ -161,6 +161,12 @@ internal abstract partial class ClientConnection : IClientConnection
     {
         if (IsClosing) return;
         var limits = Runtime.Limits;
+        if (Transport.IsDead)
+        {
+            Transport.Abort();
+            return;
+        }
+
         if (!IsAuthenticated && Runtime.Time.GetElapsedTime(OpenedAt) > limits.PreauthTimeout)
         {
             Telemetry.Refused.Add(1, new KeyValuePair<string, object?>("reason", "authentication timeout"));

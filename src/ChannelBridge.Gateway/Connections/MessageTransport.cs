@@ -35,6 +35,9 @@ internal abstract class MessageTransport : IAsyncDisposable
     /// <summary>True when the peer ended the connection in an orderly way, where the transport can tell.</summary>
     public virtual bool ClosedByPeer => false;
 
+    /// <summary>True when the peer has been found dead: the transport has given up, though a pending read may not know.</summary>
+    public virtual bool IsDead => false;
+
     /// <summary>True when the transport itself has told the peer why the connection ends, and that is still on its way.</summary>
     public virtual bool SaidGoodbye => false;
 

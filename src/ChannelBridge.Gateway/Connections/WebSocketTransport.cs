@@ -15,6 +15,9 @@ internal sealed class WebSocketTransport(WebSocket socket, CorkedStream stream, 
 
     public override bool SaidGoodbye => _saidGoodbye;
 
+    // A ping without an answer: the socket has given up, but the stream of an upgraded request leaves the pending read as it is.
+    public override bool IsDead => socket.State == WebSocketState.Aborted;
+
     public override async ValueTask<IncomingMessage?> ReceiveAsync(CancellationToken cancellationToken)
     {
         IncomingMessage? message = null;

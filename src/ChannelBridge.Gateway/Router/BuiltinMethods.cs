@@ -16,7 +16,9 @@ internal sealed class BuiltinMethods(IServiceProvider services, TimeProvider tim
 {
     private static readonly JsonSchemaExporterOptions SchemaOptions = new() { TreatNullObliviousAsNonNullable = true };
 
+    // Anybody may ask, also before authentication: what it costs to make is paid once. Written out only, never changed.
     private readonly ConcurrentDictionary<JsonTypeInfo, JsonNode> _schemas = new();
+    private readonly ConcurrentDictionary<Scopes, DiscoveredMethod[]> _discovered = new();
 
     // Asked late: the runtime needs the router, and the router these methods.
     private readonly Lazy<GatewayRuntime> _runtime = new(services.GetRequiredService<GatewayRuntime>);
@@ -44,15 +46,19 @@ internal sealed class BuiltinMethods(IServiceProvider services, TimeProvider tim
         var limits = runtime.Limits;
         return new DiscoverResult(
             new DiscoveredServer("ChannelBridge", runtime.Options.Version, runtime.BootId, call.Connection.Id),
-            [.. runtime.Router.Methods.Select(method => new DiscoveredMethod(
-                method.Name, method.Scope.ToNames(), method.Summary, call.Caller.Scopes.Covers(method.Scope), Schema(method.ParametersType), Schema(method.ResultType)))],
+            _discovered.GetOrAdd(call.Caller.Scopes, Describe),
             runtime.Router.Events,
             new DiscoveredLimits(
                 limits.MaxPayloadBytes, limits.MaxBufferedBytes, limits.MaxRequestsInFlight, limits.MaxBatchItems, limits.MaxJsonDepth, limits.MaxStringBytes));
     }
 
-    private JsonNode Schema(JsonTypeInfo type) =>
-        _schemas.GetOrAdd(type, static info => info.GetJsonSchemaAsNode(SchemaOptions)).DeepClone();
+    private DiscoveredMethod[] Describe(Scopes scopes) =>
+    [
+        .. _runtime.Value.Router.Methods.Select(method => new DiscoveredMethod(
+            method.Name, method.Scope.ToNames(), method.Summary, scopes.Covers(method.Scope), Schema(method.ParametersType), Schema(method.ResultType))),
+    ];
+
+    private JsonNode Schema(JsonTypeInfo type) => _schemas.GetOrAdd(type, static info => info.GetJsonSchemaAsNode(SchemaOptions));
 
     private AuthenticateResult Authenticate(AuthenticateParameters parameters, MethodCall call)
     {

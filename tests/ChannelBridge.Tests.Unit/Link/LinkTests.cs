@@ -28,6 +28,22 @@ public sealed class LinkTests
         await Assert.ThrowsAsync<BridgeException>(() => link.CallAsync(plugin, "link.status", []));
     }
 
+    /// <summary>On the listener a guess at the token must be counted, which auth.authenticate does and link.hello doesn't.</summary>
+    [Fact]
+    public async Task Hello_OverTheListener_NeedsAuthenticationFirst()
+    {
+        await using var link = new LinkUnderTest();
+        var stranger = new FakePlugin();
+        stranger.SetCaller(new Caller("anonymous", Scopes.None, Door.Listener));
+        var fault = await Assert.ThrowsAsync<BridgeException>(() => link.CallAsync(stranger, "link.hello", LinkUnderTest.Hello()));
+        Assert.Equal(ErrorCodes.Unauthorized, fault.Code);
+        Assert.Null(link.Session.Current);
+
+        stranger.SetCaller(new Caller("first", Scopes.All, Door.Listener));
+        await link.CallAsync(stranger, "link.hello", LinkUnderTest.Hello());
+        Assert.NotNull(link.Session.Current);
+    }
+
     [Fact]
     public async Task Hello_GoodToken_TellsTheAccountsOfTheGateway()
     {

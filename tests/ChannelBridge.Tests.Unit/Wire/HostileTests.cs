@@ -281,6 +281,39 @@ public sealed class HostileTests
     }
 
     [Fact]
+    public async Task Flood_OverTheRateOfTheAddress_RateLimitedOnEachOfItsConnections()
+    {
+        var time = new ManualTime();
+        await using var host = await WireHost.StartAsync(
+            limits =>
+            {
+                limits.KeepAliveInterval = Timeout.InfiniteTimeSpan;
+                limits.LimitLoopback = true;
+                limits.RequestsPerSecondPerAddress = 5;
+            },
+            time: time);
+        // Whoever hasn't authenticated counts, too, and so does what isn't even a request.
+        await using var one = await host.RpcAsync(bearer: null);
+        await using var two = await host.RpcAsync();
+        for (var i = 0; i < 5; i++)
+        {
+            Assert.NotNull((await one.RpcAsync(i, "rpc.discover"))["result"]);
+            await two.SendAsync("nonsense");
+            Assert.Equal("INVALID_REQUEST", Code(await two.ReceiveAsync()));
+        }
+
+        foreach (var client in new[] { one, two })
+        {
+            Assert.Equal("RATE_LIMITED", Code(await client.RpcAsync(10, "ping")));
+            await client.SendAsync("nonsense");
+            Assert.Equal("RATE_LIMITED", Code(await client.ReceiveAsync()));
+        }
+
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.NotNull((await one.RpcAsync(11, "ping"))["result"]);
+    }
+
+    [Fact]
     public async Task FailedAuthentications_TooMany_AreNotEvenHeard()
     {
         await using var host = await WireHost.StartAsync(limits =>
@@ -297,8 +330,6 @@ public sealed class HostileTests
         await openClaw.ReceiveAsync();
         await openClaw.SendAsync(WireClient.Connect(WireHost.Token).ToJsonString());
         Assert.Equal("AUTH_RATE_LIMITED", (string?)(await openClaw.ReceiveAsync())["error"]!["details"]!["code"]);
-
-        static string? Code(JsonObject answer) => (string?)answer["error"]!["data"]!["code"];
     }
 
     [Fact]
@@ -324,6 +355,8 @@ public sealed class HostileTests
         {
             limits.KeepAliveInterval = TimeSpan.FromMilliseconds(200);
             limits.KeepAliveTimeout = TimeSpan.FromMilliseconds(300);
+            // Nothing else ends it: an authenticated peer that is gone would stay for ever.
+            limits.PreauthTimeout = TimeSpan.FromHours(1);
         });
         using var dead = new System.Net.Sockets.Socket(System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
         await dead.ConnectAsync(host.Address.Host, host.Address.Port);
@@ -384,4 +417,6 @@ public sealed class HostileTests
         using var other = await http.GetAsync(new Uri("/favicon.ico", UriKind.Relative));
         Assert.Equal(404, (int)other.StatusCode);
     }
+
+    private static string? Code(JsonObject answer) => (string?)answer["error"]!["data"]!["code"];
 }
