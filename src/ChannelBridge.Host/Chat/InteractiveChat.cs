@@ -25,7 +25,7 @@ internal sealed class InteractiveChat(BncrBridgeClient bridge, string user)
         AnsiConsole.Markup(Prompt);
         var reading = ReadAsync(stop.Token);
         var sending = new List<Task>();
-        while (await Task.Run(Console.ReadLine, CancellationToken.None).WaitAsync(stop.Token).ConfigureAwait(false) is { } line && line.Trim() is not ("/quit" or "/exit"))
+        while (await Task.Run(Console.ReadLine, CancellationToken.None).WaitAsync(stop.Token).ConfigureAwait(false) is { } line && !ChatText.Ends(line))
         {
             if (line.Trim().Length > 0)
             {

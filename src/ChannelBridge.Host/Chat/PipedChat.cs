@@ -15,7 +15,7 @@ internal sealed class PipedChat(BncrBridgeClient bridge, string user, TimeSpan t
         var reading = ReadAsync(stop.Token);
         var refused = false;
         var answers = new List<Task>();
-        while (await input.ReadLineAsync(cancellationToken).ConfigureAwait(false) is { } line)
+        while (await input.ReadLineAsync(cancellationToken).ConfigureAwait(false) is { } line && !ChatText.Ends(line))
         {
             if (line.Trim().Length == 0) continue;
             var id = "chat-" + Guid.NewGuid().ToString("N");
