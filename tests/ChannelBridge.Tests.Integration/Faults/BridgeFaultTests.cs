@@ -78,6 +78,44 @@ public sealed class BridgeFaultTests
     }
 
     [Fact]
+    public async Task WindowClosed_TheMessageIsHeldOverARestart_UntilTheUserWrites()
+    {
+        var data = HostProcess.NewDataFolder();
+        var holding = new Dictionary<string, string> { ["CHANNELBRIDGE__CHANNELS__BNCR__ACCOUNTS__SHOP__DELIVERY__HOLDUNTILINBOUND"] = "window-closed" };
+        string id;
+        await using (var host = await HostProcess.StartAsync(data, environment: holding))
+        {
+            var first = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+            await using var bridge = await ConnectAsync(host, "Shop", (_, payload) => first.TrySetResult((string)payload["messageId"]!));
+            await SendAsync(bridge, "Shop", "user", 0);
+            id = await first.Task.WaitAsync(HostProcess.Timeout);
+            var refusal = Ack("Shop", id);
+            refusal["ok"] = false;
+            refusal["error"] = "window-closed: 24 h have passed";
+            var answer = await bridge.CallAsync("bncr.ack", refusal);
+            Assert.Equal((true, true), ((bool?)answer["willRetry"], (bool?)answer["held"]));
+            await host.KillAsync();
+        }
+
+        await using var again = await HostProcess.StartAsync(data, environment: holding);
+        var pushed = new ConcurrentQueue<string>();
+        await using var back = await ConnectAsync(again, "Shop", (client, payload) =>
+        {
+            pushed.Enqueue((string)payload["message"]!["msg"]!);
+            _ = AckAsync(client, "Shop", (string)payload["messageId"]!);
+        });
+        // Another conversation's answer shows that the account is being pushed to; the held message isn't among it.
+        await SendAsync(back, "Shop", "other", 7);
+        await WaitAsync(() => !pushed.IsEmpty);
+        Assert.Equal(["echo: 7"], pushed);
+        var receipt = await back.CallAsync("outbox.get", new JsonObject { ["messageId"] = id });
+        Assert.Equal((true, 0), ((bool?)receipt["held"], (int)receipt["attempts"]!));
+        await SendAsync(back, "Shop", "user", 1);
+        await WaitAsync(() => pushed.Count == 3);
+        Assert.Equal(["echo: 7", "echo: 0", "echo: 1"], pushed);
+    }
+
+    [Fact]
     public async Task AThousandBridges_ReconnectAtOnce_EachGetsItsOwnOnce()
     {
         const int Bridges = 1000;
