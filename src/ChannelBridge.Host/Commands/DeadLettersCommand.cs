@@ -113,7 +113,7 @@ internal static class DeadLettersCommand
                     if (count > 0 && !await ConfirmAsync(count, cancellationToken).ConfigureAwait(false))
                     {
                         await Console.Error.WriteLineAsync("nothing was done").ConfigureAwait(false);
-                        return ExitCodes.Fault;
+                        return ExitCodes.Ok;
                     }
                 }
 
