@@ -158,9 +158,10 @@ internal static class PostgresSchema
         }
     }
 
+    // A migration of a large database takes its time, and whoever waits for another host's one waits as long.
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
     {
-        using var command = new NpgsqlCommand(sql, connection);
+        using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 

@@ -33,7 +33,7 @@ internal sealed class Fleet : IAsyncDisposable
             ["CHANNELBRIDGE__STORE__SCHEMA"] = _schema,
             ["CHANNELBRIDGE__STORE__CLAIMTIME"] = $"{claimTime.TotalMilliseconds.ToString(CultureInfo.InvariantCulture)}ms",
             ["CHANNELBRIDGE__STORE__CLAIMLINGER"] = "500ms",
-            ["CHANNELBRIDGE__STORE__COMMANDTIMEOUT"] = "2s",
+            ["CHANNELBRIDGE__STORE__COMMANDTIMEOUT"] = "5s",
             ["CHANNELBRIDGE__ACCESS__TOKEN"] = Token,
         };
     }
@@ -100,7 +100,7 @@ internal sealed class Fleet : IAsyncDisposable
             for (var lane = 0; lane < lanes; lane++)
             {
                 var user = lane;
-                _traffic.Add(Task.Run(() => UserAsync(name, user, first + user + 1, pause ?? TimeSpan.Zero)));
+                _traffic.Add(Task.Run(() => UserAsync(name, user, first + user + 1, pause ?? TimeSpan.FromMilliseconds(10))));
             }
         }
     }
