@@ -1,9 +1,11 @@
 using ChannelBridge.Bench;
+using ChannelBridge.Bench.Simulation;
 
 // One command, one table: each row runs floor and subject in turn, in the same minute on the same cores, with the same client.
 return args switch
 {
     ["floor-server", var port] => await FloorServer.RunAsync(int.Parse(port)),
+    ["simulate", .. var options] => Simulate(options),
     ["--help"] or ["-h"] => Help(),
     _ => await Suite.RunAsync(args),
 };
@@ -29,6 +31,32 @@ static int Help()
           dotnet run -c Release --project bench/ChannelBridge.Bench                 all but cold and steady, some ten minutes
           dotnet run -c Release --project bench/ChannelBridge.Bench -- acks --seconds 10 --runs 5
           dotnet run -c Release --project bench/ChannelBridge.Bench -- steady --minutes 10
+          dotnet run -c Release --project bench/ChannelBridge.Bench -- simulate     a million lanes on 32 hosts that die and hang, over a model of the claims
+          dotnet run -c Release --project bench/ChannelBridge.Bench -- simulate --hosts 100 --rate 10000 --seed 7
         """);
+    return 0;
+}
+
+static int Simulate(string[] options)
+{
+    var settings = new ClaimSimulation.Settings();
+    for (var index = 0; index + 1 < options.Length; index += 2)
+    {
+        var value = double.Parse(options[index + 1], System.Globalization.CultureInfo.InvariantCulture);
+        settings = options[index] switch
+        {
+            "--lanes" => settings with { Lanes = (int)value },
+            "--hosts" => settings with { Hosts = (int)value },
+            "--rate" => settings with { Rate = value },
+            "--seconds" => settings with { Seconds = value },
+            "--turn" => settings with { TurnSeconds = value },
+            "--fault-every" => settings with { FaultEvery = value },
+            "--sticky" => settings with { Sticky = value },
+            "--seed" => settings with { Seed = (int)value },
+            var other => throw new ArgumentException($"there is no option '{other}'"),
+        };
+    }
+
+    foreach (var row in new ClaimSimulation(settings).Run()) Console.WriteLine($"| {row[0],-74} | {row[1],-42} |");
     return 0;
 }
