@@ -142,6 +142,25 @@ public sealed class SettingsLoaderTests : IDisposable
         Assert.DoesNotContain(problems, line => line.Contains("cret", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("Host=db;Pasword=hunter2")]
+    [InlineData("Password=hunter2")]
+    [InlineData("hunter2")]
+    [InlineData("Host=db;Port=hunter2")]
+    public void Load_StoreConnectionThatIsNone_IsRefusedAndNeverRepeated(string connection)
+    {
+        var problem = Assert.Single(Problems(("Store:Connection", connection)));
+        Assert.StartsWith("Store:Connection:", problem, StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_StoreConnection_ChoosesPostgres()
+    {
+        Assert.True(Load(("Store:Connection", "Host=db;Username=bridge")).Store.IsShared);
+        Assert.False(Load().Store.IsShared);
+    }
+
     [Fact]
     public void Load_ShortToken_Warns() => Assert.Contains("may be guessed", Load(("Access:Token", "short")).Warnings[0], StringComparison.Ordinal);
 
