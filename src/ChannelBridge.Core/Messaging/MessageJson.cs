@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Json;
 
 namespace ChannelBridge.Core.Messaging;
 
@@ -31,18 +32,12 @@ public static class MessageCodec
         new JsonSerializerOptions(StoredJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
     /// <summary>Writes an inbound message.</summary>
-    public static void Write(InboundMessage message, IBufferWriter<byte> output)
-    {
-        using var writer = new Utf8JsonWriter(output, WriterOptions);
-        JsonSerializer.Serialize(writer, message, Json.InboundMessage);
-    }
+    public static void Write(InboundMessage message, IBufferWriter<byte> output) =>
+        Write(message, StoredJson.Default.InboundMessage.SerializeHandler!, output);
 
     /// <summary>Writes an outbound message.</summary>
-    public static void Write(OutboundMessage message, IBufferWriter<byte> output)
-    {
-        using var writer = new Utf8JsonWriter(output, WriterOptions);
-        JsonSerializer.Serialize(writer, message, Json.OutboundMessage);
-    }
+    public static void Write(OutboundMessage message, IBufferWriter<byte> output) =>
+        Write(message, StoredJson.Default.OutboundMessage.SerializeHandler!, output);
 
     /// <summary>Reads an inbound message.</summary>
     /// <exception cref="BridgeException"><see cref="ErrorCodes.StoreCorrupt"/>: the stored bytes are damaged.</exception>
@@ -74,7 +69,14 @@ public static class MessageCodec
 
     internal static byte[] Write(AttemptRecord attempt) => JsonSerializer.SerializeToUtf8Bytes(attempt, Json.AttemptRecord);
 
-    private static JsonWriterOptions WriterOptions => new() { SkipValidation = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    // The generated handlers write with the writer's own encoder, so they serve although their context is made without one.
+    private static void Write<T>(T message, Action<Utf8JsonWriter, T> handler, IBufferWriter<byte> output)
+    {
+        var writer = CachedWriter.RentRelaxed(output);
+        handler(writer, message);
+        writer.Flush();
+        CachedWriter.Return(writer);
+    }
 
     private static BridgeException Damaged(Exception? cause) =>
         new(ErrorCodes.StoreCorrupt, "A stored message can't be read; see the log.", cause);

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Json;
 
 namespace ChannelBridge.Core.Methods;
 
@@ -136,37 +137,5 @@ public abstract class GatewayMethod
                     ErrorCodes.InvalidRequest, $"{Name}: {path} is missing, of the wrong type, or not allowed; see rpc.discover for the schema", fault);
             }
         }
-    }
-
-    private static class CachedWriter
-    {
-        [ThreadStatic]
-        private static Utf8JsonWriter? _free;
-
-        public static Utf8JsonWriter Rent(IBufferWriter<byte> output)
-        {
-            if (_free is not { } writer) return new Utf8JsonWriter(output, new JsonWriterOptions { SkipValidation = true });
-            _free = null;
-            writer.Reset(output);
-            return writer;
-        }
-
-        public static void Return(Utf8JsonWriter writer)
-        {
-            writer.Reset(NoOutput.Instance);
-            _free = writer;
-        }
-    }
-
-    /// <summary>What a free writer holds, so that it keeps no buffer alive.</summary>
-    private sealed class NoOutput : IBufferWriter<byte>
-    {
-        public static readonly NoOutput Instance = new();
-
-        public void Advance(int count) => throw new InvalidOperationException();
-
-        public Memory<byte> GetMemory(int sizeHint = 0) => throw new InvalidOperationException();
-
-        public Span<byte> GetSpan(int sizeHint = 0) => throw new InvalidOperationException();
     }
 }
