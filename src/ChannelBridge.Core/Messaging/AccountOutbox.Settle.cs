@@ -43,6 +43,7 @@ internal sealed partial class AccountOutbox
             return null;
         }
 
+        if (!confirmed) TellPushed(lane, entry);
         if (!ack.Ok)
         {
             // A client that doesn't ack can't refuse either: what was flushed and passed is history.

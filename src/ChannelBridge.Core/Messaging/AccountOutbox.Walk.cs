@@ -189,6 +189,7 @@ internal sealed partial class AccountOutbox
             entry.PushedAt = Now();
             entry.PushedTicks = Ticks();
             entry.ReleasesAtPush = lane.Releases;
+            entry.PushTold = false;
             entry.ConnectionId = target.ConnectionId;
             lane.Awaiting = entry;
             lane.AckDeadline = entry.PushedTicks + (long)_policy.AckTimeout.TotalMilliseconds;
@@ -203,7 +204,7 @@ internal sealed partial class AccountOutbox
         }
 
         CountPush(outcome);
-        if (outcome == PushOutcome.Flushed) _events.Changed(entry.Id, lane.Key, entry.Seq, DeliveryState.Pushed);
+        if (outcome == PushOutcome.Flushed) TellPushed(lane, entry);
         var tooMany = false;
         lock (lane.Gate)
         {
@@ -228,6 +229,17 @@ internal sealed partial class AccountOutbox
         Interlocked.Decrement(ref _counter.OutboxPending);
         if (tooMany) await ConfirmAsync([lane], all: true).ConfigureAwait(false);
         else ArmConfirm();
+    }
+
+    /// <summary>Once for each push, and before anything that its ack leads to: the ack may be here before the push has returned.</summary>
+    private void TellPushed(PushLane lane, PushEntry entry)
+    {
+        lock (entry)
+        {
+            if (entry.PushTold) return;
+            entry.PushTold = true;
+            _events.Changed(entry.Id, lane.Key, entry.Seq, DeliveryState.Pushed);
+        }
     }
 
     private void Pin(PushLane lane, bool wanted)

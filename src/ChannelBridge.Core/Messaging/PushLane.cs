@@ -25,7 +25,10 @@ internal sealed class PushEntry(Guid id, long seq, OutboundMessage message, long
     /// <summary>When it was last pushed (Unix ms), or 0.</summary>
     public long PushedAt { get; set; }
 
-    /// <summary>The same by <see cref="AccountOutbox.Ticks"/>.</summary>
+    /// <summary>True when watchers know of the last push.</summary>
+    public bool PushTold { get; set; }
+
+    /// <summary>The same as <see cref="PushedAt"/>, by <see cref="AccountOutbox.Ticks"/>.</summary>
     public long PushedTicks { get; set; }
 
     /// <summary>What <see cref="PushLane.Releases"/> was when it was last pushed.</summary>
