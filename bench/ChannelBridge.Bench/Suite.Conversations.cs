@@ -36,8 +36,11 @@ internal sealed partial class Suite
             string data;
             await using (var filling = await Subject.HostAsync())
             {
-                await using var bridge = await BenchClient.ConnectAsync(filling, bridge: true);
-                await bridge.ConverseAsync(64, stored, TimeSpan.MaxValue, InboundTo, most: stored);
+                await using (var bridge = await BenchClient.ConnectAsync(filling, bridge: true))
+                {
+                    await bridge.ConverseAsync(64, stored, TimeSpan.MaxValue, InboundTo, most: stored);
+                }
+
                 data = await filling.StopAsync();
             }
 

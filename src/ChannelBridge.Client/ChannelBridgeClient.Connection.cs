@@ -52,7 +52,8 @@ public sealed partial class ChannelBridgeClient
                     return;
                 }
 
-                lock (_gate) _connected = NewSource();
+                // A call may have seen the end before, and wait already.
+                _ = CurrentAsync();
                 SetState(ClientState.Reconnecting);
             }
 

@@ -185,7 +185,15 @@ public sealed partial class ChannelBridgeClient : IAsyncDisposable
         lock (_gate) return _connected;
     }
 
-    private Task<ClientSession> CurrentAsync() => CurrentSource().Task;
+    /// <summary>The session that calls go through: the one there is, or the next when that one has ended.</summary>
+    private Task<ClientSession> CurrentAsync()
+    {
+        lock (_gate)
+        {
+            if (_connected.Task is { IsCompletedSuccessfully: true } task && task.Result.Ended.IsCompleted) _connected = NewSource();
+            return _connected.Task;
+        }
+    }
 
     private void SetState(ClientState state)
     {

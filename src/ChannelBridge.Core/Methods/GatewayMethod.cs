@@ -34,6 +34,9 @@ public abstract class GatewayMethod
     /// </summary>
     public bool LegacyErrors { get; init; }
 
+    /// <summary>True when the method uses <see cref="MethodCall.AfterAnswer"/>: each call then has an object of its own.</summary>
+    public bool ActsAfterAnswer { get; init; }
+
     /// <summary>The parameters' type, for the schema in <c>rpc.discover</c>.</summary>
     public abstract JsonTypeInfo ParametersType { get; }
 
@@ -56,9 +59,14 @@ public abstract class GatewayMethod
         JsonTypeInfo<TParameters> parametersType,
         JsonTypeInfo<TResult> resultType,
         Func<TParameters, MethodCall, CancellationToken, ValueTask<TResult>> handler,
-        bool legacyErrors = false)
+        bool legacyErrors = false,
+        bool actsAfterAnswer = false)
         where TParameters : class
-        => new TypedMethod<TParameters, TResult>(name, scope, summary, parametersType, resultType, handler) { LegacyErrors = legacyErrors };
+        => new TypedMethod<TParameters, TResult>(name, scope, summary, parametersType, resultType, handler)
+        {
+            LegacyErrors = legacyErrors,
+            ActsAfterAnswer = actsAfterAnswer,
+        };
 
     /// <summary>
     /// Makes a method from a handler that reads the parameters and writes the result itself, for forwarding without a second serialisation. The
@@ -70,8 +78,9 @@ public abstract class GatewayMethod
         string summary,
         JsonTypeInfo parametersType,
         JsonTypeInfo resultType,
-        Func<ReadOnlyMemory<byte>, MethodCall, IBufferWriter<byte>, CancellationToken, ValueTask> handler)
-        => new RawMethod(name, scope, summary, parametersType, resultType, handler);
+        Func<ReadOnlyMemory<byte>, MethodCall, IBufferWriter<byte>, CancellationToken, ValueTask> handler,
+        bool actsAfterAnswer = false)
+        => new RawMethod(name, scope, summary, parametersType, resultType, handler) { ActsAfterAnswer = actsAfterAnswer };
 
     private sealed class RawMethod(
         string name,

@@ -38,7 +38,9 @@ internal abstract partial class ClientConnection
             Send(response);
         }
 
+        var call = request.Call;
         request.Return();
+        call?.Answered();
     }
 
     /// <summary>Starts a request that is in the table already. Its method runs up to its first wait before this returns.</summary>
@@ -74,7 +76,8 @@ internal abstract partial class ClientConnection
             if (request.Activity is { } activity) trace = activity.Context;
         }
 
-        if (trace != default) call = new MethodCall(this, trace);
+        if (trace != default || method.ActsAfterAnswer) call = new MethodCall(this, trace);
+        if (method.ActsAfterAnswer) request.Call = call;
         BeginResult(request);
         try
         {

@@ -27,6 +27,9 @@ internal sealed class PendingRequest
     /// <summary>The method; null when it isn't known.</summary>
     public GatewayMethod? Method { get; set; }
 
+    /// <summary>The call, when its method acts after its answer.</summary>
+    public MethodCall? Call { get; set; }
+
     /// <summary>Where the result goes.</summary>
     public OutgoingMessage Response { get; private set; } = null!;
 
@@ -112,6 +115,7 @@ internal sealed class PendingRequest
 
         Id = default;
         Method = null;
+        Call = null;
         Batch = null;
         Activity = null;
         IsCancelled = false;

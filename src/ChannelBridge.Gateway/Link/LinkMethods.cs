@@ -33,7 +33,7 @@ internal sealed class LinkMethods(
             LinkJson.Relaxed.AccountsParameters, LinkJson.Relaxed.Nothing, AccountsChanged),
         GatewayMethod.CreateRaw(
             "link.request", Scopes.Link, "A gateway client's request, with its connection and scopes.",
-            LinkJson.Relaxed.RequestParameters, LinkJson.Relaxed.Nothing, RequestAsync),
+            LinkJson.Relaxed.RequestParameters, LinkJson.Relaxed.Nothing, RequestAsync, actsAfterAnswer: true),
         GatewayMethod.Create(
             "link.disconnected", Scopes.Link, "A gateway client is gone.",
             LinkJson.Relaxed.DisconnectedParameters, LinkJson.Relaxed.Nothing, Disconnected),
@@ -111,7 +111,7 @@ internal sealed class LinkMethods(
         var trace = request.Traceparent is { } traceparent && ActivityContext.TryParse(traceparent, null, isRemote: true, out var parsed)
             ? parsed
             : call.TraceContext;
-        return method.InvokeAsync(request.Parameters, new MethodCall(connection, trace), result, cancellationToken);
+        return method.InvokeAsync(request.Parameters, new MethodCall(connection, trace, call), result, cancellationToken);
     }
 
     /// <summary>

@@ -138,5 +138,5 @@ internal sealed class BncrChannel : IChannel
         System.Text.Json.Serialization.Metadata.JsonTypeInfo<TResult> result,
         Func<TParameters, MethodCall, CancellationToken, ValueTask<TResult>> handler)
         where TParameters : class =>
-        GatewayMethod.Create(name, scope, summary, parameters, result, handler, legacyErrors: true);
+        GatewayMethod.Create(name, scope, summary, parameters, result, handler, legacyErrors: true, actsAfterAnswer: name == "bncr.connect");
 }

@@ -52,12 +52,25 @@ internal sealed class BncrUnderTest
     public FakeConnection Connect(string token = "first", Door door = Door.Listener, string? id = null) =>
         new(id ?? $"c{Interlocked.Increment(ref _connections)}", new Caller(token, Scopes.Read | Scopes.Write, door)) { LastReceivedAt = Time.GetUtcNow() };
 
+    /// <summary>Called when a method has ended and its answer isn't on its way yet.</summary>
+    public Action? BeforeAnswer { get; set; }
+
     /// <summary>Calls a method; the parameters are the members of an object, without its braces.</summary>
     public async Task<JsonNode> CallAsync(FakeConnection connection, string method, string members = "")
     {
         var target = Channel.Methods.Single(candidate => candidate.Name == method);
         var result = new ArrayBufferWriter<byte>();
-        await target.InvokeAsync(Encoding.UTF8.GetBytes("{" + members + "}"), new MethodCall(connection), result, CancellationToken.None);
+        var call = new MethodCall(connection);
+        try
+        {
+            await target.InvokeAsync(Encoding.UTF8.GetBytes("{" + members + "}"), call, result, CancellationToken.None);
+        }
+        finally
+        {
+            BeforeAnswer?.Invoke();
+            call.Answered();
+        }
+
         return JsonNode.Parse(result.WrittenSpan)!;
     }
 

@@ -40,6 +40,17 @@ public sealed class ConnectTests
     }
 
     [Fact]
+    public async Task Connect_BeforeItsAnswer_NothingIsAttached()
+    {
+        var bncr = new BncrUnderTest();
+        var early = -1;
+        bncr.BeforeAnswer = () => early = bncr.Outbox.Attaches;
+        await bncr.ClientAsync();
+        Assert.Equal(0, early);
+        Assert.Equal(1, bncr.Outbox.Attaches);
+    }
+
+    [Fact]
     public async Task Connect_First_AnswersDiagnosticsInThePluginsShape()
     {
         var (_, answer, _) = await new BncrUnderTest().ClientAsync();

@@ -78,8 +78,16 @@ internal sealed class LinkUnderTest : IAsyncDisposable
         var target = _methods[method];
         if (!plugin.Caller.Scopes.Covers(target.Scope)) throw new BridgeException(ErrorCodes.Unauthorized, "not a link");
         var result = new ArrayBufferWriter<byte>();
-        await target.InvokeAsync(
-            Encoding.UTF8.GetBytes(parameters.ToJsonString()), new MethodCall(plugin), result, CancellationToken.None);
+        var call = new MethodCall(plugin);
+        try
+        {
+            await target.InvokeAsync(Encoding.UTF8.GetBytes(parameters.ToJsonString()), call, result, CancellationToken.None);
+        }
+        finally
+        {
+            call.Answered();
+        }
+
         return JsonNode.Parse(result.WrittenSpan)!;
     }
 

@@ -11,6 +11,7 @@ namespace ChannelBridge.Tests.Unit.Wire;
 public sealed class FuzzTests(ITestOutputHelper output)
 {
     // Pools that have filled meanwhile; a leak of one message a round would be more within a minute.
+    private const int LongRun = 60;
     private const long GrowthAllowed = 24L * 1024 * 1024;
 
     private static readonly string[] Seeds =
@@ -73,7 +74,9 @@ public sealed class FuzzTests(ITestOutputHelper output)
         using var timeout = new CancellationTokenSource(WireHost.Timeout);
         while (host.Doors.Connections > 0) await Task.Delay(20, timeout.Token);
         Tell();
-        Assert.InRange(LiveBytes() - (baseline ?? 0), long.MinValue, baseline is null ? long.MaxValue : GrowthAllowed);
+
+        // A short run shares the process with whatever other tests run beside it, so what lives then says nothing; a long one is run by itself (.ci/soak).
+        if (seconds >= LongRun) Assert.InRange(LiveBytes() - (baseline ?? 0), long.MinValue, GrowthAllowed);
 
         void Tell() => output.WriteLine(
             $"fuzz: seed {seed}, {(DateTime.UtcNow - start).TotalSeconds:0} s, {rounds} connections, {LiveBytes() / 1048576.0:0.0} MiB live, {Environment.WorkingSet / 1048576.0:0} MiB resident");

@@ -154,6 +154,25 @@ public sealed class OpenClawDialectTests
         Assert.Equal("Flushed:5", (string?)(await client.ReceiveAsync())["payload"]!["text"]);
     }
 
+    /// <summary>Guards against pushes that overtake the answer to bncr.connect: a client that drops what comes before it waits for the ack timeout.</summary>
+    [Theory]
+    [InlineData("none", false)]
+    [InlineData("none", true)]
+    [InlineData("CONFLICT", false)]
+    [InlineData("CONFLICT", true)]
+    public async Task Method_ThatActsAfterItsAnswer_IsAnsweredFirst(string code, bool later)
+    {
+        await using var host = await WireHost.StartAsync();
+        await using var client = await host.ConnectAsync();
+        for (var round = 0; round < 20; round++)
+        {
+            await client.RequestAsync($"a{round}", "test.after", $$"""{"code":"{{code}}","later":{{(later ? "true" : "false")}}}""");
+            var answer = await client.ReceiveAsync();
+            Assert.Equal(("res", code == "none"), ((string?)answer["type"], (bool?)answer["ok"]));
+            Assert.Equal("test.event", (string?)(await client.ReceiveAsync())["event"]);
+        }
+    }
+
     [Fact]
     public async Task Tick_AfterItsInterval_Comes()
     {

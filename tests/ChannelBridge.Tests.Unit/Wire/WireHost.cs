@@ -142,6 +142,8 @@ internal sealed class TestMethods : IMethodSource
         GatewayMethod.Create("test.fail", Scopes.Read, "Fails.", TestJson.Default.FailParameters, TestJson.Default.EchoResult, FailAsync),
         GatewayMethod.Create("test.legacy", Scopes.Read, "Fails in old words.", TestJson.Default.FailParameters, TestJson.Default.EchoResult, FailAsync, legacyErrors: true),
         GatewayMethod.Create("test.push", Scopes.Read, "Pushes events to the caller.", TestJson.Default.PushParameters, TestJson.Default.EchoResult, PushAsync),
+        GatewayMethod.Create(
+            "test.after", Scopes.Read, "Pushes an event behind its answer.", TestJson.Default.FailParameters, TestJson.Default.EchoResult, AfterAsync, actsAfterAnswer: true),
         GatewayMethod.Create("test.call", Scopes.Read, "Calls the caller.", TestJson.Default.EchoParameters, TestJson.Default.EchoResult, CallAsync),
     ];
 
@@ -197,6 +199,13 @@ internal sealed class TestMethods : IMethodSource
         }
 
         return new EchoResult(string.Join(",", outcomes.OrderBy(o => o.Key).Select(o => $"{o.Key}:{o.Value}")), call.Connection.Id);
+    }
+
+    private static async ValueTask<EchoResult> AfterAsync(FailParameters parameters, MethodCall call, CancellationToken cancellationToken)
+    {
+        call.AfterAnswer(() => _ = call.Connection.PushAsync("test.event", "{}"u8.ToArray(), CancellationToken.None).AsTask());
+        if (parameters.Later) await Task.Yield();
+        return parameters.Code == "none" ? new EchoResult("first", call.Connection.Id) : throw new BridgeException(parameters.Code, "first");
     }
 
     private static async ValueTask<EchoResult> CallAsync(EchoParameters parameters, MethodCall call, CancellationToken cancellationToken)

@@ -3,6 +3,7 @@ using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Connections;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Methods;
 using ChannelBridge.Core.Storage;
 using Microsoft.Extensions.Logging;
 
@@ -21,8 +22,9 @@ internal sealed partial class LeaseDesk(
     /// <summary>Grants a lease for <c>bncr.connect</c>; it is the account's newest.</summary>
     /// <exception cref="BridgeException"><see cref="ErrorCodes.Forbidden"/>: another access token holds the account.</exception>
     public async ValueTask<BncrSession> GrantAsync(
-        BncrAccount account, IClientConnection connection, string? clientId, string eventPrefix, bool declaresAck, CancellationToken cancellationToken)
+        BncrAccount account, MethodCall call, string? clientId, string eventPrefix, bool declaresAck, CancellationToken cancellationToken)
     {
+        var connection = call.Connection;
         var caller = connection.Caller;
         lock (account.Gate) RefuseStranger(account, caller);
         var epoch = new SequenceNext { Name = EpochSequence + account.Key };
@@ -69,7 +71,9 @@ internal sealed partial class LeaseDesk(
         }
 
         Watch(session);
-        AttachSoon(session);
+
+        // A client that waits for its answer and drops what comes before it would wait for the ack timeout of what it dropped.
+        call.AfterAnswer(() => AttachSoon(session));
         return session;
     }
 
@@ -217,8 +221,7 @@ internal sealed partial class LeaseDesk(
     }
 
     /// <summary>
-    /// Attaches the primary on another thread: the client gets its answer first in all likelihood, and a look-up whether it is known to ack comes
-    /// before the first push in any case.
+    /// Attaches the primary on another thread: a look-up whether it is known to ack comes before the first push.
     /// </summary>
     private void AttachSoon(BncrSession session) => _ = Task.Run(() => AttachAsync(session));
 

@@ -25,7 +25,7 @@ internal sealed class ConnectMethod(
         try
         {
             resume = await ResumeAsync(account, parameters.LastCursor, cancellationToken).ConfigureAwait(false);
-            session = await desk.GrantAsync(account, call.Connection, clientId, prefix, parameters.Ack is true, cancellationToken).ConfigureAwait(false);
+            session = await desk.GrantAsync(account, call, clientId, prefix, parameters.Ack is true, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
