@@ -12,7 +12,8 @@ internal sealed class BenchClient : IAsyncDisposable
 {
     private readonly ClientWebSocket _socket = new();
     private readonly byte[] _receive = new byte[256 * 1024];
-    private long _next;
+    // Begins anew in each client, but never where another has been: the host knows message ids again.
+    private long _next = Stopwatch.GetTimestamp();
 
     // A paced load ends between two messages, with a receive under way.
     private Task<int>? _pending;
