@@ -1,5 +1,6 @@
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Storage;
+using ChannelBridge.Storage.Common;
 using ChannelBridge.Storage.Postgres.Reading;
 using ChannelBridge.Storage.Postgres.Writing;
 using Microsoft.Extensions.Logging;

@@ -1,5 +1,6 @@
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Storage;
+using ChannelBridge.Storage.Common;
 using ChannelBridge.Storage.Sqlite.Native;
 using ChannelBridge.Storage.Sqlite.Reading;
 using ChannelBridge.Storage.Sqlite.Writing;
@@ -175,7 +176,7 @@ public sealed partial class SqliteStore : IStore
             connection = new WriterConnection(_options, _path, _logger);
             StoreId = connection.Open();
             _readers = new ReaderPool(_path, _options.Readers, _options.BusyTimeout);
-            _writer = new GroupWriter(_options, connection, _logger);
+            _writer = new GroupWriter(_options, connection, _time, _logger);
             _connection = connection;
             _files = files;
             LogOpened(_path, SqliteLibrary.Version);

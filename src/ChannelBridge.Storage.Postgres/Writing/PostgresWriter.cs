@@ -39,7 +39,7 @@ internal sealed partial class PostgresWriter : IAsyncDisposable
             SingleReader = true,
             FullMode = BoundedChannelFullMode.Wait,
         });
-        Telemetry.Add(this);
+        Telemetry.Add(this, () => QueueLength);
         _running = Task.Run(RunAsync);
     }
 

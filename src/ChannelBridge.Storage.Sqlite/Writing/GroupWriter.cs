@@ -20,6 +20,7 @@ internal sealed partial class GroupWriter : IAsyncDisposable
 
     private readonly SqliteStoreOptions _options;
     private readonly WriterConnection _connection;
+    private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly CommitQueue _queue;
     private readonly GroupFlusher _flusher;
@@ -29,14 +30,15 @@ internal sealed partial class GroupWriter : IAsyncDisposable
     private WriteApplier? _open;
     private volatile bool _failing;
 
-    public GroupWriter(SqliteStoreOptions options, WriterConnection connection, ILogger logger)
+    public GroupWriter(SqliteStoreOptions options, WriterConnection connection, TimeProvider time, ILogger logger)
     {
+        _time = time;
         _options = options;
         _connection = connection;
         _logger = logger;
         _queue = new CommitQueue(options.QueueCapacity);
         _flusher = new GroupFlusher(_queue, connection.Flush, Flushed);
-        Telemetry.Add(this);
+        Telemetry.Add(this, () => QueueLength);
         new Thread(Run) { IsBackground = true, Name = "ChannelBridge store writer" }.Start();
     }
 
@@ -54,11 +56,7 @@ internal sealed partial class GroupWriter : IAsyncDisposable
     /// <summary>Queues a unit, or throws at once when the queue is full.</summary>
     public ValueTask Enqueue(StoreWrite? single, IReadOnlyList<StoreWrite>? batch, CancellationToken cancellationToken)
     {
-        var unit = CommitUnit.Rent(single, batch, cancellationToken);
-        var task = unit.Task;
-        if (_queue.TryAdd(unit)) return task;
-        unit.Return();
-        if (_queue.Closed) throw StoreErrors.Closed();
+        if (TryEnqueue(single, batch, cancellationToken, out var task)) return task;
         Telemetry.Refused.Add(1);
         throw BridgeException.Busy($"The store's queue is full ({_options.QueueCapacity} commits wait); nothing was written, try again shortly.", BusyDelay);
     }
@@ -66,18 +64,9 @@ internal sealed partial class GroupWriter : IAsyncDisposable
     /// <summary>Queues a unit of the store's own upkeep: waits for a place instead of failing.</summary>
     public async ValueTask EnqueueUpkeepAsync(StoreWrite write, CancellationToken cancellationToken)
     {
-        while (true)
-        {
-            try
-            {
-                await Enqueue(write, null, cancellationToken).ConfigureAwait(false);
-                return;
-            }
-            catch (BridgeException full) when (full.Code == ErrorCodes.Busy)
-            {
-                await Task.Delay(BusyDelay, cancellationToken).ConfigureAwait(false);
-            }
-        }
+        ValueTask task;
+        while (!TryEnqueue(write, null, cancellationToken, out task)) await Task.Delay(BusyDelay, _time, cancellationToken).ConfigureAwait(false);
+        await task.ConfigureAwait(false);
     }
 
     /// <summary>Takes nothing more, finishes what is queued, and ends the threads.</summary>
@@ -86,6 +75,15 @@ internal sealed partial class GroupWriter : IAsyncDisposable
         _queue.Close();
         await _finished.Task.ConfigureAwait(false);
         Telemetry.Remove(this);
+    }
+
+    private bool TryEnqueue(StoreWrite? single, IReadOnlyList<StoreWrite>? batch, CancellationToken cancellationToken, out ValueTask task)
+    {
+        var unit = CommitUnit.Rent(single, batch, cancellationToken);
+        task = unit.Task;
+        if (_queue.TryAdd(unit)) return true;
+        unit.Return();
+        return _queue.Closed ? throw StoreErrors.Closed() : false;
     }
 
     private void Run()

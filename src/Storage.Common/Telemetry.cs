@@ -1,15 +1,17 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using ChannelBridge.Storage.Sqlite.Writing;
 
-namespace ChannelBridge.Storage.Sqlite;
+namespace ChannelBridge.Storage.Common;
 
-/// <summary>What the store tells OpenTelemetry. None of these names is part of the semantic conventions.</summary>
+/// <summary>
+/// What a store tells OpenTelemetry: the same names for each engine, under a source and a meter that are called as its assembly. None of these names is
+/// part of the semantic conventions.
+/// </summary>
 internal static class Telemetry
 {
     /// <summary>The name of source and meter.</summary>
-    public const string Name = "ChannelBridge.Storage.Sqlite";
+    public static readonly string Name = typeof(Telemetry).Assembly.GetName().Name!;
 
     /// <summary>The activities: opening, sweeping.</summary>
     public static readonly ActivitySource Source = new(Name);
@@ -17,7 +19,7 @@ internal static class Telemetry
     /// <summary>Commits that shared one transaction.</summary>
     public static readonly Histogram<int> GroupSize;
 
-    /// <summary>How long a transaction took, with its flush to the disk.</summary>
+    /// <summary>How long a transaction took, until it was durable.</summary>
     public static readonly Histogram<double> CommitDuration;
 
     /// <summary>Commits refused because the queue was full.</summary>
@@ -27,7 +29,7 @@ internal static class Telemetry
     public static readonly Counter<long> Failures;
 
     private static readonly Meter Meter = new(Name);
-    private static readonly ConcurrentDictionary<GroupWriter, byte> Writers = new();
+    private static readonly ConcurrentDictionary<object, Func<int>> Queues = new();
 
     static Telemetry()
     {
@@ -40,18 +42,18 @@ internal static class Telemetry
         CommitDuration = Meter.CreateHistogram(
             "channelbridge.store.commit.duration",
             "s",
-            "How long a transaction took, with its flush to the disk.",
+            "How long a transaction took, until it was durable.",
             null,
             new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5] });
         Refused = Meter.CreateCounter<long>("channelbridge.store.refused", "{commit}", "Commits refused because the queue was full.");
         Failures = Meter.CreateCounter<long>("channelbridge.store.failures", "{commit}", "Commits that failed in the store.");
         Meter.CreateObservableGauge(
-            "channelbridge.store.queue.length", () => Writers.Keys.Sum(w => w.QueueLength), "{commit}", "Commits that wait for the writer.");
+            "channelbridge.store.queue.length", () => Queues.Values.Sum(length => length()), "{commit}", "Commits that wait for the writer.");
     }
 
     /// <summary>Counts a writer's queue.</summary>
-    public static void Add(GroupWriter writer) => Writers.TryAdd(writer, 0);
+    public static void Add(object writer, Func<int> queueLength) => Queues.TryAdd(writer, queueLength);
 
     /// <summary>Counts it no more.</summary>
-    public static void Remove(GroupWriter writer) => Writers.TryRemove(writer, out _);
+    public static void Remove(object writer) => Queues.TryRemove(writer, out _);
 }
