@@ -5,7 +5,7 @@ namespace ChannelBridge.Storage.Sqlite.Writing;
 
 /// <summary>
 /// Moves what was committed from the log into the database file, on a thread and a connection of its own: done by the writer, as the engine would,
-/// it stops every commit for tens of milliseconds. While commits go on the log can't be moved to its end, so the writer does the little that is left,
+/// it stops every commit until it is done. While commits go on the log can't be moved to its end, so the writer does the little that is left,
 /// which lets the engine begin the log anew.
 /// </summary>
 internal sealed partial class Checkpointer : IDisposable
@@ -22,7 +22,10 @@ internal sealed partial class Checkpointer : IDisposable
     private volatile bool _ending;
     private volatile int _moved;
     private Exception? _failure;
-    private int _after;
+
+    // The writer's own: how far the round before went (or the log, when it was finished), and how long the log is at the next one.
+    private int _before;
+    private int _next;
 
     /// <param name="database">A connection for this alone; it is disposed with this.</param>
     /// <param name="longLog">How many pages the log has when it is moved.</param>
@@ -30,7 +33,7 @@ internal sealed partial class Checkpointer : IDisposable
     public Checkpointer(SqliteDatabase database, int longLog, ILogger logger)
     {
         _database = database;
-        _longLog = _after = longLog;
+        _longLog = _next = longLog;
         _logger = logger;
 
         // Only a connection that has read once knows that there is a log.
@@ -47,24 +50,26 @@ internal sealed partial class Checkpointer : IDisposable
     {
         if (_running) return;
         if (Interlocked.Exchange(ref _failure, null) is { } failure) throw failure;
-        if (_moved > 0 && frames - _moved <= ShortRest && frames >= _moved)
-        {
-            _moved = 0;
-            finish();
-            _after = _longLog;
-        }
-        else if (frames >= _after)
-        {
-            // When a reader keeps the log from being emptied, it is tried again after as much again, not at each commit.
-            if (_moved == 0) _after = frames + _longLog;
-            _running = true;
-            _begin.Set();
-        }
-        else if (frames < _moved)
+        if (frames < Math.Max(_before, _moved))
         {
             // The log has begun anew.
-            _moved = 0;
-            _after = _longLog;
+            (_moved, _before, _next) = (0, 0, _longLog);
+        }
+
+        var (moved, progress) = (_moved, _moved - _before);
+        _moved = 0;
+        if (moved > 0 && frames - moved <= ShortRest)
+        {
+            // The log begins anew with the next commit, unless a reader still needs it: then after as much again, not at each commit.
+            (_before, _next) = (frames, frames + _longLog);
+            finish();
+        }
+        else if (frames >= _next || progress > ShortRest)
+        {
+            // One more round at once only while rounds get on; one that a reader holds up is tried again after as much again.
+            (_before, _next) = (Math.Max(_before, moved), frames + _longLog);
+            _running = true;
+            _begin.Set();
         }
     }
 
