@@ -6,7 +6,7 @@ namespace ChannelBridge.Core.Messaging;
 
 /// <inheritdoc cref="IInbox"/>
 internal sealed class Inbox(
-    IStore store, TurnScheduler turns, Backlogs backlogs, MessagingEvents events, MessagingOptions options, TimeProvider time) : IInbox
+    IStore store, TurnScheduler turns, Backlogs backlogs, MessagingEvents events, MessagingOptions options, TimeProvider time, Random random) : IInbox
 {
     private static readonly TimeSpan BusyDelay = TimeSpan.FromMilliseconds(500);
 
@@ -35,7 +35,7 @@ internal sealed class Inbox(
         var append = new InboxAppend
         {
             Lane = lane,
-            Id = MessageIds.ForInbox(clock, Random.Shared),
+            Id = MessageIds.ForInbox(clock, random),
             DedupeKey = dedupeKey,
             DedupeUntil = now + (long)dedupeWindow.TotalMilliseconds,
             At = now,

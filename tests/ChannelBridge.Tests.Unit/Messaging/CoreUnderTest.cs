@@ -27,7 +27,7 @@ internal sealed class CoreUnderTest
         Outbox = new Outbox(Store, backlogs, Events, Options, Time, new Random(1), NullLogger<Outbox>.Instance);
         var runner = new TurnRunner(Store, Outbox, backlogs, [], Events, Options, Time, NullLogger<TurnRunner>.Instance);
         Turns = new TurnScheduler(Store, [agent ?? new EchoAgent()], runner, Options, Time, NullLogger<TurnScheduler>.Instance);
-        Inbox = new Inbox(Store, Turns, backlogs, Events, Options, Time);
+        Inbox = new Inbox(Store, Turns, backlogs, Events, Options, Time, Random.Shared);
         Retention = new DeadLetterRetention(Store, Outbox, backlogs, Options, Time, Log);
         Service = new MessagingService(
             Store, backlogs, Inbox, Turns, Outbox, new StoreJanitor(Store, Retention, Options, Time, NullLogger<StoreJanitor>.Instance),
