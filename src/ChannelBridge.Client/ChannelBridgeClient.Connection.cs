@@ -52,8 +52,7 @@ public sealed partial class ChannelBridgeClient
                     return;
                 }
 
-                // A call may have seen the end before, and wait already.
-                _ = CurrentAsync();
+                lock (_gate) ReplaceEnded();
                 SetState(ClientState.Reconnecting);
             }
 

@@ -190,9 +190,15 @@ public sealed partial class ChannelBridgeClient : IAsyncDisposable
     {
         lock (_gate)
         {
-            if (_connected.Task is { IsCompletedSuccessfully: true } task && task.Result.Ended.IsCompleted) _connected = NewSource();
+            ReplaceEnded();
             return _connected.Task;
         }
+    }
+
+    /// <summary>Under the lock: whoever sees first that the session has ended makes the place for the next one, which all others then wait for.</summary>
+    private void ReplaceEnded()
+    {
+        if (_connected.Task is { IsCompletedSuccessfully: true } task && task.Result.Ended.IsCompleted) _connected = NewSource();
     }
 
     private void SetState(ClientState state)

@@ -52,7 +52,7 @@ internal sealed class BncrChannel : IChannel
         [
             Method(
                 "bncr.connect", Scopes.Write, "Makes the caller the primary client of an account and pushes what waits for it.", BncrJson.Default.ConnectParams,
-                BncrJson.Default.ConnectResult, new ConnectMethod(_accounts, desk, _status, store, _options, time).InvokeAsync),
+                BncrJson.Default.ConnectResult, new ConnectMethod(_accounts, desk, _status, store, _options, time).InvokeAsync, actsAfterAnswer: true),
             Method(
                 "bncr.inbound", Scopes.Write, "Takes a message for the agent; answers when it is on disk.", BncrJson.Default.InboundParams, BncrJson.Default.InboundResult,
                 new InboundMethod(_accounts, desk, _routes, inbox, outbox, gateway, _options, time).InvokeAsync),
@@ -136,7 +136,8 @@ internal sealed class BncrChannel : IChannel
         string summary,
         System.Text.Json.Serialization.Metadata.JsonTypeInfo<TParameters> parameters,
         System.Text.Json.Serialization.Metadata.JsonTypeInfo<TResult> result,
-        Func<TParameters, MethodCall, CancellationToken, ValueTask<TResult>> handler)
+        Func<TParameters, MethodCall, CancellationToken, ValueTask<TResult>> handler,
+        bool actsAfterAnswer = false)
         where TParameters : class =>
-        GatewayMethod.Create(name, scope, summary, parameters, result, handler, legacyErrors: true, actsAfterAnswer: name == "bncr.connect");
+        GatewayMethod.Create(name, scope, summary, parameters, result, handler, legacyErrors: true, actsAfterAnswer);
 }
