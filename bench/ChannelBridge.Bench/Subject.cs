@@ -89,7 +89,8 @@ internal sealed class Subject : IAsyncDisposable
         throw new InvalidOperationException($"{assembly} ended before it was ready");
     }
 
-    private static int FreePort()
+    /// <summary>A port of loopback that is free now.</summary>
+    public static int FreePort()
     {
         using var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
         listener.Start();

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
@@ -13,6 +11,9 @@ internal sealed partial class Suite
 {
     private const int Unconfirmed = 64;
     private const string Server = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+
+    private int _brokerPort;
+    private int _mapperPort;
 
     /// <summary>
     /// Durable 1 KB messages, 64 at a time: published with confirms to a durable queue, consumed and acked; here sent, pushed and acked. And the whole
@@ -60,19 +61,16 @@ internal sealed partial class Suite
         Add("the whole way, said, answered, pushed, acked, beside the quorum queue", quorum, answers, "/s");
     }
 
-    private int _brokerPort;
-    private int _mapperPort;
-
     private async Task<Process> StartBrokerAsync(string folder)
     {
-        _brokerPort = FreePort();
-        _mapperPort = FreePort();
+        _brokerPort = Subject.FreePort();
+        _mapperPort = Subject.FreePort();
         var start = new ProcessStartInfo(Server) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["HOME"] = folder;
         start.Environment["RABBITMQ_NODENAME"] = $"bench{_brokerPort}@localhost";
         start.Environment["RABBITMQ_NODE_IP_ADDRESS"] = "127.0.0.1";
         start.Environment["RABBITMQ_NODE_PORT"] = _brokerPort.ToString(CultureInfo.InvariantCulture);
-        start.Environment["RABBITMQ_DIST_PORT"] = FreePort().ToString(CultureInfo.InvariantCulture);
+        start.Environment["RABBITMQ_DIST_PORT"] = Subject.FreePort().ToString(CultureInfo.InvariantCulture);
         start.Environment["ERL_EPMD_PORT"] = _mapperPort.ToString(CultureInfo.InvariantCulture);
         start.Environment["RABBITMQ_MNESIA_BASE"] = folder;
         start.Environment["RABBITMQ_LOG_BASE"] = folder;
@@ -134,12 +132,5 @@ internal sealed partial class Suite
         {
             while (!stop.IsCancellationRequested) await publishing.BasicPublishAsync("", queue, mandatory: false, properties, body);
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }
