@@ -1,0 +1,17 @@
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Protocol.OpenResponses;
+
+namespace ChannelBridge.Core.Agents;
+
+/// <summary>One turn: a message to answer.</summary>
+/// <param name="Id">The inbox id, stable over restarts; of an Open Responses request its own id.</param>
+/// <param name="Message">The message. For an Open Responses request: the last user message, so that an agent that knows only texts answers it, too.</param>
+/// <param name="Attempt">1 for the first try.</param>
+public sealed record AgentTurn(Guid Id, InboundMessage Message, int Attempt)
+{
+    /// <summary>
+    /// What an Open Responses client asked: the whole conversation (earlier turns included, nothing left to look up), tools, sampling. Null for a
+    /// channel's message: then an agent without a memory of its own is given the conversation by the host.
+    /// </summary>
+    public ResponseRequest? Request { get; init; }
+}

@@ -1,0 +1,77 @@
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Protocol.OpenResponses;
+
+namespace ChannelBridge.Core.Responses;
+
+/// <summary>
+/// Runs agents for clients that read a strict stream of Open Responses events: the HTTP and WebSocket doors, the gateway methods, InstaClaw. A run goes on
+/// while nobody reads it; what it has said is kept for its time, so that a reader that comes back goes on where it was.
+/// </summary>
+public interface IResponseRuns
+{
+    /// <summary>
+    /// Starts a run, or puts it in line when all slots are taken: the stream then says <c>response.queued</c>. With an id that is known, the run that
+    /// has it is returned and nothing is started.
+    /// </summary>
+    /// <exception cref="BridgeException"><c>BUSY</c>: the line is full, too. <c>NOT_FOUND</c>: <c>previous_response_id</c> or the agent is unknown.</exception>
+    ValueTask<IResponseRun> StartAsync(ResponseStart start, CancellationToken cancellationToken);
+
+    /// <summary>A run by its response id, running or kept; null when it is unknown, expired, or another owner's.</summary>
+    ValueTask<IResponseRun?> FindAsync(string responseId, string owner, CancellationToken cancellationToken);
+}
+
+/// <summary>What a run starts from.</summary>
+public sealed record ResponseStart
+{
+    /// <summary>The request as the client made it; <see cref="ResponseRequest.PreviousResponseId"/> is resolved by the run.</summary>
+    public required ResponseRequest Request { get; init; }
+
+    /// <summary>Who may see, resume, cancel and continue it: the token's name, or a channel's account (<c>instaclaw:main</c>).</summary>
+    public required string Owner { get; init; }
+
+    /// <summary>The agent by name; null: the request's model when it names one, else the default.</summary>
+    public string? Agent { get; init; }
+
+    /// <summary>The response id (<c>resp_…</c>), stable over redeliveries of the same request; null: a new one.</summary>
+    public string? ResponseId { get; init; }
+
+    /// <summary>The message that the agent's turn carries, when a channel has one (session key, sender); null: made from the request.</summary>
+    public InboundMessage? Message { get; init; }
+
+    /// <summary>The slots that the run waits for; null: those of the doors.</summary>
+    public TurnSlots? Slots { get; init; }
+
+    /// <summary>How long it may take, waiting included; null: the setting's.</summary>
+    public TimeSpan? Timeout { get; init; }
+}
+
+/// <summary>One response, from its request to its terminal event.</summary>
+public interface IResponseRun
+{
+    /// <summary>The response id, <c>resp_…</c>.</summary>
+    string Id { get; }
+
+    /// <summary>
+    /// The events after a sequence number (−1: from the first), those to come included, up to and with the terminal one. Ends early only when
+    /// <paramref name="cancellationToken"/> asks; that ends the reading, not the run.
+    /// </summary>
+    /// <exception cref="BridgeException">The reader is slower than the buffer keeps, or the events have expired.</exception>
+    IAsyncEnumerable<StreamEvent> ReadAsync(long after, CancellationToken cancellationToken);
+
+    /// <summary>Completes with the final response, as one JSON object, when the terminal event is durable.</summary>
+    Task<ReadOnlyMemory<byte>> Completion { get; }
+
+    /// <summary>Cancels the agent's turn. The stream ends with <c>response.failed</c>, code <c>cancelled</c>; nothing happens when it has ended.</summary>
+    ValueTask CancelAsync();
+}
+
+/// <summary>One event of a stream, ready for the wire.</summary>
+/// <param name="Sequence">Its <c>sequence_number</c>.</param>
+/// <param name="Type">Its type, e.g. <c>response.output_text.delta</c>.</param>
+/// <param name="Json">The whole event as one JSON object.</param>
+public sealed record StreamEvent(long Sequence, string Type, ReadOnlyMemory<byte> Json)
+{
+    /// <summary>True for <c>response.completed</c>, <c>response.incomplete</c> and <c>response.failed</c>: nothing follows.</summary>
+    public bool IsTerminal => Type is "response.completed" or "response.incomplete" or "response.failed";
+}
