@@ -44,7 +44,15 @@ public sealed record ResponseStart
 
     /// <summary>How long it may take, waiting included; null: the setting's.</summary>
     public TimeSpan? Timeout { get; init; }
+
+    /// <summary>How text deltas are joined and cut; null: the setting's.</summary>
+    public DeltaCoalescing? Coalescing { get; init; }
 }
+
+/// <summary>Text deltas are joined until one of the two is reached, and a longer one is cut; always between graphemes.</summary>
+/// <param name="MaxGraphemes">The most graphemes of one delta, at least 1.</param>
+/// <param name="MaxDelay">How long a delta that isn't full waits for more.</param>
+public sealed record DeltaCoalescing(int MaxGraphemes, TimeSpan MaxDelay);
 
 /// <summary>One response, from its request to its terminal event.</summary>
 public interface IResponseRun
