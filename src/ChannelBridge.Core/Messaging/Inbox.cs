@@ -1,3 +1,4 @@
+using ChannelBridge.Core.Buffers;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Core.Storage;
@@ -30,7 +31,7 @@ internal sealed class Inbox(
         var clock = time.GetUtcNow();
         var now = clock.ToUnixTimeMilliseconds();
         message = message with { AcceptedAt = now };
-        using var payload = new PooledPayload();
+        using var payload = new PooledBuffer();
         MessageCodec.Write(message, payload);
         var append = new InboxAppend
         {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using ChannelBridge.Core.Buffers;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging.Claims;
 using ChannelBridge.Core.Messaging.Receipts;
@@ -188,7 +189,7 @@ internal sealed class Outbox : IOutbox, IDisposable
     public PreparedReply Prepare(OutboundMessage message, string idempotencyKey, Guid? replyTo, long claim = StoreWrite.Unfenced)
     {
         var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
-        var payload = new PooledPayload();
+        var payload = new PooledBuffer();
         MessageCodec.Write(message, payload);
         var lane = new LaneKey(message.Channel, message.AccountId.ToLowerInvariant(), message.SessionKey);
         var ttl = _options.DeliveryOf(lane.Channel, lane.Account).TimeToLive;

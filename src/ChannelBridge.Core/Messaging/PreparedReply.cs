@@ -1,9 +1,10 @@
+using ChannelBridge.Core.Buffers;
 using ChannelBridge.Core.Storage;
 
 namespace ChannelBridge.Core.Messaging;
 
 /// <summary>A message ready to be committed to the outbox, with the pooled bytes that its write refers to until then.</summary>
-internal sealed class PreparedReply(OutboxAppend append, OutboundMessage message, PooledPayload payload) : IDisposable
+internal sealed class PreparedReply(OutboxAppend append, OutboundMessage message, PooledBuffer payload) : IDisposable
 {
     public OutboxAppend Append => append;
 

@@ -26,13 +26,14 @@ internal sealed partial class PostgresWriter : IAsyncDisposable
     private readonly Task _running;
     private NpgsqlConnection? _connection;
     private volatile bool _closing;
-    private bool _failing;
+    private readonly CommitFailures _failures;
 
     public PostgresWriter(PostgresStoreOptions options, NpgsqlDataSource source, ILogger logger)
     {
         _options = options;
         _source = source;
         _logger = logger;
+        _failures = new CommitFailures(PostgresErrors.Map, logger);
         _lanes = new LaneIds(options.LaneCacheSize);
         _queue = Channel.CreateBounded<CommitUnit>(new BoundedChannelOptions(options.QueueCapacity)
         {
@@ -100,8 +101,7 @@ internal sealed partial class PostgresWriter : IAsyncDisposable
             Telemetry.GroupSize.Record(group.Count);
             Telemetry.CommitDuration.Record(Stopwatch.GetElapsedTime(started).TotalSeconds);
             foreach (var unit in group) unit.Complete();
-            if (_failing) LogRecovered();
-            _failing = false;
+            _failures.Succeeded();
             return;
         }
 
@@ -110,14 +110,14 @@ internal sealed partial class PostgresWriter : IAsyncDisposable
         {
             foreach (var unit in group)
             {
-                if (await TryCommitAsync([unit]).ConfigureAwait(false) is { } own) Fail(unit, own);
+                if (await TryCommitAsync([unit]).ConfigureAwait(false) is { } own) _failures.Fail(unit, own);
                 else unit.Complete();
             }
 
             return;
         }
 
-        foreach (var unit in group) Fail(unit, failure);
+        foreach (var unit in group) _failures.Fail(unit, failure);
     }
 
     private async Task<Exception?> TryCommitAsync(List<CommitUnit> units)
@@ -158,26 +158,6 @@ internal sealed partial class PostgresWriter : IAsyncDisposable
         await _connection.DisposeAsync().ConfigureAwait(false);
         _connection = null;
     }
-
-    private void Fail(CommitUnit unit, Exception failure)
-    {
-        var error = PostgresErrors.Map(failure);
-        if (error.Code.StartsWith("STORE_", StringComparison.Ordinal) || error.Code == ErrorCodes.Internal)
-        {
-            Telemetry.Failures.Add(1);
-            if (!_failing || error.Code == ErrorCodes.Internal) LogFailing(failure, error.Code);
-            _failing = true;
-        }
-
-        // A new object for each waiter: they throw it on different threads.
-        unit.Fail(ReferenceEquals(error, failure) ? error : PostgresErrors.Map(failure));
-    }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "The store can't be written ({Code}); what was sent is refused, and each new commit tries again")]
-    private partial void LogFailing(Exception exception, string code);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "The store can be written again")]
-    private partial void LogRecovered();
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Another host's transaction was in the way; attempt {Attempt} is repeated")]
     private partial void LogCollision(int attempt);

@@ -28,7 +28,7 @@ internal sealed partial class GroupWriter : IAsyncDisposable
     private List<CommitUnit> _group = [];
     private List<CommitUnit>? _spare = [];
     private WriteApplier? _open;
-    private volatile bool _failing;
+    private readonly CommitFailures _failures;
 
     public GroupWriter(SqliteStoreOptions options, WriterConnection connection, TimeProvider time, ILogger logger)
     {
@@ -36,6 +36,7 @@ internal sealed partial class GroupWriter : IAsyncDisposable
         _options = options;
         _connection = connection;
         _logger = logger;
+        _failures = new CommitFailures(StoreErrors.Map, logger);
         _queue = new CommitQueue(options.QueueCapacity);
         _flusher = new GroupFlusher(_queue, connection.Flush, Flushed);
         Telemetry.Add(this, () => QueueLength);
@@ -222,7 +223,7 @@ internal sealed partial class GroupWriter : IAsyncDisposable
         }
 
         _connection.Recover(failure);
-        foreach (var unit in _group) Fail(unit, failure);
+        foreach (var unit in _group) _failures.Fail(unit, failure);
         _group.Clear();
     }
 
@@ -252,15 +253,14 @@ internal sealed partial class GroupWriter : IAsyncDisposable
         Telemetry.GroupSize.Record(group.Units.Count);
         Telemetry.CommitDuration.Record(Stopwatch.GetElapsedTime(group.Started).TotalSeconds);
         group.Complete();
-        if (_failing) LogRecovered();
-        _failing = false;
+        _failures.Succeeded();
     }
 
     /// <summary>On the flusher's thread.</summary>
     private void Flushed(CommittedGroup group, Exception? failure)
     {
         if (failure is null) Complete(group);
-        else foreach (var unit in group.Units) Fail(unit, failure);
+        else foreach (var unit in group.Units) _failures.Fail(unit, failure);
         group.Units.Clear();
         Volatile.Write(ref _spare, group.Units);
     }
@@ -269,7 +269,7 @@ internal sealed partial class GroupWriter : IAsyncDisposable
     {
         if (_group.Count == 1 || !IsWorthSplitting(failure, phase))
         {
-            foreach (var unit in _group) Fail(unit, failure);
+            foreach (var unit in _group) _failures.Fail(unit, failure);
             return;
         }
 
@@ -285,11 +285,11 @@ internal sealed partial class GroupWriter : IAsyncDisposable
             }
             else if (IsWorthSplitting(fault, phase))
             {
-                Fail(_group[i], fault);
+                _failures.Fail(_group[i], fault);
             }
             else
             {
-                for (; i < _group.Count; i++) Fail(_group[i], fault);
+                for (; i < _group.Count; i++) _failures.Fail(_group[i], fault);
             }
         }
     }
@@ -338,26 +338,6 @@ internal sealed partial class GroupWriter : IAsyncDisposable
         Phase.Commit => failure is SqliteException { Code: Sqlite3.Full },
         _ => failure is not SqliteException { Code: Sqlite3.Busy or Sqlite3.ReadOnly or Sqlite3.CantOpen or Sqlite3.Perm or Sqlite3.NotADatabase },
     };
-
-    private void Fail(CommitUnit unit, Exception failure)
-    {
-        var error = StoreErrors.Map(failure);
-        if (error.Code.StartsWith("STORE_", StringComparison.Ordinal) || error.Code == ErrorCodes.Internal)
-        {
-            Telemetry.Failures.Add(1);
-            if (!_failing || error.Code == ErrorCodes.Internal) LogFailing(failure, error.Code);
-            _failing = true;
-        }
-
-        // A new object for each waiter: they throw it on different threads.
-        unit.Fail(ReferenceEquals(error, failure) ? error : StoreErrors.Map(failure));
-    }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "The store can't be written ({Code}); what was sent is refused, and each new commit tries again")]
-    private partial void LogFailing(Exception exception, string code);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "The store can be written again")]
-    private partial void LogRecovered();
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "The store's writer ended unexpectedly; restart the host")]
     private partial void LogWriterDied(Exception exception);

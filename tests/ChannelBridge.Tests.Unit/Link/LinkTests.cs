@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Agents;
+using ChannelBridge.Core.Buffers;
 using ChannelBridge.Core.Channels;
 using ChannelBridge.Core.Connections;
 using ChannelBridge.Core.Errors;
@@ -335,7 +336,7 @@ public sealed class LinkTests
     {
         var store = new MemoryStore();
         var turn = LinkUnderTest.Turn(sessionKey: "lane-a:task:x");
-        using var payload = new PooledPayload();
+        using var payload = new PooledBuffer();
         MessageCodec.Write(turn.Message, payload);
         await store.CommitAsync(new InboxAppend
         {

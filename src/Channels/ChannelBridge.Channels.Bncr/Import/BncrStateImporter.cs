@@ -3,7 +3,7 @@ using System.Text.Json;
 using ChannelBridge.Channels.Bncr.Leases;
 using ChannelBridge.Channels.Bncr.Policy;
 using ChannelBridge.Channels.Bncr.Routing;
-using ChannelBridge.Channels.Bncr.Wire;
+using ChannelBridge.Core.Buffers;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Storage;
@@ -245,7 +245,7 @@ public sealed class BncrStateImporter(IStore store, TimeProvider time)
                 Lane = new LaneKey(BncrChannel.ChannelId, AccountKey, Message.SessionKey),
                 Id = Id,
                 At = CreatedAt,
-                Payload = payload.WrittenMemory.ToArray(),
+                Payload = payload.Written.ToArray(),
                 Claim = StoreWrite.Unfenced,
             };
         }

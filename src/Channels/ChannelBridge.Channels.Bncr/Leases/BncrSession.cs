@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using ChannelBridge.Channels.Bncr.Wire;
 using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Buffers;
 using ChannelBridge.Core.Connections;
 using ChannelBridge.Core.Messaging;
 
@@ -105,7 +106,7 @@ internal sealed class BncrSession(
         try
         {
             PushRenderer.Render(buffer, item, context.StoreId);
-            var outcome = await connection.PushAsync(PushEvent, buffer.WrittenMemory, cancellationToken).ConfigureAwait(false);
+            var outcome = await connection.PushAsync(PushEvent, buffer.Written, cancellationToken).ConfigureAwait(false);
             keep = false;
             if (outcome is PushOutcome.Flushed) account.Stats.Pushed(context.Now);
             else context.Ledger.Forget(item.Id);

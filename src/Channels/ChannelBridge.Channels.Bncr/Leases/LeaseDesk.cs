@@ -1,5 +1,6 @@
 using ChannelBridge.Channels.Bncr.Wire;
 using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Buffers;
 using ChannelBridge.Core.Connections;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
@@ -261,7 +262,7 @@ internal sealed partial class LeaseDesk(
         {
             using var payload = new PooledBuffer(512);
             LeaseEvent.Render(payload, session, reason, byClientId, context.Now);
-            await session.Connection.PushAsync(session.EventPrefix + suffix, payload.WrittenMemory.ToArray()).ConfigureAwait(false);
+            await session.Connection.PushAsync(session.EventPrefix + suffix, payload.Written.ToArray()).ConfigureAwait(false);
         }
         catch (Exception fault)
         {
