@@ -33,6 +33,8 @@ export class RpcPeer {
   #nextId = 1;
   #closed = false;
   #onClose;
+  // What the host sent behind an answer in the same read: it waits until the answer has reached whoever asked.
+  #behindAnswer = null;
 
   constructor(wire, { handlers, onClose }) {
     this.#wire = wire;
@@ -110,16 +112,29 @@ export class RpcPeer {
   #receive(message) {
     if (this.#closed || message === null || typeof message !== 'object') return;
     if (typeof message.method === 'string') {
-      this.#serve(message);
+      if (this.#behindAnswer) this.#behindAnswer.push(message);
+      else this.#serve(message);
       return;
     }
     const open = this.#pending.get(message.id);
     if (!open) return; // given up before
+    if (!this.#behindAnswer) {
+      this.#behindAnswer = [];
+      setImmediate(() => this.#serveBehindAnswer());
+    }
     if (message.error) {
       const { message: text, data = {}, code } = message.error;
       open.settle(() => open.reject(new LinkError(data?.code ?? rpcCode(code), text ?? 'the host failed', { ...data, payloadError: data?.legacyText })));
     } else {
       open.settle(() => open.resolve(message.result));
+    }
+  }
+
+  #serveBehindAnswer() {
+    const waiting = this.#behindAnswer;
+    this.#behindAnswer = null;
+    for (const message of waiting) {
+      if (!this.#closed) this.#serve(message);
     }
   }
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using ChannelBridge.Tests.Integration;
 using ChannelBridge.Tests.Interop.Lab;
 
@@ -29,29 +28,6 @@ public sealed class IndependentClientTests
             "--urls", "off", "--data", data, "--token", "a-token-of-the-test");
     }
 
-    private static async Task RunAsync(params string[] arguments)
-    {
-        if (OpenClawInstallation.Missing is { } reason) Assert.Fail(reason);
-        var script = Path.Combine(OpenClawInstallation.Repository, "tests", "ChannelBridge.Tests.Interop", "clients", "vscode-jsonrpc.mjs");
-        var start = new ProcessStartInfo(OpenClawInstallation.Node, [script, "--modules", Path.Combine(OpenClawInstallation.Folder!, "node_modules"), .. arguments])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using var process = Process.Start(start)!;
-        using var timeout = new CancellationTokenSource(HostProcess.Timeout);
-        var output = process.StandardOutput.ReadToEndAsync(timeout.Token);
-        var errors = process.StandardError.ReadToEndAsync(timeout.Token);
-        try
-        {
-            await process.WaitForExitAsync(timeout.Token);
-        }
-        finally
-        {
-            if (!process.HasExited) process.Kill(entireProcessTree: true);
-        }
-
-        Assert.True(process.ExitCode == 0, await output + await errors);
-        Assert.EndsWith("all well", (await output).Trim(), StringComparison.Ordinal);
-    }
+    private static Task RunAsync(params string[] arguments) => NodeScript.RunAsync(
+        "vscode-jsonrpc.mjs", HostProcess.Timeout, ["--modules", Path.Combine(OpenClawInstallation.Folder!, "node_modules"), .. arguments]);
 }
