@@ -67,7 +67,11 @@ public enum FinishReason
 }
 
 /// <summary>A finished message of the answer.</summary>
-/// <param name="Text">Its text.</param>
+/// <param name="Text">Its text, refusals not included; empty when the agent had nothing to say, and then a channel delivers nothing.</param>
 /// <param name="Kind"><c>final</c>, <c>block</c> or <c>tool</c>.</param>
 /// <param name="Attachment">A file that goes with it, or null.</param>
-public sealed record AgentReply(string Text, string Kind = "final", Attachment? Attachment = null) : AgentEvent;
+public sealed record AgentReply(string Text, string Kind = "final", Attachment? Attachment = null) : AgentEvent
+{
+    /// <summary>The whole text of the refusals in this message, or null. A channel shows it where there is no text.</summary>
+    public string? Refusal { get; init; }
+}

@@ -14,4 +14,10 @@ public sealed record AgentTurn(Guid Id, InboundMessage Message, int Attempt)
     /// channel's message: then an agent without a memory of its own is given the conversation by the host.
     /// </summary>
     public ResponseRequest? Request { get; init; }
+
+    /// <summary>
+    /// What was said in the lane before a channel's message, oldest first, for an agent that asks for it by <see cref="IAgent.Memory"/>. Empty when there
+    /// is a <see cref="Request"/>, which carries its own conversation.
+    /// </summary>
+    public IReadOnlyList<MessageItem> History { get; init; } = [];
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using ChannelBridge.Core.Errors;
 
 namespace ChannelBridge.Core.Agents;
@@ -9,6 +10,15 @@ public interface IAgent
 {
     /// <summary>The name by which settings and messages choose it.</summary>
     string Name { get; }
+
+    /// <summary>
+    /// How much of a lane's conversation the host is to keep for this agent and to give it as <see cref="AgentTurn.History"/>; null (the default) for one
+    /// that remembers by itself or needs no memory.
+    /// </summary>
+    AgentMemory? Memory => null;
+
+    /// <summary>What diagnostics say of it besides whether it is there: kind, states, counts; never keys or texts. Null: nothing.</summary>
+    JsonObject? Describe() => null;
 
     /// <summary>
     /// Completes when the agent can take turns (at once, for most). While it isn't complete, its messages wait in the inbox; no other agent
@@ -23,3 +33,9 @@ public interface IAgent
     /// <exception cref="BridgeException">The turn failed; <see cref="BridgeException.Retryable"/> says whether it runs again.</exception>
     IAsyncEnumerable<AgentEvent> RunAsync(AgentTurn turn, CancellationToken cancellationToken);
 }
+
+/// <summary>The bounds of the conversation that the host keeps for an agent, per lane; what is older goes.</summary>
+/// <param name="Messages">Messages of both sides together, at least 2.</param>
+/// <param name="Characters">Characters of their texts together.</param>
+/// <param name="Lifetime">How long a conversation is kept after its last message.</param>
+public sealed record AgentMemory(int Messages, int Characters, TimeSpan Lifetime);

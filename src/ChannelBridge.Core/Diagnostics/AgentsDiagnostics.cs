@@ -19,7 +19,9 @@ public sealed class AgentsDiagnostics(IEnumerable<IAgent> agents) : IDiagnostics
             // The wait is only looked at: an agent that isn't there now has a task that isn't complete.
             using var look = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             var wait = agent.WaitUntilAvailableAsync(look.Token);
-            section[agent.Name] = new JsonObject { ["available"] = wait.IsCompletedSuccessfully };
+            var about = new JsonObject { ["available"] = wait.IsCompletedSuccessfully };
+            foreach (var (key, value) in agent.Describe() ?? []) about[key] = value?.DeepClone();
+            section[agent.Name] = about;
             await look.CancelAsync().ConfigureAwait(false);
             await wait.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }

@@ -44,8 +44,10 @@ internal sealed partial class TurnRunner(
         TurnVerdict verdict;
         try
         {
-            var last = await ConverseAsync(agent, lane, item, activity, linked.Token).ConfigureAwait(false);
-            verdict = await FinishAsync(lane, item, last, abort).ConfigureAwait(false);
+            var memory = agent.Memory is { } bounds ? new ConversationMemory(store, lane.Key, agent, bounds, time, logger) : null;
+            var answers = new List<string>();
+            var last = await ConverseAsync(agent, lane, item, memory, answers, activity, linked.Token).ConfigureAwait(false);
+            verdict = await FinishAsync(lane, item, last, memory?.Extend(item.Message, answers), abort).ConfigureAwait(false);
             outcome = "done";
         }
         catch (OperationCanceledException) when (abort.IsCancellationRequested)
@@ -80,12 +82,14 @@ internal sealed partial class TurnRunner(
     }
 
     /// <summary>Texts by which an agent says that it has nothing to say; they are not delivered.</summary>
-    internal static bool IsSilent(string text) => text.AsSpan().Trim() is "NO_REPLY" or "HEARTBEAT_OK";
+    internal static bool IsSilent(string text) => text.AsSpan().Trim() is "" or "NO_REPLY" or "HEARTBEAT_OK";
 
     /// <summary>Runs the agent; makes every reply but the last durable as it comes, and returns the last.</summary>
-    private async Task<PreparedReply?> ConverseAsync(IAgent agent, TurnLane lane, TurnItem item, Activity? activity, CancellationToken cancellationToken)
+    private async Task<PreparedReply?> ConverseAsync(
+        IAgent agent, TurnLane lane, TurnItem item, ConversationMemory? memory, List<string> answers, Activity? activity, CancellationToken cancellationToken)
     {
         var turn = new AgentTurn(item.Id, item.Message, item.Attempts + 1);
+        if (memory is not null) turn = turn with { History = await memory.LoadAsync(cancellationToken).ConfigureAwait(false) };
         AgentReply? held = null;
         var ordinal = 0;
         await foreach (var agentEvent in agent.RunAsync(turn, cancellationToken).ConfigureAwait(false))
@@ -96,7 +100,9 @@ internal sealed partial class TurnRunner(
                 continue;
             }
 
+            if (reply is { Text.Length: 0, Refusal: { Length: > 0 } refusal }) reply = reply with { Text = refusal };
             if (reply.Attachment is null && IsSilent(reply.Text)) continue;
+            if (reply.Text.Length > 0) answers.Add(reply.Text);
             if (held is not null)
             {
                 using var prepared = Prepare(lane, item, held, ordinal++, activity);
@@ -110,7 +116,7 @@ internal sealed partial class TurnRunner(
         return held is null ? null : Prepare(lane, item, held, ordinal, activity);
     }
 
-    private async Task<TurnVerdict> FinishAsync(TurnLane lane, TurnItem item, PreparedReply? last, CancellationToken abort)
+    private async Task<TurnVerdict> FinishAsync(TurnLane lane, TurnItem item, PreparedReply? last, RecordPut? remembered, CancellationToken abort)
     {
         using (last)
         {
@@ -123,7 +129,8 @@ internal sealed partial class TurnRunner(
                 At = Now(),
                 Claim = lane.Claim,
             };
-            await CommitPersistentlyAsync(last is null ? [done] : [last.Append, done], abort).ConfigureAwait(false);
+            StoreWrite[] ending = last is null ? [done] : [last.Append, done];
+            await CommitPersistentlyAsync(remembered is null ? ending : [.. ending, remembered], abort).ConfigureAwait(false);
             if (last is not null) outbox.Committed(last.Append, last.Message);
         }
 
