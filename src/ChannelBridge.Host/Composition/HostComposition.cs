@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using ChannelBridge.Channels.Bncr;
+using ChannelBridge.Channels.InstaClaw;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Diagnostics;
 using ChannelBridge.Core.Methods;
@@ -58,6 +59,8 @@ internal static class HostComposition
         services.AddOpenClawLink();
         services.AddSingleton(Options.Create(settings.Bncr));
         services.AddBncrChannel();
+        services.AddSingleton(Options.Create(settings.InstaClaw));
+        services.AddInstaClawChannel();
         services.AddSingleton<IMethodSource, DiagnosticsMethods>();
         services.AddSingleton<IDiagnosticsSource, HostDiagnostics>();
         services.AddSingleton<IDiagnosticsSource, StoreDiagnostics>();

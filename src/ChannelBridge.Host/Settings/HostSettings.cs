@@ -1,4 +1,5 @@
 using ChannelBridge.Channels.Bncr;
+using ChannelBridge.Channels.InstaClaw;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Gateway;
@@ -59,6 +60,9 @@ internal sealed record HostSettings
 
     /// <summary>The bncr channel's settings.</summary>
     public required BncrOptions Bncr { get; init; }
+
+    /// <summary>The InstaClaw channel's settings.</summary>
+    public required InstaClawOptions InstaClaw { get; init; }
 
     /// <summary>The settings of the link to the OpenClaw plugin.</summary>
     public required LinkOptions Link { get; init; }

@@ -10,8 +10,8 @@ internal static class SettingsCatalog
     public static readonly IReadOnlyList<Setting> All =
     [
         .. HostKeys(), .. LinkSettings.Keys.Settings, .. StoreSettings.Connection, .. StoreSettings.Keys.Settings, .. BncrSettings.Channel.Settings,
-        .. BncrSettings.Account.Settings, .. DeliverySettings.OfChannel.Settings, .. DeliverySettings.OfAccount.Settings, .. MessagingSettings.Limits.Settings,
-        .. GatewaySettings.Limits.Settings,
+        .. BncrSettings.Account.Settings, .. DeliverySettings.OfChannel.Settings, .. DeliverySettings.OfAccount.Settings, .. InstaClawSettings.Channel.Settings,
+        .. InstaClawSettings.Account.Settings, .. MessagingSettings.Limits.Settings, .. GatewaySettings.Limits.Settings,
     ];
 
     private static Setting[] HostKeys() =>

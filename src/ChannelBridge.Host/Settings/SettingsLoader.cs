@@ -60,7 +60,7 @@ internal static class SettingsLoader
             }
         }
 
-        return builder.AddEnvironmentVariables(EnvironmentPrefix).AddInMemoryCollection(commandLine).Build();
+        return builder.AddInMemoryCollection(InstaClawSettings.FromEnvironment()).AddEnvironmentVariables(EnvironmentPrefix).AddInMemoryCollection(commandLine).Build();
     }
 
     private static HostSettings Read(SettingsReader reader, string dataDirectory)
@@ -105,6 +105,7 @@ internal static class SettingsLoader
             Messaging = MessagingSettings.Read(reader),
             Store = store,
             Bncr = BncrSettings.Read(reader, agent),
+            InstaClaw = InstaClawSettings.Read(reader, agent, dataDirectory),
             Link = link,
             Otlp = ReadOtlp(reader),
             LogLevel = Enum.Parse<LogLevel>(reader.Choice("Telemetry:LogLevel", nameof(LogLevel.Information), Enum.GetNames<LogLevel>())),

@@ -8,6 +8,7 @@ public sealed class ManualTime : TimeProvider
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private DateTimeOffset _now = Start;
     private TimeSpan _jumped;
+    private TaskCompletionSource _armed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
@@ -53,6 +54,22 @@ public sealed class ManualTime : TimeProvider
         }
     }
 
+    /// <summary>Completes when that many timers wait: what a test moves the clock for is there then.</summary>
+    public async Task ArmedAsync(int count)
+    {
+        while (true)
+        {
+            Task changed;
+            lock (_gate)
+            {
+                if (_timers.Count >= count) return;
+                changed = _armed.Task;
+            }
+
+            await changed.WaitAsync(TimeSpan.FromSeconds(30));
+        }
+    }
+
     /// <summary>Sets the wall clock back or forth without firing anything, as an administrator or NTP does; what is measured by timers stays.</summary>
     public void Jump(TimeSpan by)
     {
@@ -74,6 +91,8 @@ public sealed class ManualTime : TimeProvider
                 if (dueTime == Timeout.InfiniteTimeSpan) return true;
                 Due = time._now + dueTime;
                 time._timers.Add(this);
+                time._armed.TrySetResult();
+                time._armed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 return true;
             }
         }
