@@ -14,7 +14,7 @@ namespace ChannelBridge.Channels.InstaClaw;
 /// The InstaClaw channel: it dials out to the platform's broker, one connection per account, answers users with streams of Open Responses events, and
 /// registers the account where it isn't yet. It does nothing unless it is configured.
 /// </summary>
-internal sealed class InstaClawChannel : IChannel, IDiagnosticsSource
+internal sealed class InstaClawChannel : IChannel, IDiagnosticsSource, IDisposable
 {
     public const string ChannelId = "instaclaw";
 
@@ -55,6 +55,8 @@ internal sealed class InstaClawChannel : IChannel, IDiagnosticsSource
         await _stop.CancelAsync().ConfigureAwait(false);
         await _running.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
+
+    public void Dispose() => _stop.Dispose();
 
     public IReadOnlyList<ChannelAccountStatus> GetAccounts() => [.. _accounts.Select(Status)];
 

@@ -13,7 +13,6 @@ internal sealed partial class ProfileFiles(string baseFolder, TimeProvider time,
     private const long MaxBytes = 1 << 20;
     private static readonly TimeSpan LockTime = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LockPause = TimeSpan.FromMilliseconds(50);
-    private readonly SemaphoreSlim _gate = new(1);
     private string? _complaint;
 
     /// <summary>The folder <c>.insta</c>.</summary>
@@ -85,18 +84,11 @@ internal sealed partial class ProfileFiles(string baseFolder, TimeProvider time,
 
     private async Task WriteAsync(string path, byte[] content, CancellationToken cancellationToken)
     {
-        await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            OwnerOnlyFile.CreateFolder(Folder);
-            OwnerOnlyFile.CreateFolder(Path.GetDirectoryName(path)!);
-            using var held = await LockAsync(cancellationToken).ConfigureAwait(false);
-            OwnerOnlyFile.Replace(path, content);
-        }
-        finally
-        {
-            _gate.Release();
-        }
+        OwnerOnlyFile.CreateFolder(Folder);
+        OwnerOnlyFile.CreateFolder(Path.GetDirectoryName(path)!);
+        // The lock file keeps tasks of this process apart, too.
+        using var held = await LockAsync(cancellationToken).ConfigureAwait(false);
+        OwnerOnlyFile.Replace(path, content);
     }
 
     private async Task<FileStream> LockAsync(CancellationToken cancellationToken)
