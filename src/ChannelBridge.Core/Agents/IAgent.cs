@@ -21,6 +21,12 @@ public interface IAgent
     JsonObject? Describe() => null;
 
     /// <summary>
+    /// True when text that was shown may be taken back (<see cref="AgentRewrite"/>): streams then hold back the last few letters for a moment, so that a small
+    /// correction stays invisible. False (default): texts only grow.
+    /// </summary>
+    bool MayRewrite => false;
+
+    /// <summary>
     /// Completes when the agent can take turns (at once, for most). While it isn't complete, its messages wait in the inbox; no other agent
     /// steps in.
     /// </summary>

@@ -1,0 +1,269 @@
+using System.Text;
+using System.Text.Json;
+using ChannelBridge.Core.Agents;
+using ChannelBridge.Protocol.OpenResponses;
+
+namespace ChannelBridge.Core.Responses;
+
+/// <summary>
+/// Makes a stream of what an agent says: texts that only grow, whatever the agent takes back. When text that was sent is rewritten, its message is closed as
+/// commentary and another one opened with the text as it is now. Not for several threads at once.
+/// </summary>
+internal sealed class ResponseAssembler
+{
+    private const string Commentary = "commentary";
+    private const string FinalAnswer = "final_answer";
+
+    private readonly ResponseMachine _machine;
+    private readonly TextCoalescer _coalescer;
+    private readonly RawReasoning _raw;
+    private readonly StringBuilder _sent = new();
+    private readonly TextCoalescer.PieceSink _sink;
+    private readonly int? _maxToolCalls;
+    private Kind _kind;
+    private string _unclaimed = "";
+    private bool _replied;
+    private bool _said;
+    private bool _refused;
+    private int _calls;
+    private FinishReason? _finish;
+    private ResponseUsage? _usage;
+
+    /// <summary>Makes one.</summary>
+    /// <param name="machine">The stream.</param>
+    /// <param name="options">Sizes.</param>
+    /// <param name="mayRewrite">True for an agent that may take back what it said.</param>
+    /// <param name="graphemes">The most graphemes of one delta; null: the option's.</param>
+    public ResponseAssembler(ResponseMachine machine, ResponseOptions options, bool mayRewrite, int? graphemes = null)
+    {
+        _machine = machine;
+        _raw = options.RawReasoning;
+        _coalescer = new TextCoalescer(Math.Max(1, graphemes ?? options.DeltaGraphemes), mayRewrite ? options.HeldGraphemes : 0);
+        _maxToolCalls = machine.State.Request.MaxToolCalls;
+        _sink = Send;
+    }
+
+    private enum Kind
+    {
+        Text,
+        Refusal,
+        Summary,
+        Raw,
+    }
+
+    /// <summary>True when text waits to be sent.</summary>
+    public bool HasPending => !_coalescer.IsEmpty;
+
+    /// <summary>What it cost so far, as far as the agent said.</summary>
+    public ResponseUsage? Usage => _usage;
+
+    /// <summary>Takes one event. Text goes with the next <see cref="Flush"/>.</summary>
+    public void Add(AgentEvent @event)
+    {
+        switch (@event)
+        {
+            case AgentPartial partial:
+                Enter(Kind.Text);
+                Grow(partial.Suffix);
+                break;
+            case AgentRewrite rewrite:
+                Enter(Kind.Text);
+                Become(rewrite.Text);
+                break;
+            case AgentReply reply:
+                Reply(reply);
+                break;
+            case AgentRefusal refusal:
+                Enter(Kind.Refusal);
+                _refused = true;
+                Grow(refusal.Suffix);
+                break;
+            case AgentReasoning { IsSummary: true } reasoning:
+                Enter(Kind.Summary);
+                Grow(reasoning.Suffix);
+                break;
+            case AgentReasoning reasoning when _raw != RawReasoning.Off:
+                Enter(Kind.Raw);
+                Grow(reasoning.Suffix);
+                break;
+            case AgentToolCall call:
+                Call(call);
+                break;
+            case AgentToolResult result:
+                CloseMessage(Commentary);
+                _machine.AddCallOutput(result.CallId, result.Output);
+                break;
+            case AgentUsage usage:
+                _usage = new ResponseUsage(usage.InputTokens, usage.OutputTokens, usage.CachedTokens, usage.ReasoningTokens);
+                break;
+            case AgentFinish finish:
+                _finish = finish.Reason;
+                break;
+        }
+    }
+
+    /// <summary>Sends what may go.</summary>
+    /// <param name="all">True: also what was held back, because it has waited long enough.</param>
+    public void Flush(bool all) => _coalescer.Flush(all, _sink);
+
+    /// <summary>The turn has come to its end.</summary>
+    /// <param name="now">Unix seconds.</param>
+    public void Finish(long now)
+    {
+        Flush(all: true);
+        switch (_finish)
+        {
+            case FinishReason.Length:
+                _machine.CutOff("max_output_tokens", _usage);
+                break;
+            case FinishReason.ContentFilter:
+                _machine.CutOff("content_filter", _usage);
+                break;
+            default:
+                // Who says nothing has given an empty answer, which is a message, too.
+                if (!_said) _machine.OpenMessage();
+                _machine.Complete(now, _usage, _machine.HasOpenMessage ? FinalAnswer : null);
+                break;
+        }
+    }
+
+    /// <summary>The turn has failed.</summary>
+    public void Fail(ResponseError error)
+    {
+        Flush(all: true);
+        _machine.Fail(error, _usage);
+    }
+
+    private void Enter(Kind kind)
+    {
+        // A message that has its reply is over when something else begins.
+        if (_replied) CloseMessage(Commentary);
+        if (kind == _kind) return;
+        Flush(all: true);
+        // A refusal goes on in its message; reasoning is an item of its own.
+        if (kind is Kind.Summary or Kind.Raw || _kind is Kind.Summary or Kind.Raw) CloseMessage(Commentary);
+        _kind = kind;
+    }
+
+    private void Grow(string suffix)
+    {
+        if (suffix.Length == 0) return;
+        _coalescer.Append(suffix);
+        _said = _said || _kind is Kind.Text or Kind.Refusal;
+    }
+
+    private void Become(string text)
+    {
+        var sent = _sent.ToString();
+        // Tools that ran in between have closed the message; its text may still be the beginning of the whole.
+        if (_unclaimed.Length > 0 && (sent.Length + _coalescer.Pending.Length == 0 || !text.StartsWith(sent, StringComparison.Ordinal))
+            && text.StartsWith(_unclaimed, StringComparison.Ordinal))
+            text = text[_unclaimed.Length..];
+        _coalescer.Clear();
+        if (!text.StartsWith(sent, StringComparison.Ordinal))
+        {
+            CloseMessage(Commentary);
+            _unclaimed = "";
+            sent = "";
+        }
+
+        Grow(text[sent.Length..]);
+    }
+
+    private void Reply(AgentReply reply)
+    {
+        if (_replied) CloseMessage(Commentary);
+        var open = _sent.Length > 0 || HasPending || _machine.HasOpenMessage;
+        // What was closed by a tool call is the message that this reply ends.
+        if (!open && reply.Attachment is null && _unclaimed.Length > 0 && reply.Text == _unclaimed)
+        {
+            _unclaimed = "";
+            return;
+        }
+
+        if (_refused && (reply.Text.Length == 0 || _kind == Kind.Refusal))
+        {
+            Flush(all: true);
+        }
+        else if (reply.Text.Length == 0 && reply.Refusal is { Length: > 0 } refusal)
+        {
+            Enter(Kind.Refusal);
+            Grow(refusal);
+            Flush(all: true);
+        }
+        else
+        {
+            Enter(Kind.Text);
+            Become(reply.Text);
+            Flush(all: true);
+        }
+
+        _machine.OpenMessage();
+        Attach(reply);
+        _said = true;
+        _replied = true;
+        _unclaimed = "";
+    }
+
+    private void Attach(AgentReply reply)
+    {
+        if (reply.Attachment is not { Location: { } location } file || !Uri.TryCreate(location, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https")) return;
+        var buffer = new System.Buffers.ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("type"u8, "url_citation"u8);
+            writer.WriteString("url"u8, location);
+            writer.WriteNumber("start_index"u8, reply.Text.Length);
+            writer.WriteNumber("end_index"u8, reply.Text.Length);
+            writer.WriteString("title"u8, file.FileName ?? file.MimeType);
+            writer.WriteEndObject();
+        }
+
+        using var annotation = JsonDocument.Parse(buffer.WrittenMemory);
+        _machine.Annotate(annotation.RootElement);
+    }
+
+    private void Call(AgentToolCall call)
+    {
+        // The client's bound holds whatever the provider does.
+        if (_maxToolCalls is { } most && _calls >= most) return;
+        _calls++;
+        CloseMessage(Commentary);
+        _machine.OpenCall(call.CallId, call.Name);
+        _machine.AppendArguments(call.Arguments.Length > 0 ? call.Arguments : "{}");
+        _machine.CloseItem();
+        _said = true;
+    }
+
+    private void CloseMessage(string phase)
+    {
+        Flush(all: true);
+        if (!_replied && _kind == Kind.Text) _unclaimed += _sent.ToString();
+        _machine.CloseItem(_machine.HasOpenMessage ? phase : null);
+        _sent.Clear();
+        _replied = false;
+        _refused = false;
+        _kind = Kind.Text;
+    }
+
+    private void Send(ReadOnlySpan<char> piece)
+    {
+        switch (_kind)
+        {
+            case Kind.Text:
+                _sent.Append(piece);
+                _machine.AppendText(piece);
+                break;
+            case Kind.Refusal:
+                _machine.AppendRefusal(piece);
+                break;
+            case Kind.Summary:
+                _machine.AppendSummary(piece);
+                break;
+            default:
+                _machine.AppendReasoning(piece);
+                break;
+        }
+    }
+}
