@@ -63,7 +63,7 @@ public sealed class DialTests
         await using var platform = await InstaClawPlatform.StartAsync();
         await using var socket = await new WebSocketDialer(1 << 20).DialAsync(platform.WsUrl, Someone, () => { }, _ => { }, CancellationToken.None);
         var side = await platform.NextConnectionAsync();
-        await side.SendGarbageAsync([0xFF, 0xFF, 0xFF, 0xFF]);
+        await side.SendGarbageAsync([.. Enumerable.Repeat((byte)0xFF, 64)]);
         Assert.IsNotType<TimeoutException>(
             await Assert.ThrowsAnyAsync<Exception>(async () => await socket.ReceiveAsync(CancellationToken.None).AsTask().WaitAsync(Patience)));
     }

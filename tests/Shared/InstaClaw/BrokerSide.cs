@@ -103,7 +103,15 @@ public sealed class BrokerSide
     public void Abort()
     {
         _abort.Cancel();
-        _break();
+        if (Ended.IsCompleted) return;
+        try
+        {
+            _break();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has ended in this moment.
+        }
     }
 
     internal async Task RunAsync()
