@@ -25,6 +25,7 @@ static int Help()
           start     from the start of the process until it is ready
           stuck     the answers of 999 conversations with and without one whose bridge never acks
           broker    publish, consume, ack: beside RabbitMQ with confirms (needs Debian's rabbitmq-server)
+          postgres  acks of one host and of three on PostgreSQL, beside a queue written with bare Npgsql (needs Debian's postgresql)
           cold      memory for a thousand active conversations with a million stored, beside a thousand stored (some minutes)
           steady    half of the peak for some minutes: memory and p99 of the first and the last third
 

@@ -32,11 +32,13 @@ internal sealed class Subject : IAsyncDisposable
         return StartAsync("channelbridge-bench.dll", ["floor-server", port.ToString(CultureInfo.InvariantCulture)], new Uri($"ws://127.0.0.1:{port}/"), null);
     }
 
-    public static Task<Subject> HostAsync(string? data = null)
+    /// <param name="data">A folder that another host has left, or null for a new one.</param>
+    /// <param name="store">A PostgreSQL connection string, or null for the folder's own SQLite file.</param>
+    public static Task<Subject> HostAsync(string? data = null, string? store = null)
     {
         var port = FreePort();
         data ??= Directory.CreateTempSubdirectory("cbbench").FullName;
-        string[] arguments = ["serve", "--urls", $"http://127.0.0.1:{port}", "--data", data, "--agent", "echo"];
+        string[] arguments = ["serve", "--urls", $"http://127.0.0.1:{port}", "--data", data, "--agent", "echo", .. store is null ? (string[])[] : ["--store", store]];
         return StartAsync("channelbridge.dll", arguments, new Uri($"ws://127.0.0.1:{port}/"), data);
     }
 

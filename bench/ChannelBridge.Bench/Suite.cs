@@ -27,7 +27,7 @@ internal sealed partial class Suite
             else rows.Add(arguments[index]);
         }
 
-        if (rows.Count == 0) rows = ["acks", "drain", "disk", "idle", "start", "stuck", "broker"];
+        if (rows.Count == 0) rows = ["acks", "drain", "disk", "idle", "start", "stuck", "broker", "postgres"];
         Console.WriteLine("| what | floor: median (range) | ChannelBridge: median (range) | ratio |");
         Console.WriteLine("|---|---|---|---|");
         foreach (var row in rows)
@@ -59,6 +59,7 @@ internal sealed partial class Suite
         "stuck" => StuckAsync(),
         "cold" => ColdAsync(),
         "broker" => BrokerAsync(),
+        "postgres" => PostgresAsync(),
         "steady" => SteadyAsync(),
         _ => throw new ArgumentException($"there is no row '{row}'; --help names them"),
     };

@@ -19,6 +19,7 @@ namespace ChannelBridge.Storage.Postgres;
 public sealed partial class PostgresStore : IStore
 {
     private const int OldestVersion = 15;
+    private const int MaxPooledConnections = 16;
 
     private readonly PostgresStoreOptions _options;
     private readonly ILogger<PostgresStore> _logger;
@@ -205,6 +206,8 @@ public sealed partial class PostgresStore : IStore
         // Statements are few and run all the time. What the initializer sets must survive in the pool, so connections are not reset.
         if (settings.MaxAutoPrepare == 0) settings.MaxAutoPrepare = 64;
         settings.AutoPrepareMinUsages = 2;
+        // Npgsql's own default is all that a server takes by its default: a second host would be turned away.
+        if (settings.MaxPoolSize == 100) settings.MaxPoolSize = MaxPooledConnections;
         settings.NoResetOnClose = true;
 
         // Every statement here finds its rows by an index. A plan made while a table was small would scan it, and stay when it is large.
@@ -215,6 +218,7 @@ public sealed partial class PostgresStore : IStore
             SET enable_seqscan = off;
             SET enable_hashjoin = off;
             SET enable_mergejoin = off;
+            SET enable_material = off;
             SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
             """;
         builder.UsePhysicalConnectionInitializer(

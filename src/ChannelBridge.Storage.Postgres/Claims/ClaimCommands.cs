@@ -25,16 +25,20 @@ internal sealed class ClaimCommands(NpgsqlDataSource source, Guid storeId, TimeS
 
     public Task BuryAsync(long former) => ExecuteAsync(Command(ClaimSql.Bury, P(former)));
 
-    /// <summary>Takes lanes; with <paramref name="tell"/> the owners of the others are told of their work.</summary>
-    public async Task<(List<(long Lane, long Claim)> Taken, HashSet<long> Refused)> TakeAsync(long host, long[] lanes, bool tell)
+    /// <summary>Takes lanes for messages that were accepted here; the owners of the others are told of their work.</summary>
+    public async Task<(List<(long Lane, long Claim)> Taken, HashSet<long> Refused)> TakeAsync(long host, long[] lanes)
     {
-        var taken = await QueryAsync(Command(ClaimSql.Take, P(host), P(lanes)), row => (row.GetInt64(0), row.GetInt64(1))).ConfigureAwait(false);
-        if (!tell || taken.Count == lanes.Length) return (taken, []);
-        var rest = lanes.Except(taken.Select(t => t.Item1)).ToArray();
+        var taken = await QueryAsync(Command(ClaimSql.Take, P(host), P(lanes)), ToClaim).ConfigureAwait(false);
+        if (taken.Count == lanes.Length) return (taken, []);
+        var rest = lanes.Except(taken.Select(t => t.Lane)).ToArray();
         var refused = await QueryAsync(Command(ClaimSql.Refused, P(host), P(rest)), row => row.GetInt64(0)).ConfigureAwait(false);
         if (refused.Count > 0) await ExecuteAsync(Command(ClaimSql.TellOwners, P(host), P(refused.ToArray()), P(HostPrefix))).ConfigureAwait(false);
         return (taken, [.. refused]);
     }
+
+    /// <summary>Takes those of the lanes that somebody has left behind.</summary>
+    public Task<List<(long Lane, long Claim)>> TakeLeftAsync(long host, long[] lanes, long now) =>
+        QueryAsync(Command(ClaimSql.TakeLeft, P(host), P(lanes), P(now)), ToClaim);
 
     public Task ReleaseAsync(long host, (long Lane, long Claim)[] lanes) => ExecuteAsync(
         Command(ClaimSql.Release, P(host), P(Array.ConvertAll(lanes, l => l.Lane)), P(Array.ConvertAll(lanes, l => l.Claim))));
@@ -86,6 +90,8 @@ internal sealed class ClaimCommands(NpgsqlDataSource source, Guid storeId, TimeS
         await ExecuteAsync(Command(ClaimSql.Unregister, P(host))).ConfigureAwait(false);
         await NotifyAllAsync("k").ConfigureAwait(false);
     }
+
+    private static (long Lane, long Claim) ToClaim(NpgsqlDataReader row) => (row.GetInt64(0), row.GetInt64(1));
 
     private static PendingLane ToLane(NpgsqlDataReader row) =>
         new(row.GetInt64(0), new LaneKey(row.GetString(1), row.GetString(2), row.GetString(3)), row.GetInt64(4));

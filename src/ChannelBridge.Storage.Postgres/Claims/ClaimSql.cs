@@ -10,6 +10,8 @@ namespace ChannelBridge.Storage.Postgres.Claims;
 internal static class ClaimSql
 {
     private const string Alive = "SELECT 1 FROM host h WHERE h.expires_at > clock_timestamp() AND h.id = ";
+    // How long the host that accepted a message has to take its conversation before others do, in ms.
+    private const string AcceptorsTime = "1000";
     private const string Others = "{0} <> $1 AND EXISTS (" + Alive + "{0})";
 
     public const string Register =
@@ -25,12 +27,17 @@ internal static class ClaimSql
     public const string Bury = "DELETE FROM host WHERE id = $1 OR expires_at < clock_timestamp() - interval '10 minutes'";
 
     /// <summary>Takes the lanes $2 that nobody alive has. Those whose row is locked now are left out.</summary>
-    public static readonly string Take =
+    public static readonly string Take = TakeWhere("");
+
+    /// <summary>
+    /// Takes those of the lanes $2 that somebody has left, and those that nobody has taken for a while, $3 being now (Unix ms): what has just come in belongs
+    /// to the host that accepted it, which asks for it by <see cref="Take"/>. Otherwise hosts take each other's conversations, and each message costs two of them.
+    /// </summary>
+    public static readonly string TakeLeft = TakeWhere(
         $"""
-        WITH free AS MATERIALIZED (
-            SELECT l.id FROM lane l WHERE l.id = ANY($2) AND NOT ({Of(Others, "l.host")}) AND EXISTS ({Alive}$1) ORDER BY l.id FOR NO KEY UPDATE OF l SKIP LOCKED)
-        UPDATE lane l SET host = $1, claim = {Next("l.claim")} FROM free WHERE l.id = free.id RETURNING l.id, l.claim
-        """;
+         AND (l.host <> 0 OR coalesce((
+                SELECT i.accepted_at FROM inbox i WHERE i.state = 0 AND i.lane = l.id ORDER BY i.ordinal LIMIT 1), 0) NOT BETWEEN $3 - {AcceptorsTime} AND $3 + {AcceptorsTime})
+        """);
 
     /// <summary>Which of the lanes $2 others have.</summary>
     public static readonly string Refused = $"SELECT l.id FROM lane l WHERE l.id = ANY($2) AND {Of(Others, "l.host")}";
@@ -123,6 +130,13 @@ internal static class ClaimSql
     public const string ReleaseAllPushes = "UPDATE account SET push_host = 0, push_holder = NULL WHERE push_host = $1 AND push_host <> 0";
 
     public const string Unregister = "DELETE FROM host WHERE id = $1";
+
+    private static string TakeWhere(string condition) =>
+        $"""
+        WITH free AS MATERIALIZED (
+            SELECT l.id FROM lane l WHERE l.id = ANY($2) AND NOT ({Of(Others, "l.host")}) AND EXISTS ({Alive}$1){condition} ORDER BY l.id FOR NO KEY UPDATE OF l SKIP LOCKED)
+        UPDATE lane l SET host = $1, claim = {Next("l.claim")} FROM free WHERE l.id = free.id RETURNING l.id, l.claim
+        """;
 
     private static string Next(string claim) => $"((({claim} >> 20) + 1) << 20) | ($1 & 1048575)";
 

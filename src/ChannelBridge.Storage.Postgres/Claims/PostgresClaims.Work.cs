@@ -78,14 +78,14 @@ internal sealed partial class PostgresClaims
     {
         if (_wants.IsEmpty) return false;
         PendingLane[] wanted = [.. _wants.Values.Take(Batch)];
-        var (taken, refused) = await TakeCoreAsync(wanted, tell: true).ConfigureAwait(false);
+        var (taken, refused) = await TakeCoreAsync(wanted, accepted: true).ConfigureAwait(false);
         foreach (var lane in taken.Concat(refused)) _wants.TryRemove(KeyValuePair.Create(lane.Id, lane));
         _observer.OnTurnWork(taken);
         if (refused.Count > 0) _observer.OnTurnsRefused(refused);
         return !_wants.IsEmpty;
     }
 
-    private async Task<(IReadOnlyList<PendingLane> Taken, IReadOnlyList<PendingLane> Refused)> TakeCoreAsync(IReadOnlyList<PendingLane> lanes, bool tell)
+    private async Task<(IReadOnlyList<PendingLane> Taken, IReadOnlyList<PendingLane> Refused)> TakeCoreAsync(IReadOnlyList<PendingLane> lanes, bool accepted)
     {
         await _taking.WaitAsync(_stop.Token).ConfigureAwait(false);
         try
@@ -101,7 +101,10 @@ internal sealed partial class PostgresClaims
             }
 
             if (asked.Count == 0) return (mine, others);
-            var (taken, refused) = await _commands.TakeAsync(lease.Host, [.. asked.Select(lane => lane.Id)], tell).ConfigureAwait(false);
+            long[] ids = [.. asked.Select(lane => lane.Id)];
+            var (taken, refused) = accepted
+                ? await _commands.TakeAsync(lease.Host, ids).ConfigureAwait(false)
+                : (await _commands.TakeLeftAsync(lease.Host, ids, _time.GetUtcNow().ToUnixTimeMilliseconds()).ConfigureAwait(false), []);
             var now = _time.GetTimestamp();
             foreach (var (lane, claim) in taken) held[lane] = new HeldLane(claim, now);
             var tokens = taken.Select(t => t.Lane).ToHashSet();

@@ -162,7 +162,7 @@ internal sealed partial class PostgresClaims : ILaneClaims, IAsyncDisposable
     {
         try
         {
-            var (taken, _) = await TakeCoreAsync(lanes, tell: false).WaitAsync(cancellationToken).ConfigureAwait(false);
+            var (taken, _) = await TakeCoreAsync(lanes, accepted: false).WaitAsync(cancellationToken).ConfigureAwait(false);
             return taken;
         }
         catch (Exception fault) when (!cancellationToken.IsCancellationRequested)

@@ -228,6 +228,8 @@ internal sealed partial class GroupCommand(List<Stage> stages, LaneIds lanes)
 
     private static void AddOutboxUpdates(NpgsqlBatch batch, List<StoreWrite> writes)
     {
+        // OFFSET 0 keeps the lanes' join apart, so that all three columns come from one place: otherwise a plan is made that finds the lane by the index and
+        // reads through everything that is pending in it.
         var command = Command(
             """
             UPDATE outbox o SET state = n.state, settled = n.settled, attempts = n.attempts, next_attempt_at = n.next_at,
@@ -238,10 +240,11 @@ internal sealed partial class GroupCommand(List<Stage> stages, LaneIds lanes)
                 delivered_at = CASE n.state WHEN 3 THEN n.at ELSE o.delivered_at END,
                 ended_at = CASE WHEN n.state >= 4 THEN n.at ELSE o.ended_at END,
                 payload = CASE WHEN n.settled AND n.state < 4 THEN NULL ELSE o.payload END
-            FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::boolean[], $5::int[], $6::bigint[], $7::text[], $8::bytea[], $9::bigint[], $10::bigint[])
-                n(lane, seq, state, settled, attempts, next_at, error, line, pushed, at)
-            JOIN lane l ON l.id = n.lane
-            WHERE NOT o.settled AND o.account = l.account AND o.lane = n.lane AND o.seq = n.seq
+            FROM (SELECT n.*, l.account
+                FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::boolean[], $5::int[], $6::bigint[], $7::text[], $8::bytea[], $9::bigint[], $10::bigint[])
+                    n(lane, seq, state, settled, attempts, next_at, error, line, pushed, at)
+                JOIN lane l ON l.id = n.lane OFFSET 0) n
+            WHERE NOT o.settled AND o.account = n.account AND o.lane = n.lane AND o.seq = n.seq
             """);
         var updates = writes.Cast<OutboxUpdate>().ToArray();
         Add(

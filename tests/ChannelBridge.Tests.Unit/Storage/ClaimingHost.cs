@@ -50,8 +50,8 @@ internal sealed class ClaimingHost : IClaimObserver, IAsyncDisposable
         await WaitAsync(() => (bool)Claims.Describe()["listening"]!);
     }
 
-    /// <summary>Accepts a message; gives its lane, with the message's number.</summary>
-    public async Task<PendingLane> AppendAsync(string session)
+    /// <summary>Accepts a message, long ago unless said otherwise; gives its lane, with the message's number.</summary>
+    public async Task<PendingLane> AppendAsync(string session, long at = 1)
     {
         var append = new InboxAppend
         {
@@ -59,7 +59,7 @@ internal sealed class ClaimingHost : IClaimObserver, IAsyncDisposable
             Id = Guid.CreateVersion7(),
             DedupeKey = KeyOf(Guid.NewGuid()),
             DedupeUntil = long.MaxValue,
-            At = 1,
+            At = at,
             Payload = new byte[] { 1 },
         };
         await Store.CommitAsync(append);

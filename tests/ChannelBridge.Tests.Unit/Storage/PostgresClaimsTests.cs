@@ -1,6 +1,7 @@
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Storage;
+using ChannelBridge.Storage.Postgres.Claims;
 
 namespace ChannelBridge.Tests.Unit.Storage;
 
@@ -78,6 +79,20 @@ public sealed class PostgresClaimsTests : IAsyncLifetime
         other.Claims.Want(more);
         await other.WaitAsync(() => other.Refused.Any(refused => refused.Id == lane.Id));
         await owner.WaitAsync(() => owner.Work.Any(work => work.Id == lane.Id && work.First == more.First));
+    }
+
+    /// <summary>Guards what three hosts on one database are worth: a host that looks for work must not take what another one has just accepted.</summary>
+    [StoreFact]
+    public async Task TakeLeft_JustAccepted_IsLeftToTheHostThatAcceptedIt()
+    {
+        var (acceptor, other) = (await StartAsync(), await StartAsync());
+        var (fresh, left) = (await acceptor.AppendAsync("fresh", at: 100_000), await acceptor.AppendAsync("left", at: 90_000));
+        var commands = new ClaimCommands(other.Store.Source, other.Store.StoreId, TimeSpan.FromSeconds(30), CancellationToken.None);
+        Assert.Equal(left.Id, Assert.Single(await commands.TakeLeftAsync(other.Number, [fresh.Id, left.Id], now: 100_900)).Lane);
+        Assert.Equal(fresh.Id, Assert.Single((await commands.TakeAsync(acceptor.Number, [fresh.Id])).Taken).Lane);
+
+        var forgotten = await acceptor.AppendAsync("forgotten", at: 100_000);
+        Assert.Equal(forgotten.Id, Assert.Single(await commands.TakeLeftAsync(other.Number, [forgotten.Id], now: 101_100)).Lane);
     }
 
     [StoreFact]
