@@ -10,6 +10,8 @@ internal static class Examples
         [
             "channelbridge serve",
             "channelbridge serve --urls http://127.0.0.1:7788 --data /var/lib/channelbridge --agent openclaw",
+            "channelbridge serve --agent chat-completions=http://127.0.0.1:11434/v1 --agent-model llama3.2",
+            "channelbridge serve --agent responses=https://api.openai.com/v1 --agent-model gpt-5-mini --agent-key-file /run/secrets/model-key",
             "channelbridge serve --token-file /run/secrets/channelbridge-token --otlp http://127.0.0.1:4318",
             "channelbridge serve --store \"Host=db.internal;Database=channelbridge;Username=bridge\" --token-file /run/secrets/channelbridge-token",
             "CHANNELBRIDGE__LISTEN__URLS=http://127.0.0.1:9000 channelbridge serve",

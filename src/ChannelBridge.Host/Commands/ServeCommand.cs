@@ -12,7 +12,7 @@ internal static class ServeCommand
     private static readonly Option<string?> Store = new("--store") { Description = "PostgreSQL, for several hosts: its connection string. Every user of the machine can see it in the list of processes: keep a password in Store:ConnectionFile instead [default: SQLite in DIR]", HelpName = "CONNECTION" };
     private static readonly Option<string?> Token = new("--token") { Description = "The first token, which has every scope. Every user of the machine can see it in the list of processes: prefer --token-file [default: the one in DIR/token, made at the first start]", HelpName = "T" };
     private static readonly Option<string?> TokenFile = new("--token-file") { Description = "A file whose first line is the first token", HelpName = "FILE" };
-    private static readonly Option<string?> Agent = new("--agent") { Description = "Who answers messages of the own listener: echo (repeats what you say) or openclaw (through its plugin) [default: echo]", HelpName = "NAME" };
+    private static readonly AgentOptions Agent = new();
     private static readonly Option<string?> Socket = new("--socket") { Description = "The Unix socket for local tools and the OpenClaw plugin [default: DIR/channelbridge.sock]; 'off' for none", HelpName = "PATH" };
     private static readonly Option<bool> Stdio = new("--stdio") { Description = "Speak JSON-RPC on standard input and output, too; the end of input stops the host" };
     private static readonly Option<string?> Otlp = new("--otlp") { Description = "Send traces and metrics to this OTLP/HTTP endpoint", HelpName = "URL" };
@@ -22,7 +22,7 @@ internal static class ServeCommand
     /// <summary>The options and the settings that they stand for.</summary>
     private static readonly (Option Option, string Key)[] Keys =
     [
-        (Urls, "Listen:Urls"), (Data, "Store:Data"), (Store, "Store:Connection"), (Token, "Access:Token"), (TokenFile, "Access:TokenFile"), (Agent, "Agents:Default"),
+        (Urls, "Listen:Urls"), (Data, "Store:Data"), (Store, "Store:Connection"), (Token, "Access:Token"), (TokenFile, "Access:TokenFile"),
         (Socket, "Listen:Socket"), (Otlp, "Telemetry:Otlp"), (LogLevel, "Telemetry:LogLevel"),
     ];
 
@@ -31,6 +31,7 @@ internal static class ServeCommand
     {
         var command = new Command("serve", "Runs the host until it is told to stop (SIGTERM or Ctrl+C). Settings may also come from appsettings.json and CHANNELBRIDGE__… variables.");
         foreach (var (option, _) in Keys) command.Options.Add(option);
+        Agent.AddTo(command);
         command.Options.Add(Stdio);
         command.Options.Add(Managed);
         command.SetAction((parsed, _) =>
@@ -51,6 +52,7 @@ internal static class ServeCommand
             if (parsed.GetResult(option) is not null) result[key] = parsed.GetValue((Option<string?>)option) ?? "";
         }
 
+        Agent.Read(parsed, result);
         if (parsed.GetValue(Stdio)) result["Listen:Stdio"] = "true";
         if (parsed.GetValue(Managed)) result["Listen:Managed"] = "true";
 

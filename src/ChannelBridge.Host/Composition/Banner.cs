@@ -21,7 +21,7 @@ internal static class Banner
         {
             "echo" => "agent:     messages on the own listener are answered by the echo agent: it repeats what you say; see --agent",
             "openclaw" => "agent:     messages on the own listener are answered by OpenClaw; they wait while its plugin isn't connected",
-            var other => $"agent:     messages on the own listener are answered by the agent '{other}'",
+            var other => $"agent:     messages on the own listener are answered by the agent '{other}'{Behind(settings, other)}",
         });
         output.WriteLine($"data:      {folder.Path} (token in {folder.TokenPath})");
         if (settings.Store.IsShared) output.WriteLine($"store:     {store}");
@@ -42,6 +42,12 @@ internal static class Banner
         output.WriteLine(Ready);
         output.Flush();
     }
+
+    /// <summary>Where an agent is and which model it asks for; never a query, which may hold a key.</summary>
+    private static string Behind(HostSettings settings, string name) =>
+        settings.Agents.FirstOrDefault(agent => string.Equals(agent.Name, name, StringComparison.OrdinalIgnoreCase)) is { Url: { } url } agent
+            ? $" at {url.GetLeftPart(UriPartial.Path)}{(agent.Model is { } model ? $", model {model}" : "")}"
+            : "";
 
     /// <summary>The options that lead a <c>chat</c> to this host; none when the defaults do.</summary>
     private static string ChatOptions(HostSettings settings, IReadOnlyCollection<string> addresses)

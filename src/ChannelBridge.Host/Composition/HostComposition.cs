@@ -57,6 +57,7 @@ internal static class HostComposition
         settings.Store.AddTo(services);
         services.AddSingleton(settings.Link);
         services.AddOpenClawLink();
+        foreach (var agent in settings.Agents) services.AddProviderAgent(agent);
         services.AddSingleton(Options.Create(settings.Bncr));
         services.AddBncrChannel();
         services.AddSingleton(Options.Create(settings.InstaClaw));

@@ -1,3 +1,4 @@
+using ChannelBridge.Agents;
 using ChannelBridge.Channels.Bncr;
 
 namespace ChannelBridge.Host.Settings;
@@ -10,6 +11,7 @@ internal static class BncrSettings
     /// <summary>The channel's keys.</summary>
     public static readonly SettingGroup<BncrOptions> Channel = new SettingGroup<BncrOptions>("Channels:Bncr:")
         .Flag("Enabled", o => o.Enabled, (o, v) => o.Enabled = v, "False: messages are answered `account disabled`")
+        .Text("Agent", _ => "Agents:Default", (o, v) => o.Agent = v, "The agent that answers messages of the own doors", "openclaw")
         .Text("SessionAgentId", o => o.SessionAgentId, (o, v) => o.SessionAgentId = v, "The agent id in session keys of the own doors", "main")
         .Text("EventPrefix", o => o.EventPrefix, (o, v) => o.EventPrefix = v, "What event names begin with on the own doors: `bncr` or `plugin.bncr`", "plugin.bncr")
         .Choice<BncrPolicyMode>("DmPolicy", o => o.DmPolicy, (o, v) => o.DmPolicy = v, "Who may write in private through the own doors")
@@ -29,6 +31,7 @@ internal static class BncrSettings
     /// <summary>An account's keys.</summary>
     public static readonly SettingGroup<BncrAccountOptions> Account = new SettingGroup<BncrAccountOptions>(AccountPrefix)
         .Flag("Enabled", o => o.Enabled ?? true, (o, v) => o.Enabled = v ? o.Enabled : false, "False: messages of the account are answered `account disabled`")
+        .Text("Agent", _ => "as the channel", (o, v) => o.Agent = v, "The agent that answers the account's messages of the own doors", "openclaw")
         .Text("Name", o => o.Name, (o, v) => o.Name = v, "A name to show", "The shop's bridge")
         .Choice<BncrPolicyMode>("DmPolicy", o => o.DmPolicy, (o, v) => o.DmPolicy = v, "As for the channel")
         .Choice<BncrPolicyMode>("GroupPolicy", o => o.GroupPolicy, (o, v) => o.GroupPolicy = v, "As for the channel")
@@ -37,14 +40,16 @@ internal static class BncrSettings
         .Choice<BncrAckMode>("OutboundRequireAck", o => o.OutboundRequireAck, (o, v) => o.OutboundRequireAck = v, "As for the channel");
 
     /// <summary>Reads the channel and its accounts.</summary>
-    public static BncrOptions Read(SettingsReader reader, string agent)
+    public static BncrOptions Read(SettingsReader reader, string agent, IReadOnlyList<ProviderOptions> agents)
     {
         var options = new BncrOptions { Agent = agent };
         Channel.Apply(reader, options);
+        options.Agent = AgentSettings.ReadName(reader, "Channels:Bncr:Agent", agents, agent)!;
         foreach (var section in reader.Configuration.GetSection("Channels:Bncr:Accounts").GetChildren())
         {
             var account = new BncrAccountOptions();
             Account.Apply(reader, account, section.Path + ":");
+            account.Agent = AgentSettings.ReadName(reader, section.Path + ":Agent", agents, null);
             options.Accounts[section.Key] = account;
         }
 

@@ -1,3 +1,4 @@
+using ChannelBridge.Agents;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Channels.InstaClaw;
 using ChannelBridge.Core.Access;
@@ -51,6 +52,9 @@ internal sealed record HostSettings
 
     /// <summary>The agent that answers messages of the own listener.</summary>
     public required string Agent { get; init; }
+
+    /// <summary>The agents behind a URL.</summary>
+    public IReadOnlyList<ProviderOptions> Agents { get; init; } = [];
 
     /// <summary>Bounds and schedules of the durable core.</summary>
     public required MessagingOptions Messaging { get; init; }

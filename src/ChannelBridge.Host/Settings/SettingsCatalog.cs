@@ -9,7 +9,7 @@ internal static class SettingsCatalog
     /// <summary>The keys, in the order of the documentation.</summary>
     public static readonly IReadOnlyList<Setting> All =
     [
-        .. HostKeys(), .. LinkSettings.Keys.Settings, .. StoreSettings.Connection, .. StoreSettings.Keys.Settings, .. BncrSettings.Channel.Settings,
+        .. HostKeys(), .. LinkSettings.Keys.Settings, .. AgentSettings.Named, .. AgentSettings.Keys.Settings, .. StoreSettings.Connection, .. StoreSettings.Keys.Settings, .. BncrSettings.Channel.Settings,
         .. BncrSettings.Account.Settings, .. DeliverySettings.OfChannel.Settings, .. DeliverySettings.OfAccount.Settings, .. InstaClawSettings.Channel.Settings,
         .. InstaClawSettings.Account.Settings, .. MessagingSettings.Limits.Settings, .. GatewaySettings.Limits.Settings,
     ];
@@ -32,7 +32,7 @@ internal static class SettingsCatalog
         new("Access:Tokens:<name>:Scopes", "operator.read, operator.write", "What it allows: `operator.read`, `operator.write`, `operator.admin`, `link`.", "operator.write"),
         new("Access:Tokens:<name>:Accounts", "every account", "The accounts that it is limited to.", "Primary, shop"),
         new("Store:Data", Defaults.DataDirectoryText, "The data folder, made owner-only (0700).", "/var/lib/channelbridge") { Option = "--data" },
-        new("Agents:Default", "echo", "The agent that answers messages of the own listener: `echo` or `openclaw`.", "openclaw") { Option = "--agent" },
+        new("Agents:Default", "echo", "The agent that answers messages of the own listener: `echo`, `openclaw`, or one of `Agents:<name>`.", "openclaw") { Option = "--agent" },
         new("Telemetry:Otlp", "none", "Where traces and metrics go: an OTLP/HTTP endpoint.", "http://127.0.0.1:4318") { Option = "--otlp" },
         new("Telemetry:LogLevel", "Information", "What is logged: Trace, Debug, Information, Warning, Error, Critical, None.", "Debug") { Option = "--log-level" },
     ];

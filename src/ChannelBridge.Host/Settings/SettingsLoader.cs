@@ -80,7 +80,8 @@ internal static class SettingsLoader
         CheckFile(reader, "Listen:CertificateFile", certificate, "/etc/channelbridge/tls.crt");
         CheckFile(reader, "Listen:CertificateKeyFile", certificateKey, "/etc/channelbridge/tls.key");
 
-        var agent = reader.Choice("Agents:Default", "echo", "echo", "openclaw");
+        var agents = AgentSettings.Read(reader);
+        var agent = AgentSettings.ReadName(reader, "Agents:Default", agents, "echo")!;
         var link = new LinkOptions();
         LinkSettings.Keys.Apply(reader, link);
         var store = StoreSettings.Read(reader, dataDirectory);
@@ -102,9 +103,10 @@ internal static class SettingsLoader
             FirstToken = ReadToken(reader, "Access:Token", "Access:TokenFile"),
             Tokens = ReadTokens(reader),
             Agent = agent,
+            Agents = agents,
             Messaging = MessagingSettings.Read(reader),
             Store = store,
-            Bncr = BncrSettings.Read(reader, agent),
+            Bncr = BncrSettings.Read(reader, agent, agents),
             InstaClaw = InstaClawSettings.Read(reader, agent, dataDirectory),
             Link = link,
             Otlp = ReadOtlp(reader),

@@ -6,6 +6,9 @@ public sealed class BncrAccountOptions
     /// <summary>False: messages of the account are answered <c>accepted:false, reason:"account disabled"</c>. Default: as the channel.</summary>
     public bool? Enabled { get; set; }
 
+    /// <summary>Overrides <see cref="BncrOptions.Agent"/>.</summary>
+    public string? Agent { get; set; }
+
     /// <summary>A name to show, or null.</summary>
     public string? Name { get; set; }
 

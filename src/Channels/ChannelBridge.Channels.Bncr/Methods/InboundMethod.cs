@@ -85,7 +85,7 @@ internal sealed class InboundMethod(
             Channel = BncrChannel.ChannelId,
             AccountId = account.DisplayId,
             SessionKey = sessionKey,
-            Agent = call.Caller.Door is Door.Gateway ? GatewayAgent : options.Agent,
+            Agent = call.Caller.Door is Door.Gateway ? GatewayAgent : account.Policy.Agent,
             Route = message.Route.Scope,
             IsGroup = message.Route.IsGroup,
             SenderId = message.ClientId,

@@ -20,6 +20,7 @@ internal sealed class AccountPolicy
     {
         Enabled = channel.Enabled && (account?.Enabled ?? true);
         Name = account?.Name;
+        Agent = account?.Agent ?? channel.Agent;
         AckMode = account?.OutboundRequireAck ?? channel.OutboundRequireAck;
         AckSource = account?.OutboundRequireAck is not null ? "account" : channel.OutboundRequireAck is BncrAckMode.Auto ? "default" : "channel";
         _dm = account?.DmPolicy ?? channel.DmPolicy;
@@ -31,6 +32,9 @@ internal sealed class AccountPolicy
     public bool Enabled { get; }
 
     public string? Name { get; }
+
+    /// <summary>The agent that answers messages of the host's own doors.</summary>
+    public string Agent { get; }
 
     public BncrAckMode AckMode { get; }
 

@@ -1,0 +1,24 @@
+namespace ChannelBridge.Agents.Http;
+
+/// <summary>A provider's answer with its status and headers read and its body still to come. Disposing it ends the request, wherever it is.</summary>
+internal sealed class ProviderAnswer(int status, string? contentType, string? retryAfter, Stream body, IDisposable owner) : IDisposable
+{
+    public int Status => status;
+
+    /// <summary>The media type without parameters, or null.</summary>
+    public string? ContentType { get; } = contentType?.Split(';')[0].Trim();
+
+    /// <summary>The <c>Retry-After</c> header as it is, or null.</summary>
+    public string? RetryAfter => retryAfter;
+
+    public Stream Body => body;
+
+    public void Dispose() => owner.Dispose();
+}
+
+/// <summary>Sends one request. The two kinds of agents differ in the client that they use.</summary>
+internal interface IProviderTransport : IDisposable
+{
+    /// <summary>Sends the body and returns when the answer's headers are there, whatever its status.</summary>
+    Task<ProviderAnswer> PostAsync(BinaryData body, string? key, CancellationToken cancellationToken);
+}
