@@ -62,6 +62,7 @@ public static class CoreServices
         services.TryAddSingleton<RouteFilter>();
         services.TryAddSingleton<ReceiptMethods>();
         services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<ReceiptMethods>());
+        services.TryAddSingleton<DeadMessages>();
         services.TryAddSingleton<DeadLetterMethods>();
         services.TryAddSingleton<IDeadLetters>(provider => provider.GetRequiredService<DeadLetterMethods>());
         services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<DeadLetterMethods>());

@@ -126,6 +126,11 @@ public sealed partial class PostgresStore : IStore
         await Reader().ReadOutboxAsync(lane, after, limit, maxBytes, cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<InboxEntry>> ListDeadInboxAsync(
+        (long EndedAt, Guid Id)? after, int limit, bool headersOnly, CancellationToken cancellationToken = default) =>
+        await Reader().ListDeadInboxAsync(after, limit, headersOnly, cancellationToken).ConfigureAwait(false);
+
+    /// <inheritdoc/>
     public ValueTask<InboxEntry?> GetInboxAsync(Guid id, CancellationToken cancellationToken = default) => Reader().GetInboxAsync(id, cancellationToken);
 
     /// <inheritdoc/>

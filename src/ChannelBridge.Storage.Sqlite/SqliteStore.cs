@@ -99,6 +99,11 @@ public sealed partial class SqliteStore : IStore
         Readers().ReadAsync(static (r, s) => r.ReadOutbox(s.lane, s.after, s.limit, s.maxBytes), (lane, after, limit, maxBytes), cancellationToken);
 
     /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<InboxEntry>> ListDeadInboxAsync(
+        (long EndedAt, Guid Id)? after, int limit, bool headersOnly, CancellationToken cancellationToken = default) =>
+        Readers().ReadAsync(static (r, s) => r.ListDeadInbox(s.after, s.limit, s.headersOnly), (after, limit, headersOnly), cancellationToken);
+
+    /// <inheritdoc/>
     public ValueTask<InboxEntry?> GetInboxAsync(Guid id, CancellationToken cancellationToken = default) =>
         Readers().ReadAsync(static (r, s) => r.GetInbox(s), id, cancellationToken);
 

@@ -11,6 +11,9 @@ public interface IChannel : IMethodSource
     /// <summary>The channel id, e.g. <c>bncr</c>.</summary>
     string Id { get; }
 
+    /// <summary>False for a channel that only answers: <see cref="ResolveTargetAsync"/> always throws, and no call means it by default.</summary>
+    bool CanSend => true;
+
     /// <summary>Called once after the store is open and before any door is.</summary>
     ValueTask StartAsync(CancellationToken cancellationToken);
 

@@ -63,9 +63,8 @@ internal sealed class SendMethods : IMethodSource
     {
         // Asked for here, not in the constructor: a channel may itself depend on the router.
         var channels = _services.GetServices<IChannel>().ToArray();
-        if (name is null && channels.Length == 1) return channels[0];
-        return Array.Find(channels, channel => channel.Id == name)
-            ?? throw BridgeException.Invalid($"send: params.channel must be one of {string.Join(", ", channels.Select(channel => channel.Id))}");
+        return ChannelChoice.Find(channels, name)
+            ?? throw BridgeException.Invalid($"send: params.channel must be one of {string.Join(", ", channels.Where(channel => channel.CanSend).Select(channel => channel.Id))}");
     }
 
     private static void Require(Caller caller, string account)

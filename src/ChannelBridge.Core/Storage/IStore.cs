@@ -52,6 +52,10 @@ public interface IStore : IAsyncDisposable
     /// <summary>One inbox entry in any state, while its tombstone lasts; null when unknown.</summary>
     ValueTask<InboxEntry?> GetInboxAsync(Guid id, CancellationToken cancellationToken = default);
 
+    /// <summary>Inbox entries whose turn was given up, in the order in which that happened, behind <paramref name="after"/> (their end and id).</summary>
+    ValueTask<IReadOnlyList<InboxEntry>> ListDeadInboxAsync(
+        (long EndedAt, Guid Id)? after, int limit, bool headersOnly, CancellationToken cancellationToken = default);
+
     /// <summary>One outbox entry in any state, while its receipt is kept; null when unknown.</summary>
     ValueTask<OutboxEntry?> GetOutboxAsync(Guid id, CancellationToken cancellationToken = default);
 

@@ -45,6 +45,9 @@ public sealed record InboxEntry
     /// <summary>The last failure's reason, or null.</summary>
     public string? Error { get; init; }
 
+    /// <summary>When its turn was finished or given up (Unix ms), or 0.</summary>
+    public long EndedAt { get; init; }
+
     /// <summary>The message; empty once done.</summary>
     public required ReadOnlyMemory<byte> Payload { get; init; }
 }

@@ -75,6 +75,32 @@ public sealed class InboxUpdate : StoreWrite
     public required long At { get; init; }
 }
 
+/// <summary>Puts a message whose turn was given up back at its lane's end, under a new ordinal and the same id: no attempts, no error.</summary>
+public sealed class InboxReplay : StoreWrite
+{
+    /// <summary>The entry.</summary>
+    public required Guid Id { get; init; }
+
+    /// <summary>Result: the entry was dead, and is pending again.</summary>
+    public bool Replayed { get; set; }
+
+    /// <summary>Result: the lane's id.</summary>
+    public long LaneId { get; set; }
+
+    /// <summary>Result: the new ordinal.</summary>
+    public long Ordinal { get; set; }
+}
+
+/// <summary>Drops a message whose turn was given up. Its tombstone stays, so that it isn't accepted anew while its sender may repeat it.</summary>
+public sealed class InboxDiscard : StoreWrite
+{
+    /// <summary>The entry.</summary>
+    public required Guid Id { get; init; }
+
+    /// <summary>Result: it was dead, and is done with.</summary>
+    public bool Discarded { get; set; }
+}
+
 /// <summary>Appends a message to a lane's outbox, once per id.</summary>
 public sealed class OutboxAppend : StoreWrite
 {

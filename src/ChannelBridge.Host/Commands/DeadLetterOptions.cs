@@ -13,6 +13,7 @@ internal sealed class DeadLetterOptions
     private readonly Option<string?> _route = new("--route") { Description = "Only this conversation, e.g. Bncr:qq:888888 or a session key", HelpName = "TARGET" };
     private readonly Option<string?> _reason = new("--reason") { Description = "Only this reason, e.g. fatal-ack, push-retry-limit, push-ack-timeout, expired", HelpName = "REASON" };
     private readonly Option<string?> _olderThan = new("--older-than") { Description = "Only those accepted at least this long ago, e.g. 90s, 30m, 12h, 7d", HelpName = "AGE" };
+    private readonly Option<bool> _inbox = new("--inbox") { Description = "Messages to the agent whose turns were given up, instead of replies that couldn't be delivered" };
     private readonly Option<bool> _all = new("--all") { Description = "Every dead letter" };
     private readonly Option<int?> _limit = new("--limit") { HelpName = "N" };
     private readonly bool _selects;
@@ -43,7 +44,7 @@ internal sealed class DeadLetterOptions
     public void AddTo(Command command)
     {
         if (_mayName) command.Arguments.Add(_ids);
-        foreach (var option in new Option[] { _channel, _account, _route, _reason, _olderThan, _limit }) command.Options.Add(option);
+        foreach (var option in new Option[] { _channel, _account, _route, _reason, _olderThan, _inbox, _limit }) command.Options.Add(option);
         if (!_selects || _needsAge) return;
         command.Options.Add(_all);
         command.Validators.Add(result =>
@@ -61,6 +62,7 @@ internal sealed class DeadLetterOptions
     {
         var parameters = new JsonObject();
         if (_mayName && parsed.GetValue(_ids) is { Length: > 0 } ids) parameters["messageIds"] = new JsonArray([.. ids.Select(id => JsonValue.Create(id))]);
+        if (parsed.GetValue(_inbox)) parameters["box"] = "inbox";
         if (parsed.GetValue(_channel) is { } channel) parameters["channel"] = channel;
         if (parsed.GetValue(_account) is { } account) parameters["accountId"] = account;
         if (parsed.GetValue(_route) is { } route) parameters["route"] = route;

@@ -68,6 +68,15 @@ internal sealed partial class PostgresReader
             entry => IsBeyond(entry.Payload.Length, maxBytes, ref bytes, ref first));
     }
 
+    public ValueTask<List<InboxEntry>> ListDeadInboxAsync((long EndedAt, Guid Id)? after, int limit, bool headersOnly, CancellationToken cancellationToken) => ReadAsync(
+        $"""
+        SELECT {(headersOnly ? InboxColumns.Replace("i.payload", "NULL::bytea", StringComparison.Ordinal) : InboxColumns)}, {LaneColumns} {InboxFrom}
+        WHERE i.state = 2 AND (i.ended_at, i.uuid) > ($1, $2) ORDER BY i.ended_at, i.uuid LIMIT $3
+        """,
+        [P(after?.EndedAt ?? -1), P(after?.Id ?? Guid.Empty), P(limit)],
+        ToInbox,
+        cancellationToken);
+
     public async ValueTask<InboxEntry?> GetInboxAsync(Guid id, CancellationToken cancellationToken) =>
         (await ReadAsync($"SELECT {InboxColumns}, {LaneColumns} {InboxFrom} WHERE i.uuid = $1", [P(id)], ToInbox, cancellationToken).ConfigureAwait(false))
         .FirstOrDefault();

@@ -8,7 +8,7 @@ namespace ChannelBridge.Storage.Postgres.Reading;
 /// <summary>The reads, each on a connection of the pool.</summary>
 internal sealed partial class PostgresReader(NpgsqlDataSource source)
 {
-    private const string InboxColumns = "i.uuid, i.lane, i.ordinal, i.state, i.attempts, i.next_attempt_at, i.accepted_at, i.error, i.payload";
+    private const string InboxColumns = "i.uuid, i.lane, i.ordinal, i.state, i.attempts, i.next_attempt_at, i.accepted_at, i.error, i.payload, i.ended_at";
 
     private const string OutboxHeaders =
         "o.uuid, o.lane, o.seq, o.state, o.settled, o.attempts, o.next_attempt_at, o.accepted_at, o.expires_at, o.pushed_at, o.acked_at, "
@@ -73,7 +73,8 @@ internal sealed partial class PostgresReader(NpgsqlDataSource source)
         AcceptedAt = row.GetInt64(6),
         Error = Text(row, 7),
         Payload = Bytes(row, 8),
-        Lane = Lane(row, 9),
+        EndedAt = row.GetInt64(9),
+        Lane = Lane(row, 10),
     };
 
     private static OutboxEntry ToOutbox(NpgsqlDataReader row) => new()

@@ -12,6 +12,8 @@ internal sealed partial class GroupCommand
     {
         switch (write)
         {
+            case InboxReplay w: AddReplay(batch, w); break;
+            case InboxDiscard w: AddDiscard(batch, w); break;
             case OutboxReplay w: AddReplay(batch, w); break;
             case OutboxDiscard w: AddDiscard(batch, w); break;
             case RecordPut w: AddPut(batch, w); break;
@@ -55,6 +57,41 @@ internal sealed partial class GroupCommand
             write.Replayed = await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
             (write.LaneId, write.Seq) = write.Replayed ? (reader.GetInt64(0), reader.GetInt64(1)) : (0, 0);
         });
+    }
+
+    private void AddReplay(NpgsqlBatch batch, InboxReplay write)
+    {
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(
+            """
+            WITH e AS (SELECT uuid, lane FROM inbox WHERE uuid = $1 AND state = 2 FOR UPDATE),
+            grown AS (
+                UPDATE lane l SET last_in = l.last_in + 1 FROM e WHERE l.id = e.lane
+                RETURNING l.id, l.last_in / CASE WHEN $2 IN (l.claim, -1) THEN 1 ELSE 0 END AS ordinal)
+            UPDATE inbox i SET ordinal = g.ordinal, state = 0, attempts = 0, next_attempt_at = 0, ended_at = 0, error = NULL
+            FROM grown g WHERE i.uuid = $1
+            RETURNING i.lane, i.ordinal
+            """)
+        {
+            Parameters = { Parameter(write.Id), Parameter(write.Claim) },
+        });
+        _results.Add(async (reader, cancellationToken) =>
+        {
+            write.Replayed = await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+            (write.LaneId, write.Ordinal) = write.Replayed ? (reader.GetInt64(0), reader.GetInt64(1)) : (0, 0);
+        });
+    }
+
+    private void AddDiscard(NpgsqlBatch batch, InboxDiscard write)
+    {
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(
+            """
+            UPDATE inbox i SET state = 1, payload = NULL FROM lane l WHERE i.uuid = $1 AND i.state = 2 AND l.id = i.lane
+            RETURNING 1 / CASE WHEN $2 IN (l.claim, -1) THEN 1 ELSE 0 END
+            """)
+        {
+            Parameters = { Parameter(write.Id), Parameter(write.Claim) },
+        });
+        _results.Add(async (reader, cancellationToken) => write.Discarded = await reader.ReadAsync(cancellationToken).ConfigureAwait(false));
     }
 
     private void AddDiscard(NpgsqlBatch batch, OutboxDiscard write)

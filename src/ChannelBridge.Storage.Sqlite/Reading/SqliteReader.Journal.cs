@@ -70,6 +70,19 @@ internal sealed partial class SqliteReader
         return entries;
     }
 
+    public IReadOnlyList<InboxEntry> ListDeadInbox((long EndedAt, Guid Id)? after, int limit, bool headersOnly)
+    {
+        var entries = new List<InboxEntry>();
+        var read = Use().DeadInbox.Bind(1, after?.EndedAt ?? -1).Bind(2, after?.Id ?? Guid.Empty).Bind(3, limit);
+        while (read.Step())
+        {
+            if (FindLane(read.GetInt64(1), out var key, out _)) entries.Add(ToInbox(read, key, headersOnly));
+        }
+
+        read.Reset();
+        return entries;
+    }
+
     public InboxEntry? GetInbox(Guid id)
     {
         var read = Use().InboxById.Bind(1, id);
@@ -137,7 +150,7 @@ internal sealed partial class SqliteReader
         return found;
     }
 
-    private static InboxEntry ToInbox(SqliteStatement row, in LaneKey key) => new()
+    private static InboxEntry ToInbox(SqliteStatement row, in LaneKey key, bool headersOnly = false) => new()
     {
         Id = row.GetGuid(0),
         LaneId = row.GetInt64(1),
@@ -148,7 +161,8 @@ internal sealed partial class SqliteReader
         NextAttemptAt = row.GetInt64(5),
         AcceptedAt = row.GetInt64(6),
         Error = row.GetTextOrNull(7),
-        Payload = row.GetCopy(8),
+        Payload = headersOnly ? ReadOnlyMemory<byte>.Empty : row.GetCopy(8),
+        EndedAt = row.GetInt64(9),
     };
 
     private static OutboxEntry ToOutbox(SqliteStatement row, in LaneKey key, bool headersOnly) => new()

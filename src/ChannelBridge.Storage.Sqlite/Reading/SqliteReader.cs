@@ -59,7 +59,7 @@ internal sealed partial class SqliteReader(string path, TimeSpan busyTimeout) : 
     // Everything that is read often, prepared once. INDEXED BY: a plan that scans the table would be a fault, so it fails when the store opens.
     private sealed class Statements(SqliteDatabase database)
     {
-        public const string InboxColumns = "uuid, lane, ordinal, state, attempts, next_attempt_at, accepted_at, error, payload";
+        public const string InboxColumns = "uuid, lane, ordinal, state, attempts, next_attempt_at, accepted_at, error, payload, ended_at";
 
         public const string OutboxHeaders =
             "uuid, lane, seq, state, settled, attempts, next_attempt_at, accepted_at, expires_at, pushed_at, acked_at, delivered_at, ended_at, error";
@@ -84,6 +84,12 @@ internal sealed partial class SqliteReader(string path, TimeSpan busyTimeout) : 
             $"""
             SELECT {OutboxHeaders}, history, payload FROM outbox INDEXED BY outbox_pending
             WHERE settled = 0 AND account = ?1 AND lane = ?2 AND seq > ?3 ORDER BY seq
+            """);
+
+        public readonly SqliteStatement DeadInbox = database.Prepare(
+            $"""
+            SELECT {InboxColumns} FROM inbox INDEXED BY inbox_dead
+            WHERE state = 2 AND ended_at >= ?1 AND (ended_at > ?1 OR uuid > ?2) ORDER BY ended_at, uuid LIMIT ?3
             """);
 
         public readonly SqliteStatement InboxById = database.Prepare($"SELECT {InboxColumns} FROM inbox WHERE uuid = ?1");

@@ -60,6 +60,28 @@ internal sealed partial class WriteApplier
         statement.Bind(1, write.LaneId).Bind(2, write.Ordinal).Bind(3, write.Attempts).Bind(5, write.Error).Run();
     }
 
+    private void Apply(InboxReplay write)
+    {
+        var find = _inbox.FindDead.Bind(1, write.Id);
+        write.Replayed = find.Step();
+        var row = write.Replayed ? find.GetInt64(0) : 0;
+        write.LaneId = write.Replayed ? find.GetInt64(1) : 0;
+        write.Ordinal = 0;
+        find.Reset();
+        if (!write.Replayed) return;
+
+        var lane = LaneOfEntry(write.LaneId);
+        write.Ordinal = ++lane.LastIn;
+        Touch(lane);
+        _inbox.Replay.Bind(1, row).Bind(2, write.Ordinal).Run();
+    }
+
+    private void Apply(InboxDiscard write)
+    {
+        _inbox.Discard.Bind(1, write.Id).Run();
+        write.Discarded = _database.Changes != 0;
+    }
+
     // One statement for each outcome, because SQLite decides by a statement's text which indexes an update touches: a retry touches none.
     // Done and dead change the column of the index that finds the row. Naming the row by its key spares SQLite a temporary table for each update.
     private sealed class InboxStatements(SqliteDatabase database)
@@ -84,5 +106,12 @@ internal sealed partial class WriteApplier
             UPDATE inbox SET state = 2, attempts = ?3, next_attempt_at = 0, ended_at = ?4, error = coalesce(?5, error)
             WHERE id = (SELECT id FROM inbox WHERE lane = ?1 AND ordinal = ?2 AND state = 0)
             """);
+
+        public readonly SqliteStatement FindDead = database.Prepare("SELECT id, lane FROM inbox WHERE uuid = ?1 AND state = 2");
+
+        public readonly SqliteStatement Replay = database.Prepare(
+            "UPDATE inbox SET ordinal = ?2, state = 0, attempts = 0, next_attempt_at = 0, ended_at = 0, error = NULL WHERE id = ?1");
+
+        public readonly SqliteStatement Discard = database.Prepare("UPDATE inbox SET state = 1, payload = NULL WHERE uuid = ?1 AND state = 2");
     }
 }

@@ -1,4 +1,3 @@
-using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Storage;
 using ChannelBridge.Storage.Sqlite.Native;
@@ -84,8 +83,7 @@ internal sealed partial class WriteApplier
         find.Reset();
         if (!write.Replayed) return;
 
-        var lane = Lane(write.LaneId)
-            ?? throw new BridgeException(ErrorCodes.StoreCorrupt, "An entry's lane is missing: the store's file is damaged. Restore it from a backup.");
+        var lane = LaneOfEntry(write.LaneId);
         write.Seq = ++lane.LastOut;
         Touch(lane);
         _outbox.Replay.Bind(1, row).Bind(2, write.Seq).Bind(3, write.HistoryLine.Span).Run();

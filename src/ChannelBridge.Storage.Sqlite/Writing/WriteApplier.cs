@@ -105,6 +105,8 @@ internal sealed partial class WriteApplier
             case InboxAppend w: Apply(w); break;
             case OutboxAppend w: Guard(w); Apply(w); break;
             case InboxUpdate w: Guard(w); Apply(w); break;
+            case InboxReplay w: Guard(w); Apply(w); break;
+            case InboxDiscard w: Guard(w); Apply(w); break;
             case OutboxUpdate w: Guard(w); Apply(w); break;
             case OutboxReplay w: Guard(w); Apply(w); break;
             case OutboxDiscard w: Guard(w); Apply(w); break;
@@ -144,6 +146,9 @@ internal sealed partial class WriteApplier
         _lanes.Add(lane);
         return lane;
     }
+
+    private LaneState LaneOfEntry(long id) => Lane(id)
+        ?? throw new BridgeException(ErrorCodes.StoreCorrupt, "An entry's lane is missing: the store's file is damaged. Restore it from a backup.");
 
     private LaneState? Lane(long id)
     {

@@ -39,6 +39,8 @@ internal sealed class InstaClawChannel : IChannel, IDiagnosticsSource, IDisposab
 
     public string Id => ChannelId;
 
+    public bool CanSend => false;
+
     public IEnumerable<GatewayMethod> Methods { get; }
 
     public string Section => ChannelId;

@@ -28,7 +28,8 @@ internal sealed class CoreUnderTest
         var runner = new TurnRunner(Store, Outbox, backlogs, [], Events, Options, Time, NullLogger<TurnRunner>.Instance);
         Turns = new TurnScheduler(Store, [agent ?? new EchoAgent()], runner, Options, Time, NullLogger<TurnScheduler>.Instance);
         Inbox = new Inbox(Store, Turns, backlogs, Events, Options, Time, Random.Shared);
-        Retention = new DeadLetterRetention(Store, Outbox, backlogs, Options, Time, Log);
+        DeadMessages = new DeadMessages(Store, Turns, backlogs, Options, Time);
+        Retention = new DeadLetterRetention(Store, Outbox, DeadMessages, backlogs, Options, Time, Log);
         Service = new MessagingService(
             Store, backlogs, Inbox, Turns, Outbox, new StoreJanitor(Store, Retention, Options, Time, NullLogger<StoreJanitor>.Instance),
             new MessagingGauges(backlogs, Turns, Outbox));
@@ -52,6 +53,8 @@ internal sealed class CoreUnderTest
     public TurnScheduler Turns { get; }
 
     public Inbox Inbox { get; }
+
+    public DeadMessages DeadMessages { get; }
 
     public DeadLetterRetention Retention { get; }
 

@@ -1,13 +1,16 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Agents;
 using ChannelBridge.Core.Connections;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Core.Methods;
+using ChannelBridge.Core.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -140,6 +143,85 @@ public sealed class DeadLetterTests
         Assert.DoesNotContain(watcher.Events, text => text.Contains("echo:", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task Inbox_GivenUpTurn_IsListedShownAndReplayedUnderItsId()
+    {
+        var agent = new RefusingAgent { Refuses = true };
+        var (core, target, dead) = await WithGivenUpTurnsAsync(agent, 2);
+        var listed = await CallAsync(core, "deadLetters.list", new { box = "inbox", reason = ErrorCodes.InvalidRequest });
+        Assert.Equal(dead, listed["entries"]!.AsArray().Select(entry => (string?)entry!["messageId"]));
+        Assert.Equal(("inbox", "dead"), ((string?)listed["entries"]![0]!["box"], (string?)listed["entries"]![0]!["state"]));
+        Assert.Empty((await CallAsync(core, "deadLetters.list", new { box = "inbox", reason = "OTHER" }))["entries"]!.AsArray());
+        Assert.Empty((await CallAsync(core, "deadLetters.list", new { }))["entries"]!.AsArray());
+        var first = await CallAsync(core, "deadLetters.list", new { box = "inbox", limit = 1 });
+        Assert.Equal(dead[1], (string?)(await CallAsync(core, "deadLetters.list", new { box = "inbox", cursor = (string?)first["nextCursor"] }))["entries"]![0]!["messageId"]);
+        Assert.Equal("q0", (string?)(await CallAsync(core, "deadLetters.show", new { messageId = dead[0] }))["inbound"]!["text"]);
+
+        agent.Refuses = false;
+        Assert.Equal(1, (int)(await CallAsync(core, "deadLetters.replay", new { messageIds = new[] { dead[0] } }))["changed"]!);
+        var answer = (await target.WaitForAsync(1))[^1];
+        Assert.Equal("answer to q0", answer.Message.Text);
+        await core.AckAsync(answer.Id);
+        Assert.Equal(0, (int)(await CallAsync(core, "deadLetters.replay", new { box = "inbox", sessionKey = "c0" }))["matched"]!);
+        Assert.Equal(1, core.Backlogs.Of("test", "primary").InboxDead);
+        Assert.Equal("replay", (string?)(await CallAsync(core, "deadLetters.audit", new { }))["entries"]![0]!["action"]);
+    }
+
+    [Fact]
+    public async Task Inbox_GivenUpTurn_CanBeDiscardedButStaysADuplicate()
+    {
+        var (core, _, dead) = await WithGivenUpTurnsAsync(new RefusingAgent { Refuses = true }, 2);
+        Assert.Equal(2, (int)(await CallAsync(core, "deadLetters.discard", new { box = "inbox", all = true, dryRun = true }))["matched"]!);
+        Assert.Equal(2, (int)(await CallAsync(core, "deadLetters.discard", new { box = "inbox", all = true }))["changed"]!);
+        Assert.Equal(0, core.Backlogs.Of("test", "primary").InboxDead);
+        Assert.Equal(dead.Order(), (await CallAsync(core, "deadLetters.audit", new { }))["entries"]!.AsArray().Select(line => (string?)line!["messageId"]).Order());
+        Assert.True((await core.AcceptAsync(CoreUnderTest.Message("c0", "q0", "refusing"))).Duplicate);
+        await Assert.ThrowsAsync<BridgeException>(() => CallAsync(core, "deadLetters.list", new { box = "letterbox" }));
+    }
+
+    [Fact]
+    public async Task Inbox_GivenUpTurn_GoesAfterItsRetentionWithALineAndARecord()
+    {
+        var (core, _, dead) = await WithGivenUpTurnsAsync(new RefusingAgent { Refuses = true }, 1);
+        core.Time.Advance(core.Options.DeadLetterRetention + TimeSpan.FromHours(1));
+        await core.Retention.EnforceAsync(CancellationToken.None);
+        Assert.Contains(core.Log.Lines, line => line.Contains("Removed 1 unanswered messages of test/primary", StringComparison.Ordinal));
+        Assert.Empty(await core.Store.ListDeadInboxAsync(null, 10, headersOnly: true));
+    }
+
+    private static async Task<(CoreUnderTest Core, FakeTarget Target, List<string> Dead)> WithGivenUpTurnsAsync(RefusingAgent agent, int count)
+    {
+        var core = await new CoreUnderTest(agent: agent, configure: options => options.TurnFailureNotice = "").StartAsync();
+        var target = new FakeTarget(core.Time);
+        core.Attach(target);
+        var ids = new List<string>();
+        for (var number = 0; number < count; number++)
+        {
+            ids.Add((await core.AcceptAsync(CoreUnderTest.Message($"c{number}", $"q{number}", agent.Name))).Id.ToString());
+            for (var wait = 0; wait < 6_000 && core.Store.Inbox().Any(entry => entry.State == TurnState.Pending); wait++) await Task.Delay(10);
+            core.Time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        return (core, target, ids);
+    }
+
+    /// <summary>Fails for good, or answers.</summary>
+    private sealed class RefusingAgent : IAgent
+    {
+        public bool Refuses { get; set; }
+
+        public string Name => "refusing";
+
+        public Task WaitUntilAvailableAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public async IAsyncEnumerable<AgentEvent> RunAsync(AgentTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)
+        {
+            await Task.Yield();
+            if (Refuses) throw BridgeException.Invalid("no");
+            yield return new AgentReply("answer to " + turn.Message.Text);
+        }
+    }
+
     private static async Task<(CoreUnderTest Core, FakeTarget Target, List<Guid> Dead)> WithDeadLettersAsync(int count)
     {
         var core = await new CoreUnderTest().StartAsync();
@@ -161,7 +243,7 @@ public sealed class DeadLetterTests
     {
         var routes = new RouteFilter(new ServiceCollection().BuildServiceProvider());
         var receipts = new ReceiptMethods(core.Store, core.Outbox, routes, core.Time);
-        var letters = new DeadLetterMethods(core.Store, core.Outbox, receipts, routes, core.Options, core.Time, NullLogger<DeadLetterMethods>.Instance);
+        var letters = new DeadLetterMethods(core.Store, core.Outbox, core.DeadMessages, receipts, routes, core.Options, core.Time, NullLogger<DeadLetterMethods>.Instance);
         var method = receipts.Methods.Concat(letters.Methods).Single(candidate => candidate.Name == name);
         return await InvokeAsync(method, JsonSerializer.Serialize(parameters), new FakeConnection(caller));
     }

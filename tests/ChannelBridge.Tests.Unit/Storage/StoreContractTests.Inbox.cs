@@ -173,4 +173,65 @@ public abstract partial class StoreContractTests
         Assert.Equal(0, (await Store.GetInboxAsync(empty.Id))!.Payload.Length);
         Assert.Equal(append.LaneId, (await CommitAsync(Outbox(lane))).LaneId);
     }
+
+    [StoreFact]
+    public async Task InboxReplay_DeadEntry_IsPendingAtTheLanesEndUnderItsId()
+    {
+        var (dead, other) = (await CommitAsync(Inbox(LaneA, 1, "again")), await CommitAsync(Inbox(LaneA, 2)));
+        await CommitAsync(Dead(dead, Start + 3));
+        await ReopenAsync();
+        var replay = await CommitAsync(new InboxReplay { Id = dead.Id });
+        Assert.Equal((true, dead.LaneId, 3L), (replay.Replayed, replay.LaneId, replay.Ordinal));
+
+        var entries = await Store.ReadInboxAsync(dead.LaneId, 0, 10, 1000);
+        Assert.Equal([other.Id, dead.Id], entries.Select(entry => entry.Id));
+        var entry = entries[1];
+        Assert.Equal((3L, TurnState.Pending, 0, 0L, null, "again"), (entry.Ordinal, entry.State, entry.Attempts, entry.EndedAt, entry.Error, Text(entry.Payload)));
+        Assert.Equal(4, (await CommitAsync(Inbox(LaneA, 3))).Ordinal);
+        Assert.True((await CommitAsync(Inbox(LaneA, 1))).Duplicate);
+        Assert.False((await CommitAsync(new InboxReplay { Id = dead.Id })).Replayed);
+        Assert.Empty(await Store.ListDeadInboxAsync(null, 10, headersOnly: true));
+    }
+
+    [StoreFact]
+    public async Task InboxDiscard_DeadEntry_LeavesItsTombstone()
+    {
+        var (dead, pending) = (await CommitAsync(Inbox(LaneA, 1)), await CommitAsync(Inbox(LaneA, 2)));
+        await CommitAsync(Dead(dead, Start + 3));
+        Assert.True((await CommitAsync(new InboxDiscard { Id = dead.Id })).Discarded);
+        foreach (var id in new[] { dead.Id, pending.Id, NextId() })
+        {
+            Assert.False((await CommitAsync(new InboxDiscard { Id = id })).Discarded);
+            Assert.False((await CommitAsync(new InboxReplay { Id = id })).Replayed);
+        }
+
+        Assert.Empty((await Store.GetInboxAsync(dead.Id))!.Payload.ToArray());
+        Assert.True((await CommitAsync(Inbox(LaneA, 1))).Duplicate);
+        Assert.Equal(0, Assert.Single(await Store.CountAsync()).InboxDead);
+    }
+
+    [StoreFact]
+    public async Task ListDeadInbox_PagesInTheOrderInWhichTheyWereGivenUp()
+    {
+        var entries = new List<InboxAppend>();
+        for (var n = 1; n <= 5; n++) entries.Add(await CommitAsync(Inbox(n % 2 == 0 ? LaneA : LaneB, (UInt128)n, $"m{n}")));
+        foreach (var n in new[] { 3, 1, 4, 2 }) await CommitAsync(Dead(entries[n - 1], Start + n % 3));
+
+        var all = await Store.ListDeadInboxAsync(null, 10, headersOnly: false);
+        Assert.Equal(["m3", "m1", "m4", "m2"], all.Select(entry => Text(entry.Payload)));
+        Assert.Equal((TurnState.Dead, 2, "why", Start), (all[0].State, all[0].Attempts, all[0].Error, all[0].EndedAt));
+        var (first, rest) = (await Store.ListDeadInboxAsync(null, 2, headersOnly: true), await Store.ListDeadInboxAsync((all[1].EndedAt, all[1].Id), 10, headersOnly: true));
+        Assert.Equal(all.Select(entry => entry.Id), first.Concat(rest).Select(entry => entry.Id));
+        Assert.All(first, entry => Assert.True(entry.Payload.IsEmpty));
+    }
+
+    private static InboxUpdate Dead(InboxAppend append, long at) => new()
+    {
+        LaneId = append.LaneId,
+        Ordinal = append.Ordinal,
+        State = TurnState.Dead,
+        Attempts = 2,
+        Error = "why",
+        At = at,
+    };
 }

@@ -67,6 +67,13 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
             _outbox.Values.Where(entry => entry.LaneId == lane && !entry.Settled && entry.Seq > after).OrderBy(entry => entry.Seq),
             entry => entry.Payload.Length, limit, maxBytes));
 
+    public ValueTask<IReadOnlyList<InboxEntry>> ListDeadInboxAsync(
+        (long EndedAt, Guid Id)? after, int limit, bool headersOnly, CancellationToken cancellationToken = default) =>
+        Read<IReadOnlyList<InboxEntry>>(() =>
+            [.. _inbox.Values.Where(entry => entry.State == TurnState.Dead).OrderBy(entry => entry.EndedAt).ThenBy(entry => entry.Id.ToString())
+                .SkipWhile(entry => after is { } last && (entry.EndedAt, entry.Id.ToString()).CompareTo((last.EndedAt, last.Id.ToString())) <= 0)
+                .Take(limit).Select(entry => headersOnly ? entry with { Payload = default } : entry)]);
+
     public ValueTask<InboxEntry?> GetInboxAsync(Guid id, CancellationToken cancellationToken = default) => Read(() => _inbox.GetValueOrDefault(id));
 
     public ValueTask<OutboxEntry?> GetOutboxAsync(Guid id, CancellationToken cancellationToken = default) => Read(() => _outbox.GetValueOrDefault(id));
@@ -212,6 +219,11 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
             case InboxUpdate update: Update(update); break;
             case OutboxAppend append: Append(append); break;
             case OutboxUpdate update: Update(update); break;
+            case InboxReplay replay: Replay(replay); break;
+            case InboxDiscard discard:
+                discard.Discarded = _inbox.TryGetValue(discard.Id, out var given) && given.State == TurnState.Dead;
+                if (discard.Discarded) _inbox[discard.Id] = given! with { State = TurnState.Done, Payload = default };
+                break;
             case OutboxReplay replay: Replay(replay); break;
             case OutboxDiscard discard:
                 discard.Discarded = _outbox.TryGetValue(discard.Id, out var dead) && dead.State is DeliveryState.Dead or DeliveryState.Expired;
@@ -258,8 +270,19 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
             Attempts = update.Attempts,
             NextAttemptAt = update.State == TurnState.Pending ? update.NextAttemptAt : 0,
             Error = update.Error ?? entry.Error,
+            EndedAt = update.State == TurnState.Pending ? entry.EndedAt : update.At,
             Payload = update.State == TurnState.Done ? default : entry.Payload,
         };
+    }
+
+    private void Replay(InboxReplay replay)
+    {
+        replay.Replayed = _inbox.TryGetValue(replay.Id, out var entry) && entry.State == TurnState.Dead;
+        if (!replay.Replayed) return;
+        var (key, nextIn, nextOut) = _lanes[entry!.LaneId];
+        (replay.LaneId, replay.Ordinal) = (entry.LaneId, nextIn);
+        _lanes[entry.LaneId] = (key, nextIn + 1, nextOut);
+        _inbox[replay.Id] = entry with { Ordinal = nextIn, State = TurnState.Pending, Attempts = 0, NextAttemptAt = 0, EndedAt = 0, Error = null };
     }
 
     private void Append(OutboxAppend append)

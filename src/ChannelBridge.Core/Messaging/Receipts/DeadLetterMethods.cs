@@ -8,11 +8,18 @@ using Microsoft.Extensions.Logging;
 namespace ChannelBridge.Core.Messaging.Receipts;
 
 /// <summary>
-/// <c>deadLetters.*</c>: see, send again or remove what was given up. Who did it is recorded in the same commit.
+/// <c>deadLetters.*</c>: see, send again or remove what was given up: messages to bridges, and messages to agents (<c>box: inbox</c>). Who did it is
+/// recorded in the same commit.
 /// </summary>
 internal sealed partial class DeadLetterMethods(
-    IStore store, Outbox outbox, ReceiptMethods receipts, RouteFilter routes, MessagingOptions options, TimeProvider time, ILogger<DeadLetterMethods> logger)
-    : IMethodSource, IDeadLetters
+    IStore store,
+    Outbox outbox,
+    DeadMessages inbox,
+    ReceiptMethods receipts,
+    RouteFilter routes,
+    MessagingOptions options,
+    TimeProvider time,
+    ILogger<DeadLetterMethods> logger) : IMethodSource, IDeadLetters
 {
     private const int Page = 256;
     private static readonly DeliveryState[] Ended = [DeliveryState.Dead, DeliveryState.Expired];
@@ -25,7 +32,7 @@ internal sealed partial class DeadLetterMethods(
             "Messages that were given up or expired, with their reason, a page at a time.",
             ReceiptsJson.Default.OutboxListParameters,
             ReceiptsJson.Default.OutboxListResult,
-            (parameters, call, cancel) => receipts.ListAsync("deadLetters.list", parameters, Ended, call.Caller, cancel)),
+            ListAsync),
         GatewayMethod.Create(
             "deadLetters.show",
             Scopes.Admin,
@@ -71,33 +78,61 @@ internal sealed partial class DeadLetterMethods(
         return ChangeAsync(entry, caller, replay: false);
     }
 
+    private async ValueTask<OutboxListResult> ListAsync(OutboxListParameters parameters, MethodCall call, CancellationToken cancellationToken)
+    {
+        const string Method = "deadLetters.list";
+        if (!DeadMessages.IsInbox(Method, parameters.Box)) return await receipts.ListAsync(Method, parameters, Ended, call.Caller, cancellationToken).ConfigureAwait(false);
+        var limit = parameters.Limit ?? 100;
+        if (limit is < 1 or > 1000) throw BridgeException.Invalid($"{Method}: params.limit must be 1 to 1000.");
+        if (parameters.NewestFirst) throw BridgeException.Invalid($"{Method}: params.newestFirst isn't known for the inbox; the oldest come first.");
+        ReceiptMethods.RequireAccount(Method, parameters.AccountId, call.Caller);
+        var filter = await FilterAsync(
+            Method, parameters.Channel, parameters.AccountId, parameters.SessionKey, parameters.Route, parameters.Reason, parameters.OlderThanMs, cancellationToken).ConfigureAwait(false);
+        (long, Guid)? after = parameters.Cursor is { } cursor ? ReceiptMethods.ParseCursor(Method, cursor) : null;
+        var entries = await inbox.FindAsync(filter, after, limit, cancellationToken).ConfigureAwait(false);
+        var next = entries.Count == limit ? ReceiptMethods.MakeCursor(entries[^1].EndedAt, entries[^1].Id) : null;
+        return new OutboxListResult([.. entries.Select(ReceiptView.Of)], next);
+    }
+
     private async ValueTask<MessageView> ShowAsync(MessageIdParameters parameters, MethodCall call, CancellationToken cancellationToken)
     {
+        if (await inbox.GetAsync(ReceiptMethods.ParseId("deadLetters.show", parameters.MessageId), call.Caller, cancellationToken).ConfigureAwait(false) is { } message)
+        {
+            return new MessageView(ReceiptView.Of(message), null, [], MessageCodec.ReadInbound(message.Payload.Span));
+        }
+
         var entry = await receipts.GetAsync("deadLetters.show", parameters, call.Caller, cancellationToken).ConfigureAwait(false);
-        var message = entry.Payload.IsEmpty ? null : MessageCodec.ReadOutbound(entry.Payload.Span);
-        return new MessageView(receipts.View(entry), message, ReadHistory(entry.History.Span));
+        var outbound = entry.Payload.IsEmpty ? null : MessageCodec.ReadOutbound(entry.Payload.Span);
+        return new MessageView(receipts.View(entry), outbound, ReadHistory(entry.History.Span));
     }
 
     private async ValueTask<DeadLetterResult> ApplyAsync(
         string method, DeadLetterSelection selection, Caller caller, bool replay, CancellationToken cancellationToken)
     {
-        var selected = await SelectAsync(method, selection, caller, cancellationToken).ConfigureAwait(false);
-        var ids = selected.Select(entry => entry.Id.ToString()).ToList();
-        if (selection.DryRun) return new DeadLetterResult(selected.Count, 0, DryRun: true, ids);
+        var (replies, messages) = await SelectAsync(method, selection, caller, cancellationToken).ConfigureAwait(false);
+        List<string> ids = [.. replies.Select(entry => entry.Id.ToString()), .. messages.Select(entry => entry.Id.ToString())];
+        if (selection.DryRun) return new DeadLetterResult(ids.Count, 0, DryRun: true, ids);
         var changed = 0;
-        foreach (var entry in selected)
+        foreach (var entry in replies)
         {
             changed += await ChangeAsync(entry, caller, replay).ConfigureAwait(false) ? 1 : 0;
         }
 
+        var by = NameOf(caller);
+        foreach (var entry in messages)
+        {
+            var done = replay ? await inbox.ReplayAsync(entry, by).ConfigureAwait(false) : await inbox.DiscardAsync(entry, by).ConfigureAwait(false);
+            changed += done ? 1 : 0;
+        }
+
         LogChanged(logger, method, changed, caller.Name, caller.Door);
-        return new DeadLetterResult(selected.Count, changed, DryRun: false, ids);
+        return new DeadLetterResult(ids.Count, changed, DryRun: false, ids);
     }
 
     private async ValueTask<bool> ChangeAsync(OutboxEntry entry, Caller caller, bool replay)
     {
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
-        var (audit, record) = DeadLetterAudit.Make(entry, replay ? "replay" : "discard", $"{caller.Name} ({caller.Door})", now, options.DeadLetterRetention);
+        var (audit, record) = DeadLetterAudit.Make(entry, replay ? "replay" : "discard", NameOf(caller), now, options.DeadLetterRetention);
         if (!replay)
         {
             var discard = new OutboxDiscard { Id = entry.Id, Claim = StoreWrite.Unfenced };
@@ -112,7 +147,7 @@ internal sealed partial class DeadLetterMethods(
         return again.Replayed;
     }
 
-    private async ValueTask<IReadOnlyList<OutboxEntry>> SelectAsync(
+    private async ValueTask<(IReadOnlyList<OutboxEntry> Replies, IReadOnlyList<InboxEntry> Messages)> SelectAsync(
         string method, DeadLetterSelection selection, Caller caller, CancellationToken cancellationToken)
     {
         var limit = selection.Limit ?? 1000;
@@ -125,15 +160,21 @@ internal sealed partial class DeadLetterMethods(
                 throw BridgeException.Invalid($"{method}: params.messageIds names the messages already; leave the filters and all out.");
             }
 
-            var named = new List<OutboxEntry>();
+            var (named, given) = (new List<OutboxEntry>(), new List<InboxEntry>());
             foreach (var text in wanted.Distinct().Take(limit))
             {
+                if (await inbox.GetAsync(ReceiptMethods.ParseId(method, text), caller, cancellationToken).ConfigureAwait(false) is { } message)
+                {
+                    given.Add(message with { Payload = default });
+                    continue;
+                }
+
                 var entry = await receipts.GetAsync(method, new MessageIdParameters(text), caller, cancellationToken).ConfigureAwait(false);
                 if (Ended.Contains(entry.State)) named.Add(entry);
             }
 
             // In the order in which they were said, whatever the order of the ids: a replay keeps it.
-            return [.. named.OrderBy(entry => entry.AcceptedAt).ThenBy(entry => entry.Seq)];
+            return ([.. named.OrderBy(entry => entry.AcceptedAt).ThenBy(entry => entry.Seq)], [.. given.OrderBy(entry => entry.AcceptedAt).ThenBy(entry => entry.Ordinal)]);
         }
 
         if (filtered is null && selection.OlderThanMs is null && !selection.All)
@@ -142,8 +183,9 @@ internal sealed partial class DeadLetterMethods(
         }
 
         ReceiptMethods.RequireAccount(method, selection.AccountId, caller);
-        var sessionKey = await routes.ResolveAsync(
-            method, selection.SessionKey, selection.Route, selection.Channel, selection.AccountId, cancellationToken).ConfigureAwait(false);
+        var filter = await FilterAsync(
+            method, selection.Channel, selection.AccountId, selection.SessionKey, selection.Route, selection.Reason, selection.OlderThanMs, cancellationToken).ConfigureAwait(false);
+        if (DeadMessages.IsInbox(method, selection.Box)) return ([], await inbox.FindAsync(filter, after: null, limit, cancellationToken).ConfigureAwait(false));
         var found = new List<OutboxEntry>();
         (long, Guid)? after = null;
         while (found.Count < limit)
@@ -151,11 +193,11 @@ internal sealed partial class DeadLetterMethods(
             var page = await store.QueryOutboxAsync(
                 new OutboxQuery
                 {
-                    Channel = selection.Channel,
-                    Account = selection.AccountId?.ToLowerInvariant(),
-                    SessionKey = sessionKey,
-                    Error = selection.Reason,
-                    AcceptedBefore = receipts.Before(method, selection.OlderThanMs),
+                    Channel = filter.Channel,
+                    Account = filter.Account,
+                    SessionKey = filter.SessionKey,
+                    Error = filter.Reason,
+                    AcceptedBefore = filter.AcceptedBefore,
                     States = Ended,
                     After = after,
                     Limit = Math.Min(Page, limit - found.Count),
@@ -167,8 +209,18 @@ internal sealed partial class DeadLetterMethods(
             after = (page[^1].AcceptedAt, page[^1].Id);
         }
 
-        return found;
+        return (found, []);
     }
+
+    private async ValueTask<DeadMessages.Filter> FilterAsync(
+        string method, string? channel, string? account, string? sessionKey, string? route, string? reason, long? olderThanMs, CancellationToken cancellationToken) => new(
+            channel,
+            account?.ToLowerInvariant(),
+            await routes.ResolveAsync(method, sessionKey, route, channel, account, cancellationToken).ConfigureAwait(false),
+            reason,
+            receipts.Before(method, olderThanMs));
+
+    private static string NameOf(Caller caller) => $"{caller.Name} ({caller.Door})";
 
     private async ValueTask<AuditResult> AuditAsync(AuditParameters parameters, MethodCall call, CancellationToken cancellationToken)
     {

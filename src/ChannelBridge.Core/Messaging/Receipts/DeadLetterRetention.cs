@@ -8,7 +8,7 @@ namespace ChannelBridge.Core.Messaging.Receipts;
 /// what it removed of which account and why.
 /// </summary>
 internal sealed partial class DeadLetterRetention(
-    IStore store, Outbox outbox, Backlogs backlogs, MessagingOptions options, TimeProvider time, ILogger<DeadLetterRetention> logger)
+    IStore store, Outbox outbox, DeadMessages inbox, Backlogs backlogs, MessagingOptions options, TimeProvider time, ILogger<DeadLetterRetention> logger)
 {
     private const int Page = 500;
     private const int Unit = 100;
@@ -44,6 +44,27 @@ internal sealed partial class DeadLetterRetention(
         }
 
         foreach (var ((channel, account), count) in removed) LogTooOld(logger, count, channel, account, options.DeadLetterRetention);
+        await MessagesByAgeAsync(limit, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task MessagesByAgeAsync(long limit, CancellationToken cancellationToken)
+    {
+        var removed = new Dictionary<(string, string), int>();
+        while (true)
+        {
+            var page = await store.ListDeadInboxAsync(after: null, Unit, headersOnly: true, cancellationToken).ConfigureAwait(false);
+            var old = page.TakeWhile(entry => entry.EndedAt < limit).ToList();
+            foreach (var entry in old)
+            {
+                if (!await inbox.DiscardAsync(entry, "retention (age)").ConfigureAwait(false)) continue;
+                var key = (entry.Lane.Channel, entry.Lane.Account);
+                removed[key] = removed.GetValueOrDefault(key) + 1;
+            }
+
+            if (old.Count < Unit) break;
+        }
+
+        foreach (var ((channel, account), count) in removed) LogMessagesTooOld(logger, count, channel, account, options.DeadLetterRetention);
     }
 
     private async Task ByCountAsync(string channel, string account, CancellationToken cancellationToken)
@@ -89,6 +110,9 @@ internal sealed partial class DeadLetterRetention(
 
     [LoggerMessage(2303, LogLevel.Warning, "Removed {Count} dead letters of {Channel}/{Account} that were older than Limits:DeadLetterRetention ({Age}); deadLetters.audit names them.")]
     private static partial void LogTooOld(ILogger logger, int count, string channel, string account, TimeSpan age);
+
+    [LoggerMessage(2305, LogLevel.Warning, "Removed {Count} unanswered messages of {Channel}/{Account} whose turns were given up longer ago than Limits:DeadLetterRetention ({Age}); deadLetters.audit names them.")]
+    private static partial void LogMessagesTooOld(ILogger logger, int count, string channel, string account, TimeSpan age);
 
     [LoggerMessage(2304, LogLevel.Warning, "Removed the {Count} oldest dead letters of {Channel}/{Account}, which had more than Limits:DeadLetterCapacity ({Capacity}); deadLetters.audit names them.")]
     private static partial void LogTooMany(ILogger logger, int count, string channel, string account, int capacity);

@@ -59,7 +59,7 @@ internal sealed class ReceiptMethods(IStore store, Outbox outbox, RouteFilter ro
             HeadersOnly = true,
         };
         var entries = await store.QueryOutboxAsync(query, cancellationToken).ConfigureAwait(false);
-        var next = entries.Count == limit ? MakeCursor(entries[^1]) : null;
+        var next = entries.Count == limit ? MakeCursor(entries[^1].AcceptedAt, entries[^1].Id) : null;
         return new OutboxListResult([.. entries.Select(View)], next);
     }
 
@@ -86,15 +86,15 @@ internal sealed class ReceiptMethods(IStore store, Outbox outbox, RouteFilter ro
         [.. (parameters.States ?? []).Select(name => ReceiptView.StateOf(name)
             ?? throw BridgeException.Invalid("outbox.list: params.states knows accepted, pushed, acked, delivered, expired and dead."))];
 
-    private static string MakeCursor(OutboxEntry entry)
+    public static string MakeCursor(long at, Guid id)
     {
         Span<byte> bytes = stackalloc byte[24];
-        BitConverter.TryWriteBytes(bytes, entry.AcceptedAt);
-        entry.Id.TryWriteBytes(bytes[8..], bigEndian: true, out _);
+        BitConverter.TryWriteBytes(bytes, at);
+        id.TryWriteBytes(bytes[8..], bigEndian: true, out _);
         return Base64Url.EncodeToString(bytes);
     }
 
-    private static (long AcceptedAt, Guid Id) ParseCursor(string method, string cursor)
+    public static (long At, Guid Id) ParseCursor(string method, string cursor)
     {
         Span<byte> bytes = stackalloc byte[24];
         if (cursor.Length == 32 && Base64Url.TryDecodeFromChars(cursor, bytes, out var written) && written == bytes.Length)

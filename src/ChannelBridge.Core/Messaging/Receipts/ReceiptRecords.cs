@@ -7,8 +7,11 @@ namespace ChannelBridge.Core.Messaging.Receipts;
 /// <summary>How far a message to a bridge got, with the time of each step (Unix ms; absent where it hasn't happened).</summary>
 public sealed record ReceiptView
 {
-    /// <summary>The outbox id, on pushes <c>messageId</c> and <c>idempotencyKey</c>.</summary>
+    /// <summary>The outbox id, on pushes <c>messageId</c> and <c>idempotencyKey</c>; of a dead letter of the inbox, the inbox id.</summary>
     public required string MessageId { get; init; }
+
+    /// <summary><c>inbox</c> for a message to an agent whose turn was given up; absent for a message to a bridge.</summary>
+    public string? Box { get; init; }
 
     /// <summary>The channel id.</summary>
     public required string Channel { get; init; }
@@ -83,6 +86,22 @@ public sealed record ReceiptView
         };
     }
 
+    internal static ReceiptView Of(InboxEntry entry) => new()
+    {
+        MessageId = entry.Id.ToString(),
+        Box = "inbox",
+        Channel = entry.Lane.Channel,
+        AccountId = entry.Lane.Account,
+        SessionKey = entry.Lane.SessionKey,
+        Seq = entry.Ordinal,
+        State = NameOf(DeliveryState.Dead),
+        Settled = true,
+        Attempts = entry.Attempts,
+        AcceptedAt = entry.AcceptedAt,
+        EndedAt = Time(entry.EndedAt),
+        Reason = entry.Error,
+    };
+
     internal static string NameOf(DeliveryState state) => state switch
     {
         DeliveryState.Accepted => "accepted",
@@ -115,7 +134,8 @@ public sealed record MessageIdParameters(string MessageId);
 /// <param name="Receipt">How far it got.</param>
 /// <param name="Message">The whole message, or null when its payload was dropped (settled well).</param>
 /// <param name="History">What happened to it, oldest first.</param>
-public sealed record MessageView(ReceiptView Receipt, OutboundMessage? Message, IReadOnlyList<JsonElement> History);
+/// <param name="Inbound">The whole message of a dead letter of the inbox; absent otherwise.</param>
+public sealed record MessageView(ReceiptView Receipt, OutboundMessage? Message, IReadOnlyList<JsonElement> History, InboundMessage? Inbound = null);
 
 /// <summary>Filter and page of <c>outbox.list</c> and <c>deadLetters.list</c>.</summary>
 public sealed record OutboxListParameters
@@ -131,6 +151,9 @@ public sealed record OutboxListParameters
 
     /// <summary>Only this conversation, as people write it (<c>Bncr:qq:888888</c>), of the account named or else of the channel's first.</summary>
     public string? Route { get; init; }
+
+    /// <summary><c>deadLetters.list</c>: <c>outbox</c> (default), or <c>inbox</c> for messages to agents whose turn was given up.</summary>
+    public string? Box { get; init; }
 
     /// <summary>Only these states (<c>outbox.list</c>).</summary>
     public IReadOnlyList<string>? States { get; init; }
@@ -159,8 +182,11 @@ public sealed record OutboxListResult(IReadOnlyList<ReceiptView> Entries, string
 /// <summary>Which dead letters are meant: ids, or a filter, or all.</summary>
 public sealed record DeadLetterSelection
 {
-    /// <summary>These ids.</summary>
+    /// <summary>These ids, of whichever box.</summary>
     public IReadOnlyList<string>? MessageIds { get; init; }
+
+    /// <summary>Where the filters look: <c>outbox</c> (default), or <c>inbox</c> for messages to agents whose turn was given up.</summary>
+    public string? Box { get; init; }
 
     /// <summary>Only this channel.</summary>
     public string? Channel { get; init; }

@@ -16,8 +16,7 @@ internal sealed class RouteFilter(IServiceProvider services)
         if (sessionKey is not null) throw BridgeException.Invalid($"{method}: params.sessionKey and params.route mean the same; give one of them.");
         // Asked for here, not in the constructor: a channel may itself depend on the router.
         var channels = services.GetServices<IChannel>().ToArray();
-        var wanted = channel is null && channels.Length == 1 ? channels[0] : Array.Find(channels, candidate => candidate.Id == channel);
-        if (wanted is null)
+        if (ChannelChoice.Find(channels, channel) is not { } wanted)
         {
             throw BridgeException.Invalid(
                 $"{method}: params.route needs params.channel, one of {string.Join(", ", channels.Select(candidate => candidate.Id))}.");
