@@ -4,6 +4,7 @@ using ChannelBridge.Core.Events;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Core.Methods;
+using ChannelBridge.Core.Responses;
 using ChannelBridge.Core.Storage;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -68,6 +69,10 @@ public static class CoreServices
         services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<DeadLetterMethods>());
         services.AddSingleton<IMethodSource, SendMethods>();
         services.AddSingleton<IAgent, EchoAgent>();
+        services.TryAddSingleton<ResponseOptions>();
+        services.TryAddSingleton<ResponseRuns>();
+        services.TryAddSingleton<IResponseRuns>(provider => provider.GetRequiredService<ResponseRuns>());
+        services.AddSingleton<IDiagnosticsSource, ResponsesDiagnostics>();
         services.AddSingleton<IDiagnosticsSource, MessagingDiagnostics>();
         return services;
     }

@@ -1,9 +1,11 @@
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Diagnostics;
 using ChannelBridge.Core.Methods;
+using ChannelBridge.Core.Responses;
 using ChannelBridge.Gateway;
 using ChannelBridge.Gateway.Connections;
 using ChannelBridge.Gateway.Endpoints;
+using ChannelBridge.Gateway.Responses;
 using ChannelBridge.Gateway.Router;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -36,6 +38,9 @@ public static class GatewayServices
         services.TryAddSingleton<MethodRouter>();
         services.TryAddSingleton<GatewayRuntime>();
         services.TryAddSingleton<WebSocketEndpoint>();
+        services.TryAddSingleton<ResponseAccess>();
+        services.TryAddSingleton<ResponsesSocket>();
+        services.TryAddSingleton<ResponsesEndpoint>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IMethodSource, BuiltinMethods>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IDiagnosticsSource, GatewayDiagnostics>());
         services.TryAddSingleton(provider => new GatewayDoors(
@@ -48,7 +53,7 @@ public static class GatewayServices
 
     /// <summary>
     /// Maps the WebSocket doors: <c>/</c> and <c>/ws</c> speak the OpenClaw protocol, <c>/rpc</c> JSON-RPC 2.0, and so does any path that nothing else is
-    /// mapped to when the client offers the subprotocol <c>jsonrpc</c>. No WebSocket middleware is needed.
+    /// mapped to when the client offers the subprotocol <c>jsonrpc</c>. Open Responses is on <c>/v1</c>. No WebSocket middleware is needed.
     /// </summary>
     public static IEndpointRouteBuilder MapChannelBridge(this IEndpointRouteBuilder endpoints)
     {
@@ -57,6 +62,8 @@ public static class GatewayServices
         Map("/", WebSocketEndpoint.PathDialect.OpenClaw);
         Map("/ws", WebSocketEndpoint.PathDialect.OpenClaw);
         Map("/rpc", WebSocketEndpoint.PathDialect.JsonRpc);
+        // A host without agents has nothing to say there.
+        if (endpoints.ServiceProvider.GetService<ResponseRuns>() is not null) endpoints.ServiceProvider.GetRequiredService<ResponsesEndpoint>().Map(endpoints);
         endpoints.MapFallback("{*path}", context => door.HandleAsync(context, WebSocketEndpoint.PathDialect.None));
         return endpoints;
 

@@ -36,6 +36,18 @@ public sealed record ResponseStart
     /// <summary>The response id (<c>resp_…</c>), stable over redeliveries of the same request; null: a new one.</summary>
     public string? ResponseId { get; init; }
 
+    /// <summary>
+    /// What was said before the request's input, oldest first, when the caller keeps the conversation itself; null: <see cref="ResponseRequest.PreviousResponseId"/>
+    /// says it, if anything does.
+    /// </summary>
+    public IReadOnlyList<ResponseItem>? History { get; init; }
+
+    /// <summary>The conversation as agents with a memory of their own name it; null: that of the response that is continued, else the response's own id.</summary>
+    public string? Session { get; init; }
+
+    /// <summary>False: the agent isn't asked; the response is complete at once and empty, and what it says can be continued. Default true.</summary>
+    public bool Generate { get; init; } = true;
+
     /// <summary>The message that the agent's turn carries, when a channel has one (session key, sender); null: made from the request.</summary>
     public InboundMessage? Message { get; init; }
 
@@ -59,6 +71,12 @@ public interface IResponseRun
 {
     /// <summary>The response id, <c>resp_…</c>.</summary>
     string Id { get; }
+
+    /// <summary>The conversation that it belongs to; see <see cref="ResponseStart.Session"/>.</summary>
+    string Session => Id;
+
+    /// <summary>The response as the last event said that carries one, as one JSON object: <c>created</c>, <c>queued</c>, <c>in_progress</c> or the terminal one.</summary>
+    ReadOnlyMemory<byte> Snapshot => default;
 
     /// <summary>
     /// The events after a sequence number (−1: from the first), those to come included, up to and with the terminal one. Ends early only when

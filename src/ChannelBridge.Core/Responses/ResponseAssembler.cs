@@ -54,6 +54,9 @@ internal sealed class ResponseAssembler
     /// <summary>True when text waits to be sent.</summary>
     public bool HasPending => !_coalescer.IsEmpty;
 
+    /// <summary>How much text waits, in UTF-16 units.</summary>
+    public int PendingLength => _coalescer.PendingLength;
+
     /// <summary>What it cost so far, as far as the agent said.</summary>
     public ResponseUsage? Usage => _usage;
 
@@ -156,7 +159,7 @@ internal sealed class ResponseAssembler
     {
         var sent = _sent.ToString();
         // Tools that ran in between have closed the message; its text may still be the beginning of the whole.
-        if (_unclaimed.Length > 0 && (sent.Length + _coalescer.Pending.Length == 0 || !text.StartsWith(sent, StringComparison.Ordinal))
+        if (_unclaimed.Length > 0 && (sent.Length + _coalescer.PendingLength == 0 || !text.StartsWith(sent, StringComparison.Ordinal))
             && text.StartsWith(_unclaimed, StringComparison.Ordinal))
             text = text[_unclaimed.Length..];
         _coalescer.Clear();

@@ -18,6 +18,8 @@ internal sealed partial class OpenClawAgent(
 {
     public string Name => "openclaw";
 
+    public bool MayRewrite => true;
+
     public Task WaitUntilAvailableAsync(CancellationToken cancellationToken) => session.WaitAsync(cancellationToken);
 
     public async IAsyncEnumerable<AgentEvent> RunAsync(AgentTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -53,6 +53,7 @@ internal static class HostComposition
         services.AddSingleton<ITokenAuthority>(provider => provider.GetRequiredService<TokenAuthority>());
         // Added first, so that the core takes it as it is.
         services.AddSingleton(settings.Messaging);
+        services.AddSingleton(settings.Responses);
         services.AddChannelBridgeCore();
         settings.Store.AddTo(services);
         services.AddSingleton(settings.Link);

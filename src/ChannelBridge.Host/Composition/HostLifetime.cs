@@ -1,6 +1,7 @@
 using ChannelBridge.Core.Channels;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Responses;
 using ChannelBridge.Core.Storage;
 using ChannelBridge.Gateway;
 
@@ -11,11 +12,12 @@ namespace ChannelBridge.Host.Composition;
 /// service. Stop: no new work, turns finished or handed back, outbox, channels; the container disposes the store last.
 /// </summary>
 internal sealed partial class HostLifetime(
-    IStore store, MessagingService messaging, IEnumerable<IChannel> channels, GatewayDoors doors, HostState state, ILogger<HostLifetime> logger)
+    IStore store, MessagingService messaging, MessagingOptions options, ResponseRuns responses, IEnumerable<IChannel> channels, GatewayDoors doors, HostState state, ILogger<HostLifetime> logger)
     : IHostedService
 {
     private readonly List<IChannel> _started = [];
     private bool _messagingStarted;
+    private bool _responsesStarted;
 
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -28,6 +30,9 @@ internal sealed partial class HostLifetime(
         {
             throw new HostStartException(ExitCodes.Store, $"the store can't be opened: {fault.Message} ({fault.Code})", fault);
         }
+
+        await responses.StartAsync(cancellationToken).ConfigureAwait(false);
+        _responsesStarted = true;
         foreach (var channel in channels)
         {
             await channel.StartAsync(cancellationToken).ConfigureAwait(false);
@@ -46,7 +51,9 @@ internal sealed partial class HostLifetime(
         await doors.StopAcceptingAsync().ConfigureAwait(false);
 
         // Connections stay open meanwhile: the replies of the last turns are still pushed and acked.
+        var answering = _responsesStarted ? responses.StopAsync(options.StopGrace) : Task.CompletedTask;
         if (_messagingStarted) await messaging.StopAsync().ConfigureAwait(false);
+        await answering.ConfigureAwait(false);
         await doors.CloseAsync(cancellationToken).ConfigureAwait(false);
         foreach (var channel in Enumerable.Reverse(_started))
         {

@@ -3,6 +3,7 @@ using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Channels.InstaClaw;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Responses;
 using ChannelBridge.Gateway;
 using LinkOptions = ChannelBridge.Gateway.Link.LinkOptions;
 
@@ -58,6 +59,9 @@ internal sealed record HostSettings
 
     /// <summary>Bounds and schedules of the durable core.</summary>
     public required MessagingOptions Messaging { get; init; }
+
+    /// <summary>Bounds and times of responses.</summary>
+    public required ResponseOptions Responses { get; init; }
 
     /// <summary>Which store, and its settings.</summary>
     public required StoreChoice Store { get; init; }

@@ -4,14 +4,14 @@ namespace ChannelBridge.Host.Settings;
 internal static class SettingsCatalog
 {
     /// <summary>The sections that are ours; keys elsewhere belong to .NET and are nobody's business here.</summary>
-    public static readonly IReadOnlyCollection<string> Sections = ["Listen", "Access", "Store", "Agents", "Channels", "Limits", "Telemetry"];
+    public static readonly IReadOnlyCollection<string> Sections = ["Listen", "Access", "Store", "Agents", "Channels", "Responses", "Limits", "Telemetry"];
 
     /// <summary>The keys, in the order of the documentation.</summary>
     public static readonly IReadOnlyList<Setting> All =
     [
         .. HostKeys(), .. LinkSettings.Keys.Settings, .. AgentSettings.Named, .. AgentSettings.Keys.Settings, .. StoreSettings.Connection, .. StoreSettings.Keys.Settings, .. BncrSettings.Channel.Settings,
         .. BncrSettings.Account.Settings, .. DeliverySettings.OfChannel.Settings, .. DeliverySettings.OfAccount.Settings, .. InstaClawSettings.Channel.Settings,
-        .. InstaClawSettings.Account.Settings, .. MessagingSettings.Limits.Settings, .. GatewaySettings.Limits.Settings,
+        .. InstaClawSettings.Account.Settings, .. ResponseSettings.Keys.Settings, .. MessagingSettings.Limits.Settings, .. GatewaySettings.Limits.Settings,
     ];
 
     private static Setting[] HostKeys() =>

@@ -105,6 +105,7 @@ internal static class SettingsLoader
             Agent = agent,
             Agents = agents,
             Messaging = MessagingSettings.Read(reader),
+            Responses = ResponseSettings.Read(reader, dataDirectory, agent),
             Store = store,
             Bncr = BncrSettings.Read(reader, agent, agents),
             InstaClaw = InstaClawSettings.Read(reader, agent, dataDirectory),

@@ -196,8 +196,7 @@ public sealed partial class ResponseMachine
     public void Fail(ResponseError error, ResponseUsage? usage = null, bool streamFault = false)
     {
         ArgumentNullException.ThrowIfNull(error);
-        if (_stage == Stage.Ended) return;
-        Create();
+        if (!Ready()) return;
         Close(ResponseStatus.Completed, null);
         if (streamFault) EmitError(error);
         End(ResponseEventTypes.Failed, _state with { Status = ResponseStatus.Failed, Error = error, Usage = usage });

@@ -21,8 +21,8 @@ public sealed class TextCoalescer(int size = 50, int tail = 0)
     /// <summary>True when nothing is held.</summary>
     public bool IsEmpty => _pending.Length == 0;
 
-    /// <summary>What is held.</summary>
-    public string Pending => _pending.ToString();
+    /// <summary>How much is held, in UTF-16 units.</summary>
+    public int PendingLength => _pending.Length;
 
     /// <summary>More text.</summary>
     public void Append(ReadOnlySpan<char> suffix)

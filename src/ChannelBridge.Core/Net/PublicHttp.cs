@@ -1,0 +1,137 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using ChannelBridge.Core.Errors;
+
+namespace ChannelBridge.Core.Net;
+
+/// <summary>
+/// Gets what strangers' URLs name, from the public internet only. The address is checked at the moment of the connection, for every redirect anew, so that a
+/// name that resolves to something else the second time gains nothing. Bounded in time, bytes and redirects; no cookies, no credentials, no proxy.
+/// </summary>
+public sealed class PublicHttp : IDisposable
+{
+    private const int MaxRedirects = 5;
+
+    private readonly HttpClient _client;
+    private readonly Func<IPAddress, bool> _allows;
+    private readonly Func<string, CancellationToken, Task<IPAddress[]>> _resolve;
+
+    /// <summary>Makes one.</summary>
+    /// <param name="timeout">For one answer, from the name's look-up to its last byte.</param>
+    /// <param name="allows">Which addresses are allowed; null: <see cref="PublicAddresses.IsPublic"/>.</param>
+    /// <param name="resolve">Looks a name up; null: the system.</param>
+    public PublicHttp(TimeSpan timeout, Func<IPAddress, bool>? allows = null, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
+    {
+        _allows = allows ?? PublicAddresses.IsPublic;
+        _resolve = resolve ?? Dns.GetHostAddressesAsync;
+        var handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            UseProxy = false,
+            Credentials = null,
+            AutomaticDecompression = DecompressionMethods.None,
+            MaxResponseHeadersLength = 64,
+            ConnectCallback = ConnectAsync,
+            // A connection is checked when it is made; it must not be kept for longer than what was known then.
+            PooledConnectionLifetime = TimeSpan.FromMinutes(1),
+        };
+        _client = new HttpClient(handler) { Timeout = timeout };
+        _client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("ChannelBridge", null));
+    }
+
+    /// <summary>Gets a file.</summary>
+    /// <param name="url">http or https.</param>
+    /// <param name="maxBytes">The largest that is taken.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="BridgeException"><c>INVALID_REQUEST</c>: the URL leads to a private address or isn't http; <c>PAYLOAD_TOO_LARGE</c>; <c>UNAVAILABLE</c>: it can't be got.</exception>
+    public async Task<PublicFile> GetAsync(Uri url, int maxBytes, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(url);
+        for (var redirects = 0; redirects <= MaxRedirects; redirects++)
+        {
+            Check(url);
+            try
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Get, url);
+                using var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+                if ((int)response.StatusCode is >= 300 and < 400 && response.Headers.Location is { } location)
+                {
+                    url = new Uri(url, location);
+                    continue;
+                }
+
+                if (!response.IsSuccessStatusCode) throw new BridgeException(ErrorCodes.Unavailable, $"The URL answered with the status {(int)response.StatusCode}.");
+                return new PublicFile(
+                    await ReadAsync(response.Content, maxBytes, cancellationToken).ConfigureAwait(false), response.Content.Headers.ContentType?.MediaType ?? "application/octet-stream");
+            }
+            catch (HttpRequestException fault) when (fault.InnerException is BridgeException)
+            {
+                throw Private();
+            }
+            catch (Exception fault) when (fault is HttpRequestException or IOException || (fault is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+            {
+                throw new BridgeException(ErrorCodes.Unavailable, "The URL can't be read: it isn't reachable, or it takes too long.", fault);
+            }
+        }
+
+        throw new BridgeException(ErrorCodes.InvalidRequest, $"The URL redirects more than {MaxRedirects} times.");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _client.Dispose();
+
+    private void Check(Uri url)
+    {
+        if (url.Scheme is not ("http" or "https")) throw new BridgeException(ErrorCodes.InvalidRequest, "Only http and https URLs are read.");
+        if (url.UserInfo.Length > 0) throw new BridgeException(ErrorCodes.InvalidRequest, "A URL with a user name is not read.");
+        if (IPAddress.TryParse(url.IdnHost, out var address) && !_allows(address)) throw Private();
+    }
+
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    {
+        var host = context.DnsEndPoint.Host;
+        var addresses = IPAddress.TryParse(host, out var literal) ? [literal] : await _resolve(host, cancellationToken).ConfigureAwait(false);
+        // One private address among several is enough to refuse: who mixes them has something in mind.
+        if (addresses.Length == 0 || !Array.TrueForAll(addresses, address => _allows(address))) throw Private();
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(addresses, context.DnsEndPoint.Port, cancellationToken).ConfigureAwait(false);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static async Task<byte[]> ReadAsync(HttpContent content, int maxBytes, CancellationToken cancellationToken)
+    {
+        if (content.Headers.ContentLength > maxBytes) throw TooLarge(maxBytes);
+        var stream = await content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
+        await using (stream.ConfigureAwait(false))
+        {
+            using var memory = new MemoryStream();
+            var buffer = new byte[64 * 1024];
+            while (await stream.ReadAsync(buffer, cancellationToken).ConfigureAwait(false) is var count and > 0)
+            {
+                if (memory.Length + count > maxBytes) throw TooLarge(maxBytes);
+                memory.Write(buffer, 0, count);
+            }
+
+            return memory.ToArray();
+        }
+    }
+
+    private static BridgeException Private() => new(ErrorCodes.InvalidRequest, "The URL leads to a private address; only files of the public internet are read.");
+
+    private static BridgeException TooLarge(int maxBytes) => new(ErrorCodes.PayloadTooLarge, $"The file behind the URL is larger than {maxBytes} bytes.");
+}
+
+/// <summary>A file that was got.</summary>
+/// <param name="Content">Its bytes.</param>
+/// <param name="MimeType">Its type as the server says.</param>
+public sealed record PublicFile(byte[] Content, string MimeType);

@@ -1,0 +1,233 @@
+using System.Runtime.CompilerServices;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Protocol.OpenResponses;
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Core.Responses;
+
+/// <summary>
+/// A response of this process: its events go to the journal first and then to whoever reads. The newest stay in memory; a reader that is slower gets the
+/// older ones from the journal, so a stream of any length takes the same memory.
+/// </summary>
+internal sealed partial class ResponseRun : IResponseRun, IDisposable
+{
+    // So much of the newest is kept for readers that keep up.
+    private const int WindowEvents = 256;
+    private const int WindowBytes = 256 * 1024;
+
+    private readonly Lock _gate = new();
+    private readonly Queue<StreamEvent> _window = new();
+    private readonly TaskCompletionSource<ReadOnlyMemory<byte>> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _cancel = new();
+    private readonly ILogger _logger;
+    private readonly ResponseJournal _journal;
+    private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ReadOnlyMemory<byte> _snapshot;
+    private StreamEvent? _terminal;
+    private int _windowBytes;
+    private long _first;
+    private long _next;
+    private bool _waitedFor;
+    private bool _ended;
+    private bool _broken;
+
+    public ResponseRun(JournalHeader header, ResponseState state, ResponseJournal journal, bool openAINames, ILogger logger)
+    {
+        Header = header;
+        _journal = journal;
+        _logger = logger;
+        Machine = new ResponseMachine(state, Take) { OpenAIReasoningNames = openAINames };
+    }
+
+    /// <summary>Whose it is.</summary>
+    public JournalHeader Header { get; }
+
+    /// <summary>Its stream; used by the task that runs it alone.</summary>
+    public ResponseMachine Machine { get; }
+
+    /// <summary>Signalled when it is cancelled by its owner.</summary>
+    public CancellationToken Cancelled => _cancel.Token;
+
+    /// <inheritdoc/>
+    public string Id => Header.Id;
+
+    /// <inheritdoc/>
+    public string Session => Header.Session;
+
+    /// <inheritdoc/>
+    public Task<ReadOnlyMemory<byte>> Completion => _completion.Task;
+
+    /// <inheritdoc/>
+    public ReadOnlyMemory<byte> Snapshot
+    {
+        get { lock (_gate) return _snapshot; }
+    }
+
+    /// <summary>The response at its end; it isn't told before <see cref="Publish"/>.</summary>
+    public ReadOnlyMemory<byte> Final => _terminal is { } terminal ? ItemJson.Snapshot(terminal.Json) : default;
+
+    /// <inheritdoc/>
+    public async ValueTask CancelAsync()
+    {
+        lock (_gate)
+        {
+            if (_ended) return;
+        }
+
+        await _cancel.CancelAsync().ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<StreamEvent> ReadAsync(long after, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var next = Math.Max(0, after + 1);
+        while (true)
+        {
+            List<StreamEvent>? batch = null;
+            Task? news = null;
+            long inFile;
+            lock (_gate)
+            {
+                inFile = _first;
+                if (next >= _next)
+                {
+                    if (_ended) yield break;
+                    _waitedFor = true;
+                    news = _news.Task;
+                }
+                else if (next >= _first)
+                {
+                    batch = new List<StreamEvent>((int)(_next - next));
+                    foreach (var one in _window)
+                    {
+                        if (one.Sequence >= next) batch.Add(one);
+                    }
+                }
+            }
+
+            if (news is not null)
+            {
+                await news.WaitAsync(cancellationToken).ConfigureAwait(false);
+            }
+            else if (batch is not null)
+            {
+                foreach (var one in batch)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    yield return one;
+                    next = one.Sequence + 1;
+                }
+            }
+            else
+            {
+                if (_broken) throw new BridgeException(ErrorCodes.StoreUnavailable, "These events couldn't be kept; ask for the response itself.");
+                await foreach (var one in _journal.ReadAsync(next, inFile, cancellationToken).ConfigureAwait(false))
+                {
+                    yield return one;
+                    next = one.Sequence + 1;
+                }
+            }
+        }
+    }
+
+    /// <summary>Wakes the readers, when there is something new; the running task calls it before it waits for anything.</summary>
+    public void Wake()
+    {
+        TaskCompletionSource? news;
+        lock (_gate)
+        {
+            if (!_waitedFor || (_woken == _next && !_ended)) return;
+            _woken = _next;
+            _waitedFor = false;
+            news = _news;
+            _news = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        news.SetResult();
+    }
+
+    /// <summary>Closes the journal: the response has ended.</summary>
+    public void CloseJournal()
+    {
+        try
+        {
+            _journal.Close();
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            LogJournalFailed(_logger, Id, fault.Message);
+        }
+    }
+
+    /// <summary>Tells the end to the readers and to whoever waits for it.</summary>
+    public void Publish()
+    {
+        lock (_gate)
+        {
+            Keep(_terminal!);
+            _ended = true;
+            _snapshot = ItemJson.Snapshot(_terminal!.Json);
+        }
+
+        Wake();
+        _completion.TrySetResult(Snapshot);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _journal.Dispose();
+        _cancel.Dispose();
+    }
+
+    private long _woken;
+
+    private void Take(long sequence, string type, byte[] json)
+    {
+        var one = new StreamEvent(sequence, type, json);
+        Record(json);
+        if (one.IsTerminal)
+        {
+            // Told when it is durable.
+            _terminal = one;
+            return;
+        }
+
+        lock (_gate)
+        {
+            Keep(one);
+            if (type is ResponseEventTypes.Created or ResponseEventTypes.Queued or ResponseEventTypes.InProgress) _snapshot = ItemJson.Snapshot(json);
+        }
+    }
+
+    private void Keep(StreamEvent one)
+    {
+        _window.Enqueue(one);
+        _windowBytes += one.Json.Length;
+        _next = one.Sequence + 1;
+        while (_window.Count > WindowEvents || (_windowBytes > WindowBytes && _window.Count > 1))
+        {
+            var old = _window.Dequeue();
+            _windowBytes -= old.Json.Length;
+            _first = old.Sequence + 1;
+        }
+    }
+
+    private void Record(byte[] json)
+    {
+        if (_broken) return;
+        try
+        {
+            _journal.Append(json);
+        }
+        catch (IOException fault)
+        {
+            // The stream goes on; who falls behind can't catch up.
+            _broken = true;
+            LogJournalFailed(_logger, Id, fault.Message);
+        }
+    }
+
+    [LoggerMessage(2501, LogLevel.Error, "The events of response {Id} can't be kept for replay: {Reason}")]
+    private static partial void LogJournalFailed(ILogger logger, string id, string reason);
+}

@@ -1,0 +1,311 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using ChannelBridge.Core.Agents;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Storage;
+using ChannelBridge.Protocol.OpenResponses;
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Core.Responses;
+
+/// <summary>Runs responses: slots and their line, streams that outlive their readers and the host, and the conversations that they make up.</summary>
+public sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
+{
+    private readonly ConcurrentDictionary<string, ResponseRun> _runs = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, IAgent> _agents;
+    private readonly ResponseOptions _options;
+    private readonly ResponseRecords _records;
+    private readonly ConversationResolver _conversations;
+    private readonly ReplayFolder _folder;
+    private readonly CompactionSeal _seal;
+    private readonly TurnSlots _slots;
+    private readonly TimeProvider _time;
+    private readonly ILogger<ResponseRuns> _logger;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly SemaphoreSlim _chosen = new(1);
+    private Task _sweeping = Task.CompletedTask;
+    private bool _stopping;
+
+    /// <summary>Makes the runs of a host; <see cref="StartAsync(CancellationToken)"/> takes up what a former one left.</summary>
+    public ResponseRuns(IStore store, IEnumerable<IAgent> agents, ResponseOptions options, TimeProvider time, ILogger<ResponseRuns> logger)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _agents = new Dictionary<string, IAgent>(StringComparer.OrdinalIgnoreCase);
+        foreach (var agent in agents) _agents[agent.Name] = agent;
+        _options = options;
+        _time = time;
+        _logger = logger;
+        _records = new ResponseRecords(store, options, time);
+        _seal = new CompactionSeal(store, time);
+        _conversations = new ConversationResolver(_records, _seal, options);
+        _folder = new ReplayFolder(options, _records, time, logger);
+        _slots = new TurnSlots(options.Slots, options.QueueCapacity);
+    }
+
+    /// <summary>The agents by name, the default one first.</summary>
+    public IReadOnlyList<string> Agents =>
+        [.. _agents.Keys.OrderBy(name => !string.Equals(name, _options.DefaultAgent, StringComparison.OrdinalIgnoreCase)).ThenBy(name => name, StringComparer.Ordinal)];
+
+    /// <summary>Responses that run or wait.</summary>
+    public int Running => _runs.Count;
+
+    /// <summary>The slots of the doors.</summary>
+    public TurnSlots Slots => _slots;
+
+    /// <summary>Ends what ran when a former host died (<c>response.failed</c>, code <c>interrupted</c>) and begins to sweep. Called when the store is open.</summary>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await _folder.RecoverAsync(cancellationToken).ConfigureAwait(false);
+        _sweeping = SweepAsync();
+    }
+
+    /// <summary>Takes no more, gives what runs a moment, and ends the rest as <c>interrupted</c>.</summary>
+    /// <param name="grace">The moment.</param>
+    public async Task StopAsync(TimeSpan grace)
+    {
+        _stopping = true;
+        Task ends = Task.WhenAll(_runs.Values.Select(run => run.Completion));
+        await ends.WaitAsync(grace, _time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _stop.CancelAsync().ConfigureAwait(false);
+        ends = Task.WhenAll(_runs.Values.Select(run => run.Completion));
+        await ends.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _sweeping.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (!_stop.IsCancellationRequested) await StopAsync(TimeSpan.Zero).ConfigureAwait(false);
+        _stop.Dispose();
+        _chosen.Dispose();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IResponseRun> StartAsync(ResponseStart start, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(start);
+        if (start.ResponseId is not { } chosen) return await BeginAsync(start, cancellationToken).ConfigureAwait(false);
+        if (!ResponseJournal.IsSafe(chosen)) throw BridgeException.Invalid("A response id has 6 to 128 letters, digits, underscores and hyphens.");
+        // The same request may come twice in one moment.
+        await _chosen.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await FindAsync(chosen, start.Owner, cancellationToken).ConfigureAwait(false) ?? await BeginAsync(start, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _chosen.Release();
+        }
+    }
+
+    private async ValueTask<IResponseRun> BeginAsync(ResponseStart start, CancellationToken cancellationToken)
+    {
+        if (_stopping) throw BridgeException.Unavailable("The host is stopping; try again in a moment.", TimeSpan.FromSeconds(5));
+        UrlInputs.Check(start.Request);
+        var agent = Choose(start.Agent, start.Request.Model);
+        var conversation = await _conversations.ResolveAsync(start.Request, start.History, start.Session, start.Owner, cancellationToken).ConfigureAwait(false);
+        var id = start.ResponseId ?? "resp_" + Guid.CreateVersion7(_time.GetUtcNow()).ToString("N");
+        var store = start.Request.Store ?? true;
+        var header = new JournalHeader(
+            id,
+            start.Owner,
+            conversation.Session ?? id,
+            store,
+            start.History is null ? start.Request.PreviousResponseId : null,
+            store ? ItemJson.ToElement(ResponseRecords.Named(id, start.History is { } before ? [.. before, .. conversation.Input] : conversation.Input)) : null);
+        var slots = start.Slots ?? _slots;
+        var end = new CancellationTokenSource();
+        Task entering;
+        ResponseRun run;
+        try
+        {
+            // The place in the line first: a request that is refused has made nothing.
+            entering = start.Generate ? slots.EnterAsync(end.Token) : Task.CompletedTask;
+            try
+            {
+                run = Open(header, start.Request, agent);
+            }
+            catch
+            {
+                await end.CancelAsync().ConfigureAwait(false);
+                if (start.Generate) _ = ReleaseAsync(slots, entering);
+                throw;
+            }
+        }
+        catch
+        {
+            end.Dispose();
+            throw;
+        }
+
+        _runs[id] = run;
+        run.Machine.Create(queued: !entering.IsCompleted);
+        if (!entering.IsCompleted) run.Machine.Queue();
+        var request = start.Request with { Input = conversation.Items, PreviousResponseId = null };
+        _ = Task.Run(() => RunAsync(run, start, request, agent, slots, entering, end), CancellationToken.None);
+        return run;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IResponseRun?> FindAsync(string responseId, string owner, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(responseId);
+        if (!ResponseJournal.IsSafe(responseId)) return null;
+        if (_runs.TryGetValue(responseId, out var run)) return run.Header.Owner == owner ? run : null;
+        if (await _folder.FindAsync(responseId, owner, cancellationToken).ConfigureAwait(false) is { } kept) return kept;
+        return await _records.GetAsync(responseId, owner, cancellationToken).ConfigureAwait(false) is { } record
+            ? new KeptRun(responseId, record.Session, null, System.Text.Encoding.UTF8.GetBytes(record.Response.GetRawText()))
+            : null;
+    }
+
+    /// <summary>A response as <c>GET</c> gives it, or null when it is unknown, another owner's, or ended without being stored.</summary>
+    public async ValueTask<ReadOnlyMemory<byte>?> GetAsync(string responseId, string owner, CancellationToken cancellationToken)
+    {
+        if (_runs.TryGetValue(responseId, out var run)) return run.Header.Owner == owner ? run.Snapshot : default(ReadOnlyMemory<byte>?);
+        return await _records.GetAsync(responseId, owner, cancellationToken).ConfigureAwait(false) is { } record
+            ? (ReadOnlyMemory<byte>?)System.Text.Encoding.UTF8.GetBytes(record.Response.GetRawText())
+            : null;
+    }
+
+    /// <summary>The input of a stored or running response, oldest first, as a JSON list; null as for <see cref="GetAsync"/>.</summary>
+    public async ValueTask<System.Text.Json.JsonElement?> GetInputAsync(string responseId, string owner, CancellationToken cancellationToken)
+    {
+        if (_runs.TryGetValue(responseId, out var run)) return run.Header.Owner == owner ? run.Header.Input : null;
+        return (await _records.GetAsync(responseId, owner, cancellationToken).ConfigureAwait(false))?.Input;
+    }
+
+    /// <summary>Forgets a response: cancelled first when it runs, then record and events. False when it isn't there.</summary>
+    public async ValueTask<bool> DeleteAsync(string responseId, string owner, CancellationToken cancellationToken)
+    {
+        if (await FindAsync(responseId, owner, cancellationToken).ConfigureAwait(false) is not { } run) return false;
+        await run.CancelAsync().ConfigureAwait(false);
+        await run.Completion.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _records.DeleteAsync(responseId, cancellationToken).ConfigureAwait(false);
+        _folder.Delete(responseId);
+        return true;
+    }
+
+    /// <summary>The agent of a request.</summary>
+    /// <param name="name">The agent by name, or null.</param>
+    /// <param name="model">The request's model: an agent's name, alone or before a slash; any other one goes to the default agent.</param>
+    /// <exception cref="BridgeException"><c>NOT_FOUND</c>: no agent has the name.</exception>
+    public IAgent Choose(string? name, string? model)
+    {
+        if (name is not null)
+            return _agents.GetValueOrDefault(name) ?? throw ResponseErrors.NotFound($"There is no agent '{name}'; there are: {string.Join(", ", Agents)}.", "model", "model_not_found");
+        if (model is not null && (_agents.GetValueOrDefault(model) ?? _agents.GetValueOrDefault(model.Split('/', 2)[0])) is { } named) return named;
+        return _agents.GetValueOrDefault(_options.DefaultAgent) ?? throw ResponseErrors.NotFound($"There is no agent '{_options.DefaultAgent}'.", "model", "model_not_found");
+    }
+
+    private ResponseRun Open(JournalHeader header, ResponseRequest request, IAgent agent)
+    {
+        var state = new ResponseState(header.Id, request.Model ?? agent.Name, _time.GetUtcNow().ToUnixTimeSeconds(), request);
+        try
+        {
+            var journal = ResponseJournal.Create(_options.Directory, header.Id, header);
+            return new ResponseRun(header, state, journal, _options.RawReasoning == RawReasoning.OpenAI, _logger);
+        }
+        catch (IOException fault)
+        {
+            throw new BridgeException(ErrorCodes.StoreUnavailable, "The response can't be written to disk; nothing was started.", fault) { Retryable = true };
+        }
+    }
+
+    private static async Task ReleaseAsync(TurnSlots slots, Task entering)
+    {
+        await entering.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (entering.IsCompletedSuccessfully) slots.Release();
+    }
+
+    private async Task RunAsync(
+        ResponseRun run, ResponseStart start, ResponseRequest request, IAgent agent, TurnSlots slots, Task entering, CancellationTokenSource leave)
+    {
+        var timeout = start.Timeout ?? _options.Timeout;
+        using var late = new CancellationTokenSource(timeout, _time);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(run.Cancelled, late.Token, _stop.Token);
+        var leaving = linked.Token.Register(leave.Cancel);
+        ResponseRunner? runner = null;
+        try
+        {
+            await entering.ConfigureAwait(false);
+            run.Machine.Start();
+            if (start.Generate)
+            {
+                var message = start.Message ?? TurnMaker.Make(request, run.Header.Owner, run.Session, agent.Name, _time.GetUtcNow().ToUnixTimeMilliseconds());
+                var turn = new AgentTurn(TurnId(run.Id), message, 1) { Request = request };
+                runner = new ResponseRunner(run, agent, turn, _options, start.Coalescing, _time);
+                run.Wake();
+                await runner.RunAsync(linked.Token).ConfigureAwait(false);
+                runner.Finish();
+            }
+            else
+            {
+                run.Machine.Complete(_time.GetUtcNow().ToUnixTimeSeconds());
+            }
+        }
+        catch (Exception fault)
+        {
+            var error = run.Cancelled.IsCancellationRequested ? new ResponseError(ResponseErrors.Cancelled, "The response was cancelled.")
+                : late.IsCancellationRequested ? new ResponseError(ResponseErrors.Timeout, $"The response took longer than {timeout.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture)} s.")
+                : _stop.IsCancellationRequested ? new ResponseError(ResponseErrors.Interrupted, "The host was stopped before the response had ended; ask again.")
+                : ResponseErrors.Of(fault);
+            if (error.Code == "server_error") LogFailed(fault, run.Id, agent.Name);
+            else LogEnded(run.Id, agent.Name, error.Code);
+            if (runner is not null) runner.Fail(error);
+            else run.Machine.Fail(error);
+        }
+        finally
+        {
+            await leaving.DisposeAsync().ConfigureAwait(false);
+            if (start.Generate) await ReleaseAsync(slots, entering).ConfigureAwait(false);
+            leave.Dispose();
+        }
+
+        await EndAsync(run).ConfigureAwait(false);
+    }
+
+    /// <summary>The end is durable before anybody is told.</summary>
+    private async Task EndAsync(ResponseRun run)
+    {
+        run.Wake();
+        try
+        {
+            if (run.Header.Store) await _records.PutAsync(run.Id, run.Header, run.Final, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception fault)
+        {
+            // The client has its answer all the same; it can't be continued by its id.
+            LogNotStored(fault, run.Id);
+        }
+
+        run.CloseJournal();
+        run.Publish();
+        _runs.TryRemove(run.Id, out _);
+    }
+
+    private static Guid TurnId(string id) =>
+        id.StartsWith("resp_", StringComparison.Ordinal) && Guid.TryParseExact(id["resp_".Length..], "N", out var guid) ? guid : MessageIds.ForOutbox("responses", "", id);
+
+    private async Task SweepAsync()
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMinutes(1), _time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false)) _folder.Sweep();
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping.
+        }
+    }
+
+    [LoggerMessage(2511, LogLevel.Error, "Response {Id} of agent {Agent} failed")]
+    private partial void LogFailed(Exception fault, string id, string agent);
+
+    [LoggerMessage(2512, LogLevel.Information, "Response {Id} of agent {Agent} ended: {Code}")]
+    private partial void LogEnded(string id, string agent, string code);
+
+    [LoggerMessage(2513, LogLevel.Error, "Response {Id} can't be stored; it can't be continued")]
+    private partial void LogNotStored(Exception fault, string id);
+}

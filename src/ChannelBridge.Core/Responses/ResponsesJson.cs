@@ -1,0 +1,26 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace ChannelBridge.Core.Responses;
+
+/// <summary>The first line of a journal.</summary>
+/// <param name="Id">The response.</param>
+/// <param name="Owner">Whose it is.</param>
+/// <param name="Session">The conversation.</param>
+/// <param name="Store">Whether it is kept for continuation.</param>
+/// <param name="Previous">What it continues, or null.</param>
+/// <param name="Input">Its own input, when it is stored.</param>
+internal sealed record JournalHeader(string Id, string Owner, string Session, bool Store, string? Previous, JsonElement? Input);
+
+/// <summary>A stored response.</summary>
+/// <param name="Owner">Whose it is.</param>
+/// <param name="Session">The conversation.</param>
+/// <param name="Previous">What it continues, or null.</param>
+/// <param name="Input">Its own input: a list of items.</param>
+/// <param name="Response">The response at its end.</param>
+internal sealed record ResponseRecord(string Owner, string Session, string? Previous, JsonElement Input, JsonElement Response);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(JournalHeader))]
+[JsonSerializable(typeof(ResponseRecord))]
+internal sealed partial class ResponsesJson : JsonSerializerContext;

@@ -1,0 +1,41 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using ChannelBridge.Core.Agents;
+
+namespace ChannelBridge.Tests.Unit.Responses;
+
+/// <summary>An agent that says what a test tells it to, when the test says so.</summary>
+internal sealed class ScriptedAgent(string name = "scripted") : IAgent
+{
+    private readonly Channel<AgentEvent> _events = Channel.CreateUnbounded<AgentEvent>();
+
+    public string Name => name;
+
+    public bool MayRewrite { get; init; }
+
+    /// <summary>True: it doesn't listen to its cancellation.</summary>
+    public bool IsDeaf { get; init; }
+
+    public List<AgentTurn> Turns { get; } = [];
+
+    public TaskCompletionSource Started { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public TaskCompletionSource Cancelled { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public void Say(params AgentEvent[] events)
+    {
+        foreach (var one in events) _events.Writer.TryWrite(one);
+    }
+
+    public void End(Exception? fault = null) => _events.Writer.TryComplete(fault);
+
+    public Task WaitUntilAvailableAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public async IAsyncEnumerable<AgentEvent> RunAsync(AgentTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        lock (Turns) Turns.Add(turn);
+        Started.TrySetResult();
+        using var registration = cancellationToken.Register(() => Cancelled.TrySetResult());
+        await foreach (var one in _events.Reader.ReadAllAsync(IsDeaf ? CancellationToken.None : cancellationToken)) yield return one;
+    }
+}
