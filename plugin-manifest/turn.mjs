@@ -1,6 +1,7 @@
 // One agent turn: a link.turn becomes a dispatch through the gateway's inbound pipeline, its partial text goes back as suffixes, and
-// it ends with exactly one done or failed. The answers themselves don't come this way: they go through the gateway's durable queue to
-// the message adapter (delivery.mjs), live, after a restart and for follow-ups alike.
+// it ends with exactly one done or failed. The answers to a channel's message don't come this way: they go through the gateway's durable
+// queue to the message adapter (delivery.mjs), live, after a restart and for follow-ups alike. Only a turn that somebody waits for
+// (collect) gets its answer as events.
 import { runDetachedWebhookWork } from 'openclaw/plugin-sdk/webhook-request-guards';
 import { toInboundMediaFacts } from 'openclaw/plugin-sdk/channel-inbound';
 import { CHANNEL, resolveAccount } from './accounts.mjs';
@@ -8,6 +9,7 @@ import { bridge, currentConfig } from './bridge.mjs';
 import { deliverPayload } from './delivery.mjs';
 import { resolveIngress } from './policy.mjs';
 import { LinkError } from './rpc.mjs';
+import { TurnStream } from './stream.mjs';
 
 /** Running turns by message id. A turn that the host asks for again (after its restart) attaches to the run that is under way. */
 const running = new Map();
@@ -22,12 +24,17 @@ export function startTurn(params) {
     known.turnId = params.turnId;
     return { accepted: true, attached: true };
   }
-  const run = { turnId: params.turnId, sent: '', broken: false, abort: new AbortController() };
+  const run = { turnId: params.turnId, abort: new AbortController() };
   running.set(params.messageId, run);
+  run.stream = new TurnStream((kind, fields) => emit(kind, fields), params.collect === true);
   const emit = (kind, fields) => bridge.link.notify('link.turnEvent', { turnId: run.turnId, kind, ...fields });
   // Detached: agent work started in the context of another request is refused by the gateway once that request is over.
   runDetachedWebhookWork(() => inLine(params.sessionKey, () => dispatch(params, run, emit))).then(
-    (outcome) => finish(params, () => (run.abort.signal.aborted ? emit('failed', cancelled) : emit('done', { outcome }))),
+    (outcome) => finish(params, () => {
+      if (run.abort.signal.aborted) emit('failed', cancelled);
+      else if (run.stream.failure !== null) emit('failed', { code: 'AGENT_FAILED', message: run.stream.failure || 'the agent failed', retryable: true });
+      else emit('done', { outcome });
+    }),
     (error) => finish(params, () => emit('failed', run.abort.signal.aborted ? cancelled : describe(error))),
   );
   return { accepted: true };
@@ -79,7 +86,8 @@ async function dispatch(params, run, emit) {
   run.abort.signal.throwIfAborted(); // cancelled while it waited in line
   const { runtime } = bridge;
   const cfg = currentConfig();
-  const account = resolveAccount(cfg, params.accountId);
+  // Who waits for the answer is no account of the channel.
+  const account = resolveAccount(cfg, params.collect ? undefined : params.accountId);
   const agentId = agentOf(params.sessionKey);
   const viaGateway = params.door === 'gateway';
   const subject = params.subject ?? params.senderId;
@@ -105,6 +113,7 @@ async function dispatch(params, run, emit) {
     message: { inboundEventKind: 'user_request', rawBody: params.text, body: params.text, bodyForAgent: params.text, commandBody: params.text },
     access: { commands: { authorized } },
     ...(media.length > 0 ? { media } : {}),
+    ...(params.instructions ? { supplemental: { groupSystemPrompt: params.instructions } } : {}),
     // The host's own settings have admitted what came by its own listener; the gateway's govern its own clients only.
     channelIngress: viaGateway ? ingress : 'unsupported',
   });
@@ -116,31 +125,32 @@ async function dispatch(params, run, emit) {
     ctxPayload,
     messageId: params.messageId,
     delivery: {
-      durable: { to: params.replyTo, replyToId: params.messageId },
-      deliver: (payload, info) => deliverPayload(params, payload, info),
+      ...(params.collect
+        ? { deliver: async (payload, info) => { run.stream.reply(payload, info); return { visibleReplySent: true }; } }
+        : {
+          durable: { to: params.replyTo, replyToId: params.messageId },
+          deliver: (payload, info) => deliverPayload(params, payload, info),
+        }),
       onError: (error) => bridge.logger.warn(`an answer wasn't delivered: ${error?.message ?? error}`),
     },
     dispatcherOptions: { onReplyStart: () => emit('typing', {}) },
     replyOptions: {
       abortSignal: run.abort.signal,
       disableBlockStreaming: !account.blockStreaming,
-      onAssistantMessageStart: () => { run.sent = ''; run.broken = false; },
-      onPartialReply: (payload) => partial(run, payload.text ?? '', emit),
+      onAssistantMessageStart: () => run.stream.messageStart(),
+      onPartialReply: (payload) => run.stream.partial(payload),
+      ...(params.collect
+        ? {
+          onReasoningStream: (payload) => run.stream.reasoning(payload),
+          onToolStart: (payload) => run.stream.toolStart(payload),
+          onItemEvent: (payload) => run.stream.toolEnd(payload),
+          onCommandOutput: (payload) => run.stream.toolEnd(payload),
+        }
+        : {}),
     },
     turnAdoptionLifecycle: { admission: 'exclusive', onAdopted: () => emit('adopted', {}) },
   });
   return result?.dispatched === false ? 'not_dispatched' : 'completed';
-}
-
-/** The gateway gives the whole text each time; the link carries what is new. Text that was rewritten ends the stream of that message. */
-function partial(run, text, emit) {
-  if (run.broken || text.length <= run.sent.length) return;
-  if (!text.startsWith(run.sent)) {
-    run.broken = true;
-    return;
-  }
-  emit('partial', { text: text.slice(run.sent.length) });
-  run.sent = text;
 }
 
 /** agent:AGENT:bncr:… */

@@ -16,6 +16,16 @@ public sealed record AgentPartial(string Suffix) : AgentEvent;
 /// <param name="Text">The text as it is now.</param>
 public sealed record AgentRewrite(string Text) : AgentEvent;
 
+/// <summary>
+/// The message whose text grew is over; what grows now is the next one. Only from an agent whose replies reach the outbox by a way of their own: with others
+/// the <see cref="AgentReply"/> says it.
+/// </summary>
+public sealed record AgentMessageEnd : AgentEvent
+{
+    /// <summary>The one instance.</summary>
+    public static AgentMessageEnd Instance { get; } = new();
+}
+
 /// <summary>The agent is at work (typing); not durable.</summary>
 public sealed record AgentTyping : AgentEvent
 {

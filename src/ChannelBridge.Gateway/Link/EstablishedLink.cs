@@ -57,9 +57,9 @@ internal sealed class EstablishedLink(IClientConnection connection, IRpcPeer pee
     }
 
     /// <summary>Starts to listen for a turn's events.</summary>
-    public RunningTurn OpenTurn(string turnId)
+    public RunningTurn OpenTurn(string turnId, bool collect = false)
     {
-        var turn = new RunningTurn(turnId);
+        var turn = new RunningTurn(turnId, collect);
         _turns[turnId] = turn;
         if (Ended) turn.Fail(Lost());
         return turn;

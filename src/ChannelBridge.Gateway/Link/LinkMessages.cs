@@ -81,6 +81,19 @@ internal sealed record TurnEventParameters
 
     public string? Outcome { get; set; }
 
+    /// <summary>The tool's call, of <c>toolCall</c> and <c>toolResult</c>.</summary>
+    public string? CallId { get; set; }
+
+    public string? Name { get; set; }
+
+    /// <summary>JSON text.</summary>
+    public string? Arguments { get; set; }
+
+    public string? Output { get; set; }
+
+    /// <summary>Files of a <c>reply</c>, by their addresses.</summary>
+    public IReadOnlyList<LinkMedia>? Media { get; set; }
+
     public string? Code { get; set; }
 
     public string? Message { get; set; }
@@ -206,6 +219,12 @@ internal sealed record TurnParameters
     public IReadOnlyList<LinkMedia>? Media { get; set; }
 
     public required string ReplyTo { get; init; }
+
+    /// <summary>True: the answer comes as turn events instead of by <c>link.send</c>, because somebody waits for it.</summary>
+    public bool? Collect { get; set; }
+
+    /// <summary>What the model is told for this turn, beside what it is told anyway.</summary>
+    public string? Instructions { get; set; }
 
     public string? Traceparent { get; set; }
 }

@@ -9,9 +9,9 @@ using Microsoft.Extensions.Logging;
 namespace ChannelBridge.Gateway.Link;
 
 /// <summary>
-/// The agent of the OpenClaw gateway. A turn goes out by <c>link.turn</c>; partial text comes back as events, finished replies come by <c>link.send</c>
-/// through the gateway's own durable queue into the outbox, so this agent yields none. The gateway deduplicates by the message id, which is the inbox
-/// id and the same in every attempt.
+/// The agent of the OpenClaw gateway. A turn goes out by <c>link.turn</c>; partial text comes back as events. Finished replies to a channel's message come
+/// by <c>link.send</c> through the gateway's own durable queue into the outbox, so this agent yields none; those to an Open Responses request come as
+/// events, too. The gateway deduplicates by the message id, which is the inbox id and the same in every attempt.
 /// </summary>
 internal sealed partial class OpenClawAgent(
     LinkSession session, TurnMemory memory, ChannelDirectory channels, LinkOptions options, TimeProvider time, ILogger<OpenClawAgent> logger) : IAgent
@@ -25,11 +25,20 @@ internal sealed partial class OpenClawAgent(
     public async IAsyncEnumerable<AgentEvent> RunAsync(AgentTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(turn);
+        var collect = turn.Request is not null;
+        if (turn.Request is { ToolChoice: { Mode: "required" } } request && request.Tools.Count > 0)
+        {
+            throw new BridgeException(
+                ErrorCodes.InvalidRequest,
+                "The agent 'openclaw' has the gateway's tools and can't be made to call yours; an agent of kind 'responses' at the gateway's own /v1/responses can.");
+        }
+
         var link = session.Require();
-        memory.Remember(turn.Id, turn.Message);
+        if (!collect) memory.Remember(turn.Id, turn.Message);
         using var timeout = new CancellationTokenSource(options.TurnTimeout, time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
-        var running = link.OpenTurn(Guid.NewGuid().ToString("N"));
+        var running = link.OpenTurn(Guid.NewGuid().ToString("N"), collect);
+        var answered = false;
         try
         {
             await link.CallAsync(
@@ -37,13 +46,21 @@ internal sealed partial class OpenClawAgent(
             var events = running.ReadAsync(linked.Token).GetAsyncEnumerator(CancellationToken.None);
             await using (events.ConfigureAwait(false))
             {
-                while (await NextAsync(events, link, running, timeout.Token, cancellationToken).ConfigureAwait(false)) yield return events.Current;
+                while (await NextAsync(events, link, running, timeout.Token, cancellationToken).ConfigureAwait(false))
+                {
+                    answered |= events.Current is AgentReply;
+                    yield return events.Current;
+                }
             }
 
-            await memory.EndedAsync(turn.Id, cancellationToken).ConfigureAwait(false);
+            // An agent that has nothing to say gives an empty answer to somebody who waits for one.
+            if (collect && !answered) yield return new AgentReply("");
+            if (!collect) await memory.EndedAsync(turn.Id, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
+            // Nobody waits for the answer any more: the gateway needn't go on. A channel's turn it finishes, and the host takes it up again.
+            if (collect && !running.Ended && !link.Ended) _ = CancelAsync(link, running);
             link.CloseTurn(running);
             session.CountTurn(running);
         }
@@ -88,25 +105,29 @@ internal sealed partial class OpenClawAgent(
     private TurnParameters Describe(AgentTurn turn, string turnId)
     {
         var message = turn.Message;
+        var prompt = turn.Request is { } request ? GatewayPrompt.Of(turn, request) : new GatewayPrompt(message.SessionKey, message.Text, null);
         return new TurnParameters
         {
             TurnId = turnId,
             MessageId = turn.Id.ToString("D"),
             Channel = message.Channel,
             AccountId = message.AccountId,
-            SessionKey = message.SessionKey,
+            SessionKey = prompt.SessionKey,
             Route = message.Route,
             IsGroup = message.IsGroup,
             ConversationId = message.Route,
             SenderId = message.SenderId,
             Subject = message.Subject ?? message.SenderId,
             Door = message.Door == Door.Gateway ? "gateway" : "own",
-            Text = message.Text,
+            Text = prompt.Text,
+            Collect = turn.Request is null ? null : true,
+            Instructions = prompt.Instructions,
             IsCommand = message.IsCommand,
             TaskKey = message.TaskKey,
             Timestamp = message.AcceptedAt,
             Media = message.Attachments is { Count: > 0 } files ? [.. files.Select(Media)] : null,
-            ReplyTo = channels.Require(message.Channel).FormatTarget(message.SessionKey, message.Route),
+            // What waits for its answer has no target: nothing can be sent to it later.
+            ReplyTo = turn.Request is null ? channels.Require(message.Channel).FormatTarget(message.SessionKey, message.Route) : $"responses:{turn.Id:N}",
             Traceparent = Activity.Current?.Id ?? message.TraceParent,
         };
     }

@@ -13,13 +13,14 @@ namespace ChannelBridge.Tests.Interop.Lab;
 /// <summary>
 /// The gateway's only model: an OpenAI-style completions server that answers <c>answer to WORD</c>, where WORD is the last <c>ask:WORD</c> that a user
 /// said (the gateway wraps what users say, so a test marks its own text). A test can hold an answer back and let it go. A word that begins with
-/// <c>tool-</c> makes it call the first tool that it is offered, once.
+/// <c>tool-</c> makes it call the first tool that it is offered, once; <c>named-NAME</c> makes it call that one.
 /// </summary>
 public sealed partial class FakeModel : IAsyncDisposable
 {
     private readonly WebApplication _server;
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _holds = new();
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _asked = new();
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> _gone = new();
     private readonly ConcurrentDictionary<string, int> _counts = new();
     private readonly ConcurrentDictionary<string, string> _prompts = new();
 
@@ -52,11 +53,17 @@ public sealed partial class FakeModel : IAsyncDisposable
     /// <summary>Completes when the model is asked about a word.</summary>
     public Task AskedAsync(string word) => SignalOf(word).Task.WaitAsync(TimeSpan.FromSeconds(90));
 
+    /// <summary>Completes when a request about a word is given up by who made it.</summary>
+    public Task GivenUpAsync(string word) => GoneSignalOf(word).Task.WaitAsync(TimeSpan.FromSeconds(90));
+
     public async ValueTask DisposeAsync()
     {
         foreach (var hold in _holds.Values) hold.TrySetResult();
         await _server.DisposeAsync();
     }
+
+    private TaskCompletionSource GoneSignalOf(string word) =>
+        _gone.GetOrAdd(word, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
 
     private TaskCompletionSource SignalOf(string word) =>
         _asked.GetOrAdd(word, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
@@ -68,6 +75,7 @@ public sealed partial class FakeModel : IAsyncDisposable
         _prompts[word] = request["messages"]?.ToJsonString() ?? "";
         var count = _counts.AddOrUpdate(word, 1, (_, before) => before + 1);
         SignalOf(word).TrySetResult();
+        context.RequestAborted.Register(() => GoneSignalOf(word).TrySetResult());
         if (_holds.TryGetValue(word, out var hold)) await hold.Task.WaitAsync(context.RequestAborted);
         var answer = $"answer to {word}";
         if ((bool?)request["stream"] != true)
@@ -99,13 +107,16 @@ public sealed partial class FakeModel : IAsyncDisposable
 
     private static JsonObject? ToolFor(string word, JsonObject request)
     {
-        if (!word.StartsWith("tool-", StringComparison.Ordinal) || request["tools"] is not JsonArray { Count: > 0 } tools) return null;
+        if (request["tools"] is not JsonArray { Count: > 0 } tools) return null;
+        // The gateway keeps tools in a catalogue and offers one that calls them by name.
+        var named = word.StartsWith("named-", StringComparison.Ordinal) ? tools.FirstOrDefault(tool => (string?)tool!["function"]!["name"] == "tool_call") : null;
+        if (named is null && !word.StartsWith("tool-", StringComparison.Ordinal)) return null;
         return new JsonObject
         {
             ["index"] = 0,
             ["id"] = "call_1",
             ["type"] = "function",
-            ["function"] = new JsonObject { ["name"] = (string?)tools[0]!["function"]!["name"], ["arguments"] = "{}" },
+            ["function"] = new JsonObject { ["name"] = (string?)(named ?? tools[0])!["function"]!["name"], ["arguments"] = named is null ? "{}" : "{\"id\":\"" + word["named-".Length..] + "\",\"args\":{}}" },
         };
     }
 

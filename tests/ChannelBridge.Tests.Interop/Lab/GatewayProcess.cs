@@ -45,7 +45,8 @@ public sealed class GatewayProcess : IAsyncDisposable
     /// <param name="plugin">The plugin's folder, or null for none.</param>
     /// <param name="pluginConfig">plugins.entries.channelbridge.config.</param>
     /// <param name="channel">channels.bncr.</param>
-    public static GatewayProcess Configure(string state, int model, string? plugin, JsonObject pluginConfig, JsonObject channel)
+    /// <param name="responses">True: its own /v1/responses is open, too.</param>
+    public static GatewayProcess Configure(string state, int model, string? plugin, JsonObject pluginConfig, JsonObject channel, bool responses = false)
     {
         var gateway = new GatewayProcess(state, FreePort());
         var config = new JsonObject
@@ -97,6 +98,8 @@ public sealed class GatewayProcess : IAsyncDisposable
             ["discovery"] = new JsonObject { ["mdns"] = new JsonObject { ["mode"] = "off" } },
             ["tools"] = new JsonObject { ["profile"] = "minimal" },
         };
+        if (responses)
+            config["gateway"]!["http"] = new JsonObject { ["endpoints"] = new JsonObject { ["responses"] = new JsonObject { ["enabled"] = true } } };
         if (plugin is not null)
         {
             config["plugins"] = new JsonObject
