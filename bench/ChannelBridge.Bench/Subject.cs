@@ -32,14 +32,24 @@ internal sealed class Subject : IAsyncDisposable
         return StartAsync("channelbridge-bench.dll", ["floor-server", port.ToString(CultureInfo.InvariantCulture)], new Uri($"ws://127.0.0.1:{port}/"), null);
     }
 
+    /// <summary>A provider of an agent, beside which the host is measured.</summary>
+    public static Task<Subject> ProviderAsync()
+    {
+        var port = FreePort();
+        return StartAsync("channelbridge-bench.dll", ["provider-server", port.ToString(CultureInfo.InvariantCulture)], new Uri($"http://127.0.0.1:{port}/"), null);
+    }
+
+    /// <summary>The host as a user starts it.</summary>
     /// <param name="data">A folder that another host has left, or null for a new one.</param>
     /// <param name="store">A PostgreSQL connection string, or null for the folder's own SQLite file.</param>
-    public static Task<Subject> HostAsync(string? data = null, string? store = null)
+    /// <param name="agent">Who answers.</param>
+    /// <param name="environment">Settings, <c>NAME=VALUE</c>.</param>
+    public static Task<Subject> HostAsync(string? data = null, string? store = null, string agent = "echo", string[]? environment = null)
     {
         var port = FreePort();
         data ??= Directory.CreateTempSubdirectory("cbbench").FullName;
-        string[] arguments = ["serve", "--urls", $"http://127.0.0.1:{port}", "--data", data, "--agent", "echo", .. store is null ? (string[])[] : ["--store", store]];
-        return StartAsync("channelbridge.dll", arguments, new Uri($"ws://127.0.0.1:{port}/"), data);
+        string[] arguments = ["serve", "--urls", $"http://127.0.0.1:{port}", "--data", data, "--agent", agent, .. store is null ? (string[])[] : ["--store", store]];
+        return StartAsync("channelbridge.dll", arguments, new Uri($"ws://127.0.0.1:{port}/"), data, environment);
     }
 
     /// <summary>Ends the host in good order and leaves its data for another one.</summary>
@@ -72,11 +82,12 @@ internal sealed class Subject : IAsyncDisposable
         if (Data is not null && !_keep) Directory.Delete(Data, recursive: true);
     }
 
-    private static async Task<Subject> StartAsync(string assembly, string[] arguments, Uri url, string? data)
+    private static async Task<Subject> StartAsync(string assembly, string[] arguments, Uri url, string? data, string[]? environment = null)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, assembly));
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
+        foreach (var setting in environment ?? []) start.Environment[setting.Split('=')[0]] = setting.Split('=')[1];
         var clock = Stopwatch.StartNew();
         var process = Process.Start(start)!;
         _ = process.StandardError.ReadToEndAsync();

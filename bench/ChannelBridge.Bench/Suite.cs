@@ -27,7 +27,7 @@ internal sealed partial class Suite
             else rows.Add(arguments[index]);
         }
 
-        if (rows.Count == 0) rows = ["acks", "drain", "disk", "idle", "start", "stuck", "broker", "postgres"];
+        if (rows.Count == 0) rows = ["acks", "drain", "disk", "idle", "start", "stuck", "broker", "postgres", "streams"];
         Console.WriteLine("| what | floor: median (range) | ChannelBridge: median (range) | ratio |");
         Console.WriteLine("|---|---|---|---|");
         foreach (var row in rows)
@@ -60,6 +60,7 @@ internal sealed partial class Suite
         "cold" => ColdAsync(),
         "broker" => BrokerAsync(),
         "postgres" => PostgresAsync(),
+        "streams" => StreamsAsync(),
         "steady" => SteadyAsync(),
         _ => throw new ArgumentException($"there is no row '{row}'; --help names them"),
     };
