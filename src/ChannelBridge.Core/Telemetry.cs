@@ -31,6 +31,8 @@ internal static class Telemetry
 
     public static readonly Counter<long> Settled = Meter.CreateCounter<long>("channelbridge.outbox.settled", "{message}", "Final receipts, by state.");
 
+    public static readonly Counter<long> Transfers = Meter.CreateCounter<long>("channelbridge.transfers", "{transfer}", "Ended file transfers, by direction and state.");
+
     /// <summary>W3C trace context from a stored <c>traceparent</c>, or default.</summary>
     public static ActivityContext Parent(string? traceParent) =>
         traceParent is not null && ActivityContext.TryParse(traceParent, null, isRemote: true, out var context) ? context : default;

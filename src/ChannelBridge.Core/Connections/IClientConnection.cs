@@ -47,4 +47,14 @@ public interface IClientConnection
     /// <param name="payload">The payload, UTF-8 JSON. It may be reused when the task has completed.</param>
     /// <param name="cancellationToken">Stops waiting for the flush; the event may still be sent.</param>
     ValueTask<PushOutcome> PushAsync(string eventName, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken = default);
+
+    /// <summary>True where binary messages can be sent and taken: the host's own doors.</summary>
+    bool TakesBinary => false;
+
+    /// <summary>Sends a binary message, <c>u32 header length (big endian) | header | bytes</c>; else like <see cref="PushAsync"/>. Both are copied at once.</summary>
+    /// <param name="header">UTF-8 JSON object.</param>
+    /// <param name="bytes">What it is about.</param>
+    /// <param name="cancellationToken">Stops waiting for the flush.</param>
+    ValueTask<PushOutcome> PushBinaryAsync(ReadOnlySpan<byte> header, ReadOnlySpan<byte> bytes, CancellationToken cancellationToken = default) =>
+        new(PushOutcome.Gone);
 }

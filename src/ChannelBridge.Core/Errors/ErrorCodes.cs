@@ -27,6 +27,9 @@ public static class ErrorCodes
     /// <summary>A message, field or batch is larger than the announced limit. Nothing was changed.</summary>
     public const string PayloadTooLarge = "PAYLOAD_TOO_LARGE";
 
+    /// <summary>A quota of files (bytes or count, of the account or in total) is used up. Nothing was changed; retryable once room is made.</summary>
+    public const string QuotaExceeded = "QUOTA_EXCEEDED";
+
     /// <summary>A queue is at its bound. Nothing was written; try again after <c>retryAfterMs</c>.</summary>
     public const string Busy = "BUSY";
 

@@ -1,4 +1,5 @@
 using ChannelBridge.Core.Connections;
+using ChannelBridge.Core.Errors;
 
 namespace ChannelBridge.Core.Messaging;
 
@@ -200,7 +201,21 @@ internal sealed partial class AccountOutbox
         using (StartPush(entry))
         {
             var item = new PushItem(entry.Id, entry.Seq, entry.Message, entry.AcceptedAt, entry.Attempts + 1);
-            outcome = await target.PushAsync(item, _stopping).ConfigureAwait(false);
+            try
+            {
+                outcome = await target.PushAsync(item, _stopping).ConfigureAwait(false);
+            }
+            catch (BridgeException fault)
+            {
+                // The client couldn't be given what belongs to the message (a file): an attempt like any other that failed.
+                var reason = fault.Details?["reason"]?.GetValue<string>() ?? Refused;
+                await FailAsync(lane, entry, reason, fault.Message, fatal: !fault.Retryable, fault.RetryAfter).ConfigureAwait(false);
+                return;
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                outcome = PushOutcome.Gone;
+            }
         }
 
         CountPush(outcome);
@@ -219,6 +234,9 @@ internal sealed partial class AccountOutbox
                 return;
             }
 
+            // What belongs to the message may have taken its time to get there; the ack is waited for from now on.
+            entry.PushedTicks = Ticks();
+            lane.AckDeadline = entry.PushedTicks + (long)_policy.AckTimeout.TotalMilliseconds;
             if (mustAck) return;
             lane.Awaiting = null;
             lane.Window.Advance(entry.Seq);

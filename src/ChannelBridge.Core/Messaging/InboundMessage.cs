@@ -63,7 +63,7 @@ public sealed record InboundMessage
     public string? TraceParent { get; init; }
 }
 
-/// <summary>A file beside a message: inline bytes until the transfer room holds them, or a reference.</summary>
+/// <summary>A file beside a message: inline bytes, a file of the spool, or a reference.</summary>
 public sealed record Attachment
 {
     /// <summary>MIME type as declared, or <c>application/octet-stream</c>.</summary>
@@ -77,4 +77,13 @@ public sealed record Attachment
 
     /// <summary>A path or URL given by the agent's side, when the bytes don't travel inline.</summary>
     public string? Location { get; init; }
+
+    /// <summary>The name of the file in the host's spool, when the bytes lie there; read it with <see cref="Transfers.ISpool"/>.</summary>
+    public string? File { get; init; }
+
+    /// <summary>The size in bytes of what lies in the spool.</summary>
+    public long Size { get; init; }
+
+    /// <summary>The SHA-256 of what lies in the spool, lower-case hexadecimal, or null.</summary>
+    public string? Sha256 { get; init; }
 }

@@ -79,8 +79,9 @@ public abstract class GatewayMethod
         JsonTypeInfo parametersType,
         JsonTypeInfo resultType,
         Func<ReadOnlyMemory<byte>, MethodCall, IBufferWriter<byte>, CancellationToken, ValueTask> handler,
-        bool actsAfterAnswer = false)
-        => new RawMethod(name, scope, summary, parametersType, resultType, handler) { ActsAfterAnswer = actsAfterAnswer };
+        bool actsAfterAnswer = false,
+        bool legacyErrors = false)
+        => new RawMethod(name, scope, summary, parametersType, resultType, handler) { ActsAfterAnswer = actsAfterAnswer, LegacyErrors = legacyErrors };
 
     private sealed class RawMethod(
         string name,

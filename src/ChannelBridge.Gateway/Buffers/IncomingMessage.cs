@@ -9,7 +9,7 @@ internal enum IncomingKind
     /// <summary>One text message.</summary>
     Text,
 
-    /// <summary>One binary message; its bytes were not kept.</summary>
+    /// <summary>One binary message; its bytes were kept only where binary messages are taken.</summary>
     Binary,
 
     /// <summary>A message larger than the limit; its bytes were not kept, its id was looked for.</summary>
@@ -111,6 +111,9 @@ internal sealed class IncomingMessage
         bytes.CopyTo(_buffer.AsSpan(Length));
         Advance(count);
     }
+
+    /// <summary>What was kept is a binary message.</summary>
+    public void MarkBinary() => Kind = IncomingKind.Binary;
 
     /// <summary>The content isn't kept: the buffer is free for the bytes that are read past.</summary>
     public void Forget() => Length = 0;

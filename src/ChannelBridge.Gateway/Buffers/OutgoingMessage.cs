@@ -22,6 +22,9 @@ internal sealed class OutgoingMessage : IBufferWriter<byte>
     /// <summary>Completed when the message was flushed or couldn't be; null when nobody waits.</summary>
     public TaskCompletionSource<PushOutcome>? Flushed { get; set; }
 
+    /// <summary>True for a binary message.</summary>
+    public bool IsBinary { get; set; }
+
     /// <summary>The size without a header.</summary>
     public int Length => _end - Headroom;
 
@@ -49,6 +52,7 @@ internal sealed class OutgoingMessage : IBufferWriter<byte>
         PooledBytes.Return(_buffer);
         _buffer = [];
         Flushed = null;
+        IsBinary = false;
         Pool.Return(this);
     }
 
@@ -56,7 +60,7 @@ internal sealed class OutgoingMessage : IBufferWriter<byte>
     public ReadOnlyMemory<byte> Framed()
     {
         Span<byte> header = stackalloc byte[ContentLengthHeader.MaxWrittenBytes];
-        var length = new ContentLengthHeader(Length, IsBinary: false).Write(header);
+        var length = new ContentLengthHeader(Length, IsBinary).Write(header);
         header[..length].CopyTo(_buffer.AsSpan(Headroom - length));
         return _buffer.AsMemory(Headroom - length, length + Length);
     }

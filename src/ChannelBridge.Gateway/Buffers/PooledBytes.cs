@@ -8,7 +8,7 @@ namespace ChannelBridge.Gateway.Buffers;
 /// </summary>
 internal static class PooledBytes
 {
-    private const int LargestPooled = 1024 * 1024;
+    private const int LargestPooled = 2 * 1024 * 1024;
 
     /// <summary>An array of at least this length.</summary>
     public static byte[] Rent(int minimum) =>

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
@@ -32,9 +34,13 @@ internal abstract partial class ClientConnection : IClientConnection
     private const long HighWaterBytes = 1024 * 1024;
     private const long ScarceHighWaterBytes = 16 * 1024;
 
+    // Binary messages that are worked on at once; the reader waits at the bound.
+    private const int MostBinaryMessages = 32;
+
     private readonly CancellationTokenSource _closed = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly MethodCall _plainCall;
+    private readonly SemaphoreSlim _binaryPlaces = new(MostBinaryMessages);
     private readonly TokenBucket? _addressRate;
     private readonly ILogger _logger;
     private TokenBucket? _tokenRate;
@@ -116,6 +122,21 @@ internal abstract partial class ClientConnection : IClientConnection
         var message = OutgoingMessage.Rent();
         WriteEvent(message, eventName, payload.Span);
         return EnqueueAndFlushAsync(message, numbered: true, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public bool TakesBinary => Runtime.BinaryReceiver is not null;
+
+    /// <inheritdoc/>
+    public ValueTask<PushOutcome> PushBinaryAsync(ReadOnlySpan<byte> header, ReadOnlySpan<byte> bytes, CancellationToken cancellationToken = default)
+    {
+        var message = OutgoingMessage.Rent();
+        message.IsBinary = true;
+        BinaryPrimitives.WriteUInt32BigEndian(message.GetSpan(4), (uint)header.Length);
+        message.Advance(4);
+        message.Write(header);
+        message.Write(bytes);
+        return EnqueueAndFlushAsync(message, numbered: false, cancellationToken);
     }
 
     /// <summary>Reads until the connection ends.</summary>
@@ -226,6 +247,7 @@ internal abstract partial class ClientConnection : IClientConnection
         IsAuthenticated = true;
         Transport.Budget = Runtime.IncomingMemory;
         Transport.MaxMessageBytes = Runtime.Limits.MaxPayloadBytes;
+        Transport.AcceptsBinary = Runtime.BinaryReceiver is not null;
         Origin.Place.Authenticated();
     }
 
@@ -285,6 +307,14 @@ internal abstract partial class ClientConnection : IClientConnection
             {
                 Interlocked.Exchange(ref _lastReceived, Runtime.Time.GetUtcNow().UtcTicks);
                 if (IsClosing) continue;
+                if (message is { Kind: IncomingKind.Binary, Length: > 0 } && Runtime.BinaryReceiver is { } receiver)
+                {
+                    Outgoing.Uncork();
+                    await _binaryPlaces.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+                    StartBinary(receiver, message);
+                    continue;
+                }
+
                 Outgoing.Cork();
                 Handle(message);
             }
@@ -303,6 +333,30 @@ internal abstract partial class ClientConnection : IClientConnection
         }
     }
 
+    /// <summary>The receiver answers by events of its own; messages are handed over in the order in which they came.</summary>
+    private void StartBinary(IBinaryReceiver receiver, IncomingMessage message)
+    {
+        message.AddReference();
+        _ = ReceiveBinaryAsync(receiver, message);
+    }
+
+    private async Task ReceiveBinaryAsync(IBinaryReceiver receiver, IncomingMessage message)
+    {
+        try
+        {
+            if (TakeRate() is null) await receiver.ReceiveAsync(message.Memory, _plainCall, Closed).ConfigureAwait(false);
+        }
+        catch (Exception fault)
+        {
+            LogBinaryFailed(fault, Id);
+        }
+        finally
+        {
+            message.Release();
+            _binaryPlaces.Release();
+        }
+    }
+
     private void OnWriteFault(Exception fault)
     {
         LogBroken(Id, fault.Message);
@@ -314,6 +368,9 @@ internal abstract partial class ClientConnection : IClientConnection
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Connection {Id} broke: {Reason}")]
     private partial void LogBroken(string id, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A binary message on connection {Id} failed")]
+    private partial void LogBinaryFailed(Exception fault, string id);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Reading connection {Id} failed")]
     private partial void LogReaderFailed(Exception fault, string id);

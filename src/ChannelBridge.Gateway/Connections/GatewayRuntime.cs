@@ -1,4 +1,5 @@
 using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Methods;
 using ChannelBridge.Gateway.Buffers;
 using ChannelBridge.Gateway.Limits;
 using ChannelBridge.Gateway.Router;
@@ -15,8 +16,12 @@ internal sealed class GatewayRuntime(
     IOptions<GatewayLimits> limits,
     IOptions<GatewayOptions> options,
     TimeProvider time,
-    ILoggerFactory loggers)
+    ILoggerFactory loggers,
+    IBinaryReceiver? binaryReceiver = null)
 {
+    /// <summary>Who takes binary messages, or null: they are refused.</summary>
+    public IBinaryReceiver? BinaryReceiver { get; } = binaryReceiver;
+
     /// <summary>The methods.</summary>
     public MethodRouter Router { get; } = router;
 

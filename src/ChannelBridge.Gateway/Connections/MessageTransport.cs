@@ -14,6 +14,9 @@ internal abstract class MessageTransport : IAsyncDisposable
     /// <summary>The largest message that is kept; larger ones are read past. May change between two messages.</summary>
     public int MaxMessageBytes { get; set; }
 
+    /// <summary>True when binary messages are kept; else they are read past. May change between two messages.</summary>
+    public bool AcceptsBinary { get; set; }
+
     /// <summary>Where the memory of larger messages comes from; set before the first one is received.</summary>
     public MemoryBudget Budget { get; set; } = null!;
 

@@ -50,11 +50,12 @@ internal sealed class StreamTransport : MessageTransport
                     break;
                 default:
                     var available = buffer.Slice(body);
-                    if (available.Length >= header.ContentLength && header.ContentLength <= MaxMessageBytes && !header.IsBinary)
+                    if (available.Length >= header.ContentLength && header.ContentLength <= MaxMessageBytes && (!header.IsBinary || AcceptsBinary))
                     {
                         var message = IncomingMessage.Rent((int)header.ContentLength + 1);
                         var content = available.Slice(0, header.ContentLength);
                         message.Append(content);
+                        if (header.IsBinary) message.MarkBinary();
                         _reader.AdvanceTo(content.End);
                         Idle();
                         return message;
@@ -110,7 +111,7 @@ internal sealed class StreamTransport : MessageTransport
     // A body that isn't here yet. Memory grows with what arrives, not with what the header says.
     private async ValueTask<IncomingMessage?> ReceiveLongAsync(ContentLengthHeader header, CancellationToken cancellationToken)
     {
-        var keep = header.ContentLength <= MaxMessageBytes && !header.IsBinary;
+        var keep = header.ContentLength <= MaxMessageBytes && (!header.IsBinary || AcceptsBinary);
         var scanner = keep || header.IsBinary ? null : new MessageIdScanner();
         var message = IncomingMessage.Rent((int)Math.Min(keep ? header.ContentLength + 1 : 1, IncomingMessage.InitialBytes));
         var noRoom = false;
@@ -132,8 +133,8 @@ internal sealed class StreamTransport : MessageTransport
                 {
                     keep = false;
                     noRoom = true;
-                    scanner = new MessageIdScanner();
-                    scanner.Feed(message.Memory.Span);
+                    scanner = header.IsBinary ? null : new MessageIdScanner();
+                    scanner?.Feed(message.Memory.Span);
                 }
 
                 if (keep) message.Append(piece);
@@ -157,6 +158,7 @@ internal sealed class StreamTransport : MessageTransport
         scanner?.Complete();
         var kind = header.IsBinary ? IncomingKind.Binary : noRoom ? IncomingKind.NoRoom : IncomingKind.TooLarge;
         if (!keep) message.Reject(kind, header.ContentLength, scanner?.Id ?? default);
+        else if (header.IsBinary) message.MarkBinary();
         return message;
     }
 

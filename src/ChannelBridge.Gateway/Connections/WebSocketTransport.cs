@@ -21,13 +21,14 @@ internal sealed class WebSocketTransport(WebSocket socket, CorkedStream stream, 
     public override async ValueTask<IncomingMessage?> ReceiveAsync(CancellationToken cancellationToken)
     {
         IncomingMessage? message = null;
+        var type = WebSocketMessageType.Text;
         try
         {
             while (true)
             {
                 if (message is { Free.IsEmpty: true } && !message.TryMakeRoom(1, Budget, MaxMessageBytes))
                 {
-                    await ReadPastAsync(message, WebSocketMessageType.Text, ended: false, IncomingKind.NoRoom, cancellationToken).ConfigureAwait(false);
+                    await ReadPastAsync(message, type, ended: false, IncomingKind.NoRoom, cancellationToken).ConfigureAwait(false);
                     Idle();
                     return message;
                 }
@@ -44,7 +45,9 @@ internal sealed class WebSocketTransport(WebSocket socket, CorkedStream stream, 
                 }
 
                 message.Advance(received.Count);
-                if (received.MessageType == WebSocketMessageType.Binary || message.Length > MaxMessageBytes)
+                type = received.MessageType;
+                var binary = received.MessageType == WebSocketMessageType.Binary;
+                if ((binary && !AcceptsBinary) || message.Length > MaxMessageBytes)
                 {
                     await ReadPastAsync(message, received.MessageType, received.EndOfMessage, IncomingKind.TooLarge, cancellationToken).ConfigureAwait(false);
                     Idle();
@@ -53,6 +56,7 @@ internal sealed class WebSocketTransport(WebSocket socket, CorkedStream stream, 
 
                 if (received.EndOfMessage)
                 {
+                    if (binary) message.MarkBinary();
                     Idle();
                     return message;
                 }
@@ -76,7 +80,7 @@ internal sealed class WebSocketTransport(WebSocket socket, CorkedStream stream, 
         {
             if (messages.Count == 1)
             {
-                await socket.SendAsync(messages[0].Body, WebSocketMessageType.Text, WebSocketMessageFlags.EndOfMessage, cancellationToken).ConfigureAwait(false);
+                await socket.SendAsync(messages[0].Body, TypeOf(messages[0]), WebSocketMessageFlags.EndOfMessage, cancellationToken).ConfigureAwait(false);
                 return;
             }
 
@@ -84,7 +88,7 @@ internal sealed class WebSocketTransport(WebSocket socket, CorkedStream stream, 
             try
             {
                 for (var i = 0; i < messages.Count; i++)
-                    await socket.SendAsync(messages[i].Body, WebSocketMessageType.Text, WebSocketMessageFlags.EndOfMessage, cancellationToken).ConfigureAwait(false);
+                    await socket.SendAsync(messages[i].Body, TypeOf(messages[i]), WebSocketMessageFlags.EndOfMessage, cancellationToken).ConfigureAwait(false);
             }
             finally
             {
@@ -117,6 +121,8 @@ internal sealed class WebSocketTransport(WebSocket socket, CorkedStream stream, 
         socket.Dispose();
         return ValueTask.CompletedTask;
     }
+
+    private static WebSocketMessageType TypeOf(OutgoingMessage message) => message.IsBinary ? WebSocketMessageType.Binary : WebSocketMessageType.Text;
 
     // Nothing of it is kept, however long it is; only its id is looked for on the way.
     private async ValueTask ReadPastAsync(

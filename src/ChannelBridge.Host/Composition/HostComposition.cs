@@ -55,6 +55,7 @@ internal static class HostComposition
         services.AddSingleton(settings.Messaging);
         services.AddSingleton(settings.Responses);
         services.AddChannelBridgeCore();
+        services.AddChannelBridgeTransfers(settings.Files);
         settings.Store.AddTo(services);
         services.AddSingleton(settings.Link);
         services.AddOpenClawLink();

@@ -3,6 +3,7 @@ using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Responses;
 using ChannelBridge.Core.Storage;
+using ChannelBridge.Core.Transfers;
 using ChannelBridge.Gateway;
 
 namespace ChannelBridge.Host.Composition;
@@ -12,7 +13,15 @@ namespace ChannelBridge.Host.Composition;
 /// service. Stop: no new work, turns finished or handed back, outbox, channels; the container disposes the store last.
 /// </summary>
 internal sealed partial class HostLifetime(
-    IStore store, MessagingService messaging, MessagingOptions options, ResponseRuns responses, IEnumerable<IChannel> channels, GatewayDoors doors, HostState state, ILogger<HostLifetime> logger)
+    IStore store,
+    MessagingService messaging,
+    MessagingOptions options,
+    ResponseRuns responses,
+    TransferService transfers,
+    IEnumerable<IChannel> channels,
+    GatewayDoors doors,
+    HostState state,
+    ILogger<HostLifetime> logger)
     : IHostedService
 {
     private readonly List<IChannel> _started = [];
@@ -39,6 +48,7 @@ internal sealed partial class HostLifetime(
             _started.Add(channel);
         }
 
+        await transfers.StartAsync(cancellationToken).ConfigureAwait(false);
         await messaging.StartAsync(cancellationToken).ConfigureAwait(false);
         _messagingStarted = true;
     }
@@ -55,6 +65,7 @@ internal sealed partial class HostLifetime(
         if (_messagingStarted) await messaging.StopAsync().ConfigureAwait(false);
         await answering.ConfigureAwait(false);
         await doors.CloseAsync(cancellationToken).ConfigureAwait(false);
+        if (_messagingStarted) await transfers.StopAsync().ConfigureAwait(false);
         foreach (var channel in Enumerable.Reverse(_started))
         {
             try

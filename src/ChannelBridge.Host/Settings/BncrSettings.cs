@@ -22,6 +22,7 @@ internal static class BncrSettings
         .Duration("DedupeWindow", TimeSpan.FromMinutes(1), TimeSpan.FromDays(366), o => o.DedupeWindow, (o, v) => o.DedupeWindow = v, "How long a `msgId` is remembered")
         .Duration("ContentDedupeWindow", TimeSpan.Zero, TimeSpan.FromMinutes(10), o => o.ContentDedupeWindow, (o, v) => o.ContentDedupeWindow = v, "How long equal content without a `msgId` counts as one message")
         .Size("MaxInlineMediaBytes", 0, 64 << 20, o => o.MaxInlineMediaBytes, (o, v) => o.MaxInlineMediaBytes = (int)v, "The largest file inside a message, decoded")
+        .Size("InlinePushBytes", 0, 16 << 20, o => o.InlinePushBytes, (o, v) => o.InlinePushBytes = (int)v, "Files up to this size are pushed inside the message, larger ones in chunks before it")
         .Number("MaxTextLength", 1, 64 << 20, o => o.MaxTextLength, (o, v) => o.MaxTextLength = (int)v, "The longest text, in UTF-16 characters")
         .Duration("ReconnectGrace", TimeSpan.Zero, TimeSpan.FromMinutes(10), o => o.ReconnectGrace, (o, v) => o.ReconnectGrace = v, "How long an account is kept for the token whose connection was cut off")
         .Number("MaxAccounts", 1, 10_000_000, o => o.MaxAccounts, (o, v) => o.MaxAccounts = (int)v, "Accounts that may exist")

@@ -4,6 +4,7 @@ using ChannelBridge.Channels.InstaClaw;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Responses;
+using ChannelBridge.Core.Transfers;
 using ChannelBridge.Gateway;
 using LinkOptions = ChannelBridge.Gateway.Link.LinkOptions;
 
@@ -65,6 +66,9 @@ internal sealed record HostSettings
 
     /// <summary>Which store, and its settings.</summary>
     public required StoreChoice Store { get; init; }
+
+    /// <summary>The spool and the limits of file transfers.</summary>
+    public required TransferOptions Files { get; init; }
 
     /// <summary>The bncr channel's settings.</summary>
     public required BncrOptions Bncr { get; init; }

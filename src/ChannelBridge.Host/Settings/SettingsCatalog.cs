@@ -9,7 +9,7 @@ internal static class SettingsCatalog
     /// <summary>The keys, in the order of the documentation.</summary>
     public static readonly IReadOnlyList<Setting> All =
     [
-        .. HostKeys(), .. LinkSettings.Keys.Settings, .. AgentSettings.Named, .. AgentSettings.Keys.Settings, .. StoreSettings.Connection, .. StoreSettings.Keys.Settings, .. BncrSettings.Channel.Settings,
+        .. HostKeys(), .. LinkSettings.Keys.Settings, .. AgentSettings.Named, .. AgentSettings.Keys.Settings, .. StoreSettings.Connection, .. StoreSettings.Keys.Settings, .. FileSettings.Keys.Settings, .. BncrSettings.Channel.Settings,
         .. BncrSettings.Account.Settings, .. DeliverySettings.OfChannel.Settings, .. DeliverySettings.OfAccount.Settings, .. InstaClawSettings.Channel.Settings,
         .. InstaClawSettings.Account.Settings, .. ResponseSettings.Keys.Settings, .. MessagingSettings.Limits.Settings, .. GatewaySettings.Limits.Settings,
     ];

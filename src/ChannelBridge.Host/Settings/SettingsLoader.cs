@@ -107,6 +107,7 @@ internal static class SettingsLoader
             Messaging = MessagingSettings.Read(reader),
             Responses = ResponseSettings.Read(reader, dataDirectory, agent),
             Store = store,
+            Files = FileSettings.Read(reader, dataDirectory),
             Bncr = BncrSettings.Read(reader, agent, agents),
             InstaClaw = InstaClawSettings.Read(reader, agent, dataDirectory),
             Link = link,

@@ -9,6 +9,7 @@ using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Methods;
 using ChannelBridge.Core.Storage;
+using ChannelBridge.Core.Transfers;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -18,7 +19,7 @@ namespace ChannelBridge.Channels.Bncr;
 /// The bncr channel: bridges of the Bncr protocol connect, bring messages (<c>bncr.inbound</c>) and are pushed replies (<c>bncr.push</c>, or
 /// <c>plugin.bncr.push</c> through the OpenClaw gateway). A client of the existing plugin works unchanged.
 /// </summary>
-internal sealed class BncrChannel : IChannel
+internal sealed class BncrChannel : IChannel, IBinaryReceiver
 {
     public const string ChannelId = "bncr";
 
@@ -27,6 +28,7 @@ internal sealed class BncrChannel : IChannel
     private readonly StatusReporter _status;
     private readonly BncrOptions _options;
     private readonly IGatewayAdmission? _gateway;
+    private readonly FileMethods _files;
 
     public BncrChannel(
         IInbox inbox,
@@ -36,17 +38,22 @@ internal sealed class BncrChannel : IChannel
         TimeProvider time,
         ILoggerFactory loggers,
         IGatewayAdmission? gateway = null,
-        IDeadLetters? deadLetters = null)
+        IDeadLetters? deadLetters = null,
+        ITransfers? transfers = null,
+        ISpool? spool = null,
+        IFileSender? sender = null)
     {
         _options = options.Value;
         _gateway = gateway;
         _accounts = new BncrAccounts(store, new BncrPolicies(_options), _options, time, loggers.CreateLogger<BncrAccounts>());
         _routes = new RouteBook(store, time, loggers.CreateLogger<RouteBook>());
         _status = new StatusReporter(outbox, store, _routes, time);
-        var context = new LeaseContext(store, time, gateway);
+        var context = new LeaseContext(store, time, gateway, sender, spool, _options.InlinePushBytes);
         var ackers = new AckerBook(store, time, loggers.CreateLogger<AckerBook>());
         var desk = new LeaseDesk(context, ackers, outbox, store, _options, loggers.CreateLogger<LeaseDesk>());
         var rpc = new RpcMethods(_accounts, new RpcDesk(time), _options);
+        _files = new FileMethods(_accounts, desk, transfers, _options, time);
+        var fileAcks = new FileAckMethod(_accounts, desk, context, _files);
         var dead = new DeadLetterMethods(_accounts, desk, outbox, store, deadLetters, time);
         Methods =
         [
@@ -55,7 +62,7 @@ internal sealed class BncrChannel : IChannel
                 BncrJson.Default.ConnectResult, new ConnectMethod(_accounts, desk, _status, store, _options, time).InvokeAsync, actsAfterAnswer: true),
             Method(
                 "bncr.inbound", Scopes.Write, "Takes a message for the agent; answers when it is on disk.", BncrJson.Default.InboundParams, BncrJson.Default.InboundResult,
-                new InboundMethod(_accounts, desk, _routes, inbox, outbox, gateway, _options, time).InvokeAsync),
+                new InboundMethod(_accounts, desk, _routes, inbox, outbox, gateway, spool, _options, time).InvokeAsync),
             Method(
                 "bncr.activity", Scopes.Write, "A sign of life; wakes the flush.", BncrJson.Default.ActivityParams, BncrJson.Default.ActivityResult,
                 new ActivityMethod(_accounts, desk, _status, _options, time).InvokeAsync),
@@ -65,6 +72,24 @@ internal sealed class BncrChannel : IChannel
             Method(
                 "bncr.diagnostics", Scopes.Read, "The state of an account: connections, lease, backlog, counts.", BncrJson.Default.LeaseParams,
                 BncrJson.Default.DiagnosticsResult, new DiagnosticsMethod(_accounts, _status).InvokeAsync),
+            Method(
+                "bncr.file.init", Scopes.Write, "Begins to send a file, or goes on with it: the same again tells what has arrived.", FileJson.Default.FileInitParams,
+                FileJson.Default.FileResult, _files.InitAsync),
+            GatewayMethod.CreateRaw(
+                "bncr.file.chunk", Scopes.Write, "A piece of a file, in any order; the same again does no harm.", FileJson.Default.FileChunkParams,
+                FileJson.Default.FileResult, _files.ChunkAsync, legacyErrors: true),
+            Method(
+                "bncr.file.complete", Scopes.Write, "Checks the file and keeps it; answers the path that bncr.inbound takes when it is on disk.", FileJson.Default.FileParams,
+                FileJson.Default.FileResult, _files.CompleteAsync),
+            Method(
+                "bncr.file.abort", Scopes.Write, "Gives up a file that is being sent, in either direction.", FileJson.Default.FileParams, FileJson.Default.FileResult,
+                fileAcks.AbortAsync),
+            Method(
+                "bncr.file.status", Scopes.Write, "Tells what of a file has arrived and what is missing.", FileJson.Default.FileParams, FileJson.Default.FileResult,
+                _files.StatusAsync),
+            Method(
+                "bncr.file.ack", Scopes.Write, "A client's word about a file that it is sent, by stage.", FileJson.Default.FileAckParams, FileJson.Default.FileResult,
+                fileAcks.InvokeAsync),
             Method(
                 "bncr.deadLetter.inspect", Scopes.Read, "Lists an account's dead letters in short, newest first.", BncrJson.Default.DeadLetterParams,
                 BncrJson.Default.DeadLetterInspectResult, dead.InspectAsync),
@@ -85,6 +110,9 @@ internal sealed class BncrChannel : IChannel
     public IEnumerable<GatewayMethod> Methods { get; }
 
     public IEnumerable<string> Events => EventPrefixes.All;
+
+    public ValueTask ReceiveAsync(ReadOnlyMemory<byte> message, MethodCall call, CancellationToken cancellationToken) =>
+        _files.BinaryAsync(message, call, cancellationToken);
 
     public ValueTask StartAsync(CancellationToken cancellationToken) => _accounts.LoadAsync(cancellationToken);
 

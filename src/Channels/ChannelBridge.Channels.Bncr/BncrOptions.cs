@@ -54,6 +54,12 @@ public sealed class BncrOptions
     /// <summary>The largest file that may come inline as base64, decoded. Default 30 MiB; at most 64 MiB. The door's frame limit may be lower.</summary>
     public int MaxInlineMediaBytes { get; set; } = 30 * 1024 * 1024;
 
+    /// <summary>
+    /// Files up to this size are pushed inside the message as base64, larger ones in chunks before it. Default 0: all in chunks, as old clients expect. A
+    /// client may ask for another bound by <c>bncr.connect {inlineMediaBytes}</c>. At most 16 MiB.
+    /// </summary>
+    public int InlinePushBytes { get; set; }
+
     /// <summary>The longest text, in UTF-16 characters. Default 8 Mi.</summary>
     public int MaxTextLength { get; set; } = 8 * 1024 * 1024;
 

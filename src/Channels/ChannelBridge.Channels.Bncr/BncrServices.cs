@@ -2,6 +2,7 @@ using ChannelBridge.Core.Channels;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Methods;
 using ChannelBridge.Core.Storage;
+using ChannelBridge.Core.Transfers;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -14,7 +15,8 @@ public static class BncrServices
 {
     /// <summary>
     /// Adds the bncr channel. It needs <see cref="IInbox"/>, <see cref="IOutbox"/>, <see cref="IStore"/> and <see cref="TimeProvider"/>, and uses
-    /// <see cref="IGatewayAdmission"/> where there is one: without it, messages of the gateway door are answered <c>UNAVAILABLE</c>.
+    /// <see cref="IGatewayAdmission"/> where there is one: without it, messages of the gateway door are answered <c>UNAVAILABLE</c>. Files need
+    /// <see cref="ITransfers"/> and <see cref="ISpool"/>.
     /// </summary>
     /// <param name="services">The container.</param>
     /// <param name="configure">Sets <see cref="BncrOptions"/>; a host binds the section <see cref="BncrOptions.Section"/> besides. Faults are reported at start.</param>
@@ -34,9 +36,13 @@ public static class BncrServices
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILoggerFactory>(),
             provider.GetService<IGatewayAdmission>(),
-            provider.GetService<IDeadLetters>()));
+            provider.GetService<IDeadLetters>(),
+            provider.GetService<ITransfers>(),
+            provider.GetService<ISpool>(),
+            provider.GetService<IFileSender>()));
         services.AddSingleton<IChannel>(provider => provider.GetRequiredService<BncrChannel>());
         services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<BncrChannel>());
+        services.AddSingleton<IBinaryReceiver>(provider => provider.GetRequiredService<BncrChannel>());
         return services;
     }
 }

@@ -12,9 +12,17 @@ internal static class EventPrefixes
     public const string LeaseLost = ".lease.lost";
     public const string LeaseRegained = ".lease.regained";
     public const string RpcRequest = ".rpc.request";
+    public const string FileInit = ".file.init";
+    public const string FileChunk = ".file.chunk";
+    public const string FileComplete = ".file.complete";
+    public const string FileAbort = ".file.abort";
+    public const string FileAck = ".file.ack";
+
+    private static readonly string[] Suffixes =
+        [Push, LeaseLost, LeaseRegained, RpcRequest, FileInit, FileChunk, FileComplete, FileAbort, FileAck];
 
     public static IEnumerable<string> All =>
-        from prefix in new[] { Own, Gateway } from suffix in new[] { Push, LeaseLost, LeaseRegained, RpcRequest } select prefix + suffix;
+        from prefix in new[] { Own, Gateway } from suffix in Suffixes select prefix + suffix;
 
     /// <summary>The prefix for a client.</summary>
     /// <exception cref="Core.Errors.BridgeException">It asked for one that doesn't exist.</exception>

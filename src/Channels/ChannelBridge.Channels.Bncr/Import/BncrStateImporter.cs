@@ -177,7 +177,7 @@ public sealed class BncrStateImporter(IStore store, TimeProvider time)
         return new Attachment
         {
             MimeType = Text(message, "mimeType") is { } mimeType && Routing.Text.IsMimeType(mimeType) ? mimeType : "application/octet-stream",
-            FileName = Routing.Text.FileName(Text(message, "fileName")),
+            FileName = Core.Transfers.FileNames.Sanitize(Text(message, "fileName")),
             Content = content.Length == 0 ? null : content,
             Location = string.IsNullOrEmpty(location) ? null : location,
         };

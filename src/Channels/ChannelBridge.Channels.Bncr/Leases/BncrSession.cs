@@ -4,13 +4,16 @@ using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Buffers;
 using ChannelBridge.Core.Connections;
 using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Transfers;
 
 namespace ChannelBridge.Channels.Bncr.Leases;
 
 /// <summary>A client of an account on one connection, and while it is the account's primary, the target of its pushes.</summary>
 internal sealed class BncrSession(
-    BncrAccount account, IClientConnection connection, string eventPrefix, LeaseContext context) : IPushTarget
+    BncrAccount account, IClientConnection connection, string eventPrefix, LeaseContext context) : IPushTarget, IFileSink
 {
+    private const int MaxInline = 16 << 20;
+
     private volatile bool _acks;
     private string? _clientId;
     private bool _displaced;
@@ -41,6 +44,9 @@ internal sealed class BncrSession(
 
     /// <summary>True: this host granted the lease. False: the client showed one of an earlier run, or none.</summary>
     public bool Granted { get; init; }
+
+    /// <summary>Up to which size the client wants files inside the message, or null.</summary>
+    public int? InlineMediaBytes { get; init; }
 
     /// <summary>When it connected (Unix milliseconds).</summary>
     public long ConnectedAt { get; init; }
@@ -98,6 +104,21 @@ internal sealed class BncrSession(
         if (!IsPrimary) return Count(PushOutcome.Gone);
         using var activity = Telemetry.Start("bncr.push", ActivityKind.Producer, item.Message.TraceParent);
         activity?.SetTag("messaging.message.id", item.Id);
+        string? clientPath = null;
+        byte[]? inline = null;
+        if (item.Message.Attachment is { File: not null } file && context.Files is not null)
+        {
+            if (file.Size <= (InlineMediaBytes ?? context.InlinePushBytes))
+            {
+                inline = await context.Spool!.ReadAsync(file, MaxInline, cancellationToken).ConfigureAwait(false);
+            }
+            else
+            {
+                clientPath = await context.Files.SendAsync(item.Id, item.Message, this, cancellationToken).ConfigureAwait(false);
+                if (clientPath is null || !IsPrimary) return Count(PushOutcome.Gone);
+            }
+        }
+
         var needsAck = RequiresAck;
         // Before the write: the client's ack may be here before the flush is reported.
         context.Ledger.Record(item.Id, new LastPush(account, connection.Id, Caller, needsAck));
@@ -105,7 +126,7 @@ internal sealed class BncrSession(
         var keep = true;
         try
         {
-            PushRenderer.Render(buffer, item, context.StoreId);
+            PushRenderer.Render(buffer, item, context.StoreId, clientPath, inline);
             var outcome = await connection.PushAsync(PushEvent, buffer.Written, cancellationToken).ConfigureAwait(false);
             keep = false;
             if (outcome is PushOutcome.Flushed) account.Stats.Pushed(context.Now);
@@ -117,6 +138,40 @@ internal sealed class BncrSession(
             // A push that was given up may still be on its way out of this buffer; then it is left to the collector.
             if (!keep) buffer.Dispose();
         }
+    }
+
+    public bool IsWanted => IsPrimary;
+
+    public ValueTask<PushOutcome> InitAsync(FileOffer offer, CancellationToken cancellationToken) =>
+        SendAsync(EventPrefixes.FileInit, output => FileEvent.Init(output, offer, connection.TakesBinary, context.Now), cancellationToken);
+
+    public ValueTask<PushOutcome> ChunkAsync(FileOffer offer, int index, ReadOnlyMemory<byte> bytes, bool binary, CancellationToken cancellationToken)
+    {
+        if (!binary) return SendAsync(EventPrefixes.FileChunk, output => FileEvent.Chunk(output, offer, index, bytes.Span, context.Now), cancellationToken);
+        return BinaryAsync(offer, index, bytes, cancellationToken);
+    }
+
+    public ValueTask<PushOutcome> CompleteAsync(FileOffer offer, CancellationToken cancellationToken) =>
+        SendAsync(EventPrefixes.FileComplete, output => FileEvent.End(output, offer, null, context.Now), cancellationToken);
+
+    public ValueTask<PushOutcome> AbortAsync(FileOffer offer, string reason, CancellationToken cancellationToken) =>
+        SendAsync(EventPrefixes.FileAbort, output => FileEvent.End(output, offer, reason, context.Now), cancellationToken);
+
+    private async ValueTask<PushOutcome> SendAsync(string suffix, Action<PooledBuffer> render, CancellationToken cancellationToken)
+    {
+        var buffer = new PooledBuffer(1024);
+        render(buffer);
+        var outcome = await connection.PushAsync(eventPrefix + suffix, buffer.Written, cancellationToken).ConfigureAwait(false);
+        // One that was given up may still be on its way out of this buffer; then it is left to the collector.
+        buffer.Dispose();
+        return outcome;
+    }
+
+    private async ValueTask<PushOutcome> BinaryAsync(FileOffer offer, int index, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        using var header = new PooledBuffer(512);
+        FileEvent.Header(header, offer, index, bytes.Span);
+        return await connection.PushBinaryAsync(header.Written.Span, bytes.Span, cancellationToken).ConfigureAwait(false);
     }
 
     private static PushOutcome Count(PushOutcome outcome)

@@ -1,13 +1,23 @@
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Channels;
 using ChannelBridge.Core.Storage;
+using ChannelBridge.Core.Transfers;
 
 namespace ChannelBridge.Channels.Bncr.Leases;
 
 /// <summary>What all sessions share.</summary>
-internal sealed class LeaseContext(IStore store, TimeProvider time, IGatewayAdmission? gateway)
+internal sealed class LeaseContext(
+    IStore store, TimeProvider time, IGatewayAdmission? gateway, IFileSender? files = null, ISpool? spool = null, int inlinePushBytes = 0)
 {
     public PushLedger Ledger { get; } = new();
+
+    /// <summary>Sends files to clients, or null where the host has no spool.</summary>
+    public IFileSender? Files => files;
+
+    public ISpool? Spool => spool;
+
+    /// <summary>Files up to this size go inside the message.</summary>
+    public int InlinePushBytes => inlinePushBytes;
 
     public Guid StoreId => store.StoreId;
 

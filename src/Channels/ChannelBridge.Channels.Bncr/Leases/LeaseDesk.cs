@@ -23,7 +23,7 @@ internal sealed partial class LeaseDesk(
     /// <summary>Grants a lease for <c>bncr.connect</c>; it is the account's newest.</summary>
     /// <exception cref="BridgeException"><see cref="ErrorCodes.Forbidden"/>: another access token holds the account.</exception>
     public async ValueTask<BncrSession> GrantAsync(
-        BncrAccount account, MethodCall call, string? clientId, string eventPrefix, bool declaresAck, CancellationToken cancellationToken)
+        BncrAccount account, MethodCall call, string? clientId, string eventPrefix, bool declaresAck, int? inlineMediaBytes, CancellationToken cancellationToken)
     {
         var connection = call.Connection;
         var caller = connection.Caller;
@@ -37,6 +37,7 @@ internal sealed partial class LeaseDesk(
             LeaseId = "lease_" + Guid.NewGuid().ToString("D"),
             Epoch = epoch.Value,
             Granted = true,
+            InlineMediaBytes = inlineMediaBytes,
             ConnectedAt = now,
             LastSeenAt = now,
             Acks = declaresAck,

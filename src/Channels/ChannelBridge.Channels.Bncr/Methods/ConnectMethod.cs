@@ -9,6 +9,8 @@ namespace ChannelBridge.Channels.Bncr.Methods;
 internal sealed class ConnectMethod(
     BncrAccounts accounts, LeaseDesk desk, StatusReporter status, IStore store, BncrOptions options, TimeProvider time)
 {
+    private const long MaxInlineBytes = 16 << 20;
+
     public async ValueTask<ConnectResult> InvokeAsync(ConnectParams parameters, MethodCall call, CancellationToken cancellationToken)
     {
         var account = accounts.Resolve(parameters.AccountId, call.Caller);
@@ -25,7 +27,7 @@ internal sealed class ConnectMethod(
         try
         {
             resume = await ResumeAsync(account, parameters.LastCursor, cancellationToken).ConfigureAwait(false);
-            session = await desk.GrantAsync(account, call, clientId, prefix, parameters.Ack is true, cancellationToken).ConfigureAwait(false);
+            session = await desk.GrantAsync(account, call, clientId, prefix, parameters.Ack is true, InlineBytes(parameters.InlineMediaBytes), cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -54,6 +56,13 @@ internal sealed class ConnectMethod(
             Now = time.GetUtcNow().ToUnixTimeMilliseconds(),
         };
     }
+
+    private static int? InlineBytes(long? asked) => asked switch
+    {
+        null => null,
+        < 0 or > MaxInlineBytes => throw Refusals.Invalid("invalid-inline-media-bytes", $"inlineMediaBytes must be 0 to {MaxInlineBytes}"),
+        _ => (int)asked,
+    };
 
     /// <summary>Says what a cursor is good for. It never withholds anything: what is unacked is pushed whatever the cursor says.</summary>
     private async ValueTask<ResumeResult?> ResumeAsync(BncrAccount account, string? lastCursor, CancellationToken cancellationToken)

@@ -29,7 +29,8 @@ internal static class DedupeKeys
             message.Type,
             message.Text,
             message.TaskKey ?? "",
-            message.Attachment?.FileName ?? "");
+            message.Attachment?.FileName ?? "",
+            message.Attachment?.Sha256 ?? "");
     }
 
     private static UInt128 Hash(byte kind, ReadOnlySpan<byte> bytes, params ReadOnlySpan<string> parts)

@@ -8,6 +8,7 @@ using ChannelBridge.Core.Channels;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Methods;
+using ChannelBridge.Core.Transfers;
 
 namespace ChannelBridge.Channels.Bncr.Methods;
 
@@ -19,6 +20,7 @@ internal sealed class InboundMethod(
     IInbox inbox,
     IOutbox outbox,
     IGatewayAdmission? gateway,
+    ISpool? spool,
     BncrOptions options,
     TimeProvider time)
 {
@@ -51,7 +53,10 @@ internal sealed class InboundMethod(
             var prefix = EventPrefixes.Choose(caller.Door, null, options.EventPrefix);
             var session = desk.Touch(
                 account, call.Connection, InboundValidator.ClientId(parameters.ClientId), prefix, parameters.LeaseId, parameters.ConnectionEpoch);
-            message = InboundValidator.Check(parameters, session?.ClientId, options);
+            var uploaded = spool is not null && InboundValidator.Blank(parameters.Path) is { } path
+                ? await spool.FindAsync(BncrChannel.ChannelId, account.DisplayId, path, cancellationToken).ConfigureAwait(false)
+                : null;
+            message = InboundValidator.Check(parameters, session?.ClientId, options, uploaded);
             var agentId = caller.Door is Door.Gateway && gateway is not null
                 ? gateway.GetAgentId(BncrChannel.ChannelId, account.DisplayId)
                 : options.SessionAgentId;
@@ -109,6 +114,8 @@ internal sealed class InboundMethod(
         try
         {
             receipt = await inbox.AcceptAsync(inbound, dedupe, window, cancellationToken).ConfigureAwait(false);
+            if (message.Attachment is { File: not null } uploaded && spool is not null)
+                await spool.KeepAsync(uploaded, SpoolUse.Inbox, receipt.Id, CancellationToken.None).ConfigureAwait(false);
         }
         finally
         {

@@ -2,6 +2,7 @@ using ChannelBridge.Channels.Bncr.Routing;
 using ChannelBridge.Channels.Bncr.Wire;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Transfers;
 
 namespace ChannelBridge.Channels.Bncr.Methods;
 
@@ -20,8 +21,9 @@ internal static class InboundValidator
     /// <param name="parameters">What the client sent.</param>
     /// <param name="clientId">The client id of its connection, for when it sent none.</param>
     /// <param name="options">The limits.</param>
+    /// <param name="uploaded">The file that <c>path</c> names, or null.</param>
     /// <exception cref="BridgeException">What is wrong, with a reason and the old clients' text.</exception>
-    public static CheckedInbound Check(InboundParams parameters, string? clientId, BncrOptions options)
+    public static CheckedInbound Check(InboundParams parameters, string? clientId, BncrOptions options, Attachment? uploaded = null)
     {
         var route = Route(parameters);
         clientId = Blank(parameters.ClientId) ?? clientId;
@@ -42,7 +44,7 @@ internal static class InboundValidator
                 ErrorCodes.PayloadTooLarge, "text-too-long", $"msg has {parameters.Msg!.Length} characters; at most {options.MaxTextLength} are taken");
         }
 
-        var attachment = Media(parameters, options);
+        var attachment = Media(parameters, options, uploaded);
         var (taskKey, text) = TaskPrefix.Split(parameters.Msg ?? "");
         if (text.Length == 0 && taskKey is not null && attachment is null) text = parameters.Msg!;
         if (string.IsNullOrWhiteSpace(text) && attachment is null)
@@ -115,14 +117,18 @@ internal static class InboundValidator
         return route;
     }
 
-    private static Attachment? Media(InboundParams parameters, BncrOptions options)
+    private static Attachment? Media(InboundParams parameters, BncrOptions options, Attachment? uploaded)
     {
         if (Blank(parameters.Path) is not null)
         {
-            throw parameters.Base64 is not null
-                ? Refusals.Invalid("path-and-base64", "send base64 or path, not both")
-                : Refusals.Make(
-                    ErrorCodes.Forbidden, "path-refused", "path is not a file that this host has received; send the file as base64", "path not allowed");
+            if (parameters.Base64 is not null) throw Refusals.Invalid("path-and-base64", "send base64 or path, not both");
+            return uploaded is null
+                ? throw Refusals.Make(
+                    ErrorCodes.Forbidden,
+                    "path-refused",
+                    "path is no file that this account has uploaded; send the path that bncr.file.complete answered, or the file as base64",
+                    "path not allowed")
+                : uploaded with { FileName = FileNames.Sanitize(parameters.FileName) ?? uploaded.FileName };
         }
 
         if (parameters.Base64 is not { } media) return null;
@@ -136,7 +142,7 @@ internal static class InboundValidator
         if (media.Bytes.Length == 0) return null;
         var mimeType = Blank(parameters.MimeType) ?? "application/octet-stream";
         if (!Text.IsMimeType(mimeType)) throw Refusals.Invalid("invalid-mime-type", "mimeType must look like image/png");
-        return new Attachment { MimeType = mimeType, FileName = Text.FileName(parameters.FileName), Content = media.Bytes };
+        return new Attachment { MimeType = mimeType, FileName = FileNames.Sanitize(parameters.FileName), Content = media.Bytes };
     }
 
     private static BridgeException Identifier(string field, int length) =>

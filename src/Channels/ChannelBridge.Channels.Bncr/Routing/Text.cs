@@ -6,8 +6,6 @@ namespace ChannelBridge.Channels.Bncr.Routing;
 /// <summary>Checks on text that comes from outside.</summary>
 internal static class Text
 {
-    private static readonly SearchValues<char> NotInNames = SearchValues.Create("/\\:*?\"<>|");
-
     /// <summary>True for 1…<paramref name="maxLength"/> characters without control characters and lone surrogates.</summary>
     public static bool IsIdentifier(ReadOnlySpan<char> text, int maxLength)
     {
@@ -20,23 +18,6 @@ internal static class Text
         }
 
         return true;
-    }
-
-    /// <summary>A file name fit to be shown: no path, no control or direction-changing characters, at most 120 characters; null when nothing is left.</summary>
-    public static string? FileName(string? name)
-    {
-        if (string.IsNullOrWhiteSpace(name)) return null;
-        var result = new StringBuilder(Math.Min(name.Length, 120));
-        foreach (var rune in name.EnumerateRunes())
-        {
-            if (result.Length >= 120) break;
-            if (Rune.IsControl(rune) || rune.Value is 0xFFFD or (>= 0x202A and <= 0x202E) or (>= 0x2066 and <= 0x2069) or 0x200E or 0x200F) continue;
-            if (rune.IsBmp && NotInNames.Contains((char)rune.Value)) result.Append('_');
-            else result.Append(rune);
-        }
-
-        var text = result.ToString().Trim().TrimStart('.');
-        return text.Length == 0 ? null : text;
     }
 
     /// <summary>True for <c>type/subtype</c> of RFC 6838's characters, with parameters allowed, at most 127 characters.</summary>

@@ -11,4 +11,7 @@ internal sealed class ConnectParams : LeaseParams
 
     /// <summary>The cursor of the last push that the client has.</summary>
     public string? LastCursor { get; set; }
+
+    /// <summary>Files up to this many bytes come inside the push as base64, larger ones in chunks before it; absent means the setting's bound (0).</summary>
+    public long? InlineMediaBytes { get; set; }
 }

@@ -15,7 +15,12 @@ internal static class PushRenderer
 {
     private static readonly JsonWriterOptions Options = new() { SkipValidation = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static void Render(IBufferWriter<byte> output, PushItem item, Guid storeId)
+    /// <param name="output">Where to.</param>
+    /// <param name="item">The message.</param>
+    /// <param name="storeId">The store, for the cursor.</param>
+    /// <param name="clientPath">Where the client has put the file that was sent before, or null.</param>
+    /// <param name="inline">The file's bytes, when they go inside the message; null: those of the message itself, if any.</param>
+    public static void Render(IBufferWriter<byte> output, PushItem item, Guid storeId, string? clientPath = null, byte[]? inline = null)
     {
         var message = item.Message;
         if (!BncrRoute.TryParseScope(message.Route, out var route))
@@ -38,7 +43,7 @@ internal static class PushRenderer
         json.WriteString("type"u8, TypeOf(message));
         if (message.Kind is "tool" or "block" or "final") json.WriteString("kind"u8, message.Kind);
         json.WriteString("msg"u8, message.Text);
-        WriteAttachment(json, message.Attachment);
+        WriteAttachment(json, message.Attachment, clientPath, inline);
         json.WriteEndObject();
 
         json.WriteNumber("seq"u8, item.Seq);
@@ -53,17 +58,28 @@ internal static class PushRenderer
     /// The file's fields. <c>path</c> is for the client: a URL that it may load, never a path on the agent's machine. Bytes go inline in <c>base64</c>
     /// with <c>transferMode:"base64"</c>.
     /// </summary>
-    private static void WriteAttachment(Utf8JsonWriter json, Attachment? file)
+    private static void WriteAttachment(Utf8JsonWriter json, Attachment? file, string? clientPath, byte[]? inline)
     {
+        if (clientPath is not null)
+        {
+            json.WriteString("path"u8, clientPath);
+            json.WriteString("base64"u8, ""u8);
+            json.WriteString("fileName"u8, file!.FileName ?? "");
+            json.WriteString("mimeType"u8, file.MimeType);
+            json.WriteString("transferMode"u8, "chunk"u8);
+            return;
+        }
+
+        inline ??= file?.Content;
         var isUrl = file?.Location is { } location
             && (location.StartsWith("https://", StringComparison.OrdinalIgnoreCase) || location.StartsWith("http://", StringComparison.OrdinalIgnoreCase));
         json.WriteString("path"u8, isUrl ? file!.Location : "");
-        if (file?.Content is { Length: > 0 } bytes) json.WriteBase64String("base64"u8, bytes);
+        if (inline is { Length: > 0 } bytes) json.WriteBase64String("base64"u8, bytes);
         else json.WriteString("base64"u8, ""u8);
         json.WriteString("fileName"u8, file?.FileName ?? "");
         if (file is null) return;
         json.WriteString("mimeType"u8, file.MimeType);
-        if (file.Content is { Length: > 0 }) json.WriteString("transferMode"u8, "base64"u8);
+        if (inline is { Length: > 0 }) json.WriteString("transferMode"u8, "base64"u8);
     }
 
     private static string TypeOf(OutboundMessage message)

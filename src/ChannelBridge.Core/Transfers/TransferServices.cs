@@ -1,0 +1,47 @@
+using ChannelBridge.Core.Diagnostics;
+using ChannelBridge.Core.Events;
+using ChannelBridge.Core.Storage;
+using ChannelBridge.Core.Transfers;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Registers file transfers.</summary>
+public static class TransferServices
+{
+    /// <summary>Adds the spool and transfers into it. The caller calls <see cref="TransferService"/> at start and stop.</summary>
+    /// <param name="services">The container.</param>
+    /// <param name="options">The folder and the limits.</param>
+    public static IServiceCollection AddChannelBridgeTransfers(this IServiceCollection services, TransferOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(options);
+        services.TryAddSingleton(options);
+        services.TryAddSingleton<TransferQuota>();
+        services.TryAddSingleton(provider => new TransferEvents(provider.GetService<IEventHub>(), provider.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton<Spool>();
+        services.TryAddSingleton<ISpool>(provider => provider.GetRequiredService<Spool>());
+        services.TryAddSingleton(provider => new Uploads(
+            provider.GetRequiredService<IStore>(),
+            provider.GetRequiredService<Spool>(),
+            provider.GetRequiredService<TransferQuota>(),
+            provider.GetRequiredService<TransferEvents>(),
+            options,
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<Uploads>>()));
+        services.TryAddSingleton<ITransfers>(provider => provider.GetRequiredService<Uploads>());
+        services.TryAddSingleton(provider => new Downloads(
+            provider.GetRequiredService<IStore>(),
+            provider.GetRequiredService<ISpool>(),
+            provider.GetRequiredService<TransferEvents>(),
+            new DownloadOptions(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<Downloads>>()));
+        services.TryAddSingleton<IFileSender>(provider => provider.GetRequiredService<Downloads>());
+        services.TryAddSingleton<TransferSweeper>();
+        services.TryAddSingleton(provider => new TransferService(provider.GetRequiredService<Uploads>(), provider.GetRequiredService<TransferSweeper>()));
+        services.AddSingleton<IDiagnosticsSource, TransferDiagnostics>();
+        return services;
+    }
+}
