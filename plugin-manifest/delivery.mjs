@@ -6,6 +6,7 @@ import { PlatformMessageNotDispatchedError } from 'openclaw/plugin-sdk/error-run
 import { createMessageReceiptFromOutboundResults, defineChannelMessageAdapter } from 'openclaw/plugin-sdk/channel-outbound';
 import { CHANNEL, resolveAccount } from './accounts.mjs';
 import { bridge, currentConfig } from './bridge.mjs';
+import { sendMedia } from './media.mjs';
 
 const SEND_TIMEOUT_MS = 20_000;
 const MAX_KEPT = 2_000;
@@ -74,12 +75,13 @@ function receiptOf(answer, { to, replyToId, kind }) {
 
 const nothingSent = () => ({ outcome: 'not_sent', receipt: createMessageReceiptFromOutboundResults({ results: [], kind: 'text' }) });
 
-async function sendThroughAdapter(ctx, media) {
+async function sendThroughAdapter(ctx, source) {
   if (!ctx.deliveryQueueId && RESTART_NOTICE.test(ctx.text ?? '') && !resolveAccount(ctx.cfg, ctx.accountId).restartNotice) {
     return nothingSent();
   }
   await ctx.onPlatformSendDispatch?.();
   ctx.assertDirectAdapterHandoff?.();
+  const media = source ? await filesOf([source], { accountId: ctx.accountId, to: ctx.to, access: accessOf(ctx), voice: ctx.audioAsVoice, signal: ctx.signal }) : undefined;
   const answer = await send({
     channel: CHANNEL,
     deliveryId: ctx.deliveryQueueId ?? `direct-${randomUUID()}`,
@@ -106,7 +108,7 @@ export const messageAdapter = defineChannelMessageAdapter({
   },
   send: {
     text: (ctx) => sendThroughAdapter(ctx),
-    media: (ctx) => sendThroughAdapter(ctx, [mediaOf(ctx.mediaUrl)]),
+    media: (ctx) => sendThroughAdapter(ctx, ctx.mediaUrl),
   },
   receive: { defaultAckPolicy: 'after_receive_record', supportedAckPolicies: ['after_receive_record'] },
 });
@@ -137,12 +139,26 @@ export async function deliverPayload(turn, payload, info) {
     text: payload.text ?? '',
     kind: info?.kind,
     replyToId: turn.messageId,
-    media: urls.length > 0 ? urls.map(mediaOf) : undefined,
+    media: urls.length > 0 ? await filesOf(urls, { accountId: turn.accountId, to: turn.replyTo, access: accessOf(payload), voice: payload.audioAsVoice }) : undefined,
   });
   return { messageIds: [answer.messageId], visibleReplySent: true };
 }
 
-const mediaOf = (source) => (/^[a-z][a-z0-9+.-]+:/i.test(source) ? { url: source } : { path: source });
+/** From where the agent may send files, as the gateway says it. */
+const accessOf = ({ mediaAccess, mediaLocalRoots, mediaReadFile }) => ({
+  localRoots: mediaAccess?.localRoots ?? mediaLocalRoots,
+  readFile: mediaAccess?.readFile ?? mediaReadFile,
+  workspaceDir: mediaAccess?.workspaceDir,
+});
+
+/** The files of a message, in the host's spool. While the host is away nothing was sent, so that the gateway tries again. */
+async function filesOf(sources, { accountId, ...rest }) {
+  try {
+    return await sendMedia(sources, { accountId: accountId ?? undefined, ...rest });
+  } catch (error) {
+    throw new PlatformMessageNotDispatchedError(`ChannelBridge: ${error.message}`, { cause: error, retryable: mayRetry(error) });
+  }
+}
 
 /** Text to a target outside of any turn (the notice after an approved pairing). */
 export async function sendText({ accountId, to, text, deliveryId }) {

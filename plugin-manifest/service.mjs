@@ -5,6 +5,7 @@ import { CHANNEL, listAccountIds, resolveAccount } from './accounts.mjs';
 import { bridge, currentConfig } from './bridge.mjs';
 import { flushKept } from './delivery.mjs';
 import { HostLink } from './link.mjs';
+import { takePiece } from './media.mjs';
 import { announceConnections, push } from './methods.mjs';
 import { admit } from './policy.mjs';
 import { readToken, resolveSettings } from './settings.mjs';
@@ -36,6 +37,7 @@ export function createService({ runtime, pluginConfig, logger }) {
           'link.turn': startTurn,
           'link.cancelTurn': cancelTurn,
           'link.push': push,
+          'link.media': takePiece,
           'link.admit': admit,
         },
         onUp: () => void whenUp(),

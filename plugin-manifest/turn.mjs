@@ -7,6 +7,7 @@ import { toInboundMediaFacts } from 'openclaw/plugin-sdk/channel-inbound';
 import { CHANNEL, resolveAccount } from './accounts.mjs';
 import { bridge, currentConfig } from './bridge.mjs';
 import { deliverPayload } from './delivery.mjs';
+import { saveMedia } from './media.mjs';
 import { resolveIngress } from './policy.mjs';
 import { LinkError } from './rpc.mjs';
 import { TurnStream } from './stream.mjs';
@@ -99,7 +100,7 @@ async function dispatch(params, run, emit) {
     throw new LinkError('FORBIDDEN', `the gateway's policy refuses the message now (${ingress.senderAccess.reasonCode})`);
   }
   const authorized = ingress.commandAccess.authorized === true;
-  const media = await saveMedia(params.media, account);
+  const media = toInboundMediaFacts(await saveMedia(params.media, account));
   const ctxPayload = runtime.channel.inbound.buildContext({
     channel: CHANNEL,
     accountId: account.accountId,
@@ -155,16 +156,3 @@ async function dispatch(params, run, emit) {
 
 /** agent:AGENT:bncr:… */
 const agentOf = (sessionKey) => sessionKey.split(':')[1] || 'main';
-
-/** Attachments reach the agent only from the gateway's own media folder. */
-async function saveMedia(media, account) {
-  if (!media?.length) return [];
-  const maxBytes = (account.mediaMaxMb ?? 50) * 1024 * 1024;
-  const saved = [];
-  for (const { content, mimeType, fileName } of media) {
-    if (typeof content !== 'string') continue;
-    const file = await bridge.runtime.channel.media.saveMediaBuffer(Buffer.from(content, 'base64'), mimeType, 'inbound', maxBytes, fileName);
-    saved.push({ path: file.path, contentType: file.contentType ?? mimeType, fileName });
-  }
-  return toInboundMediaFacts(saved);
-}

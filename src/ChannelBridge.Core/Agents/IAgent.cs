@@ -32,6 +32,9 @@ public interface IAgent
     /// </summary>
     Task WaitUntilAvailableAsync(CancellationToken cancellationToken);
 
+    /// <summary>True: it reads files of the spool itself. False (default): small ones are given to it as bytes, see <see cref="Messaging.Attachment.Content"/>.</summary>
+    bool ReadsSpool => false;
+
     /// <summary>
     /// Runs one turn. Events come as they happen; the end of the sequence is the end of the turn. Each <see cref="AgentReply"/> becomes an
     /// outbox entry under the key <c>turn id + ordinal</c>, so a repeated turn must give its replies in the same order.

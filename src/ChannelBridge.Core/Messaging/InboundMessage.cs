@@ -81,6 +81,9 @@ public sealed record Attachment
     /// <summary>The name of the file in the host's spool, when the bytes lie there; read it with <see cref="Transfers.ISpool"/>.</summary>
     public string? File { get; init; }
 
+    /// <summary>True: a voice message, to be played rather than filed.</summary>
+    public bool IsVoice { get; init; }
+
     /// <summary>The size in bytes of what lies in the spool.</summary>
     public long Size { get; init; }
 

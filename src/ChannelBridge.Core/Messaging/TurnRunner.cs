@@ -3,6 +3,7 @@ using ChannelBridge.Core.Agents;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Core.Storage;
+using ChannelBridge.Core.Transfers;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Messaging;
@@ -24,7 +25,8 @@ internal sealed partial class TurnRunner(
     MessagingEvents events,
     MessagingOptions options,
     TimeProvider time,
-    ILogger<TurnRunner> logger)
+    ILogger<TurnRunner> logger,
+    TurnFiles? files = null)
 {
     private static readonly TimeSpan LongestRetry = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan AwayDelay = TimeSpan.FromMilliseconds(200);
@@ -88,7 +90,8 @@ internal sealed partial class TurnRunner(
     private async Task<PreparedReply?> ConverseAsync(
         IAgent agent, TurnLane lane, TurnItem item, ConversationMemory? memory, List<string> answers, Activity? activity, CancellationToken cancellationToken)
     {
-        var turn = new AgentTurn(item.Id, item.Message, item.Attempts + 1);
+        var message = files is null ? item.Message : await files.ForAgentAsync(item.Message, agent, cancellationToken).ConfigureAwait(false);
+        var turn = new AgentTurn(item.Id, message, item.Attempts + 1);
         if (memory is not null) turn = turn with { History = await memory.LoadAsync(cancellationToken).ConfigureAwait(false) };
         AgentReply? held = null;
         var ordinal = 0;
@@ -102,10 +105,11 @@ internal sealed partial class TurnRunner(
 
             if (reply is { Text.Length: 0, Refusal: { Length: > 0 } refusal }) reply = reply with { Text = refusal };
             if (reply.Attachment is null && IsSilent(reply.Text)) continue;
+            if (files is not null) reply = await files.TakeAsync(item.Message, reply, cancellationToken).ConfigureAwait(false);
             if (reply.Text.Length > 0) answers.Add(reply.Text);
             if (held is not null)
             {
-                using var prepared = Prepare(lane, item, held, ordinal++, activity);
+                using var prepared = await PrepareAsync(lane, item, held, ordinal++, activity).ConfigureAwait(false);
                 await store.CommitAsync(prepared.Append, CancellationToken.None).ConfigureAwait(false);
                 outbox.Committed(prepared.Append, prepared.Message);
             }
@@ -113,7 +117,7 @@ internal sealed partial class TurnRunner(
             held = reply;
         }
 
-        return held is null ? null : Prepare(lane, item, held, ordinal, activity);
+        return held is null ? null : await PrepareAsync(lane, item, held, ordinal, activity).ConfigureAwait(false);
     }
 
     private async Task<TurnVerdict> FinishAsync(TurnLane lane, TurnItem item, PreparedReply? last, RecordPut? remembered, CancellationToken abort)
@@ -221,6 +225,23 @@ internal sealed partial class TurnRunner(
         }
     }
 
+    /// <summary>Prepares a reply, and sees to it that its file is kept as long as the reply is.</summary>
+    private async ValueTask<PreparedReply> PrepareAsync(TurnLane lane, TurnItem item, AgentReply reply, int ordinal, Activity? activity)
+    {
+        var prepared = Prepare(lane, item, reply, ordinal, activity);
+        if (files is null || reply.Attachment is null) return prepared;
+        try
+        {
+            await files.KeepAsync(prepared.Message, prepared.Append.Id).ConfigureAwait(false);
+            return prepared;
+        }
+        catch
+        {
+            prepared.Dispose();
+            throw;
+        }
+    }
+
     private PreparedReply Prepare(TurnLane lane, TurnItem item, AgentReply reply, int ordinal, Activity? activity)
     {
         var inbound = item.Message;
@@ -234,7 +255,7 @@ internal sealed partial class TurnRunner(
             Kind = reply.Kind,
             ReplyToId = inbound.MessageId,
             Attachment = reply.Attachment,
-            Type = reply.Attachment is null ? "text" : AttachmentType(reply.Attachment.MimeType),
+            Type = reply.Attachment is not { } file ? "text" : file.IsVoice ? "voice" : AttachmentType(file.MimeType),
             TraceParent = activity?.Id ?? inbound.TraceParent,
         };
         return outbox.Prepare(message, MessageIds.ReplyKey(item.Id, ordinal), item.Id, lane.Claim);

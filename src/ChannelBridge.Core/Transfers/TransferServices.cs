@@ -39,6 +39,8 @@ public static class TransferServices
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<Downloads>>()));
         services.TryAddSingleton<IFileSender>(provider => provider.GetRequiredService<Downloads>());
+        services.TryAddSingleton<IMediaSource, MediaSource>();
+        services.TryAddSingleton<TurnFiles>();
         services.TryAddSingleton<TransferSweeper>();
         services.TryAddSingleton(provider => new TransferService(provider.GetRequiredService<Uploads>(), provider.GetRequiredService<TransferSweeper>()));
         services.AddSingleton<IDiagnosticsSource, TransferDiagnostics>();

@@ -33,7 +33,11 @@ internal sealed partial class Uploads
             throw TransferErrors.Translate(fault);
         }
 
-        var upload = Make(record, stored.Version, map);
+        // From here on it is this host's: another one that worked on it notices with its next note.
+        var put = PutRecord(key, record, stored.Version);
+        await _store.CommitAsync(put, CancellationToken.None).ConfigureAwait(false);
+        if (put.Conflict) return await FindAsync(key, cancellationToken).ConfigureAwait(false);
+        var upload = Make(record, put.Version, map);
         _uploads[key] = upload;
         return upload;
     }

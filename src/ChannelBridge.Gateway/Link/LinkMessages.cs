@@ -138,6 +138,53 @@ internal sealed record LinkMedia
     public string? FileName { get; set; }
 
     public byte[]? Content { get; set; }
+
+    /// <summary>Of a turn: the file that came before by <c>link.media</c>.</summary>
+    public string? MediaId { get; set; }
+
+    /// <summary>Of a send: a voice message.</summary>
+    public bool Voice { get; set; }
+
+    /// <summary>Of a send: why the file itself isn't there.</summary>
+    public string? Reason { get; set; }
+
+    /// <summary>Of a send: the name that <c>link.media</c> answered.</summary>
+    public string? File { get; set; }
+}
+
+/// <summary><c>link.media</c>, both ways: a piece of a file.</summary>
+internal sealed record MediaParameters
+{
+    public required string MediaId { get; init; }
+
+    public long Offset { get; set; }
+
+    /// <summary>Bytes of the whole file.</summary>
+    public long Size { get; set; }
+
+    public byte[] Content { get; set; } = [];
+
+    public string? MimeType { get; set; }
+
+    public string? FileName { get; set; }
+
+    public string Channel { get; set; } = "bncr";
+
+    public string? AccountId { get; set; }
+
+    /// <summary>Towards the host, of the first piece: where the message goes.</summary>
+    public string? To { get; set; }
+}
+
+/// <summary>The host's answer to a piece: how much it has, and after the last one the file's name.</summary>
+internal sealed record MediaResult(long Received, string? File);
+
+/// <summary>The plugin's answer to a piece.</summary>
+internal sealed record MediaAnswer
+{
+    public bool Accepted { get; set; }
+
+    public string? Reason { get; set; }
 }
 
 internal sealed record SendResult(string MessageId, string SessionKey, long Seq, bool Duplicate);
@@ -293,6 +340,9 @@ internal sealed record Nothing
 [JsonSerializable(typeof(AdmitResult))]
 [JsonSerializable(typeof(PushResult))]
 [JsonSerializable(typeof(TurnOrigin))]
+[JsonSerializable(typeof(MediaParameters))]
+[JsonSerializable(typeof(MediaResult))]
+[JsonSerializable(typeof(MediaAnswer))]
 [JsonSerializable(typeof(Nothing))]
 internal sealed partial class LinkJson : JsonSerializerContext
 {

@@ -14,7 +14,7 @@ namespace ChannelBridge.Gateway.Link;
 
 /// <summary>What the OpenClaw plugin may call, see docs/link.md. All but <c>link.hello</c> need the link's scope, which a good hello gives.</summary>
 internal sealed class LinkMethods(
-    LinkSession session, LinkSends sends, ChannelDirectory channels, ITokenAuthority tokens, IStore store, LinkOptions options, TimeProvider time)
+    LinkSession session, LinkSends sends, LinkMediaDesk media, ChannelDirectory channels, ITokenAuthority tokens, IStore store, LinkOptions options, TimeProvider time)
     : IMethodSource
 {
     /// <summary>The link's protocol that this host speaks.</summary>
@@ -43,6 +43,9 @@ internal sealed class LinkMethods(
         GatewayMethod.Create(
             "link.send", Scopes.Link, "A message of the gateway's agent or operator for a bridge; durable when it answers, once per deliveryId and part.",
             LinkJson.Relaxed.SendParameters, LinkJson.Relaxed.SendResult, SendAsync),
+        GatewayMethod.Create(
+            "link.media", Scopes.Link, "A piece of a file of the gateway's agent; the last one answers when the file is on the disk.",
+            LinkJson.Relaxed.MediaParameters, LinkJson.Relaxed.MediaResult, MediaAsync),
         GatewayMethod.Create(
             "link.reconcile", Scopes.Link, "Whether a link.send arrived.",
             LinkJson.Relaxed.ReconcileParameters, LinkJson.Relaxed.ReconcileResult, ReconcileAsync),
@@ -141,6 +144,12 @@ internal sealed class LinkMethods(
     {
         Of(call);
         return sends.SendAsync(parameters, cancellationToken);
+    }
+
+    private ValueTask<MediaResult> MediaAsync(MediaParameters parameters, MethodCall call, CancellationToken cancellationToken)
+    {
+        Of(call);
+        return media.TakeAsync(parameters, cancellationToken);
     }
 
     private ValueTask<ReconcileResult> ReconcileAsync(ReconcileParameters parameters, MethodCall call, CancellationToken cancellationToken)

@@ -7,7 +7,7 @@ using ChannelBridge.Core.Storage;
 namespace ChannelBridge.Gateway.Link;
 
 /// <summary>Takes what the gateway sends to bridges: replies of turns, follow-ups, answers after a restart, proactive messages. One way for all.</summary>
-internal sealed class LinkSends(IOutbox outbox, IStore store, TurnMemory memory, ChannelDirectory channels, LinkSession session)
+internal sealed class LinkSends(IOutbox outbox, IStore store, TurnMemory memory, ChannelDirectory channels, LinkSession session, LinkMediaDesk files)
 {
     /// <summary>Puts a message into the outbox, once per delivery id and part.</summary>
     public async ValueTask<SendResult> SendAsync(SendParameters send, CancellationToken cancellationToken)
@@ -16,8 +16,9 @@ internal sealed class LinkSends(IOutbox outbox, IStore store, TurnMemory memory,
         var origin = await memory.FindAsync(send.ReplyToId, cancellationToken).ConfigureAwait(false);
         // A reply belongs to the lane of its message: the target may be written in a form that knows no sub-conversation.
         var sessionKey = origin is not null && origin.Route == target.Route ? origin.SessionKey : target.SessionKey;
+        var attachments = await TakeFilesAsync(send, target.AccountId, cancellationToken).ConfigureAwait(false);
         var text = WithPlaceholders(send.Text, send.Media);
-        if (IsSilent(text)) return new SendResult("", sessionKey, 0, Duplicate: false);
+        if (attachments.Count == 0 && IsSilent(text)) return new SendResult("", sessionKey, 0, Duplicate: false);
         var message = new OutboundMessage
         {
             Channel = send.Channel,
@@ -29,10 +30,45 @@ internal sealed class LinkSends(IOutbox outbox, IStore store, TurnMemory memory,
             ReplyToId = origin?.MessageId,
             TraceParent = System.Diagnostics.Activity.Current?.Id,
         };
-        var receipt = await outbox.SendAsync(message, KeyOf(send.DeliveryId, send.Part), cancellationToken).ConfigureAwait(false);
+        var key = KeyOf(send.DeliveryId, send.Part);
+        var receipt = await SendOneAsync(message, attachments.Count > 0 ? attachments[0] : null, key, cancellationToken).ConfigureAwait(false);
+        // A message carries one file; the others follow it.
+        for (var i = 1; i < attachments.Count; i++)
+            await SendOneAsync(message with { Text = "" }, attachments[i], string.Create(CultureInfo.InvariantCulture, $"{key}/file{i}"), cancellationToken).ConfigureAwait(false);
         session.CountSend(receipt.Duplicate);
         return new SendResult(receipt.Id.ToString("D"), sessionKey, receipt.Seq, receipt.Duplicate);
     }
+
+    private async ValueTask<OutboxReceipt> SendOneAsync(OutboundMessage message, Attachment? file, string key, CancellationToken cancellationToken)
+    {
+        if (file is not null)
+        {
+            message = message with { Attachment = file, Type = file.IsVoice ? "voice" : TypeOf(file.MimeType) };
+            await files.KeepAsync(file, MessageIds.ForOutbox(message.Channel, message.AccountId, key)).ConfigureAwait(false);
+        }
+
+        return await outbox.SendAsync(message, key, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask<List<Attachment>> TakeFilesAsync(SendParameters send, string account, CancellationToken cancellationToken)
+    {
+        var taken = new List<Attachment>();
+        foreach (var media in send.Media ?? [])
+        {
+            if (await files.FindAsync(send.Channel, account, media, cancellationToken).ConfigureAwait(false) is not { } file) continue;
+            taken.Add(file with { IsVoice = media.Voice });
+        }
+
+        return taken;
+    }
+
+    private static string TypeOf(string mimeType) => mimeType.Split('/')[0] switch
+    {
+        "image" => "image",
+        "video" => "video",
+        "audio" => "audio",
+        _ => "file",
+    };
 
     /// <summary>Tells whether a message of that delivery id and part was taken.</summary>
     public async ValueTask<ReconcileResult> ReconcileAsync(ReconcileParameters parameters, CancellationToken cancellationToken)
@@ -56,13 +92,14 @@ internal sealed class LinkSends(IOutbox outbox, IStore store, TurnMemory memory,
     private static bool IsSilent(string text) => text.AsSpan().Trim() is "" or "NO_REPLY" or "HEARTBEAT_OK";
 
     /// <summary>
-    /// Files don't travel over the link yet. The reader is told that there was one, by its name alone: a message that pretends to carry a file, or a path
-    /// of the gateway's machine, would be worse.
+    /// Of a file that the gateway couldn't read the reader is told that there was one, by its name alone: a message that pretends to carry a file, or a
+    /// path of the gateway's machine, would be worse.
     /// </summary>
     private static string WithPlaceholders(string text, IReadOnlyList<LinkMedia>? media)
     {
         if (media is null || media.Count == 0) return text;
-        var lines = media.Select(file => $"[file {NameOf(file)}: files can't be delivered yet]");
+        var lines = media.Where(file => file.File is null).Select(file => $"[file {NameOf(file)}: {file.Reason ?? "it couldn't be read"}]").ToList();
+        if (lines.Count == 0) return text;
         return text.Length == 0 ? string.Join('\n', lines) : $"{text}\n{string.Join('\n', lines)}";
     }
 

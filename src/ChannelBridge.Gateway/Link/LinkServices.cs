@@ -2,6 +2,7 @@ using ChannelBridge.Core.Agents;
 using ChannelBridge.Core.Channels;
 using ChannelBridge.Core.Diagnostics;
 using ChannelBridge.Core.Methods;
+using ChannelBridge.Core.Transfers;
 using ChannelBridge.Gateway.Link;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -25,6 +26,8 @@ public static class LinkServices
         services.TryAddSingleton<LinkSession>();
         services.TryAddSingleton<ChannelDirectory>();
         services.TryAddSingleton<TurnMemory>();
+        services.TryAddSingleton(provider => new LinkMediaDesk(
+            provider.GetRequiredService<ChannelDirectory>(), provider.GetRequiredService<TimeProvider>(), provider.GetService<ISpool>()));
         services.TryAddSingleton<LinkSends>();
         services.TryAddSingleton<IGatewayAdmission, GatewayAdmission>();
         services.AddSingleton<IDiagnosticsSource>(provider => provider.GetRequiredService<LinkSession>());

@@ -14,11 +14,13 @@ namespace ChannelBridge.Gateway.Link;
 /// events, too. The gateway deduplicates by the message id, which is the inbox id and the same in every attempt.
 /// </summary>
 internal sealed partial class OpenClawAgent(
-    LinkSession session, TurnMemory memory, ChannelDirectory channels, LinkOptions options, TimeProvider time, ILogger<OpenClawAgent> logger) : IAgent
+    LinkSession session, TurnMemory memory, ChannelDirectory channels, LinkMediaDesk files, LinkOptions options, TimeProvider time, ILogger<OpenClawAgent> logger) : IAgent
 {
     public string Name => "openclaw";
 
     public bool MayRewrite => true;
+
+    public bool ReadsSpool => true;
 
     public Task WaitUntilAvailableAsync(CancellationToken cancellationToken) => session.WaitAsync(cancellationToken);
 
@@ -41,8 +43,9 @@ internal sealed partial class OpenClawAgent(
         var answered = false;
         try
         {
+            var (media, notes) = await GiveFilesAsync(link, turn.Message, linked.Token).ConfigureAwait(false);
             await link.CallAsync(
-                "link.turn", Describe(turn, running.Id), LinkJson.Relaxed.TurnParameters, LinkJson.Relaxed.Nothing, linked.Token).ConfigureAwait(false);
+                "link.turn", Describe(turn, running.Id, media, notes), LinkJson.Relaxed.TurnParameters, LinkJson.Relaxed.Nothing, linked.Token).ConfigureAwait(false);
             var events = running.ReadAsync(linked.Token).GetAsyncEnumerator(CancellationToken.None);
             await using (events.ConfigureAwait(false))
             {
@@ -102,7 +105,23 @@ internal sealed partial class OpenClawAgent(
         }
     }
 
-    private TurnParameters Describe(AgentTurn turn, string turnId)
+    /// <summary>Files reach the plugin before their turn does; one that the gateway refuses is named in the text.</summary>
+    private async ValueTask<(List<LinkMedia>? Media, string Notes)> GiveFilesAsync(EstablishedLink link, InboundMessage message, CancellationToken cancellationToken)
+    {
+        if (message.Attachments is not { Count: > 0 } attachments) return (null, "");
+        var media = new List<LinkMedia>(attachments.Count);
+        var notes = "";
+        foreach (var attachment in attachments)
+        {
+            var (file, note) = await files.GiveAsync(link, attachment, cancellationToken).ConfigureAwait(false);
+            if (file is not null) media.Add(file);
+            if (note is not null) notes += notes.Length == 0 ? note : "\n" + note;
+        }
+
+        return (media, notes);
+    }
+
+    private TurnParameters Describe(AgentTurn turn, string turnId, List<LinkMedia>? media, string notes)
     {
         var message = turn.Message;
         var prompt = turn.Request is { } request ? GatewayPrompt.Of(turn, request) : new GatewayPrompt(message.SessionKey, message.Text, null);
@@ -119,25 +138,18 @@ internal sealed partial class OpenClawAgent(
             SenderId = message.SenderId,
             Subject = message.Subject ?? message.SenderId,
             Door = message.Door == Door.Gateway ? "gateway" : "own",
-            Text = prompt.Text,
+            Text = notes.Length == 0 ? prompt.Text : prompt.Text.Length == 0 ? notes : $"{prompt.Text}\n{notes}",
             Collect = turn.Request is null ? null : true,
             Instructions = prompt.Instructions,
             IsCommand = message.IsCommand,
             TaskKey = message.TaskKey,
             Timestamp = message.AcceptedAt,
-            Media = message.Attachments is { Count: > 0 } files ? [.. files.Select(Media)] : null,
+            Media = media,
             // What waits for its answer has no target: nothing can be sent to it later.
             ReplyTo = turn.Request is null ? channels.Require(message.Channel).FormatTarget(message.SessionKey, message.Route) : $"responses:{turn.Id:N}",
             Traceparent = Activity.Current?.Id ?? message.TraceParent,
         };
     }
-
-    private static LinkMedia Media(Attachment file) => new()
-    {
-        MimeType = file.MimeType,
-        FileName = file.FileName,
-        Content = file.Content,
-    };
 
     [LoggerMessage(4311, LogLevel.Warning, "Turn {Turn} timed out and the gateway couldn't be told to cancel it ({Code}).")]
     private static partial void LogCancelFailed(ILogger logger, string turn, string code);

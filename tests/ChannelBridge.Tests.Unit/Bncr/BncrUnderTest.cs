@@ -8,6 +8,7 @@ using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Methods;
 using ChannelBridge.Tests.Unit.Bncr.Fakes;
 using ChannelBridge.Tests.Unit.Support;
+using ChannelBridge.Tests.Unit.Transfers;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ChannelBridge.Tests.Unit.Bncr;
@@ -25,14 +26,16 @@ internal sealed class BncrUnderTest
         ManualTime? time = null,
         bool withGateway = true,
         IInbox? inbox = null,
-        IOutbox? outbox = null)
+        IOutbox? outbox = null,
+        TransfersUnderTest? transfers = null)
     {
         Options = new BncrOptions();
         configure?.Invoke(Options);
         Store = store ?? new MemoryStore();
         Time = time ?? new ManualTime();
         Channel = new BncrChannel(
-            inbox ?? Inbox, outbox ?? Outbox, Store, Microsoft.Extensions.Options.Options.Create(Options), Time, NullLoggerFactory.Instance, withGateway ? Gateway : null, new FakeDeadLetters(Store));
+            inbox ?? Inbox, outbox ?? Outbox, Store, Microsoft.Extensions.Options.Options.Create(Options), Time, NullLoggerFactory.Instance, withGateway ? Gateway : null, new FakeDeadLetters(Store),
+            transfers?.Uploads, transfers?.Spool, transfers?.Downloads);
     }
 
     public BncrOptions Options { get; }

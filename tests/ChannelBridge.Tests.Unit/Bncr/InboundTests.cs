@@ -134,7 +134,7 @@ public sealed class InboundTests
             bncr.Connect(), BncrUnderTest.Route + ""","type":"image","base64":"iVBORw0KGgo=","mimeType":"image/png","fileName":"../../etc/a\u202Egnp.png" """);
         var file = Assert.Single(bncr.Inbox.Last.Attachments!);
         Assert.Equal(Convert.FromBase64String("iVBORw0KGgo="), file.Content);
-        Assert.Equal(("image/png", "_.._etc_agnp.png"), (file.MimeType, file.FileName));
+        Assert.Equal(("image/png", "agnp.png"), (file.MimeType, file.FileName));
         Assert.Equal(("image", ""), (bncr.Inbox.Last.Type, bncr.Inbox.Last.Text));
     }
 

@@ -298,9 +298,9 @@ public sealed class LinkTests
     }
 
     [Theory]
-    [InlineData("look", """[{"path":"/home/op/secret/cat.png","mimeType":"image/png"}]""", "look\n[file cat.png: files can't be delivered yet]")]
-    [InlineData("", """[{"url":"https://example.org/a/b.pdf?key=1"},{"fileName":"c.txt"}]""", "[file b.pdf: files can't be delivered yet]\n[file c.txt: files can't be delivered yet]")]
-    [InlineData("x", """[{"path":"/"}]""", "x\n[file without a name: files can't be delivered yet]")]
+    [InlineData("look", """[{"path":"/home/op/secret/cat.png","mimeType":"image/png"}]""", "look\n[file cat.png: it couldn't be read]")]
+    [InlineData("", """[{"url":"https://example.org/a/b.pdf?key=1"},{"fileName":"c.txt"}]""", "[file b.pdf: it couldn't be read]\n[file c.txt: it couldn't be read]")]
+    [InlineData("x", """[{"path":"/"}]""", "x\n[file without a name: it couldn't be read]")]
     public async Task Send_WithFiles_TellsTheirNamesAndNoPath(string text, string media, string expected)
     {
         await using var link = new LinkUnderTest();

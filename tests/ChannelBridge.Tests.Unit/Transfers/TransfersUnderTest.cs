@@ -3,7 +3,6 @@ using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Connections;
 using ChannelBridge.Core.Transfers;
 using ChannelBridge.Tests.Unit.Bncr.Fakes;
-using ChannelBridge.Tests.Unit.Storage;
 using ChannelBridge.Tests.Unit.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -23,6 +22,7 @@ internal sealed class TransfersUnderTest : IDisposable
         Quota = new TransferQuota(Options);
         Spool = new Spool(store, Quota, Options, time, NullLogger<Spool>.Instance);
         Uploads = new Uploads(store, Spool, Quota, new TransferEvents(null, time), Options, time, NullLogger<Uploads>.Instance);
+        Downloads = new Downloads(store, Spool, new TransferEvents(null, time), new DownloadOptions(), time, NullLogger<Downloads>.Instance);
         Sweeper = new TransferSweeper(store, Spool, Uploads, Quota, Options, time, NullLogger<TransferSweeper>.Instance);
     }
 
@@ -37,6 +37,8 @@ internal sealed class TransfersUnderTest : IDisposable
     public Spool Spool { get; }
 
     public Uploads Uploads { get; }
+
+    public Downloads Downloads { get; }
 
     public TransferSweeper Sweeper { get; }
 

@@ -83,7 +83,8 @@ public sealed class UploadTests : IDisposable
             Assert.Equal((code, reason), (fault.Code, Reason(fault)));
         }
 
-        Assert.Empty(Directory.EnumerateFiles(_folder.Path, "*", SearchOption.AllDirectories).Where(path => !path.EndsWith("spool.id", StringComparison.Ordinal)));
+        Assert.DoesNotContain(
+            Directory.EnumerateFiles(_folder.Path, "*", SearchOption.AllDirectories), path => !path.EndsWith("spool.id", StringComparison.Ordinal));
         Assert.Equal(default, host.Quota.Totals);
     }
 

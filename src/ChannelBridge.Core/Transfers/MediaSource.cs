@@ -1,0 +1,86 @@
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Messaging;
+
+namespace ChannelBridge.Core.Transfers;
+
+/// <summary>Takes files that agents and operators send into the spool: bytes, a path within the allowed folders, or a URL of the public internet.</summary>
+public interface IMediaSource
+{
+    /// <summary>Takes a file. What is in the spool already, or has neither bytes nor a place, is given back as it is.</summary>
+    /// <param name="channel">The channel that it goes to.</param>
+    /// <param name="account">The account that it goes to.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="BridgeException">
+    /// <see cref="ErrorCodes.Forbidden"/>: the path is outside the allowed folders. <see cref="ErrorCodes.InvalidRequest"/>: the URL leads to a private address.
+    /// <see cref="ErrorCodes.NotFound"/>, <see cref="ErrorCodes.PayloadTooLarge"/>, <see cref="ErrorCodes.QuotaExceeded"/>, <see cref="ErrorCodes.StoreFull"/>.
+    /// </exception>
+    ValueTask<Attachment> TakeAsync(string channel, string account, Attachment file, CancellationToken cancellationToken = default);
+}
+
+/// <inheritdoc cref="IMediaSource"/>
+internal sealed class MediaSource(ISpool spool, TransferOptions options) : IMediaSource
+{
+    public async ValueTask<Attachment> TakeAsync(string channel, string account, Attachment file, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        if (file.File is not null) return file;
+        if (file.Content is { } bytes)
+        {
+            using var content = new MemoryStream(bytes, writable: false);
+            return await spool.ImportAsync(channel, account, content, file.FileName, file.MimeType, bytes.Length, cancellationToken).ConfigureAwait(false) with { IsVoice = file.IsVoice };
+        }
+
+        if (string.IsNullOrWhiteSpace(file.Location)) return file;
+        if (file.Location.StartsWith("file://", StringComparison.OrdinalIgnoreCase) && Uri.TryCreate(file.Location, UriKind.Absolute, out var local))
+            return await FromPathAsync(channel, account, local.LocalPath, file, cancellationToken).ConfigureAwait(false);
+        return await FromPathAsync(channel, account, file.Location, file, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask<Attachment> FromPathAsync(string channel, string account, string path, Attachment file, CancellationToken cancellationToken)
+    {
+        var allowed = Allowed(path);
+        FileStream content;
+        try
+        {
+            content = new FileStream(allowed, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0, FileOptions.Asynchronous);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new BridgeException(ErrorCodes.NotFound, "the file isn't there or can't be read", fault);
+        }
+
+        await using (content.ConfigureAwait(false))
+        {
+            var taken = await spool.ImportAsync(
+                channel, account, content, file.FileName ?? Path.GetFileName(allowed), file.MimeType, content.Length, cancellationToken).ConfigureAwait(false);
+            return taken with { IsVoice = file.IsVoice };
+        }
+    }
+
+    /// <summary>The path without detours, when it lies within an allowed folder and no link leads out of it.</summary>
+    private string Allowed(string path)
+    {
+        if (path.Contains('\0', StringComparison.Ordinal) || !Path.IsPathFullyQualified(path)) throw Outside();
+        var full = Path.GetFullPath(path);
+        foreach (var root in options.Roots)
+        {
+            var folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
+            if (!full.StartsWith(folder + Path.DirectorySeparatorChar, StringComparison.Ordinal)) continue;
+            // Below the root no step may be a link: what it points to could be anywhere, and somewhere else a moment later.
+            var step = folder;
+            foreach (var part in full[(folder.Length + 1)..].Split(Path.DirectorySeparatorChar))
+            {
+                step = Path.Combine(step, part);
+                if (new FileInfo(step).LinkTarget is not null) throw Outside();
+            }
+
+            return full;
+        }
+
+        throw Outside();
+    }
+
+    private static BridgeException Outside() => TransferErrors.Make(
+        ErrorCodes.Forbidden, "path-outside-roots", "the path lies outside of the folders from which files may be sent (Store:Files:Roots), or a link leads there");
+}
