@@ -22,9 +22,12 @@ public sealed partial class BncrBridgeClient : IAsyncDisposable
     private readonly SeenPushes _seen;
     private readonly ClientSubscription _events;
     private readonly CancellationTokenSource _stop = new();
+    private readonly FileReceiver? _files;
     private Task _heartbeat = Task.CompletedTask;
+    private Task _receiving = Task.CompletedTask;
     private volatile BncrConnected? _account;
     private int _started;
+    private int _receivesFiles;
     private int _disposed;
 
     /// <summary>Makes a bridge; it connects with <see cref="StartAsync"/>.</summary>
@@ -51,6 +54,8 @@ public sealed partial class BncrBridgeClient : IAsyncDisposable
 
         // Before the first connection: bncr.connect makes the host push at once.
         _events = Client.Subscribe("bncr.push", "plugin.bncr.push");
+        if (options.FilesFolder is { } folder)
+            _files = new FileReceiver(Client, options.AccountId, options.BridgeId, Path.GetFullPath(folder), options.FileProgress, null, _time, _logger);
     }
 
     /// <summary>The client underneath, for further calls and events.</summary>
@@ -64,6 +69,7 @@ public sealed partial class BncrBridgeClient : IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        if (_files is not null && Interlocked.Exchange(ref _receivesFiles, 1) == 0) _receiving = Task.Run(() => _files.RunAsync(_stop.Token), CancellationToken.None);
         await Client.ConnectAsync(cancellationToken).ConfigureAwait(false);
         if (Interlocked.Exchange(ref _started, 1) == 0) _heartbeat = HeartbeatAsync();
     }
@@ -100,6 +106,19 @@ public sealed partial class BncrBridgeClient : IAsyncDisposable
             }
         }
     }
+
+    /// <summary>
+    /// Sends a file of any size, to be named in a message by its path: in chunks, several at a time, and after a lost connection or a restart only what is
+    /// missing. Completes when the host has it on disk.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="options">How.</param>
+    /// <param name="progress">Told after each chunk, or null.</param>
+    /// <param name="cancellationToken">Stops; the same call goes on later.</param>
+    /// <exception cref="ChannelBridgeClientException">The host refuses the file: too large, no room, not allowed.</exception>
+    public Task<BncrUploadedFile> UploadAsync(
+        string path, BncrUploadOptions options, IProgress<BncrFileProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        new BncrFileUpload(Client, _options.AccountId, _options.BridgeId, _time).UploadAsync(path, options, progress, cancellationToken);
 
     /// <summary>
     /// The agent's messages as they come, each once. Acknowledge each with <see cref="AckAsync"/> when the platform has it; one that is neither
@@ -195,6 +214,8 @@ public sealed partial class BncrBridgeClient : IAsyncDisposable
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         await _stop.CancelAsync().ConfigureAwait(false);
         await _heartbeat.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _receiving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _files?.Dispose();
         _events.Dispose();
         await Client.DisposeAsync().ConfigureAwait(false);
         _stop.Dispose();

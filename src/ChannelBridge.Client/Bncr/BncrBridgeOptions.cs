@@ -24,6 +24,15 @@ public sealed class BncrBridgeOptions
     /// <summary>Conversations that <see cref="BncrBridgeClient.RunAsync"/> works on at the same time, 1…1,024. Default 16.</summary>
     public int Concurrency { get; set; } = 16;
 
+    /// <summary>
+    /// Where files that the agent sends are put; the push that follows names the file by its path. What has arrived survives a restart. Null (default): the
+    /// bridge handles the events <c>bncr.file.*</c> itself, from <see cref="BncrBridgeClient.Client"/>.
+    /// </summary>
+    public string? FilesFolder { get; set; }
+
+    /// <summary>Told how far an arriving file is, after each chunk; from the client's own loop: return quickly.</summary>
+    public Action<BncrFileProgress>? FileProgress { get; set; }
+
     internal IReadOnlyList<string> Validate()
     {
         var problems = new List<string>();

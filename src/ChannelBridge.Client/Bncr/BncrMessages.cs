@@ -23,6 +23,9 @@ public sealed record BncrInbound
     /// <summary>A file's content in base64, or null.</summary>
     public string? Base64 { get; init; }
 
+    /// <summary>The path of a file that was uploaded before (<see cref="BncrUploadedFile.Path"/>), instead of <see cref="Base64"/>, or null.</summary>
+    public string? Path { get; init; }
+
     /// <summary>The file's MIME type, or null.</summary>
     public string? MimeType { get; init; }
 

@@ -4,6 +4,7 @@ using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Channels;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Methods;
+using ChannelBridge.Core.Transfers;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ChannelBridge.Core.Messaging;
@@ -18,11 +19,15 @@ internal sealed class SendMethods : IMethodSource
 
     private readonly IServiceProvider _services;
     private readonly IOutbox _outbox;
+    private readonly IMediaSource? _media;
+    private readonly ISpool? _spool;
 
-    public SendMethods(IServiceProvider services, IOutbox outbox)
+    public SendMethods(IServiceProvider services, IOutbox outbox, IMediaSource? media = null, ISpool? spool = null)
     {
         _services = services;
         _outbox = outbox;
+        _media = media;
+        _spool = spool;
         Methods =
         [
             GatewayMethod.Create(
@@ -36,7 +41,8 @@ internal sealed class SendMethods : IMethodSource
     private async ValueTask<SendResult> SendAsync(SendParameters parameters, MethodCall call, CancellationToken cancellationToken)
     {
         if (string.IsNullOrWhiteSpace(parameters.To)) throw BridgeException.Invalid("send: params.to must name a conversation, e.g. Bncr:qq:888888");
-        if (string.IsNullOrEmpty(parameters.Message)) throw BridgeException.Invalid("send: params.message must not be empty");
+        if (string.IsNullOrEmpty(parameters.Message) && string.IsNullOrEmpty(parameters.MediaUrl))
+            throw BridgeException.Invalid("send: params.message must not be empty, unless there is a mediaUrl");
         if (parameters.IdempotencyKey is { Length: 0 or > MaxKeyLength })
             throw BridgeException.Invalid($"send: params.idempotencyKey must have 1 to {MaxKeyLength} characters");
         var channel = Find(parameters.Channel);
@@ -44,6 +50,8 @@ internal sealed class SendMethods : IMethodSource
         if (account.Length > 0) Require(call.Caller, account);
         var target = await channel.ResolveTargetAsync(account, parameters.To, cancellationToken).ConfigureAwait(false);
         Require(call.Caller, target.AccountId);
+        var key = "send/" + (parameters.IdempotencyKey ?? Guid.NewGuid().ToString("N"));
+        var file = await FileAsync(parameters, call.Caller, channel.Id, target.AccountId, key, cancellationToken).ConfigureAwait(false);
         var receipt = await _outbox.SendAsync(
             new OutboundMessage
             {
@@ -51,12 +59,30 @@ internal sealed class SendMethods : IMethodSource
                 AccountId = target.AccountId,
                 SessionKey = target.SessionKey,
                 Route = target.Route,
-                Text = parameters.Message,
+                Text = parameters.Message ?? "",
+                Attachment = file,
+                Type = file is null ? "text" : file.IsVoice ? "voice" : TurnRunner.AttachmentType(file.MimeType),
                 TraceParent = call.TraceContext == default ? null : Activity.Current?.Id,
             },
-            "send/" + (parameters.IdempotencyKey ?? Guid.NewGuid().ToString("N")),
+            key,
             cancellationToken).ConfigureAwait(false);
         return new SendResult(receipt.Id.ToString("D"), channel.Id, target.AccountId, target.SessionKey, receipt.Seq, receipt.Duplicate);
+    }
+
+    /// <summary>The file of a send: one that was uploaded before, one of an allowed folder, or one of the public internet. It is kept as long as its message.</summary>
+    private async ValueTask<Attachment?> FileAsync(
+        SendParameters parameters, Caller caller, string channel, string account, string key, CancellationToken cancellationToken)
+    {
+        if (string.IsNullOrWhiteSpace(parameters.MediaUrl)) return null;
+        if (_media is null || _spool is null) throw BridgeException.Unavailable("this host sends no files");
+        var owner = parameters.MediaAccountId ?? account;
+        Require(caller, owner);
+        var file = await _spool.FindAsync(channel, owner, parameters.MediaUrl, cancellationToken).ConfigureAwait(false)
+            ?? await _media.TakeAsync(
+                channel, account, new Attachment { Location = parameters.MediaUrl, MimeType = parameters.MimeType ?? MimeSniffer.Unknown }, cancellationToken).ConfigureAwait(false);
+        file = file with { FileName = FileNames.Sanitize(parameters.FileName) ?? file.FileName, IsVoice = parameters.AsVoice };
+        await _spool.KeepAsync(file, SpoolUse.Outbox, MessageIds.ForOutbox(channel, account, key), cancellationToken).ConfigureAwait(false);
+        return file;
     }
 
     private IChannel Find(string? name)
@@ -76,7 +102,7 @@ internal sealed class SendMethods : IMethodSource
 /// <summary>Parameters of <c>send</c>.</summary>
 internal sealed record SendParameters
 {
-    /// <summary>The channel id; may be left out while the host has one channel.</summary>
+    /// <summary>The channel id; left out, it is the host's first channel.</summary>
     public string? Channel { get; init; }
 
     /// <summary>The account; null means the channel's first.</summary>
@@ -85,8 +111,23 @@ internal sealed record SendParameters
     /// <summary>The conversation, in any form that the channel understands.</summary>
     public required string To { get; init; }
 
-    /// <summary>The text.</summary>
-    public required string Message { get; init; }
+    /// <summary>The text; may be left out beside a file.</summary>
+    public string? Message { get; init; }
+
+    /// <summary>A file: the path that <c>bncr.file.complete</c> answered, a path within the host's <c>Store:Files:Roots</c>, or an http(s) URL of the public internet.</summary>
+    public string? MediaUrl { get; init; }
+
+    /// <summary>The account that uploaded the file; null means the one that the message goes to.</summary>
+    public string? MediaAccountId { get; init; }
+
+    /// <summary>The file's name, to show.</summary>
+    public string? FileName { get; init; }
+
+    /// <summary>What the file is; its bytes decide.</summary>
+    public string? MimeType { get; init; }
+
+    /// <summary>True: a voice message.</summary>
+    public bool AsVoice { get; init; }
 
     /// <summary>Makes a repeated call safe; null makes every call a new message.</summary>
     public string? IdempotencyKey { get; init; }

@@ -261,7 +261,7 @@ internal sealed partial class TurnRunner(
         return outbox.Prepare(message, MessageIds.ReplyKey(item.Id, ordinal), item.Id, lane.Claim);
     }
 
-    private static string AttachmentType(string mimeType) => mimeType.Split('/')[0] switch
+    internal static string AttachmentType(string mimeType) => mimeType.Split('/')[0] switch
     {
         "image" => "image",
         "video" => "video",

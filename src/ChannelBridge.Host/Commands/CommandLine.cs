@@ -60,6 +60,8 @@ internal static class CommandLine
             DiagnosticsCommand.Create(),
             WatchCommand.Create(),
             SendCommand.Create(),
+            SendFileCommand.Create(),
+            ReceiveFileCommand.Create(),
             DeadLettersCommand.Create(),
             ImportCommand.Create(),
         };

@@ -30,6 +30,13 @@ internal static class Examples
             "channelbridge send --to Bncr:qq:888888 Hello",
             "channelbridge send --account shop --to Bncr:qq:123456:888888 --key order-4711 \"Your order is ready\"",
         ],
+        "send-file" =>
+        [
+            "channelbridge send-file report.pdf --user alice --message \"Please summarise\"",
+            "channelbridge send-file clip.mp4 --to Bncr:qq:888888 --account shop",
+            "channelbridge send-file backup.tar --window 16 --chunk 1048576",
+        ],
+        "receive-file" => ["channelbridge receive-file --out ./inbox", "channelbridge receive-file --account shop --count 0 --out /var/lib/shop/files"],
         "dead-letters" =>
         [
             "channelbridge dead-letters list",

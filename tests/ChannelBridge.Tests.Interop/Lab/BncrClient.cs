@@ -31,6 +31,9 @@ public sealed class BncrClient : IAsyncDisposable
 
     public string ClientId { get; init; } = "interop-bridge";
 
+    /// <summary>Files that came, by their transfer's id; each is confirmed as an old client does it.</summary>
+    public ConcurrentDictionary<string, SortedDictionary<int, byte[]>> Files { get; } = new();
+
     public string Account { get; init; } = "Primary";
 
     /// <summary>Connects with exactly the two scopes that a bridge should hold, and as a bncr client.</summary>
@@ -176,12 +179,30 @@ public sealed class BncrClient : IAsyncDisposable
         foreach (var open in _open.Values) open.TrySetException(new InvalidOperationException("the connection ended before the answer came"));
     }
 
+    private void OnFile(string stage, JsonObject payload)
+    {
+        var id = (string)payload["transferId"]!;
+        var parts = Files.GetOrAdd(id, _ => []);
+        var ack = new JsonObject { ["accountId"] = Account, ["clientId"] = ClientId, ["transferId"] = id, ["stage"] = stage };
+        if (stage == "chunk")
+        {
+            parts[(int)payload["chunkIndex"]!] = Convert.FromBase64String((string)payload["base64"]!);
+            ack["chunkIndex"] = (int)payload["chunkIndex"]!;
+        }
+
+        if (stage == "complete") ack["path"] = "/client/" + id;
+        if (stage != "abort") _ = CallAsync("bncr.file.ack", ack);
+    }
+
     private void On(JsonObject frame)
     {
         switch ((string?)frame["type"], (string?)frame["event"])
         {
             case ("event", "connect.challenge"):
                 _challenged.TrySetResult();
+                break;
+            case ("event", { } name) when name.Contains("bncr.file.", StringComparison.Ordinal):
+                OnFile(name[(name.LastIndexOf('.') + 1)..], frame["payload"]!.AsObject());
                 break;
             case ("event", "plugin.bncr.push" or "bncr.push"):
                 var push = frame["payload"]!.DeepClone().AsObject();

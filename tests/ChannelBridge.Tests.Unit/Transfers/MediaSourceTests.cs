@@ -1,0 +1,75 @@
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Transfers;
+using ChannelBridge.Tests.Unit.Storage;
+using ChannelBridge.Tests.Unit.Support;
+
+namespace ChannelBridge.Tests.Unit.Transfers;
+
+/// <summary>What an agent or an operator may send: bytes, and paths within the allowed folders only.</summary>
+public sealed class MediaSourceTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+    private readonly TransfersUnderTest _host;
+    private readonly MediaSource _media;
+
+    public MediaSourceTests()
+    {
+        var time = new ManualTime();
+        _host = new TransfersUnderTest(new MemoryStore(time), _folder.File("spool"), time, options => options.Roots = [_folder.File("out")]);
+        _media = new MediaSource(_host.Spool, _host.Options);
+        Directory.CreateDirectory(_folder.File("out/deep"));
+        File.WriteAllText(_folder.File("out/deep/a.txt"), "hello");
+        File.WriteAllText(_folder.File("secret.txt"), "secret");
+    }
+
+    public void Dispose()
+    {
+        _host.Dispose();
+        _folder.Remove();
+    }
+
+    private ValueTask<Attachment> TakeAsync(string location) => _media.TakeAsync("bncr", "Primary", new Attachment { Location = location });
+
+    [Fact]
+    public async Task A_path_within_the_folders_is_taken_under_its_name()
+    {
+        foreach (var location in new[] { _folder.File("out/deep/a.txt"), "file://" + _folder.File("out/deep/a.txt"), _folder.File("out/deep/../deep/a.txt") })
+        {
+            var file = await TakeAsync(location);
+            Assert.Equal(("a.txt", 5L, "text/plain"), (file.FileName, file.Size, file.MimeType));
+            Assert.Equal("hello"u8.ToArray(), await _host.Spool.ReadAsync(file, 100));
+        }
+    }
+
+    [Fact]
+    public async Task A_path_elsewhere_or_behind_a_link_is_refused()
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            File.CreateSymbolicLink(_folder.File("out/link.txt"), _folder.File("secret.txt"));
+            Directory.CreateSymbolicLink(_folder.File("out/up"), _folder.Path);
+        }
+
+        foreach (var location in new[]
+        {
+            "/etc/passwd", _folder.File("secret.txt"), _folder.File("out/../secret.txt"), _folder.File("out/link.txt"), _folder.File("out/up/secret.txt"), _folder.File("outside"),
+            "secret.txt", "../secret.txt", _folder.File("out/deep/a.txt") + "\0.png", "file:///etc/passwd", _folder.File("out"),
+        })
+        {
+            var fault = await Assert.ThrowsAsync<BridgeException>(() => TakeAsync(location).AsTask());
+            Assert.Equal(ErrorCodes.Forbidden, fault.Code);
+        }
+
+        Assert.Equal(ErrorCodes.NotFound, (await Assert.ThrowsAsync<BridgeException>(() => TakeAsync(_folder.File("out/none.txt")).AsTask())).Code);
+    }
+
+    [Fact]
+    public async Task A_stream_longer_than_the_largest_file_leaves_nothing_behind()
+    {
+        _host.Options.MaxFileBytes = 1000;
+        var fault = await Assert.ThrowsAsync<BridgeException>(() => _host.Spool.ImportAsync("bncr", "Primary", new MemoryStream(new byte[5000]), "x", null, null).AsTask());
+        Assert.Equal(ErrorCodes.PayloadTooLarge, fault.Code);
+        Assert.Empty(Directory.EnumerateFiles(_folder.File("spool/parts")));
+    }
+}
