@@ -52,7 +52,7 @@ public sealed class FileTests(InteropLab lab)
         var file = new byte[700_000];
         new Random(5).NextBytes(file);
         "%PDF-1.4\n"u8.CopyTo(file);
-        var folder = Directory.CreateDirectory(Path.Combine(lab.Gateway.State, "media", "outbound"));
+        var folder = Directory.CreateDirectory(Path.Combine(lab.Gateway.State, "openclaw", "media", "outbound"));
         var path = Path.Combine(folder.FullName, "paper.pdf");
         await File.WriteAllBytesAsync(path, file);
         var sent = await bridge.CallAsync("send", new JsonObject
