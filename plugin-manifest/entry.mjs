@@ -4,6 +4,7 @@ import { defineChannelPluginEntry } from 'openclaw/plugin-sdk/channel-core';
 import { channelPlugin } from './channel.mjs';
 import { registerMethods } from './methods.mjs';
 import { createService } from './service.mjs';
+import { registerTools } from './tools.mjs';
 
 export default defineChannelPluginEntry({
   id: 'channelbridge',
@@ -11,6 +12,7 @@ export default defineChannelPluginEntry({
   description: 'Connects chat bridges to OpenClaw through the ChannelBridge host.',
   plugin: channelPlugin,
   registerFull(api) {
+    registerTools(api);
     if (api.registrationMode !== 'full') return; // also called to list tools: nothing live then
     registerMethods(api);
     api.registerService(createService({ runtime: api.runtime, pluginConfig: api.pluginConfig ?? {}, logger: api.logger }));

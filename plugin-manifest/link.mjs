@@ -26,7 +26,7 @@ export class HostLink {
   #replaced = false;
 
   /** What the status shows. */
-  state = { connected: false, lastConnectedAt: null, lastError: null, lastDisconnectAt: null, reconnectAttempts: 0, hostVersion: null, hostId: null };
+  state = { connected: false, lastConnectedAt: null, lastError: null, lastDisconnectAt: null, reconnectAttempts: 0, hostVersion: null, hostId: null, features: [] };
 
   /**
    * options: endpoint (of settings.mjs), hello() → params of link.hello (may be async), handlers, onUp(), onDown(reason), logger,
@@ -125,6 +125,7 @@ export class HostLink {
       const now = Date.now();
       Object.assign(this.state, {
         connected: true, lastConnectedAt: now, lastError: null, reconnectAttempts: 0, hostVersion: answer.hostVersion ?? null, hostId: answer.hostId ?? null,
+        features: answer.features ?? [],
       });
       this.#options.logger.info(`connected to the ChannelBridge host ${answer.hostVersion ?? ''} at ${this.#options.endpoint.text}`);
       this.#options.onUp?.();

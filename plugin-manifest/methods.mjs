@@ -18,6 +18,16 @@ export const METHODS = {
   'bncr.deadLetter.inspect': 'operator.read',
   'bncr.deadLetter.prune': 'operator.write',
   'bncr.rpc.response': 'operator.write',
+  'instaclaw.registration.get': 'operator.read',
+  'instaclaw.registration.submit': 'operator.write',
+  'instaclaw.registration.cancel': 'operator.write',
+  'instaclaw.tools.insta_get_plugin_profile': 'operator.read',
+  'instaclaw.tools.insta_propose_registration': 'operator.write',
+  'instaclaw.tools.insta_register_identity': 'operator.write',
+  'instaclaw.tools.list-tasks': 'operator.read',
+  'instaclaw.tools.grab-task': 'operator.write',
+  'instaclaw.tools.submit-deliverable': 'operator.write',
+  'instaclaw.tools.upload-artifact': 'operator.write',
 };
 
 /** Live connections that have spoken to the host: connId → { scopes, clientId, connect (what the last bncr.connect said and was given) }. */

@@ -87,7 +87,8 @@ export async function refreshStatus() {
   if (bridge.link?.connected) {
     try {
       const { accounts = [] } = await bridge.link.request('link.status', {}, { timeoutMs: REFRESH_MS });
-      bridge.hostAccounts = new Map(accounts.map((account) => [account.accountId.toLowerCase(), account]));
+      // The host has further channels, whose accounts may have the same names.
+      bridge.hostAccounts = new Map(accounts.filter(({ channel = CHANNEL }) => channel === CHANNEL).map((account) => [account.accountId.toLowerCase(), account]));
     } catch (error) {
       bridge.logger.debug?.(`link.status failed: ${error.message}`);
     }

@@ -14,12 +14,19 @@ namespace ChannelBridge.Gateway.Link;
 /// <param name="Instructions">What the model is told beside it, or null.</param>
 internal readonly record struct GatewayPrompt(string SessionKey, string Text, string? Instructions)
 {
+    /// <summary>The channel of requests that came by no channel.</summary>
+    private const string NoChannel = "responses";
+
     /// <summary>The prompt of a turn with a request.</summary>
     public static GatewayPrompt Of(AgentTurn turn, ResponseRequest request)
     {
         var message = turn.Message;
-        var isKnown = message.SessionKey.StartsWith("agent:", StringComparison.Ordinal);
-        var sessionKey = isKnown ? message.SessionKey : $"agent:{AgentOf(request.Model)}:responses:{turn.Id:N}";
+        var isNamed = message.SessionKey.StartsWith("agent:", StringComparison.Ordinal);
+        // A channel that streams (instaclaw) names its conversations without the gateway's agent.
+        var isKnown = isNamed || message.Channel != NoChannel;
+        var sessionKey = isNamed ? message.SessionKey
+            : isKnown ? $"agent:{AgentOf(request.Model)}:{message.SessionKey}"
+            : $"agent:{AgentOf(request.Model)}:responses:{turn.Id:N}";
         var rules = request.Input.OfType<MessageItem>().Where(item => item.Role is "system" or "developer").Select(item => TextOf(item.Content));
         var instructions = string.Join("\n\n", rules.Prepend(request.Instructions ?? "").Where(text => text.Length > 0));
         var said = request.Input.Where(item => item is FunctionCallItem or FunctionCallOutputItem or MessageItem { Role: "user" or "assistant" }).ToList();

@@ -14,7 +14,15 @@ namespace ChannelBridge.Gateway.Link;
 
 /// <summary>What the OpenClaw plugin may call, see docs/link.md. All but <c>link.hello</c> need the link's scope, which a good hello gives.</summary>
 internal sealed class LinkMethods(
-    LinkSession session, LinkSends sends, LinkMediaDesk media, ChannelDirectory channels, ITokenAuthority tokens, IStore store, LinkOptions options, TimeProvider time)
+    LinkSession session,
+    LinkSends sends,
+    LinkMediaDesk media,
+    LinkTools tools,
+    ChannelDirectory channels,
+    ITokenAuthority tokens,
+    IStore store,
+    LinkOptions options,
+    TimeProvider time)
     : IMethodSource
 {
     /// <summary>The link's protocol that this host speaks.</summary>
@@ -86,7 +94,7 @@ internal sealed class LinkMethods(
 
         door.SetCaller(caller);
         session.Establish(new EstablishedLink(call.Connection, peer, hello, options, time));
-        return ValueTask.FromResult(new HelloResult(Protocol, Version, store.StoreId.ToString("N"), []));
+        return ValueTask.FromResult(new HelloResult(Protocol, Version, store.StoreId.ToString("N"), [.. tools.Names.Select(name => $"tool:{name}")]));
     }
 
     private ValueTask<Nothing> AccountsChanged(AccountsParameters parameters, MethodCall call, CancellationToken cancellationToken)

@@ -32,6 +32,8 @@ public static class LinkServices
         services.TryAddSingleton<IGatewayAdmission, GatewayAdmission>();
         services.AddSingleton<IDiagnosticsSource>(provider => provider.GetRequiredService<LinkSession>());
         services.AddSingleton<IMethodSource, LinkMethods>();
+        services.TryAddSingleton<LinkTools>();
+        services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<LinkTools>());
         services.AddSingleton<IAgent, OpenClawAgent>();
         return services;
     }

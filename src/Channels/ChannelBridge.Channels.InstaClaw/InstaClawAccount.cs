@@ -1,4 +1,5 @@
 using ChannelBridge.Channels.InstaClaw.Connection;
+using ChannelBridge.Channels.InstaClaw.Messages;
 using ChannelBridge.Channels.InstaClaw.Registration;
 using Microsoft.Extensions.Logging;
 
@@ -9,9 +10,19 @@ namespace ChannelBridge.Channels.InstaClaw;
 /// while there is none.
 /// </summary>
 internal sealed partial class InstaClawAccount(
-    string id, InstaClawOptions options, ProfileFiles files, BrokerConnection connection, Func<CancellationToken, Task> whileUnregistered, TimeProvider time, ILogger logger)
+    string id,
+    InstaClawOptions options,
+    ProfileFiles files,
+    Func<RequestDesk, BrokerConnection> connect,
+    RequestDesk desk,
+    Registrar registrar,
+    PlatformApi platform,
+    TimeProvider time,
+    ILogger logger) : IDisposable
 {
+    private readonly BrokerConnection _connection = connect(desk);
     private volatile Profile? _profile;
+    private volatile bool _stopped;
 
     /// <summary>The id in its display case.</summary>
     public string Id => id;
@@ -20,7 +31,19 @@ internal sealed partial class InstaClawAccount(
     public ProfileFiles Files => files;
 
     /// <summary>The connection.</summary>
-    public BrokerConnection Connection => connection;
+    public BrokerConnection Connection => _connection;
+
+    /// <summary>The connection's state as it is named on the wire.</summary>
+    public string ConnectionName => (_profile is null && !_stopped ? ConnectionState.Waiting : _connection.State).ToString().ToLowerInvariant();
+
+    /// <summary>The requests.</summary>
+    public RequestDesk Desk => desk;
+
+    /// <summary>The registration.</summary>
+    public Registrar Registrar => registrar;
+
+    /// <summary>The platform's HTTP API.</summary>
+    public PlatformApi Platform => platform;
 
     /// <summary>The profile as it was found last; null while there is none.</summary>
     public Profile? Profile => _profile;
@@ -28,6 +51,7 @@ internal sealed partial class InstaClawAccount(
     /// <summary>Runs until told to stop.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
+        var requests = desk.RunAsync(stop);
         var living = Task.CompletedTask;
         CancellationTokenSource? life = null;
         using var timer = new PeriodicTimer(options.ProfilePollInterval, time);
@@ -51,11 +75,11 @@ internal sealed partial class InstaClawAccount(
                     if (found is not null && life is null)
                     {
                         life = CancellationTokenSource.CreateLinkedTokenSource(stop);
-                        living = connection.RunAsync(() => _profile ?? found, life.Token);
+                        living = _connection.RunAsync(() => _profile ?? found, life.Token);
                     }
                     else if (found is null && files.Problem is null)
                     {
-                        await whileUnregistered(stop).ConfigureAwait(false);
+                        await registrar.PollAsync(stop).ConfigureAwait(false);
                     }
                 }
                 catch (Exception fault) when (!stop.IsCancellationRequested)
@@ -73,9 +97,13 @@ internal sealed partial class InstaClawAccount(
         finally
         {
             await living.ConfigureAwait(false);
+            await requests.ConfigureAwait(false);
+            _stopped = true;
             life?.Dispose();
         }
     }
+
+    public void Dispose() => desk.Dispose();
 
     private static bool SameCredentials(Profile? left, Profile? right) =>
         left is null ? right is null : right is not null && left.AppKey == right.AppKey && left.AppSecret == right.AppSecret && left.ClawId == right.ClawId;

@@ -2,6 +2,9 @@ using ChannelBridge.Channels.InstaClaw.Connection;
 using ChannelBridge.Core.Channels;
 using ChannelBridge.Core.Diagnostics;
 using ChannelBridge.Core.Methods;
+using ChannelBridge.Core.Responses;
+using ChannelBridge.Core.Storage;
+using ChannelBridge.Core.Tools;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -12,7 +15,7 @@ namespace ChannelBridge.Channels.InstaClaw;
 /// <summary>Adds the InstaClaw channel to a host.</summary>
 public static class InstaClawServices
 {
-    /// <summary>Adds the InstaClaw channel, which does nothing unless it is configured. It needs a <see cref="TimeProvider"/> and a <see cref="Random"/>.</summary>
+    /// <summary>Adds the InstaClaw channel, which does nothing unless it is configured. It needs an <see cref="IStore"/> and, to answer, <see cref="IResponseRuns"/>.</summary>
     /// <param name="services">The container.</param>
     /// <param name="configure">Sets <see cref="InstaClawOptions"/>; a host binds the section <see cref="InstaClawOptions.Section"/> besides. Faults are reported at start.</param>
     public static IServiceCollection AddInstaClawChannel(this IServiceCollection services, Action<InstaClawOptions>? configure = null)
@@ -27,11 +30,14 @@ public static class InstaClawServices
         services.TryAddSingleton(provider => new InstaClawChannel(
             provider.GetRequiredService<IOptions<InstaClawOptions>>(),
             new WebSocketDialer(provider.GetRequiredService<IOptions<InstaClawOptions>>().Value.MaxMessageBytes),
+            provider.GetRequiredService<IStore>(),
+            provider.GetService<IResponseRuns>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<Random>(),
             provider.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<IChannel>(provider => provider.GetRequiredService<InstaClawChannel>());
         services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<InstaClawChannel>());
+        services.AddSingleton<IToolSource>(provider => provider.GetRequiredService<InstaClawChannel>());
         services.AddSingleton<IDiagnosticsSource>(provider => provider.GetRequiredService<InstaClawChannel>());
         return services;
     }

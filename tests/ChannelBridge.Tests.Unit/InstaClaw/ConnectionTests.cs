@@ -259,6 +259,12 @@ public sealed class ConnectionTests
 
         public ValueTask PingAsync(long number, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
+        public ValueTask CloseAsync()
+        {
+            Close();
+            return ValueTask.CompletedTask;
+        }
+
         public void Abort()
         {
             Aborted = true;

@@ -126,9 +126,11 @@ internal sealed partial class BrokerConnection(
         string? reason = null;
         var beating = BeatAsync(socket, why => reason = why, end.Token);
         var session = events.Connected(socket, end.Token);
+        // Cancelling a read would break the connection; the broker is told, and its goodbye ends the reading.
+        using var leaving = stop.Register(() => _ = socket.CloseAsync().AsTask());
         try
         {
-            while (await socket.ReceiveAsync(end.Token).ConfigureAwait(false) is { } message)
+            while (await socket.ReceiveAsync(CancellationToken.None).ConfigureAwait(false) is { } message)
             {
                 await events.ReceivedAsync(message, end.Token).ConfigureAwait(false);
             }

@@ -26,6 +26,9 @@ internal interface IBrokerSocket : IAsyncDisposable
     /// <summary>Sends a ping frame that carries a number.</summary>
     ValueTask PingAsync(long number, CancellationToken cancellationToken);
 
+    /// <summary>Says goodbye in an orderly way; reading ends soon after, whatever the broker does. Never throws.</summary>
+    ValueTask CloseAsync();
+
     /// <summary>Why the broker closed, for the status; null when it said nothing.</summary>
     string? CloseReason { get; }
 

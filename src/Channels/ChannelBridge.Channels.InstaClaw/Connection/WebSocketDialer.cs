@@ -49,6 +49,7 @@ internal sealed class WebSocketDialer(int maxMessageBytes) : IBrokerDialer
         private static readonly TimeSpan CloseTime = TimeSpan.FromSeconds(2);
         private readonly SemaphoreSlim _sending = new(1);
         private readonly byte[] _buffer = new byte[16 * 1024];
+        private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public string? CloseReason => socket.CloseStatus is { } status ? $"the broker closed the connection ({(int)status})" : null;
 
@@ -58,7 +59,12 @@ internal sealed class WebSocketDialer(int maxMessageBytes) : IBrokerDialer
             while (true)
             {
                 var part = await socket.ReceiveAsync(_buffer.AsMemory(), cancellationToken).ConfigureAwait(false);
-                if (part.MessageType == WebSocketMessageType.Close) return null;
+                if (part.MessageType == WebSocketMessageType.Close)
+                {
+                    _closed.TrySetResult();
+                    return null;
+                }
+
                 if (whole.Length + part.Count > maxMessageBytes)
                 {
                     throw new IOException($"the broker sent a message of more than {maxMessageBytes} bytes");
@@ -87,21 +93,24 @@ internal sealed class WebSocketDialer(int maxMessageBytes) : IBrokerDialer
 
         public void Abort() => socket.Abort();
 
+        public async ValueTask CloseAsync()
+        {
+            try
+            {
+                using var timeout = new CancellationTokenSource(CloseTime);
+                await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, timeout.Token).ConfigureAwait(false);
+                await _closed.Task.WaitAsync(timeout.Token).ConfigureAwait(false);
+            }
+            catch (Exception fault) when (fault is WebSocketException or OperationCanceledException or IOException or InvalidOperationException)
+            {
+                // It is gone, or doesn't answer: nothing more to say.
+                socket.Abort();
+            }
+        }
+
         public async ValueTask DisposeAsync()
         {
-            if (socket.State is WebSocketState.Open or WebSocketState.CloseReceived)
-            {
-                try
-                {
-                    using var timeout = new CancellationTokenSource(CloseTime);
-                    await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, timeout.Token).ConfigureAwait(false);
-                }
-                catch (Exception fault) when (fault is WebSocketException or OperationCanceledException or IOException or InvalidOperationException)
-                {
-                    // It is gone: nothing to say goodbye to.
-                }
-            }
-
+            if (socket.State == WebSocketState.CloseReceived) await CloseAsync().ConfigureAwait(false);
             socket.Abort();
             socket.Dispose();
             invoker.Dispose();

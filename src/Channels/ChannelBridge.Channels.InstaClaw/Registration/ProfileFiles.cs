@@ -109,8 +109,7 @@ internal sealed partial class ProfileFiles(string baseFolder, TimeProvider time,
 
     private void Complain(string? problem)
     {
-        if (problem is not null && problem != _complaint) LogUnreadable(logger, ProfilePath, problem);
-        _complaint = problem;
+        if (Interlocked.Exchange(ref _complaint, problem) != problem && problem is not null) LogUnreadable(logger, ProfilePath, problem);
     }
 
     [LoggerMessage(5121, LogLevel.Error, "InstaClaw: {Path} can't be used: {Problem}. Correct it, or delete it to register anew.")]

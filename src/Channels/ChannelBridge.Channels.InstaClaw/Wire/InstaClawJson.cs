@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using ChannelBridge.Channels.InstaClaw.Messages;
 using ChannelBridge.Channels.InstaClaw.Registration;
 
 namespace ChannelBridge.Channels.InstaClaw.Wire;
@@ -10,6 +11,21 @@ namespace ChannelBridge.Channels.InstaClaw.Wire;
 [JsonSerializable(typeof(Profile))]
 [JsonSerializable(typeof(ActivateSession))]
 [JsonSerializable(typeof(JsonElement))]
+[JsonSerializable(typeof(ProfileFields))]
+[JsonSerializable(typeof(Proposal))]
+[JsonSerializable(typeof(AccountParams))]
+[JsonSerializable(typeof(SubmitParams))]
+[JsonSerializable(typeof(CancelParams))]
+[JsonSerializable(typeof(RegistrationResult))]
+[JsonSerializable(typeof(CancelResult))]
+[JsonSerializable(typeof(ListTasksParams))]
+[JsonSerializable(typeof(GrabTaskParams))]
+[JsonSerializable(typeof(SubmitDeliverableParams))]
+[JsonSerializable(typeof(UploadArtifactParams))]
+[JsonSerializable(typeof(PlatformResult))]
+[JsonSerializable(typeof(UploadResult))]
+[JsonSerializable(typeof(Deliverable))]
+[JsonSerializable(typeof(StoredRequest))]
 internal sealed partial class InstaClawJson : JsonSerializerContext
 {
     /// <summary>For files that people read, too.</summary>

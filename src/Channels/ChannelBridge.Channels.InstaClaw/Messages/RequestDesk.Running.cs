@@ -1,0 +1,169 @@
+using System.Text.Json;
+using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Responses;
+using ChannelBridge.Protocol.OpenResponses;
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Channels.InstaClaw.Messages;
+
+/// <summary>Runs requests: one at a time in a session, as many at once as there are slots.</summary>
+internal sealed partial class RequestDesk
+{
+    /// <summary>The agent that remembers conversations by itself.</summary>
+    private const string SelfRemembering = "openclaw";
+
+    /// <summary>A request is accepted: it runs behind those of its session, and its events go out as they come.</summary>
+    private void Add(OpenRequest request)
+    {
+        lock (_gate)
+        {
+            _open[request.Stored.MessageId] = request;
+            var before = _sessions.GetValueOrDefault(request.Stored.SessionId, Task.CompletedTask);
+            var session = RunAsync(request, before);
+            _sessions[request.Stored.SessionId] = session;
+            _ = ForgetSessionAsync(request.Stored.SessionId, session);
+            Forward(request);
+        }
+    }
+
+    /// <summary>A request that a former host has left: it goes on, or runs now if it never began.</summary>
+    private void Resume(StoredRequest stored)
+    {
+        var frame = new Frame("", Topics.UserMessages, stored.MessageId, stored.SessionId, stored.Data ?? default);
+        var message = stored.Data is null ? null : UserMessage.Read(frame, _options.FileUrlTemplate, out _, out _);
+        LogResumed(_logger, _accountId, stored.MessageId, stored.Confirmed);
+        Add(new OpenRequest(stored, message));
+    }
+
+    private async Task ForgetSessionAsync(string sessionId, Task session)
+    {
+        await session.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        lock (_gate)
+        {
+            if (_sessions.GetValueOrDefault(sessionId) == session) _sessions.Remove(sessionId);
+        }
+    }
+
+    private async Task RunAsync(OpenRequest request, Task before)
+    {
+        var stored = request.Stored;
+        try
+        {
+            await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            _stopped.Token.ThrowIfCancellationRequested();
+            // Cancelled while it waited in its session.
+            if (request.Source.IsCompleted) return;
+            var run = await StartAsync(request).ConfigureAwait(false);
+            if (!request.Begin(EventSource.Of(run)))
+            {
+                await run.CancelAsync().ConfigureAwait(false);
+                return;
+            }
+
+            var final = await run.Completion.WaitAsync(_stopped.Token).ConfigureAwait(false);
+            if (IsAnswer(final)) await _book.AnsweredAsync(stored.SessionId, run.Id).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_stopped.IsCancellationRequested)
+        {
+            // The next host goes on.
+        }
+        catch (Exception fault)
+        {
+            if (fault is not BridgeException) LogRunFailed(_logger, fault, _accountId, stored.MessageId);
+            var (code, message) = EventSource.Explain(fault);
+            request.Begin(EventSource.Failed(stored.ResponseId, _agent, _time.GetUtcNow(), code, message));
+        }
+        finally
+        {
+            request.Running = false;
+        }
+    }
+
+    private async Task<IResponseRun> StartAsync(OpenRequest request)
+    {
+        var stored = request.Stored;
+        if (_runs is null) throw BridgeException.Unavailable("This host runs no responses.");
+        if (await _runs.FindAsync(stored.ResponseId, Owner, _stopped.Token).ConfigureAwait(false) is { } known) return known;
+        var message = request.Message ?? throw new BridgeException(ErrorCodes.NotFound, "The answer isn't kept any more.");
+        var left = _options.RequestTimeout - (_time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(stored.AcceptedAt));
+        if (left <= TimeSpan.Zero) throw new BridgeException(ErrorCodes.Timeout, "The request waited for longer than it may take.");
+        var previous = string.Equals(_agent, SelfRemembering, StringComparison.OrdinalIgnoreCase)
+            ? null
+            : await _book.PreviousAsync(stored.SessionId, _stopped.Token).ConfigureAwait(false);
+        var start = Describe(message, stored, previous, left);
+        try
+        {
+            return await _runs.StartAsync(start, _stopped.Token).ConfigureAwait(false);
+        }
+        catch (BridgeException fault) when (fault.Code == ErrorCodes.Unavailable)
+        {
+            // The host is about to stop and takes no more; the next one runs it.
+            await Task.Delay(Timeout.Infinite, _stopped.Token).ConfigureAwait(false);
+            throw;
+        }
+        catch (BridgeException fault) when (fault.Code == ErrorCodes.NotFound && previous is not null)
+        {
+            // The conversation has expired: a new one begins.
+            return await _runs.StartAsync(start with { Request = start.Request with { PreviousResponseId = null } }, _stopped.Token).ConfigureAwait(false);
+        }
+    }
+
+    private ResponseStart Describe(UserMessage message, StoredRequest stored, string? previous, TimeSpan left)
+    {
+        var sessionKey = $"{InstaClawChannel.ChannelId}:{_accountId}:{stored.SessionId}";
+        return new ResponseStart
+        {
+            Request = new ResponseRequest
+            {
+                Input = [new MessageItem("user", message.Parts)],
+                PreviousResponseId = previous,
+                Stream = true,
+                Store = true,
+                User = sessionKey,
+            },
+            Owner = Owner,
+            Agent = _agent,
+            ResponseId = stored.ResponseId,
+            Message = new InboundMessage
+            {
+                Channel = InstaClawChannel.ChannelId,
+                AccountId = _accountId,
+                SessionKey = sessionKey,
+                Agent = _agent,
+                Route = stored.SessionId,
+                SenderId = stored.SessionId,
+                Door = Door.Listener,
+                MessageId = stored.MessageId,
+                Text = message.Text,
+                Attachments = message.Attachments,
+                AcceptedAt = stored.AcceptedAt,
+            },
+            Slots = Slots,
+            Timeout = left,
+            Coalescing = new DeltaCoalescing(_options.DeltaGraphemes, _options.DeltaDelay),
+        };
+    }
+
+    /// <summary>True for an answer that the next message can continue.</summary>
+    private static bool IsAnswer(ReadOnlyMemory<byte> final)
+    {
+        using var document = JsonDocument.Parse(final);
+        return Frame.Text(document.RootElement, "status") is "completed" or "incomplete";
+    }
+
+    /// <summary>Cancels a request, wherever it is. Its stream ends with <c>response.failed</c>, code <c>cancelled</c>.</summary>
+    private async Task CancelAsync(OpenRequest request)
+    {
+        var stored = request.Stored;
+        if (request.Begin(EventSource.Failed(stored.ResponseId, _agent, _time.GetUtcNow(), "cancelled", "The request was cancelled."))) return;
+        await (await request.Source.ConfigureAwait(false)).CancelAsync().ConfigureAwait(false);
+    }
+
+    [LoggerMessage(5151, LogLevel.Information, "InstaClaw account {Account}: message {Message} of before the restart is taken up after event {Confirmed}.")]
+    private static partial void LogResumed(ILogger logger, string account, string message, long confirmed);
+
+    [LoggerMessage(5152, LogLevel.Error, "InstaClaw account {Account}: message {Message} couldn't be run.")]
+    private static partial void LogRunFailed(ILogger logger, Exception fault, string account, string message);
+}
