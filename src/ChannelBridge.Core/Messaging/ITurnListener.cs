@@ -8,6 +8,17 @@ namespace ChannelBridge.Core.Messaging;
 /// </summary>
 public interface ITurnListener
 {
-    /// <summary>The turn gave a partial text or a typing sign; finished replies come through the outbox.</summary>
-    void OnTurnEvent(AgentTurn turn, AgentEvent agentEvent);
+    /// <summary>
+    /// Something happened in a turn. Finished replies are heard here before they are durable, so that what was shown of them can be completed; they are
+    /// delivered through the outbox.
+    /// </summary>
+    /// <param name="turn">The turn.</param>
+    /// <param name="ordinal">Which message of the answer it belongs to, 0 for the first: <see cref="MessageIds.ForReply"/> is that message's id.</param>
+    /// <param name="agentEvent">What happened.</param>
+    void OnTurnEvent(AgentTurn turn, int ordinal, AgentEvent agentEvent);
+
+    /// <summary>The turn is over; nothing more comes of this attempt.</summary>
+    /// <param name="turn">The turn.</param>
+    /// <param name="failed">True when it came to no end: what was shown of a message that has no reply is void.</param>
+    void OnTurnEnded(AgentTurn turn, bool failed);
 }

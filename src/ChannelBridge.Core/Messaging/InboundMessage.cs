@@ -56,6 +56,9 @@ public sealed record InboundMessage
     /// <summary>True when the text is a command that the channel recognised as such; the agent's side decides on authority.</summary>
     public bool IsCommand { get; init; }
 
+    /// <summary>True when the bridge asked to be shown the answer while it grows.</summary>
+    public bool Stream { get; init; }
+
     /// <summary>When the host accepted it (Unix milliseconds).</summary>
     public long AcceptedAt { get; init; }
 

@@ -71,6 +71,13 @@ public static class MessageIds
         }
     }
 
+    /// <summary>The outbox id of a turn's reply, known before there is one.</summary>
+    /// <param name="channel">The channel id.</param>
+    /// <param name="accountId">The account, in any case.</param>
+    /// <param name="turn">The inbox id.</param>
+    /// <param name="ordinal">0 for the first reply.</param>
+    public static Guid ForReply(string channel, string accountId, Guid turn, int ordinal) => ForOutbox(channel, accountId, ReplyKey(turn, ordinal), turn);
+
     /// <summary>The idempotency key of a turn's reply.</summary>
     /// <param name="turn">The inbox id.</param>
     /// <param name="ordinal">0 for the first reply.</param>

@@ -30,6 +30,9 @@ public sealed record OutboundMessage
     /// <summary>A file that goes with the message.</summary>
     public Attachment? Attachment { get; init; }
 
+    /// <summary>The id under which this message was shown while it grew, or null when it wasn't.</summary>
+    public string? StreamId { get; init; }
+
     /// <summary>W3C <c>traceparent</c> of the turn, or null.</summary>
     public string? TraceParent { get; init; }
 }

@@ -42,13 +42,16 @@ internal sealed partial class TurnRunner(
         Telemetry.TurnsRunning.Add(1);
         using var timeout = new CancellationTokenSource(options.TurnTimeout, time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(abort, timeout.Token);
+        var turn = new AgentTurn(item.Id, item.Message, item.Attempts + 1);
         string outcome;
         TurnVerdict verdict;
         try
         {
             var memory = agent.Memory is { } bounds ? new ConversationMemory(store, lane.Key, agent, bounds, time, logger) : null;
+            if (files is not null) turn = turn with { Message = await files.ForAgentAsync(item.Message, agent, linked.Token).ConfigureAwait(false) };
+            if (memory is not null) turn = turn with { History = await memory.LoadAsync(linked.Token).ConfigureAwait(false) };
             var answers = new List<string>();
-            var last = await ConverseAsync(agent, lane, item, memory, answers, activity, linked.Token).ConfigureAwait(false);
+            var last = await ConverseAsync(agent, turn, lane, item, answers, activity, linked.Token).ConfigureAwait(false);
             verdict = await FinishAsync(lane, item, last, memory?.Extend(item.Message, answers), abort).ConfigureAwait(false);
             outcome = "done";
         }
@@ -74,6 +77,7 @@ internal sealed partial class TurnRunner(
             (verdict, outcome) = await FailAsync(lane, item, error, abort).ConfigureAwait(false);
         }
 
+        foreach (var listener in _listeners) listener.OnTurnEnded(turn, failed: outcome != "done");
         Telemetry.TurnsRunning.Add(-1);
         var tags = new TagList { { "channelbridge.agent", agent.Name }, { "channelbridge.outcome", outcome } };
         Telemetry.Turns.Add(1, tags);
@@ -88,24 +92,31 @@ internal sealed partial class TurnRunner(
 
     /// <summary>Runs the agent; makes every reply but the last durable as it comes, and returns the last.</summary>
     private async Task<PreparedReply?> ConverseAsync(
-        IAgent agent, TurnLane lane, TurnItem item, ConversationMemory? memory, List<string> answers, Activity? activity, CancellationToken cancellationToken)
+        IAgent agent, AgentTurn turn, TurnLane lane, TurnItem item, List<string> answers, Activity? activity, CancellationToken cancellationToken)
     {
-        var message = files is null ? item.Message : await files.ForAgentAsync(item.Message, agent, cancellationToken).ConfigureAwait(false);
-        var turn = new AgentTurn(item.Id, message, item.Attempts + 1);
-        if (memory is not null) turn = turn with { History = await memory.LoadAsync(cancellationToken).ConfigureAwait(false) };
         AgentReply? held = null;
         var ordinal = 0;
+        // Ahead of the one above by the reply that is held.
+        var heard = 0;
         await foreach (var agentEvent in agent.RunAsync(turn, cancellationToken).ConfigureAwait(false))
         {
             if (agentEvent is not AgentReply reply)
             {
-                foreach (var listener in _listeners) listener.OnTurnEvent(turn, agentEvent);
+                Tell(turn, heard, agentEvent);
+                if (agentEvent is AgentMessageEnd) heard++;
                 continue;
             }
 
             if (reply is { Text.Length: 0, Refusal: { Length: > 0 } refusal }) reply = reply with { Text = refusal };
-            if (reply.Attachment is null && IsSilent(reply.Text)) continue;
+            if (reply.Attachment is null && IsSilent(reply.Text))
+            {
+                // Whatever was shown of it is taken back.
+                Tell(turn, heard, new AgentRewrite(""));
+                continue;
+            }
+
             if (files is not null) reply = await files.TakeAsync(item.Message, reply, cancellationToken).ConfigureAwait(false);
+            Tell(turn, heard++, reply);
             if (reply.Text.Length > 0) answers.Add(reply.Text);
             if (held is not null)
             {
@@ -118,6 +129,11 @@ internal sealed partial class TurnRunner(
         }
 
         return held is null ? null : await PrepareAsync(lane, item, held, ordinal, activity).ConfigureAwait(false);
+    }
+
+    private void Tell(AgentTurn turn, int ordinal, AgentEvent agentEvent)
+    {
+        foreach (var listener in _listeners) listener.OnTurnEvent(turn, ordinal, agentEvent);
     }
 
     private async Task<TurnVerdict> FinishAsync(TurnLane lane, TurnItem item, PreparedReply? last, RecordPut? remembered, CancellationToken abort)
@@ -257,6 +273,7 @@ internal sealed partial class TurnRunner(
             Attachment = reply.Attachment,
             Type = reply.Attachment is not { } file ? "text" : file.IsVoice ? "voice" : AttachmentType(file.MimeType),
             TraceParent = activity?.Id ?? inbound.TraceParent,
+            StreamId = inbound.Stream ? MessageIds.ForReply(inbound.Channel, inbound.AccountId, item.Id, ordinal).ToString("D") : null,
         };
         return outbox.Prepare(message, MessageIds.ReplyKey(item.Id, ordinal), item.Id, lane.Claim);
     }

@@ -29,6 +29,7 @@ internal sealed class LinkSends(IOutbox outbox, IStore store, TurnMemory memory,
             Kind = send.Kind ?? (send.ReplyToId is null ? null : "final"),
             ReplyToId = origin?.MessageId,
             TraceParent = System.Diagnostics.Activity.Current?.Id,
+            StreamId = origin is { Stream: true } ? StreamIdOf(send, target.AccountId) : null,
         };
         var key = KeyOf(send.DeliveryId, send.Part);
         var receipt = await SendOneAsync(message, attachments.Count > 0 ? attachments[0] : null, key, cancellationToken).ConfigureAwait(false);
@@ -77,6 +78,15 @@ internal sealed class LinkSends(IOutbox outbox, IStore store, TurnMemory memory,
         var id = MessageIds.ForOutbox(parameters.Channel, target.AccountId, KeyOf(parameters.DeliveryId, parameters.Part));
         var entry = await store.GetOutboxAsync(id, cancellationToken).ConfigureAwait(false);
         return entry is null ? new ReconcileResult("not_sent") : new ReconcileResult("sent", id.ToString("D"));
+    }
+
+    /// <summary>The id under which the message was shown while it grew. Tool results and blocks aren't shown so.</summary>
+    private string? StreamIdOf(SendParameters send, string accountId)
+    {
+        if (send.Kind is not (null or "final") || !Guid.TryParse(send.ReplyToId, out var turn)) return null;
+        return memory.OrdinalOf(turn, KeyOf(send.DeliveryId, send.Part)) is { } ordinal
+            ? MessageIds.ForReply(send.Channel, accountId, turn, ordinal).ToString("D")
+            : null;
     }
 
     private ValueTask<ChannelTarget> ResolveAsync(string channel, string? accountId, string to, CancellationToken cancellationToken) =>

@@ -8,7 +8,8 @@ namespace ChannelBridge.Gateway.Link;
 /// <param name="MessageId">The bridge's own id of the message, or null.</param>
 /// <param name="SessionKey">Its lane.</param>
 /// <param name="Route">Its route.</param>
-internal sealed record TurnOrigin(string? MessageId, string SessionKey, string Route);
+/// <param name="Stream">Whether its answer is shown while it grows.</param>
+internal sealed record TurnOrigin(string? MessageId, string SessionKey, string Route, bool Stream = false);
 
 /// <summary>
 /// Finds the message that a reply names by its inbox id: among the turns of late, in the inbox while the message isn't answered, and, for turns that
@@ -75,12 +76,28 @@ internal sealed class TurnMemory(IStore store, LinkOptions options, TimeProvider
         return record is null ? null : JsonSerializer.Deserialize(record.Value.Span, LinkJson.Relaxed.TurnOrigin);
     }
 
-    private static TurnOrigin OriginOf(InboundMessage message) => new(message.MessageId, message.SessionKey, message.Route);
+    /// <summary>
+    /// Which message of its turn's answer a delivery is, 0 for the first: the gateway delivers in the order in which it streamed. The same delivery is the same
+    /// one again. Null when the turn isn't remembered any more.
+    /// </summary>
+    public int? OrdinalOf(Guid turn, string delivery)
+    {
+        lock (_gate)
+        {
+            if (!_recent.TryGetValue(turn, out var entry)) return null;
+            if (!entry.Deliveries.TryGetValue(delivery, out var ordinal)) entry.Deliveries[delivery] = ordinal = entry.Deliveries.Count;
+            return ordinal;
+        }
+    }
+
+    private static TurnOrigin OriginOf(InboundMessage message) => new(message.MessageId, message.SessionKey, message.Route, message.Stream);
 
     private sealed class Entry(TurnOrigin origin)
     {
         public TurnOrigin Origin => origin;
 
         public bool Replied { get; set; }
+
+        public Dictionary<string, int> Deliveries { get; } = new(StringComparer.Ordinal);
     }
 }

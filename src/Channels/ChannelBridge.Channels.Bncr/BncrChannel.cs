@@ -41,11 +41,13 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver
         IDeadLetters? deadLetters = null,
         ITransfers? transfers = null,
         ISpool? spool = null,
-        IFileSender? sender = null)
+        IFileSender? sender = null,
+        PartialShow? partials = null)
     {
         _options = options.Value;
         _gateway = gateway;
         _accounts = new BncrAccounts(store, new BncrPolicies(_options), _options, time, loggers.CreateLogger<BncrAccounts>());
+        if (partials is not null) partials.Accounts = _accounts;
         _routes = new RouteBook(store, time, loggers.CreateLogger<RouteBook>());
         _status = new StatusReporter(outbox, store, _routes, time);
         var context = new LeaseContext(store, time, gateway, sender, spool, _options.InlinePushBytes);

@@ -1,3 +1,4 @@
+using ChannelBridge.Channels.Bncr.Leases;
 using ChannelBridge.Core.Channels;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Methods;
@@ -28,6 +29,8 @@ public static class BncrServices
         options.ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<BncrOptions>, BncrOptionsValidator>());
         services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<PartialShow>();
+        services.AddSingleton<ITurnListener>(provider => provider.GetRequiredService<PartialShow>());
         services.TryAddSingleton(provider => new BncrChannel(
             provider.GetRequiredService<IInbox>(),
             provider.GetRequiredService<IOutbox>(),
@@ -39,7 +42,8 @@ public static class BncrServices
             provider.GetService<IDeadLetters>(),
             provider.GetService<ITransfers>(),
             provider.GetService<ISpool>(),
-            provider.GetService<IFileSender>()));
+            provider.GetService<IFileSender>(),
+            provider.GetRequiredService<PartialShow>()));
         services.AddSingleton<IChannel>(provider => provider.GetRequiredService<BncrChannel>());
         services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<BncrChannel>());
         services.AddSingleton<IBinaryReceiver>(provider => provider.GetRequiredService<BncrChannel>());

@@ -9,6 +9,7 @@ internal static class EventPrefixes
     public const string Gateway = "plugin.bncr";
 
     public const string Push = ".push";
+    public const string Partial = ".partial";
     public const string LeaseLost = ".lease.lost";
     public const string LeaseRegained = ".lease.regained";
     public const string RpcRequest = ".rpc.request";
@@ -19,7 +20,7 @@ internal static class EventPrefixes
     public const string FileAck = ".file.ack";
 
     private static readonly string[] Suffixes =
-        [Push, LeaseLost, LeaseRegained, RpcRequest, FileInit, FileChunk, FileComplete, FileAbort, FileAck];
+        [Push, Partial, LeaseLost, LeaseRegained, RpcRequest, FileInit, FileChunk, FileComplete, FileAbort, FileAck];
 
     public static IEnumerable<string> All =>
         from prefix in new[] { Own, Gateway } from suffix in Suffixes select prefix + suffix;

@@ -77,11 +77,18 @@ internal sealed class InboundMethod(
             return new InboundResult { Accepted = false, AccountId = account.DisplayId, MsgId = message.MsgId, TaskKey = key.TaskKey, Reason = reason };
         }
 
-        return await AcceptAsync(account, message, key, dedupe, call, activity, cancellationToken).ConfigureAwait(false);
+        return await AcceptAsync(account, message, parameters, key, dedupe, call, activity, cancellationToken).ConfigureAwait(false);
     }
 
     private async ValueTask<InboundResult> AcceptAsync(
-        BncrAccount account, CheckedInbound message, SessionKey key, UInt128 dedupe, MethodCall call, Activity? activity, CancellationToken cancellationToken)
+        BncrAccount account,
+        CheckedInbound message,
+        InboundParams parameters,
+        SessionKey key,
+        UInt128 dedupe,
+        MethodCall call,
+        Activity? activity,
+        CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
         var sessionKey = key.ToString();
@@ -102,6 +109,7 @@ internal sealed class InboundMethod(
             Attachments = message.Attachment is { } file ? [file] : null,
             TaskKey = key.TaskKey,
             IsCommand = message.IsCommand,
+            Stream = parameters.Stream is true,
             AcceptedAt = now,
             TraceParent = Telemetry.TraceParent(activity, call.TraceContext),
         };

@@ -36,6 +36,9 @@ internal sealed class InboundParams : LeaseParams
     /// <summary>The platform's id of the message; what makes a resend a duplicate.</summary>
     public string? MsgId { get; set; }
 
+    /// <summary>True: the answer is shown while it grows, by <c>partial</c> events. Default false.</summary>
+    public bool? Stream { get; set; }
+
     /// <summary>The session key as the client computes it; must agree with the route.</summary>
     public string? SessionKey { get; set; }
 }

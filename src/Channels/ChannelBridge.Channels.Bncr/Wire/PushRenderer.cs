@@ -8,7 +8,7 @@ using ChannelBridge.Core.Messaging;
 namespace ChannelBridge.Channels.Bncr.Wire;
 
 /// <summary>
-/// Writes the push event: <c>{type:"message.outbound", messageId, idempotencyKey, sessionKey, replyToId?, message{platform, groupId, userId, type, kind?,
+/// Writes the push event: <c>{type:"message.outbound", messageId, idempotencyKey, sessionKey, replyToId?, streamId?, message{platform, groupId, userId, type, kind?,
 /// msg, path, base64, fileName, mimeType?, transferMode?}, seq, cursor, traceparent?, ts}</c>.
 /// </summary>
 internal static class PushRenderer
@@ -35,6 +35,7 @@ internal static class PushRenderer
         json.WriteString("idempotencyKey"u8, item.Id);
         json.WriteString("sessionKey"u8, message.SessionKey);
         if (!string.IsNullOrEmpty(message.ReplyToId)) json.WriteString("replyToId"u8, message.ReplyToId);
+        if (message.StreamId is { } streamId) json.WriteString("streamId"u8, streamId);
 
         json.WriteStartObject("message"u8);
         json.WriteString("platform"u8, route.Platform);

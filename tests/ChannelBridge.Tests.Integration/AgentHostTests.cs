@@ -1,0 +1,188 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+using ChannelBridge.Tests.Unit.Agents;
+
+namespace ChannelBridge.Tests.Integration;
+
+/// <summary>The host with an agent behind a URL, as a user starts it.</summary>
+public sealed class AgentHostTests
+{
+    private const string Key = "sk-a-very-secret-key";
+
+    [Theory]
+    [InlineData("chat-completions")]
+    [InlineData("responses")]
+    public async Task Serve_AgentByOption_AnswersWithKeyAndModelAndLeaksNeither(string kind)
+    {
+        await using var provider = await FakeProvider.StartAsync(request => kind == "responses" ? request.ResponseAsync("Hi ", "there") : request.ChatAsync("Hi ", "there"));
+        var keyFile = Path.Combine(HostProcess.NewDataFolder(), "key");
+        await File.WriteAllTextAsync(keyFile, Key + "\n");
+        await using var host = await HostProcess.StartAsync(arguments: ["--agent", $"{kind}={provider.Address}/v1", "--agent-model", "m1", "--agent-key-file", keyFile, "--log-level", "Trace"]);
+        await using var bridge = await Bridge.ConnectAsync(host);
+        Assert.Equal("Hi there", (string?)(await bridge.AskAsync("hello", "1"))["message"]!["msg"]);
+        var asked = Assert.Single(provider.Requests);
+        Assert.Equal("Bearer " + Key, asked.Authorization);
+        Assert.Equal("m1", asked.Json.GetProperty("model").GetString());
+        var agent = (await bridge.Client.CallAsync("diagnostics", []))["agents"]![kind]!;
+        Assert.Equal((kind, "closed", 1L, 1L), ((string?)agent["kind"], (string?)agent["breaker"], (long?)agent["completed"], (long?)agent["requests"]));
+        Assert.DoesNotContain(Key, agent.ToJsonString() + host.Output + host.Errors, StringComparison.Ordinal);
+        Assert.Contains($"answered by the agent '{kind}' at {provider.Address}/v1, model m1", host.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Inbound_Stream_ShowsTheAnswerWhileItGrowsAndThenUnderTheSameId()
+    {
+        var go = new SemaphoreSlim(0);
+        await using var provider = await FakeProvider.StartAsync(async request =>
+        {
+            await request.ChunkAsync(new { content = "one 😀" });
+            await go.WaitAsync();
+            await request.ChunkAsync(new { content = " two" });
+            await request.ChatAsync();
+        });
+        await using var host = await HostProcess.StartAsync(arguments: ["--agent", $"chat-completions={provider.Address}"]);
+        await using var bridge = await Bridge.ConnectAsync(host);
+        await bridge.SayAsync("hello", "1", stream: true);
+        var (name, first) = await bridge.NextAsync();
+        // The first words are here while the model still speaks.
+        Assert.Equal(("bncr.partial", "one 😀", 0, "1"), (name, (string?)first["delta"], (int?)first["offset"], (string?)first["replyToId"]));
+        go.Release();
+        var (_, second) = await bridge.NextAsync();
+        Assert.Equal((" two", "one 😀".Length), ((string?)second["delta"], (int?)second["offset"]));
+        var (last, final) = await bridge.NextAsync();
+        Assert.Equal(("bncr.push", "one 😀 two"), (last, (string?)final["message"]!["msg"]));
+        Assert.Single(new[] { (string?)first["streamId"], (string?)second["streamId"], (string?)final["streamId"], (string?)final["messageId"] }.Distinct());
+        Assert.Equal((string?)first["sessionKey"], (string?)final["sessionKey"]);
+
+        // Who doesn't ask isn't shown anything, and the flag is the message's own.
+        go.Release();
+        await bridge.SayAsync("again", "2");
+        var (plain, answer) = await bridge.NextAsync();
+        Assert.Equal("bncr.push", plain);
+        Assert.Null(answer["streamId"]);
+    }
+
+    [Fact]
+    public async Task Inbound_StreamOfAnAgentThatDoesNotStream_IsShownOnce()
+    {
+        await using var host = await HostProcess.StartAsync();
+        await using var bridge = await Bridge.ConnectAsync(host);
+        await bridge.SayAsync("hello", "1", stream: true);
+        var (name, partial) = await bridge.NextAsync();
+        var (_, final) = await bridge.NextAsync();
+        Assert.Equal(("bncr.partial", "echo: hello", (string?)final["messageId"]), (name, (string?)partial["delta"], (string?)partial["streamId"]));
+    }
+
+    [Fact]
+    public async Task Inbound_StreamThatBreaksOff_IsTakenBackAndShownAnew()
+    {
+        var seen = new SemaphoreSlim(0);
+        await using var provider = await FakeProvider.StartAsync(async request =>
+        {
+            if (request.Number > 1)
+            {
+                await request.ChatAsync("whole");
+                return;
+            }
+
+            await request.ChunkAsync(new { content = "hal" });
+            await seen.WaitAsync();
+            request.Abort();
+        });
+        await using var host = await HostProcess.StartAsync(
+            arguments: ["--agent", $"chat-completions={provider.Address}"], environment: new Dictionary<string, string> { ["CHANNELBRIDGE__LIMITS__TURNRETRYDELAY"] = "100ms" });
+        await using var bridge = await Bridge.ConnectAsync(host);
+        await bridge.SayAsync("hello", "1", stream: true);
+        Assert.Equal(("hal", 1), (await bridge.NextAsync()).Payload is var half ? ((string?)half["delta"], (int?)half["attempt"]) : default);
+        seen.Release();
+        Assert.True((bool?)(await bridge.NextAsync()).Payload["aborted"]);
+        var (_, again) = await bridge.NextAsync();
+        Assert.Equal(("whole", 0, 2), ((string?)again["delta"], (int?)again["offset"], (int?)again["attempt"]));
+        Assert.Equal("whole", (string?)(await bridge.NextAsync()).Payload["message"]!["msg"]);
+    }
+
+    [Fact]
+    public async Task Conversation_SurvivesAKillOfTheHost()
+    {
+        await using var provider = await FakeProvider.StartAsync(request => request.ChatAsync($"answer {request.Number}"));
+        string[] arguments = ["--agent", $"chat-completions={provider.Address}"];
+        var host = await HostProcess.StartAsync(arguments: arguments);
+        await using (var bridge = await Bridge.ConnectAsync(host)) await bridge.AskAsync("one", "1");
+        await host.KillAsync();
+        await using var next = await HostProcess.StartAsync(host.Data, arguments);
+        await using (var bridge = await Bridge.ConnectAsync(next)) await bridge.AskAsync("two", "2");
+        Assert.Equal(
+            """[{"role":"user","content":"one"},{"role":"assistant","content":"answer 1"},{"role":"user","content":"two"}]""",
+            provider.Requests.Last().Json.GetProperty("messages").GetRawText());
+        await host.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Account_WithAnAgentOfItsOwn_IsAnsweredByIt()
+    {
+        await using var provider = await FakeProvider.StartAsync(request => request.ChatAsync("from the model"));
+        await using var host = await HostProcess.StartAsync(environment: new Dictionary<string, string>
+        {
+            ["CHANNELBRIDGE__AGENTS__LOCAL__KIND"] = "chat-completions",
+            ["CHANNELBRIDGE__AGENTS__LOCAL__URL"] = provider.Address,
+            ["CHANNELBRIDGE__CHANNELS__BNCR__ACCOUNTS__VIP__AGENT"] = "local",
+        });
+        await using (var bridge = await Bridge.ConnectAsync(host)) Assert.Equal("echo: hello", (string?)(await bridge.AskAsync("hello", "1"))["message"]!["msg"]);
+        await using var vip = await Bridge.ConnectAsync(host, "vip");
+        Assert.Equal("from the model", (string?)(await vip.AskAsync("hello", "2"))["message"]!["msg"]);
+    }
+
+    /// <summary>A bridge that acks and keeps what it gets in order.</summary>
+    private sealed class Bridge(WireClient client, string account) : IAsyncDisposable
+    {
+        private readonly ConcurrentQueue<(string Name, JsonObject Payload)> _events = new();
+        private readonly SemaphoreSlim _arrived = new(0);
+
+        public WireClient Client => client;
+
+        public static async Task<Bridge> ConnectAsync(HostProcess host, string account = "Primary")
+        {
+            var client = new WireClient();
+            var bridge = new Bridge(client, account);
+            client.OnEvent = bridge.On;
+            await client.ConnectAsync(host.WebSocketUrl, host.Token);
+            await client.CallAsync("bncr.connect", new JsonObject { ["accountId"] = account, ["clientId"] = "bridge-1", ["ack"] = true });
+            return bridge;
+        }
+
+        public async Task SayAsync(string text, string id, bool stream = false)
+        {
+            var parameters = new JsonObject { ["accountId"] = account, ["clientId"] = "bridge-1", ["platform"] = "lab", ["userId"] = "u1", ["msg"] = text, ["msgId"] = id };
+            if (stream) parameters["stream"] = true;
+            Assert.True((bool?)(await client.CallAsync("bncr.inbound", parameters))["accepted"]);
+        }
+
+        public async Task<JsonObject> AskAsync(string text, string id)
+        {
+            await SayAsync(text, id);
+            while (true)
+            {
+                var (name, payload) = await NextAsync();
+                if (name == "bncr.push" && (string?)payload["replyToId"] == id) return payload;
+            }
+        }
+
+        public async Task<(string Name, JsonObject Payload)> NextAsync()
+        {
+            Assert.True(await _arrived.WaitAsync(HostProcess.Timeout), "no event came");
+            Assert.True(_events.TryDequeue(out var next));
+            return next;
+        }
+
+        public ValueTask DisposeAsync() => client.DisposeAsync();
+
+        private void On(string name, JsonObject payload)
+        {
+            if (!name.StartsWith("bncr.", StringComparison.Ordinal)) return;
+            _events.Enqueue((name, payload));
+            _arrived.Release();
+            if (name == "bncr.push")
+                _ = client.RequestAsync("bncr.ack", new JsonObject { ["accountId"] = account, ["clientId"] = "bridge-1", ["messageId"] = (string?)payload["messageId"] });
+        }
+    }
+}
