@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Protocol.OpenResponses;
 using Microsoft.Extensions.AI;

@@ -2,9 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using ChannelBridge.Core.Agents;
 using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
 using ChannelBridge.Protocol.OpenResponses;
-using ChannelBridge.Tests.Unit.Support;
 
 namespace ChannelBridge.Tests.Unit.Messaging;
 
