@@ -5,6 +5,7 @@ using ChannelBridge.Bench.Simulation;
 return args switch
 {
     ["floor-server", var port] => await FloorServer.RunAsync(int.Parse(port)),
+    ["file-floor", var port] => await FileFloor.RunAsync(int.Parse(port)),
     ["provider-server", var port] => await ProviderServer.RunAsync(int.Parse(port)),
     ["simulate", .. var options] => Simulate(options),
     ["--help"] or ["-h"] => Help(),
@@ -15,7 +16,7 @@ static int Help()
 {
     Console.WriteLine(
         """
-        channelbridge-bench [ROW…] [--seconds N] [--runs N] [--in-flight N,N] [--minutes N] [--conversations N]
+        channelbridge-bench [ROW…] [--seconds N] [--runs N] [--in-flight N,N] [--minutes N] [--conversations N] [--file-mib N]
 
         Runs the host beside what a user would compare it with, and prints a ratio for each row.
 
@@ -27,6 +28,7 @@ static int Help()
           stuck     the answers of 999 conversations with and without one whose bridge never acks
           broker    publish, consume, ack: beside RabbitMQ with confirms (needs Debian's rabbitmq-server)
           postgres  acks of one host and of three on PostgreSQL, beside a queue written with bare Npgsql (needs Debian's postgresql)
+          files     uploads and downloads beside bare ones, their memory, and messages beside them
           streams   Open Responses through the host beside the provider asked directly: latency, processor time, first tokens, memory
           cold      memory for a thousand active conversations with a million stored, beside a thousand stored (some minutes)
           steady    half of the peak for some minutes: memory and p99 of the first and the last third

@@ -32,6 +32,13 @@ internal sealed class Subject : IAsyncDisposable
         return StartAsync("channelbridge-bench.dll", ["floor-server", port.ToString(CultureInfo.InvariantCulture)], new Uri($"ws://127.0.0.1:{port}/"), null);
     }
 
+    /// <summary>What files are measured beside.</summary>
+    public static Task<Subject> FileFloorAsync()
+    {
+        var port = FreePort();
+        return StartAsync("channelbridge-bench.dll", ["file-floor", port.ToString(CultureInfo.InvariantCulture)], new Uri($"ws://127.0.0.1:{port}/"), null);
+    }
+
     /// <summary>A provider of an agent, beside which the host is measured.</summary>
     public static Task<Subject> ProviderAsync()
     {

@@ -24,10 +24,11 @@ internal sealed partial class Suite
             else if (arguments[index] == "--in-flight") suite._inFlight = [.. arguments[++index].Split(',').Select(number => int.Parse(number, CultureInfo.InvariantCulture))];
             else if (arguments[index] == "--minutes") suite._minutes = double.Parse(arguments[++index], CultureInfo.InvariantCulture);
             else if (arguments[index] == "--conversations") suite._conversations = int.Parse(arguments[++index], CultureInfo.InvariantCulture);
+            else if (arguments[index] == "--file-mib") suite._fileMiB = int.Parse(arguments[++index], CultureInfo.InvariantCulture);
             else rows.Add(arguments[index]);
         }
 
-        if (rows.Count == 0) rows = ["acks", "drain", "disk", "idle", "start", "stuck", "broker", "postgres", "streams"];
+        if (rows.Count == 0) rows = ["acks", "drain", "disk", "idle", "start", "stuck", "broker", "postgres", "streams", "files"];
         Console.WriteLine("| what | floor: median (range) | ChannelBridge: median (range) | ratio |");
         Console.WriteLine("|---|---|---|---|");
         foreach (var row in rows)
@@ -61,6 +62,7 @@ internal sealed partial class Suite
         "broker" => BrokerAsync(),
         "postgres" => PostgresAsync(),
         "streams" => StreamsAsync(),
+        "files" => FilesAsync(),
         "steady" => SteadyAsync(),
         _ => throw new ArgumentException($"there is no row '{row}'; --help names them"),
     };
