@@ -28,6 +28,9 @@ export const METHODS = {
   'instaclaw.tools.grab-task': 'operator.write',
   'instaclaw.tools.submit-deliverable': 'operator.write',
   'instaclaw.tools.upload-artifact': 'operator.write',
+  'responses.create': 'operator.write',
+  'responses.cancel': 'operator.write',
+  'responses.resume': 'operator.read',
 };
 
 /** Live connections that have spoken to the host: connId → { scopes, clientId, connect (what the last bncr.connect said and was given) }. */

@@ -73,6 +73,7 @@ public static class CoreServices
         services.TryAddSingleton<ResponseRuns>();
         services.TryAddSingleton<IResponseRuns>(provider => provider.GetRequiredService<ResponseRuns>());
         services.AddSingleton<IDiagnosticsSource, ResponsesDiagnostics>();
+        services.AddSingleton<IMethodSource, ResponseMethods>();
         services.AddSingleton<IDiagnosticsSource, MessagingDiagnostics>();
         return services;
     }

@@ -76,6 +76,10 @@ internal sealed class ResponseAssembler
             case AgentReply reply:
                 Reply(reply);
                 break;
+            case AgentMessageEnd when _sent.Length > 0 || HasPending:
+                Flush(all: true);
+                _replied = true;
+                break;
             case AgentRefusal refusal:
                 Enter(Kind.Refusal);
                 _refused = true;
@@ -175,6 +179,13 @@ internal sealed class ResponseAssembler
 
     private void Reply(AgentReply reply)
     {
+        // A further file of the message that was just told.
+        if (_replied && reply is { Text.Length: 0, Attachment: not null })
+        {
+            Attach(reply);
+            return;
+        }
+
         if (_replied) CloseMessage(Commentary);
         var open = _sent.Length > 0 || HasPending || _machine.HasOpenMessage;
         // What was closed by a tool call is the message that this reply ends.
@@ -184,7 +195,8 @@ internal sealed class ResponseAssembler
             return;
         }
 
-        if (_refused && (reply.Text.Length == 0 || _kind == Kind.Refusal))
+        // Whoever ends a message without its text takes nothing back.
+        if ((_refused && (reply.Text.Length == 0 || _kind == Kind.Refusal)) || (open && _kind == Kind.Text && reply is { Text.Length: 0, Refusal: null }))
         {
             Flush(all: true);
         }

@@ -47,7 +47,6 @@ internal sealed partial class ResponsesConnection(
                 last.Token.ThrowIfCancellationRequested();
             }
 
-            await CloseAsync(WebSocketCloseStatus.NormalClosure, null).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!_gone.IsCancellationRequested)
         {
@@ -67,6 +66,8 @@ internal sealed partial class ResponsesConnection(
         }
         finally
         {
+            // What was sent last must arrive: a connection that is cut takes it along.
+            if (socket.State is not (WebSocketState.Open or WebSocketState.Aborted)) await reading.WaitAsync(runtime.Limits.CloseTimeout, runtime.Time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await _gone.CancelAsync().ConfigureAwait(false);
             // A stream of an upgraded request ends no pending read; its connection does.
             if (!reading.IsCompleted) context.Abort();
@@ -82,8 +83,10 @@ internal sealed partial class ResponsesConnection(
     {
         try
         {
-            while (await ReceiveAsync().ConfigureAwait(false) is { } arrived) await _arrived.Writer.WriteAsync(arrived, _gone.Token).ConfigureAwait(false);
+            while (await ReceiveAsync().ConfigureAwait(false) is { } arrived)
+                await _arrived.Writer.WriteAsync(arrived, _gone.Token).ConfigureAwait(false);
             _arrived.Writer.TryComplete();
+            await CloseAsync(WebSocketCloseStatus.NormalClosure, null).ConfigureAwait(false);
             // Whether what runs goes on without its client is a setting; the events aren't sent any more.
             await _gone.CancelAsync().ConfigureAwait(false);
         }

@@ -18,7 +18,7 @@ internal static class CommandLine
         if (parsed.Action is ParseErrorAction) return TellUsage(parsed);
         try
         {
-            // serve has its own handling of signals; the others take theirs from Interruption.
+            // serve and ask have their own handling of signals; the others just end.
             return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }).ConfigureAwait(false);
         }
         catch (SettingsException fault)
@@ -57,6 +57,7 @@ internal static class CommandLine
             DemoCommand.Create(),
             ServeCommand.Create(),
             ChatCommand.Create(),
+            AskCommand.Create(),
             DiagnosticsCommand.Create(),
             WatchCommand.Create(),
             SendCommand.Create(),

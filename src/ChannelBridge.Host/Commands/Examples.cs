@@ -55,6 +55,12 @@ internal static class Examples
         "dead-letters discard" => ["channelbridge dead-letters discard 6a2f6f0e-4d7f-4a3e-9c55-2d1f0b8c1a11", "channelbridge dead-letters discard --reason fatal-ack --yes"],
         "dead-letters prune" => ["channelbridge dead-letters prune --older-than 30d --dry-run", "channelbridge dead-letters prune --older-than 7d --account shop --yes"],
         "dead-letters audit" => ["channelbridge dead-letters audit", "channelbridge dead-letters audit --limit 1000 --json"],
+        "ask" =>
+        [
+            "channelbridge ask \"What is the weather in Paris?\" --stream",
+            "channelbridge ask --model echo --json hello | jq .output",
+            "git diff | channelbridge ask - --instructions \"Review this change\" --stream",
+        ],
         "import" => ["channelbridge import ~/.openclaw/bncr-bridge-state.json --dry-run", "channelbridge import ~/.openclaw/bncr-bridge-state.json --data /var/lib/channelbridge"],
         _ => [],
     };

@@ -226,6 +226,18 @@ public sealed class ResponseAssemblerTests
         Assert.Equal("timeout", (string)stream.Final!["error"]!["code"]!);
     }
 
+    [Fact]
+    public void MessageEnd_AndAReplyWithoutText_TakeNothingBack()
+    {
+        var (assembler, _, events) = Make();
+        assembler.Add(new AgentPartial("first"));
+        assembler.Add(AgentMessageEnd.Instance);
+        assembler.Add(new AgentPartial("second"));
+        assembler.Add(new AgentReply(""));
+        assembler.Finish(1);
+        Assert.Equal(["first", "second"], StreamChecker.Check(events).Messages);
+    }
+
     private static bool IsMark(char letter) => char.GetUnicodeCategory(letter) is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark;
 
     private static (ResponseAssembler Assembler, ResponseMachine Machine, List<JsonNode> Events) Make(bool mayRewrite = false, ResponseOptions? options = null)
