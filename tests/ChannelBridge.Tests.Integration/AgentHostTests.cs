@@ -132,6 +132,51 @@ public sealed class AgentHostTests
         Assert.Equal("from the model", (string?)(await vip.AskAsync("hello", "2"))["message"]!["msg"]);
     }
 
+    [Fact]
+    public async Task OpenResponses_NamesAgentAndModel_StreamsAndCancelReachesTheProvider()
+    {
+        var hold = false;
+        await using var provider = await FakeProvider.StartAsync(async request =>
+        {
+            if (!hold)
+            {
+                await request.ChatAsync("Hi ", "there");
+                return;
+            }
+
+            await request.ChunkAsync(new { content = "begun" });
+            await request.SilenceAsync();
+        });
+        await using var host = await HostProcess.StartAsync(environment: new Dictionary<string, string>
+        {
+            ["CHANNELBRIDGE__AGENTS__LOCAL__KIND"] = "chat-completions",
+            ["CHANNELBRIDGE__AGENTS__LOCAL__URL"] = provider.Address,
+        });
+        using var http = new HttpClient { BaseAddress = host.Url, Timeout = HostProcess.Timeout };
+        http.DefaultRequestHeaders.Authorization = new System.Net.Http.Headers.AuthenticationHeaderValue("Bearer", host.Token);
+        using var answer = await http.PostAsync(new Uri("/v1/responses", UriKind.Relative), Json("""{"model":"local/tiny","input":"hello"}"""));
+        var response = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
+        Assert.Equal("Hi there", (string?)response["output"]![0]!["content"]![0]!["text"]);
+        Assert.Equal("tiny", provider.Requests.Single().Json.GetProperty("model").GetString());
+
+        hold = true;
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/responses") { Content = Json("""{"model":"local","input":"hello","stream":true}""") };
+        using var streaming = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        using var lines = new StreamReader(await streaming.Content.ReadAsStreamAsync());
+        string? id = null;
+        while (await lines.ReadLineAsync().WaitAsync(HostProcess.Timeout) is { } line)
+        {
+            if (line.StartsWith("data: {", StringComparison.Ordinal)) id ??= (string?)JsonNode.Parse(line["data: ".Length..])!["response"]?["id"];
+            if (line.Contains("begun", StringComparison.Ordinal)) break;
+        }
+
+        using var cancelled = await http.PostAsync(new Uri($"/v1/responses/{id}/cancel", UriKind.Relative), Json("{}"));
+        Assert.True(cancelled.IsSuccessStatusCode, await cancelled.Content.ReadAsStringAsync());
+        await provider.Aborted.Task.WaitAsync(HostProcess.Timeout);
+
+        static StringContent Json(string json) => new(json, System.Text.Encoding.UTF8, "application/json");
+    }
+
     /// <summary>A bridge that acks and keeps what it gets in order.</summary>
     private sealed class Bridge(WireClient client, string account) : IAsyncDisposable
     {

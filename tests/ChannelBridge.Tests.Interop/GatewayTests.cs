@@ -51,6 +51,47 @@ public sealed class GatewayTests(InteropLab lab)
     }
 
     [OpenClawFact]
+    public async Task Inbound_Stream_IsShownWhileItGrowsAndThenUnderTheSameId()
+    {
+        await using var bridge = await lab.BridgeAsync();
+        await StreamedAsync(bridge, "sina", "ask:shown-live", "shown-1");
+        var push = await bridge.PushAsync("sina");
+        Assert.Equal("answer to shown-live", (string?)push["message"]!["msg"]);
+        var partials = bridge.Partials.Where(partial => (string?)partial["message"]!["userId"] == "sina").ToList();
+        Assert.NotEmpty(partials);
+        // Whatever the gateway made of it, a client that follows the rules shows the final text before the final message comes.
+        var shown = "";
+        foreach (var partial in partials)
+        {
+            Assert.Equal((string?)push["streamId"], (string?)partial["streamId"]);
+            Assert.Equal("shown-1", (string?)partial["replyToId"]);
+            Assert.True((bool?)partial["replace"] == true || (int)partial["offset"]! == shown.Length, partial.ToJsonString());
+            shown = ((bool?)partial["replace"] == true ? "" : shown) + (string)partial["delta"]!;
+        }
+
+        Assert.Equal("answer to shown-live", shown);
+        // Who doesn't ask isn't shown anything.
+        await bridge.AcceptedAsync("sina", "ask:not-shown", "shown-2");
+        Assert.Null((await bridge.PushAsync("sina"))["streamId"]);
+        Assert.Equal(partials.Count, bridge.Partials.Count(partial => (string?)partial["message"]!["userId"] == "sina"));
+    }
+
+    [OpenClawFact]
+    public async Task OpenResponses_ModelOpenClaw_IsAnsweredByTheGatewaysAgent()
+    {
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(90) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(lab.Host.Url, "/v1/responses"));
+        request.Headers.Authorization = new System.Net.Http.Headers.AuthenticationHeaderValue("Bearer", lab.Host.Token);
+        request.Content = new StringContent("""{"model":"openclaw","input":"please ask:through-the-door","stream":true}""", Encoding.UTF8, "application/json");
+        using var response = await http.SendAsync(request);
+        var stream = await response.Content.ReadAsStringAsync();
+        Assert.True(response.IsSuccessStatusCode, stream);
+        Assert.Contains("event: response.output_text.delta", stream, StringComparison.Ordinal);
+        var completed = stream.Split('\n').Single(line => line.StartsWith("data: {\"type\":\"response.completed\"", StringComparison.Ordinal));
+        Assert.Contains("\"text\":\"answer to through-the-door\"", completed, StringComparison.Ordinal);
+    }
+
+    [OpenClawFact]
     public async Task Send_BridgeOffline_IsDeliveredInOrderWhenItIsBack()
     {
         await using (var bridge = await lab.BridgeAsync())
@@ -328,6 +369,21 @@ public sealed class GatewayTests(InteropLab lab)
         var answer = await operatorClient.CallAsync("diagnostics", []);
         Assert.True((bool)answer["ok"]!, answer.ToJsonString());
         return answer["payload"]!["link"]!.DeepClone().AsObject();
+    }
+
+    private static async Task StreamedAsync(BncrClient bridge, string user, string text, string id)
+    {
+        var answer = await bridge.CallAsync("bncr.inbound", new JsonObject
+        {
+            ["accountId"] = bridge.Account,
+            ["clientId"] = bridge.ClientId,
+            ["platform"] = "interop",
+            ["userId"] = user,
+            ["msg"] = text,
+            ["msgId"] = id,
+            ["stream"] = true,
+        });
+        Assert.True((bool?)answer["payload"]?["accepted"], answer.ToJsonString());
     }
 
     private static Task<JsonObject> SendAsync(BncrClient client, string to, string text, string key, string? account = null) => client.CallAsync("send", new JsonObject

@@ -34,6 +34,9 @@ public sealed class BncrClient : IAsyncDisposable
     /// <summary>Files that came, by their transfer's id; each is confirmed as an old client does it.</summary>
     public ConcurrentDictionary<string, SortedDictionary<int, byte[]>> Files { get; } = new();
 
+    /// <summary>Texts that were shown while they grew, in the order of their arrival.</summary>
+    public ConcurrentQueue<JsonObject> Partials { get; } = new();
+
     public string Account { get; init; } = "Primary";
 
     /// <summary>Connects with exactly the two scopes that a bridge should hold, and as a bncr client.</summary>
@@ -203,6 +206,9 @@ public sealed class BncrClient : IAsyncDisposable
                 break;
             case ("event", { } name) when name.Contains("bncr.file.", StringComparison.Ordinal):
                 OnFile(name[(name.LastIndexOf('.') + 1)..], frame["payload"]!.AsObject());
+                break;
+            case ("event", "plugin.bncr.partial" or "bncr.partial"):
+                Partials.Enqueue(frame["payload"]!.DeepClone().AsObject());
                 break;
             case ("event", "plugin.bncr.push" or "bncr.push"):
                 var push = frame["payload"]!.DeepClone().AsObject();
