@@ -21,3 +21,13 @@ export const bridge = {
 
 /** The gateway's configuration now. */
 export const currentConfig = () => bridge.runtime.config.current();
+
+// The gateway evaluates the entry a second time to list tools, and calls the tools of that evaluation, whose bridge nobody fills. The live one is
+// found where all evaluations of a process look.
+const LIVE = Symbol.for('channelbridge.bridge');
+
+/** This evaluation's bridge is the live one. */
+export const publishBridge = () => { globalThis[LIVE] = bridge; };
+
+/** The live bridge; this evaluation's own while there is none. */
+export const liveBridge = () => globalThis[LIVE] ?? bridge;

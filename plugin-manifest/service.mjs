@@ -2,7 +2,7 @@
 // starts), connects to the host, and says hello with what the host needs to know of the gateway. In managed mode it starts the host, too.
 import { randomUUID } from 'node:crypto';
 import { CHANNEL, listAccountIds, resolveAccount } from './accounts.mjs';
-import { bridge, currentConfig } from './bridge.mjs';
+import { bridge, currentConfig, publishBridge } from './bridge.mjs';
 import { flushKept } from './delivery.mjs';
 import { HostLink } from './link.mjs';
 import { takePiece } from './media.mjs';
@@ -22,6 +22,7 @@ export function createService({ runtime, pluginConfig, logger }) {
       const settings = resolveSettings(pluginConfig);
       bridge.runtime = runtime;
       bridge.logger = logger;
+      publishBridge();
       bridge.link = new HostLink({
         endpoint: settings.endpoint,
         logger,

@@ -1,6 +1,6 @@
 // The tools that the host offers to the gateway's agent: names and parameters stand here because the gateway asks for them before there is a link;
 // what they do, and what they may, is the host's business. A tool that the host doesn't have (InstaClaw isn't configured) isn't offered.
-import { bridge } from './bridge.mjs';
+import { liveBridge } from './bridge.mjs';
 
 const TIMEOUT_MS = 330_000;
 const text = (description, more = {}) => ({ type: 'string', description, ...more });
@@ -75,10 +75,14 @@ export function registerTools(api) {
 }
 
 /** While the host isn't known (the gateway only lists tools, or the link isn't up yet) they are offered; the host has the last word. */
-const isOffered = (name) => bridge.link?.connected !== true || bridge.link.state.features.includes(`tool:${name}`);
+function isOffered(name) {
+  const { link } = liveBridge();
+  return link?.connected !== true || link.state.features.includes(`tool:${name}`);
+}
 
 async function run(name, params, sessionKey, signal) {
-  if (!bridge.link) throw new Error('The ChannelBridge host is not connected; try again shortly.');
-  const details = await bridge.link.request('link.tool', { name, arguments: params ?? {}, sessionKey }, { timeoutMs: TIMEOUT_MS, signal });
+  const { link } = liveBridge();
+  if (!link) throw new Error('The ChannelBridge host is not connected; try again shortly.');
+  const details = await link.request('link.tool', { name, arguments: params ?? {}, sessionKey }, { timeoutMs: TIMEOUT_MS, signal });
   return { content: [{ type: 'text', text: JSON.stringify(details) }], details };
 }

@@ -99,7 +99,7 @@ public sealed class InstaClawTests
     {
         await using var platform = await InstaClawPlatform.StartAsync();
         await using var model = await SlowModel.StartAsync();
-        await using var host = await StartAsync(platform, model, null, true, "MaxQueuedRequests=2", "RequestTimeout=15s");
+        await using var host = await StartAsync(platform, model, null, true, "MaxQueuedRequests=2", "SDK_REQUEST_TIMEOUT=15000", "MAX_CONCURRENT_REQUESTS=10", "INSTACLAW_HEARTBEAT_INTERVAL=1000");
         var side = await platform.NextConnectionAsync();
         for (var i = 0; i < 12; i++) await side.SendTextAsync($"m{i}", $"s{i}", $"text {i}");
         for (var i = 0; i < 10; i++) await model.AskedAsync();
@@ -142,7 +142,13 @@ public sealed class InstaClawTests
             ["CHANNELBRIDGE__CHANNELS__INSTACLAW__PROFILEPOLLINTERVAL"] = "100ms",
             ["CHANNELBRIDGE__CHANNELS__INSTACLAW__RECONNECTBASEDELAY"] = "50ms",
         };
-        foreach (var setting in settings) environment["CHANNELBRIDGE__CHANNELS__INSTACLAW__" + setting.Split('=')[0].ToUpperInvariant()] = setting.Split('=')[1];
+        foreach (var setting in settings)
+        {
+            var (name, value) = (setting.Split('=')[0], setting.Split('=')[1]);
+            // Our own names, or those of the platform's plugin as they are.
+            environment[name.Contains('_', StringComparison.Ordinal) ? name : "CHANNELBRIDGE__CHANNELS__INSTACLAW__" + name.ToUpperInvariant()] = value;
+        }
+
         string[] arguments = model is null ? [] : ["--agent", $"chat-completions={model.Url}", "--agent-model", "slow"];
         return await HostProcess.StartAsync(data, arguments, environment: environment);
     }

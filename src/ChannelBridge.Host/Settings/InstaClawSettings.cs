@@ -39,7 +39,7 @@ internal static class InstaClawSettings
         .Text("FileUrlTemplate", o => o.FileUrlTemplate, (o, v) => o.FileUrlTemplate = v, "The address of a file that the platform names by id; none: the agent is told the id only", "https://claw.example.com/files/{file_id}")
         .Flag("AllowPlaintext", o => o.AllowPlaintext, (o, v) => o.AllowPlaintext = v, "True: `ws://` and `http://` may lead to other machines, where secrets and messages can be read on the way")
         .Text("BaseFolder", o => o.BaseFolder, (o, v) => o.BaseFolder = Defaults.FullPath(v), "The folder that holds `.insta` (the profile, a secret); none: the data folder", "/var/lib/channelbridge")
-        .Text("Agent", _ => null, (o, v) => o.Agent = v, "The agent that answers; none: Agents:Default", "openclaw")
+        .Text("Agent", _ => "Agents:Default", (o, v) => o.Agent = v, "The agent that answers", "openclaw")
         .Duration("HeartbeatInterval", Millisecond * 10, Hour, o => o.HeartbeatInterval, (o, v) => o.HeartbeatInterval = v, "How often the broker is pinged")
         .Number("MaxMissedPongs", 1, 1000, o => o.MaxMissedPongs, (o, v) => o.MaxMissedPongs = (int)v, "Pings in a row without any sign of life after which the connection is closed")
         .Duration("TimeoutThreshold", TimeSpan.Zero, Hour, o => o.TimeoutThreshold, (o, v) => o.TimeoutThreshold = v, "Silence after which the connection is closed even before MaxMissedPongs; `0ms`: the missed pongs alone decide")
@@ -70,7 +70,7 @@ internal static class InstaClawSettings
         .Flag("Enabled", o => o.Enabled, (o, v) => o.Enabled = v, "False: the account neither connects nor registers")
         .Text("WsUrl", o => o.WsUrl, (o, v) => o.WsUrl = v, "As for the channel", "wss://claw.example.com/ws/chat")
         .Text("BaseFolder", o => o.BaseFolder, (o, v) => o.BaseFolder = Defaults.FullPath(v), "The folder that holds the account's `.insta`; none: `accounts/ID` in the channel's", "/var/lib/channelbridge/shop")
-        .Text("Agent", o => o.Agent, (o, v) => o.Agent = v, "As for the channel", "openclaw");
+        .Text("Agent", _ => "as the channel", (o, v) => o.Agent = v, "The agent that answers the account's users", "openclaw");
 
     /// <summary>What the existing plugin's environment says, under our keys.</summary>
     public static IEnumerable<KeyValuePair<string, string?>> FromEnvironment()
@@ -85,14 +85,16 @@ internal static class InstaClawSettings
     }
 
     /// <summary>Reads the channel and its accounts.</summary>
-    public static InstaClawOptions Read(SettingsReader reader, string agent, string dataDirectory)
+    public static InstaClawOptions Read(SettingsReader reader, string agent, IEnumerable<ChannelBridge.Agents.ProviderOptions> agents, string dataDirectory)
     {
         var options = new InstaClawOptions { Agent = agent, BaseFolder = dataDirectory };
         Channel.Apply(reader, options);
+        options.Agent = AgentSettings.ReadName(reader, Prefix + "Agent", agents, agent)!;
         foreach (var section in reader.Configuration.GetSection(Prefix + "Accounts").GetChildren())
         {
             var account = new InstaClawAccountOptions();
             Account.Apply(reader, account, section.Path + ":");
+            account.Agent = AgentSettings.ReadName(reader, section.Path + ":Agent", agents, null);
             options.Accounts[section.Key] = account;
         }
 

@@ -109,7 +109,7 @@ internal static class SettingsLoader
             Store = store,
             Files = FileSettings.Read(reader, dataDirectory),
             Bncr = BncrSettings.Read(reader, agent, agents),
-            InstaClaw = InstaClawSettings.Read(reader, agent, dataDirectory),
+            InstaClaw = InstaClawSettings.Read(reader, agent, agents, dataDirectory),
             Link = link,
             Otlp = ReadOtlp(reader),
             LogLevel = Enum.Parse<LogLevel>(reader.Choice("Telemetry:LogLevel", nameof(LogLevel.Information), Enum.GetNames<LogLevel>())),

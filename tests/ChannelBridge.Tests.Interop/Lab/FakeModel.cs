@@ -24,6 +24,8 @@ public sealed partial class FakeModel : IAsyncDisposable
     private readonly ConcurrentDictionary<string, int> _counts = new();
     private readonly ConcurrentDictionary<string, string> _prompts = new();
 
+    private readonly ConcurrentDictionary<string, IReadOnlyList<string>> _tools = new();
+
     private FakeModel(WebApplication server) => _server = server;
 
     public int Port { get; private set; }
@@ -33,6 +35,9 @@ public sealed partial class FakeModel : IAsyncDisposable
 
     /// <summary>What the model was given when it was asked about a word the last time.</summary>
     public string PromptOf(string word) => _prompts.GetValueOrDefault(word, "");
+
+    /// <summary>The tools that the model was offered when it was asked about a word the last time.</summary>
+    public IReadOnlyList<string> ToolsOf(string word) => _tools.GetValueOrDefault(word, []);
 
     public static async Task<FakeModel> StartAsync()
     {
@@ -73,6 +78,7 @@ public sealed partial class FakeModel : IAsyncDisposable
         var request = (await JsonSerializer.DeserializeAsync<JsonObject>(context.Request.Body))!;
         var word = WordOf(request["messages"] as JsonArray);
         _prompts[word] = request["messages"]?.ToJsonString() ?? "";
+        _tools[word] = [.. (request["tools"] as JsonArray ?? []).Select(tool => (string?)tool!["function"]!["name"] ?? "")];
         var count = _counts.AddOrUpdate(word, 1, (_, before) => before + 1);
         SignalOf(word).TrySetResult();
         context.RequestAborted.Register(() => GoneSignalOf(word).TrySetResult());
@@ -108,6 +114,19 @@ public sealed partial class FakeModel : IAsyncDisposable
     private static JsonObject? ToolFor(string word, JsonObject request)
     {
         if (request["tools"] is not JsonArray { Count: > 0 } tools) return null;
+        // Offered by its own name, it is called by that.
+        if (word.StartsWith("named-", StringComparison.Ordinal)
+            && tools.FirstOrDefault(tool => (string?)tool!["function"]!["name"] == word["named-".Length..]) is { } own)
+        {
+            return new JsonObject
+            {
+                ["index"] = 0,
+                ["id"] = "call_1",
+                ["type"] = "function",
+                ["function"] = new JsonObject { ["name"] = (string?)own["function"]!["name"], ["arguments"] = "{}" },
+            };
+        }
+
         // The gateway keeps tools in a catalogue and offers one that calls them by name.
         var named = word.StartsWith("named-", StringComparison.Ordinal) ? tools.FirstOrDefault(tool => (string?)tool!["function"]!["name"] == "tool_call") : null;
         if (named is null && !word.StartsWith("tool-", StringComparison.Ordinal)) return null;

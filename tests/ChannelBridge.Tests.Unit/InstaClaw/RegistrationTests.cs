@@ -210,6 +210,36 @@ public sealed class RegistrationTests
         Assert.Equal(Scopes.Read, scopes["instaclaw.tools.list-tasks"]);
     }
 
+    [Fact]
+    public async Task Accounts_HaveFoldersAndConnectionsOfTheirOwn()
+    {
+        await using var lab = await ChannelLab.StartAsync(
+            options =>
+            {
+                options.AutoPropose = false;
+                options.Accounts["Shop"] = new();
+                options.Accounts["Desk"] = new();
+                options.Accounts["Off"] = new() { Enabled = false };
+            },
+            registered: false);
+        await lab.CallAsync("instaclaw.registration.submit", new JsonObject { ["accountId"] = "SHOP", ["name"] = "Shop" });
+        Assert.True(File.Exists(Path.Combine(lab.Folder, "accounts", "shop", ".insta", "config", "profile.json")));
+        var side = await lab.ConnectedAsync();
+        await side.SendTextAsync("m1", "s1", "hello");
+        await side.EventsAsync("m1");
+        Assert.Equal("instaclaw:Shop:s1", Assert.Single(lab.Runs.Started).Message!.SessionKey);
+        Assert.Equal("unregistered", (string)(await lab.CallAsync("instaclaw.registration.get", new JsonObject { ["accountId"] = "Desk" }))["status"]!);
+        Assert.Equal(ErrorCodes.InvalidRequest, (await Assert.ThrowsAsync<BridgeException>(() => lab.CallAsync("instaclaw.registration.get", []))).Code);
+        foreach (var unknown in new[] { "Off", "../x" })
+        {
+            var fault = await Assert.ThrowsAsync<BridgeException>(() => lab.CallAsync("instaclaw.registration.get", new JsonObject { ["accountId"] = unknown }));
+            Assert.Equal(ErrorCodes.NotFound, fault.Code);
+        }
+
+        // The agent's conversation says which account it is about.
+        Assert.Equal("Shop", (string)(await lab.ToolAsync("insta_get_plugin_profile", [], "agent:main:instaclaw:Shop:s1"))["accountId"]!);
+    }
+
     /// <summary>A model that calls the tool and leaves it to the host.</summary>
     private static Task ProposeAsync(FakeRun run)
     {

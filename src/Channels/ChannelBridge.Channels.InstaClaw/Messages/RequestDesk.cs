@@ -16,6 +16,9 @@ internal sealed partial class RequestDesk : IBrokerEvents, IDisposable
 {
     private const int MaxWaiting = 1000;
     private const int MaxStrangers = 64;
+
+    /// <summary>Answers that may wait for their proof: a broker that never pongs must not fill the memory.</summary>
+    private const int MaxUnproven = 10_000;
     private readonly string _accountId;
     private readonly string _agent;
     private readonly InstaClawOptions _options;
@@ -163,8 +166,14 @@ internal sealed partial class RequestDesk : IBrokerEvents, IDisposable
 
         if (await IsKnownAsync(message, stop).ConfigureAwait(false)) return;
         int waiting;
-        lock (_gate) waiting = _open.Values.Count(request => request.Running);
-        if (waiting >= _options.MaxConcurrentRequests + _options.MaxQueuedRequests)
+        bool full;
+        lock (_gate)
+        {
+            waiting = _open.Values.Count(request => request.Running);
+            full = waiting >= _options.MaxConcurrentRequests + _options.MaxQueuedRequests || _open.Count - waiting >= MaxUnproven;
+        }
+
+        if (full)
         {
             // Not remembered: the same message may be tried again later.
             Interlocked.Increment(ref _refused);
