@@ -301,6 +301,54 @@ public sealed class FileTransferTests : IDisposable
         Assert.Equal("report.bin", Path.GetFileName(arrived));
     }
 
+    [Fact]
+    public async Task Client_KilledInTheMiddle_GoesOnWhereItStopped()
+    {
+        var environment = new Dictionary<string, string> { ["CHANNELBRIDGE__CHANNELS__BNCR__ALLOWUNKNOWNTARGETS"] = "true" };
+        await using var host = await HostProcess.StartAsync(environment: environment);
+        var path = MakeFile("large.bin", 96);
+        string[] send = ["send-file", path, "--data", host.Data, "--to", "Bncr:lab:u1", "--account", "shop", "--window", "2", "--chunk", "65536"];
+        await KillWhenAsync(send, async client =>
+        {
+            var status = await client.RequestAsync("diagnostics", new JsonObject());
+            return status["payload"]?["transfers"]?["running"]?.AsArray().Any(transfer => (long)transfer!["bytes"]! > 8 << 20) == true;
+        });
+        var sent = await HostProcess.RunAsync(send);
+        Assert.True(sent.ExitCode == 0, sent.Errors);
+
+        var inbox = Path.Combine(_folder, "killed");
+        string[] receive = ["receive-file", "--data", host.Data, "--account", "shop", "--out", inbox];
+        await KillWhenAsync(receive, _ =>
+        {
+            var list = Directory.Exists(inbox) ? Directory.EnumerateFiles(inbox, "*.list", SearchOption.AllDirectories).FirstOrDefault() : null;
+            return Task.FromResult(list is not null && new FileInfo(list).Length > 300);
+        });
+        var received = await HostProcess.RunAsync(receive);
+        Assert.True(received.ExitCode == 0, received.Errors);
+        Assert.Equal(HashOf(path), HashOf(received.Output.Trim()));
+
+        async Task KillWhenAsync(string[] arguments, Func<WireClient, Task<bool>> reached)
+        {
+            await using var watch = new WireClient();
+            await watch.ConnectAsync(host.WebSocketUrl, host.Token);
+            using var process = HostProcess.Launch(arguments);
+            try
+            {
+                using var patience = new CancellationTokenSource(HostProcess.Timeout);
+                while (!await reached(watch))
+                {
+                    Assert.False(process.HasExited, "the command ended before it could be killed");
+                    await Task.Delay(5, patience.Token);
+                }
+            }
+            finally
+            {
+                process.Kill();
+                await process.WaitForExitAsync();
+            }
+        }
+    }
+
     private static async Task CutAsync(FaultyProxy proxy, TimeSpan every, Action cut, CancellationToken stop)
     {
         using var timer = new PeriodicTimer(every);

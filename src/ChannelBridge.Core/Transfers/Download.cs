@@ -193,6 +193,29 @@ internal sealed class Download(string key, FileOffer offer, IFileSink sink, Chun
         }
     }
 
+    public TransferStatus Describe()
+    {
+        lock (_gate)
+        {
+            var bytes = Math.Min(offer.File.Size, (long)_confirmed.Present * offer.ChunkSize);
+            return new TransferStatus
+            {
+                TransferId = offer.TransferId,
+                State = "open",
+                Duplicate = true,
+                FileSize = offer.File.Size,
+                ChunkSize = offer.ChunkSize,
+                TotalChunks = offer.TotalChunks,
+                Received = _confirmed.Present,
+                ReceivedBytes = bytes,
+                Missing = _confirmed.Ranges(present: false, TransferStatus.MaxRanges),
+                Arrived = _confirmed.Ranges(present: true, TransferStatus.MaxRanges),
+                Rate = meter.Rate,
+                Left = meter.Left(bytes),
+            };
+        }
+    }
+
     public DownloadRecord ToRecord()
     {
         lock (_gate)

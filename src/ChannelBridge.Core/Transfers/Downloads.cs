@@ -71,6 +71,9 @@ public interface IFileSender
     /// <exception cref="BridgeException"><see cref="ErrorCodes.Forbidden"/>: the transfer goes to another connection.</exception>
     bool Ack(string account, string transferId, IClientConnection connection, FileAck ack);
 
+    /// <summary>How far a transfer is that is under way now, or null. What has arrived is what the client has confirmed.</summary>
+    TransferStatus? Status(string account, string transferId);
+
     /// <summary>Sends a message's file; returns where the client has put it, or null when the client is gone (or isn't wanted any more).</summary>
     /// <exception cref="BridgeException">The client refused it, or didn't answer in time.</exception>
     ValueTask<string?> SendAsync(Guid messageId, OutboundMessage message, IFileSink sink, CancellationToken cancellationToken);
@@ -96,6 +99,9 @@ internal sealed partial class Downloads(
         if (download.Sink.Connection.Id != connection.Id) throw TransferErrors.NotOwner();
         return download.Take(ack);
     }
+
+    public TransferStatus? Status(string account, string transferId) =>
+        _running.TryGetValue(transferId, out var download) && string.Equals(download.Account, account, StringComparison.OrdinalIgnoreCase) ? download.Describe() : null;
 
     public async ValueTask<string?> SendAsync(Guid messageId, OutboundMessage message, IFileSink sink, CancellationToken cancellationToken)
     {

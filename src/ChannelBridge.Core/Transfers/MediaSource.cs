@@ -1,5 +1,6 @@
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Net;
 
 namespace ChannelBridge.Core.Transfers;
 
@@ -19,7 +20,7 @@ public interface IMediaSource
 }
 
 /// <inheritdoc cref="IMediaSource"/>
-internal sealed class MediaSource(ISpool spool, TransferOptions options) : IMediaSource
+internal sealed class MediaSource(ISpool spool, TransferOptions options, PublicHttp http) : IMediaSource
 {
     public async ValueTask<Attachment> TakeAsync(string channel, string account, Attachment file, CancellationToken cancellationToken = default)
     {
@@ -34,7 +35,19 @@ internal sealed class MediaSource(ISpool spool, TransferOptions options) : IMedi
         if (string.IsNullOrWhiteSpace(file.Location)) return file;
         if (file.Location.StartsWith("file://", StringComparison.OrdinalIgnoreCase) && Uri.TryCreate(file.Location, UriKind.Absolute, out var local))
             return await FromPathAsync(channel, account, local.LocalPath, file, cancellationToken).ConfigureAwait(false);
-        return await FromPathAsync(channel, account, file.Location, file, cancellationToken).ConfigureAwait(false);
+        return file.Location.Contains("://", StringComparison.Ordinal)
+            ? await FromUrlAsync(channel, account, file.Location, file, cancellationToken).ConfigureAwait(false)
+            : await FromPathAsync(channel, account, file.Location, file, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask<Attachment> FromUrlAsync(string channel, string account, string location, Attachment file, CancellationToken cancellationToken)
+    {
+        if (!Uri.TryCreate(location, UriKind.Absolute, out var url)) throw BridgeException.Invalid("the file's URL is malformed");
+        var got = await http.GetAsync(url, options.MaxUrlBytes, cancellationToken).ConfigureAwait(false);
+        using var content = new MemoryStream(got.Content, writable: false);
+        var name = file.FileName ?? Path.GetFileName(Uri.UnescapeDataString(url.AbsolutePath));
+        var taken = await spool.ImportAsync(channel, account, content, name, got.MimeType, got.Content.Length, cancellationToken).ConfigureAwait(false);
+        return taken with { IsVoice = file.IsVoice };
     }
 
     private async ValueTask<Attachment> FromPathAsync(string channel, string account, string path, Attachment file, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using ChannelBridge.Core.Diagnostics;
 using ChannelBridge.Core.Events;
+using ChannelBridge.Core.Net;
 using ChannelBridge.Core.Storage;
 using ChannelBridge.Core.Transfers;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -39,7 +40,7 @@ public static class TransferServices
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<Downloads>>()));
         services.TryAddSingleton<IFileSender>(provider => provider.GetRequiredService<Downloads>());
-        services.TryAddSingleton<IMediaSource, MediaSource>();
+        services.TryAddSingleton<IMediaSource>(provider => new MediaSource(provider.GetRequiredService<ISpool>(), options, new PublicHttp(TimeSpan.FromSeconds(60))));
         services.TryAddSingleton<TurnFiles>();
         services.TryAddSingleton<TransferSweeper>();
         services.TryAddSingleton(provider => new TransferService(provider.GetRequiredService<Uploads>(), provider.GetRequiredService<TransferSweeper>()));

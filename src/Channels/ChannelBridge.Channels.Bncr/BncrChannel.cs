@@ -88,7 +88,7 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver
                 fileAcks.AbortAsync),
             Method(
                 "bncr.file.status", Scopes.Write, "Tells what of a file has arrived and what is missing.", FileJson.Default.FileParams, FileJson.Default.FileResult,
-                _files.StatusAsync),
+                fileAcks.StatusAsync),
             Method(
                 "bncr.file.ack", Scopes.Write, "A client's word about a file that it is sent, by stage.", FileJson.Default.FileAckParams, FileJson.Default.FileResult,
                 fileAcks.InvokeAsync),

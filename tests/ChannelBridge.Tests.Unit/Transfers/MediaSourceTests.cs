@@ -1,5 +1,6 @@
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Net;
 using ChannelBridge.Core.Transfers;
 using ChannelBridge.Tests.Unit.Storage;
 using ChannelBridge.Tests.Unit.Support;
@@ -13,11 +14,14 @@ public sealed class MediaSourceTests : IDisposable
     private readonly TransfersUnderTest _host;
     private readonly MediaSource _media;
 
+    // A name that was public when it was looked at and is private when it is connected to gains nothing: what is connected to is what is looked at.
+    private readonly PublicHttp _http = new(TimeSpan.FromSeconds(5), resolve: (_, _) => Task.FromResult(new[] { System.Net.IPAddress.Loopback }));
+
     public MediaSourceTests()
     {
         var time = new ManualTime();
         _host = new TransfersUnderTest(new MemoryStore(time), _folder.File("spool"), time, options => options.Roots = [_folder.File("out")]);
-        _media = new MediaSource(_host.Spool, _host.Options);
+        _media = new MediaSource(_host.Spool, _host.Options, _http);
         Directory.CreateDirectory(_folder.File("out/deep"));
         File.WriteAllText(_folder.File("out/deep/a.txt"), "hello");
         File.WriteAllText(_folder.File("secret.txt"), "secret");
@@ -25,6 +29,7 @@ public sealed class MediaSourceTests : IDisposable
 
     public void Dispose()
     {
+        _http.Dispose();
         _host.Dispose();
         _folder.Remove();
     }
@@ -63,6 +68,21 @@ public sealed class MediaSourceTests : IDisposable
 
         Assert.Equal(ErrorCodes.NotFound, (await Assert.ThrowsAsync<BridgeException>(() => TakeAsync(_folder.File("out/none.txt")).AsTask())).Code);
     }
+
+    [Theory]
+    [InlineData("http://127.0.0.1:1/a.png")]
+    [InlineData("http://[::1]:1/a.png")]
+    [InlineData("http://10.0.0.1/a.png")]
+    [InlineData("http://169.254.169.254/latest/meta-data")]
+    [InlineData("http://2130706433/a.png")]
+    [InlineData("http://0x7f.1/a.png")]
+    [InlineData("http://[::ffff:127.0.0.1]/a.png")]
+    [InlineData("http://rebinding.example.org/a.png")]
+    [InlineData("http://user:password@example.org/a.png")]
+    [InlineData("ftp://example.org/a.png")]
+    [InlineData("gopher://127.0.0.1/")]
+    public async Task A_url_that_leads_to_a_private_address_is_refused(string url) =>
+        Assert.Equal(ErrorCodes.InvalidRequest, (await Assert.ThrowsAsync<BridgeException>(() => TakeAsync(url).AsTask())).Code);
 
     [Fact]
     public async Task A_stream_longer_than_the_largest_file_leaves_nothing_behind()

@@ -53,6 +53,13 @@ internal sealed class FileAckMethod(BncrAccounts accounts, LeaseDesk desk, Lease
         return uploads.AbortAsync(parameters, call, cancellationToken);
     }
 
+    /// <summary><c>bncr.file.status</c>, of a transfer in either direction.</summary>
+    public ValueTask<FileResult> StatusAsync(FileParams parameters, MethodCall call, CancellationToken cancellationToken) =>
+        InboundValidator.Blank(parameters.TransferId) is { } transferId
+        && context.Files?.Status(accounts.Look(parameters.AccountId, call.Caller).DisplayId, transferId) is { } status
+            ? ValueTask.FromResult(FileMethods.Describe(status))
+            : uploads.StatusAsync(parameters, call, cancellationToken);
+
     private static List<(int First, int Last)>? Has(FileAckParams parameters)
     {
         if (parameters.ReceivedRanges is { } ranges)

@@ -167,14 +167,16 @@ internal sealed class FileMethods(BncrAccounts accounts, LeaseDesk desk, ITransf
         var (transferId, account) = Named(parameters, call);
         var status = await Transfers().StatusAsync(
             Client(account, call, InboundValidator.ClientId(parameters.ClientId)), transferId, cancellationToken).ConfigureAwait(false);
-        var result = Describe(status, status.State) with
-        {
-            Encoding = status.Binary ? "binary" : "base64",
-            BytesPerSecond = status.State is "open" ? (long)status.Rate : null,
-            LeftMs = status.Left is { } left ? (long)left.TotalMilliseconds : null,
-        };
-        return WithFile(result, status);
+        return WithFile(Describe(status), status);
     }
+
+    /// <summary>How far a transfer is, with its rate.</summary>
+    public static FileResult Describe(TransferStatus status) => Describe(status, status.State) with
+    {
+        Encoding = status.Binary ? "binary" : "base64",
+        BytesPerSecond = status.State is "open" ? (long)status.Rate : null,
+        LeftMs = status.Left is { } left ? (long)left.TotalMilliseconds : null,
+    };
 
     /// <summary>What the caller means by a transfer's id, of those methods that name an account only sometimes.</summary>
     public BncrAccount Account(string? accountId, string transferId, MethodCall call)
