@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using ChannelBridge.Channels.InstaClaw;
 using ChannelBridge.Tests.Platform;
+using ChannelBridge.Tests.Unit.Responses;
 
 namespace ChannelBridge.Tests.Unit.InstaClaw;
 
@@ -17,6 +18,7 @@ public sealed class MessageTests
         var text = string.Concat(Enumerable.Repeat("0123456789", 12));
         await side.SendTextAsync("m1", "s1", text);
         var events = await side.EventsAsync("m1");
+        StreamChecker.Check(events);
         Assert.Equal(
             ["response.created", "response.in_progress", "response.output_item.added", "response.content_part.added",
                 "response.output_text.delta", "response.output_text.delta", "response.output_text.delta",
@@ -223,6 +225,7 @@ public sealed class MessageTests
         var side = await lab.ConnectedAsync();
         for (var i = 0; i < 3; i++) await side.SendTextAsync($"m{i}", $"s{i}", "text");
         var refused = await side.EventsAsync("m2");
+        StreamChecker.Check(refused);
         Assert.Equal("response.created", (string)refused[0]["type"]!);
         var failed = refused[^1];
         Assert.Equal("response.failed", (string)failed["type"]!);
@@ -255,6 +258,7 @@ public sealed class MessageTests
         await lab.UntilAsync(diagnostics => (int)diagnostics["openResponses"]! == 0);
         foreach (var id in new[] { "m1", "m2" })
         {
+            StreamChecker.Check(lab.Platform.EventsOf(id));
             var end = Assert.Single(lab.Platform.EventsOf(id), one => ((string)one["type"]!) is "response.failed" or "response.completed");
             Assert.Equal("cancelled", (string)end["error"]!["code"]!);
         }
