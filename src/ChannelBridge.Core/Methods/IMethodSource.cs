@@ -6,6 +6,9 @@ public interface IMethodSource
     /// <summary>The methods; names are unique in the host.</summary>
     IEnumerable<GatewayMethod> Methods { get; }
 
+    /// <summary>True when clients of the OpenClaw gateway may call these, too, as they may the methods of channels; default false.</summary>
+    bool ForGateway => false;
+
     /// <summary>The names of the events that this source may send to clients, for <c>hello-ok.features.events</c>.</summary>
     IEnumerable<string> Events => [];
 }

@@ -45,6 +45,8 @@ internal sealed partial class ResponseMethods : IMethodSource
 
     public IEnumerable<GatewayMethod> Methods { get; }
 
+    public bool ForGateway => true;
+
     public IEnumerable<string> Events => [Event, GatewayEvent];
 
     private async ValueTask CreateAsync(ReadOnlyMemory<byte> parameters, MethodCall call, IBufferWriter<byte> result, CancellationToken cancellationToken)

@@ -9,6 +9,7 @@ using ChannelBridge.Core.Connections;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Methods;
 using ChannelBridge.Core.Storage;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace ChannelBridge.Gateway.Link;
 
@@ -22,14 +23,18 @@ internal sealed class LinkMethods(
     ITokenAuthority tokens,
     IStore store,
     LinkOptions options,
-    TimeProvider time)
+    TimeProvider time,
+    IServiceProvider services)
     : IMethodSource
 {
     /// <summary>The link's protocol that this host speaks.</summary>
     private const int Protocol = 1;
 
     private readonly Lazy<FrozenDictionary<string, GatewayMethod>> _forwarded = new(
-        () => channels.All.SelectMany(channel => channel.Methods).ToFrozenDictionary(method => method.Name, StringComparer.Ordinal));
+        () => channels.All.SelectMany(channel => channel.Methods)
+            // Asked for at the first request, not in the constructor: this is one of them.
+            .Concat(services.GetServices<IMethodSource>().Where(source => source.ForGateway).SelectMany(source => source.Methods))
+            .ToFrozenDictionary(method => method.Name, StringComparer.Ordinal));
 
     public IEnumerable<GatewayMethod> Methods =>
     [

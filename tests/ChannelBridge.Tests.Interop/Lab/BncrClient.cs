@@ -39,6 +39,9 @@ public sealed class BncrClient : IAsyncDisposable
 
     public string Account { get; init; } = "Primary";
 
+    /// <summary>Events of responses that came.</summary>
+    public ConcurrentQueue<JsonNode> ResponseEvents { get; } = new();
+
     /// <summary>Connects with exactly the two scopes that a bridge should hold, and as a bncr client.</summary>
     public static async Task<BncrClient> ConnectAsync(Uri url, string token, string account = "Primary", bool acks = true)
     {
@@ -203,6 +206,9 @@ public sealed class BncrClient : IAsyncDisposable
         {
             case ("event", "connect.challenge"):
                 _challenged.TrySetResult();
+                break;
+            case ("event", "plugin.responses.event"):
+                ResponseEvents.Enqueue(frame["payload"]!);
                 break;
             case ("event", { } name) when name.Contains("bncr.file.", StringComparison.Ordinal):
                 OnFile(name[(name.LastIndexOf('.') + 1)..], frame["payload"]!.AsObject());
