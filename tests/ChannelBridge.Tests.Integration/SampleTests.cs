@@ -35,6 +35,51 @@ public sealed class SampleTests
         await host.DisposeAsync();
     }
 
+    [Fact]
+    public async Task Channel_KilledWithAMessageInItsFolder_AnswersAfterItsRestart()
+    {
+        var folder = Directory.CreateTempSubdirectory("cbchannel").FullName;
+        var answers = Path.Combine(folder, "out");
+        using (var first = StartChannel(folder))
+        {
+            Assert.Equal("ready", await first.StandardOutput.ReadLineAsync().WaitAsync(HostProcess.Timeout));
+            await PutAsync("alice", "one");
+            Assert.Equal(["echo: one"], await AnswersAsync(1));
+            first.Kill();
+            await first.WaitForExitAsync();
+        }
+
+        await PutAsync("alice", "two");
+        using var second = StartChannel(folder);
+        Assert.Equal(["echo: one", "echo: two"], await AnswersAsync(2));
+        second.Kill();
+        await second.WaitForExitAsync();
+        Directory.Delete(folder, recursive: true);
+
+        async Task PutAsync(string name, string text)
+        {
+            // Whole at once, as a careful program does it.
+            var file = Path.Combine(folder, "in", name);
+            await File.WriteAllTextAsync(file + ".part", text);
+            File.Move(file + ".part", file + ".txt");
+        }
+
+        async Task<IEnumerable<string>> AnswersAsync(int count)
+        {
+            var deadline = DateTime.UtcNow + HostProcess.Timeout;
+            while (Directory.GetFiles(answers, "*.txt").Length < count && DateTime.UtcNow < deadline) await Task.Delay(50);
+            return Directory.GetFiles(answers, "*.txt").Select(file => File.ReadAllText(file).Trim()).Order(StringComparer.Ordinal);
+        }
+    }
+
+    private static Process StartChannel(string folder, [CallerFilePath] string here = "")
+    {
+        var samples = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "samples"));
+        var output = Path.GetRelativePath(Path.Combine(samples, "..", "tests", "ChannelBridge.Tests.Integration"), AppContext.BaseDirectory);
+        var program = Path.Combine(samples, "channel-csharp", output, "channel-csharp.dll");
+        return Process.Start(new ProcessStartInfo("dotnet", [program, folder]) { RedirectStandardOutput = true, UseShellExecute = false })!;
+    }
+
     private static async Task AssertOutputAsync(Process bridge, string expected)
     {
         using var timeout = new CancellationTokenSource(HostProcess.Timeout);

@@ -63,6 +63,9 @@ internal sealed class OpenRequest(StoredRequest stored, UserMessage? message)
         set => Interlocked.Exchange(ref _terminal, value);
     }
 
+    /// <summary>A number that grows with each request that was taken up: two may have come in the same millisecond.</summary>
+    public long Place { get; set; }
+
     /// <summary>True while the agent is, or will be, at it.</summary>
     public bool Running { get; set; } = true;
 

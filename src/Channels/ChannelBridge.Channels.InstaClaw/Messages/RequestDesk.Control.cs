@@ -44,7 +44,7 @@ internal sealed partial class RequestDesk
             : session is not null ? Open.Where(request => request.Stored.SessionId == session).ToList()
             : throw BridgeException.Invalid("cancel needs a messageId, a responseId or a sessionId");
         // The newest first, so that none begins because the one before it has ended.
-        var running = targets.Where(request => request.Running).OrderByDescending(request => request.Stored.AcceptedAt).ToList();
+        var running = targets.Where(request => request.Running).OrderByDescending(request => request.Place).ToList();
         foreach (var request in running) await CancelAsync(request).ConfigureAwait(false);
         return running.Count;
     }

@@ -19,6 +19,7 @@ internal sealed partial class RequestDesk
     {
         lock (_gate)
         {
+            request.Place = ++_taken;
             _open[request.Stored.MessageId] = request;
             var before = _sessions.GetValueOrDefault(request.Stored.SessionId, Task.CompletedTask);
             var session = RunAsync(request, before);

@@ -38,6 +38,7 @@ internal sealed partial class RequestDesk : IBrokerEvents, IDisposable
     private long _duplicates;
     private long _refused;
     private long _malformed;
+    private long _taken;
 
     public RequestDesk(
         string accountId, string agent, InstaClawOptions options, IResponseRuns? runs, IStore store, TimeProvider time, ILogger logger)

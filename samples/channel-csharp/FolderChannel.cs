@@ -1,0 +1,105 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using ChannelBridge.Core.Channels;
+using ChannelBridge.Core.Connections;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Methods;
+
+namespace FolderSample;
+
+/// <summary>
+/// A channel in one file: what is put into <c>in/NAME.txt</c> is a message of the conversation NAME, its answers appear in <c>out/</c>. A message's file is
+/// removed when the message is on disk here, an answer is acked when its file is there: killed at any moment, it loses nothing.
+/// </summary>
+public sealed class FolderChannel(string folder, IInbox inbox, IOutbox outbox) : IChannel, IPushTarget, IDisposable
+{
+    private const string Account = "main";
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
+    private readonly string _in = Directory.CreateDirectory(Path.Combine(folder, "in")).FullName;
+    private readonly string _out = Directory.CreateDirectory(Path.Combine(folder, "out")).FullName;
+    private readonly CancellationTokenSource _stop = new();
+    private Task _reading = Task.CompletedTask;
+
+    public string Id => "folder";
+
+    /// <summary>Nobody calls a folder. A channel with methods lists them here, and every door offers them.</summary>
+    public IEnumerable<GatewayMethod> Methods => [];
+
+    public ValueTask StartAsync(CancellationToken cancellationToken)
+    {
+        // From now on this object is where the account's messages go.
+        outbox.Attach(Id, Account, this);
+        _reading = ReadAsync();
+        return ValueTask.CompletedTask;
+    }
+
+    public async ValueTask StopAsync(CancellationToken cancellationToken)
+    {
+        outbox.Detach(Id, Account, this);
+        await _stop.CancelAsync();
+        await _reading;
+    }
+
+    public IReadOnlyList<ChannelAccountStatus> GetAccounts() => [new() { AccountId = Account, Connected = true, ActiveConnections = 1 }];
+
+    public ValueTask<ChannelTarget> ResolveTargetAsync(string accountId, string target, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(new ChannelTarget(Account, $"folder:{target}", target));
+
+    public void Dispose() => _stop.Dispose();
+
+    // The way in: a message is accepted once, whatever happens between its acceptance and the removal of its file.
+    private async Task ReadAsync()
+    {
+        using var timer = new PeriodicTimer(Interval);
+        try
+        {
+            do
+            {
+                foreach (var file in Directory.GetFiles(_in, "*.txt").Order(StringComparer.Ordinal))
+                {
+                    var name = Path.GetFileNameWithoutExtension(file);
+                    var text = await File.ReadAllTextAsync(file, _stop.Token);
+                    var message = new InboundMessage
+                    {
+                        Channel = Id,
+                        AccountId = Account,
+                        SessionKey = $"folder:{name}",
+                        Agent = "echo",
+                        Route = name,
+                        SenderId = name,
+                        Text = text.Trim(),
+                    };
+                    var same = SHA256.HashData(Encoding.UTF8.GetBytes($"{name}\n{File.GetLastWriteTimeUtc(file).Ticks}\n{text}"));
+                    await inbox.AcceptAsync(message, BinaryPrimitives.ReadUInt128BigEndian(same), TimeSpan.FromDays(30), _stop.Token);
+                    File.Delete(file);
+                }
+            }
+            while (await timer.WaitForNextTickAsync(_stop.Token));
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping.
+        }
+    }
+
+    // The way out: the outbox decides on order and retries, the channel only says how it went.
+    async ValueTask<PushOutcome> IPushTarget.PushAsync(PushItem item, CancellationToken cancellationToken)
+    {
+        var file = Path.Combine(_out, $"{item.Id:N}.txt");
+        await File.WriteAllTextAsync(file + ".part", item.Message.Text + "\n", cancellationToken);
+        File.Move(file + ".part", file, overwrite: true);
+        await outbox.AckAsync(new Ack(item.Id, Id, Account, Ok: true, Delivered: true), cancellationToken);
+        return PushOutcome.Flushed;
+    }
+
+    string IPushTarget.ConnectionId => "folder";
+
+    bool IPushTarget.RequiresAck => true;
+
+    DateTimeOffset IPushTarget.LastReceivedAt => DateTimeOffset.UtcNow;
+
+    CancellationToken IPushTarget.Closed => _stop.Token;
+
+    bool IPushTarget.ClosedByClient => false;
+}
