@@ -62,12 +62,8 @@ internal sealed partial class WriteApplier
 
     private void Apply(InboxReplay write)
     {
-        var find = _inbox.FindDead.Bind(1, write.Id);
-        write.Replayed = find.Step();
-        var row = write.Replayed ? find.GetInt64(0) : 0;
-        write.LaneId = write.Replayed ? find.GetInt64(1) : 0;
+        (write.Replayed, var row, write.LaneId) = FindEntry(_inbox.FindDead, write.Id);
         write.Ordinal = 0;
-        find.Reset();
         if (!write.Replayed) return;
 
         var lane = LaneOfEntry(write.LaneId);

@@ -75,12 +75,8 @@ internal sealed partial class WriteApplier
 
     private void Apply(OutboxReplay write)
     {
-        var find = _outbox.FindEnded.Bind(1, write.Id);
-        write.Replayed = find.Step();
-        var row = write.Replayed ? find.GetInt64(0) : 0;
-        write.LaneId = write.Replayed ? find.GetInt64(1) : 0;
+        (write.Replayed, var row, write.LaneId) = FindEntry(_outbox.FindEnded, write.Id);
         write.Seq = 0;
-        find.Reset();
         if (!write.Replayed) return;
 
         var lane = LaneOfEntry(write.LaneId);

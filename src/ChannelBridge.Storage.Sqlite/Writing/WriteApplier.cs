@@ -147,6 +147,14 @@ internal sealed partial class WriteApplier
         return lane;
     }
 
+    private static (bool Found, long Row, long Lane) FindEntry(SqliteStatement find, Guid id)
+    {
+        var found = find.Bind(1, id).Step();
+        var entry = found ? (true, find.GetInt64(0), find.GetInt64(1)) : default;
+        find.Reset();
+        return entry;
+    }
+
     private LaneState LaneOfEntry(long id) => Lane(id)
         ?? throw new BridgeException(ErrorCodes.StoreCorrupt, "An entry's lane is missing: the store's file is damaged. Restore it from a backup.");
 

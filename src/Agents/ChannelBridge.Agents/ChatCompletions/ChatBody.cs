@@ -175,15 +175,7 @@ internal sealed class ChatBody(Utf8JsonWriter json, Conversation conversation, b
             json.WriteStartObject();
             json.WriteString("type", "function");
             json.WriteStartObject("function");
-            json.WriteString("name", tool.Name);
-            if (tool.Description is { } description) json.WriteString("description", description);
-            if (tool.Parameters is { ValueKind: JsonValueKind.Object } parameters)
-            {
-                json.WritePropertyName("parameters");
-                parameters.WriteTo(json);
-            }
-
-            if (tool.Strict is { } strict) json.WriteBoolean("strict", strict);
+            FunctionBody.Write(json, tool);
             json.WriteEndObject();
             json.WriteEndObject();
         }

@@ -176,15 +176,7 @@ internal sealed class ResponsesBody(Utf8JsonWriter json, Conversation conversati
         {
             json.WriteStartObject();
             json.WriteString("type", "function");
-            json.WriteString("name", tool.Name);
-            if (tool.Description is { } description) json.WriteString("description", description);
-            if (tool.Parameters is { ValueKind: JsonValueKind.Object } parameters)
-            {
-                json.WritePropertyName("parameters");
-                parameters.WriteTo(json);
-            }
-
-            if (tool.Strict is { } strict) json.WriteBoolean("strict", strict);
+            FunctionBody.Write(json, tool);
             json.WriteEndObject();
         }
 
