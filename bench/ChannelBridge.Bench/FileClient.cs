@@ -154,9 +154,12 @@ internal sealed class FileClient(string account) : IAsyncDisposable
     private Task AckAsync(string stage, string transfer, string more) => SendAsync(
         $$$"""{"type":"req","id":"r{{{++_requests}}}","method":"bncr.file.ack","params":{"accountId":"Primary","clientId":"bench","transferId":"{{{transfer}}}","stage":"{{{stage}}}","ok":true{{{more}}}}}""");
 
-    private static string Field(ReadOnlySpan<byte> text, ReadOnlySpan<byte> name)
+    /// <summary>What stands behind a name, up to the next quote, comma or brace; empty when the name isn't there.</summary>
+    public static string Field(ReadOnlySpan<byte> text, ReadOnlySpan<byte> name)
     {
-        var rest = text[(text.IndexOf(name) + name.Length)..];
+        var start = text.IndexOf(name);
+        if (start < 0) return "";
+        var rest = text[(start + name.Length)..];
         return Encoding.UTF8.GetString(rest[..rest.IndexOfAny("\",}"u8)]);
     }
 

@@ -48,15 +48,15 @@ internal static class FileFloor
                 if (type == WebSocketMessageType.Binary)
                 {
                     var header = (int)BinaryPrimitives.ReadUInt32BigEndian(text.Span);
-                    Keep(file, whole, long.Parse(Field(text.Span.Slice(4, header), "\"offset\":"u8), CultureInfo.InvariantCulture), text.Span[(4 + header)..]);
+                    Keep(file, whole, long.Parse(FileClient.Field(text.Span.Slice(4, header), "\"offset\":"u8), CultureInfo.InvariantCulture), text.Span[(4 + header)..]);
                     await SendAsync(socket, """{"type":"event","event":"bncr.file.ack","payload":{"stage":"chunk","ok":true}}""");
                     continue;
                 }
 
-                var method = Field(text.Span, "\"method\":\""u8);
+                var method = FileClient.Field(text.Span, "\"method\":\""u8);
                 if (method == "send")
                 {
-                    await SendFileAsync(socket, frame, Field(text.Span, "\"mediaUrl\":\""u8), text.Span.IndexOf("\"message\":\"binary\""u8) >= 0);
+                    await SendFileAsync(socket, frame, FileClient.Field(text.Span, "\"mediaUrl\":\""u8), text.Span.IndexOf("\"message\":\"binary\""u8) >= 0);
                     continue;
                 }
 
@@ -65,7 +65,7 @@ internal static class FileFloor
                     var base64 = text.Span[(text.Span.IndexOf("\"base64\":\""u8) + "\"base64\":\"".Length)..];
                     base64 = base64[..base64.IndexOf((byte)'"')];
                     Base64.DecodeFromUtf8(base64, decoded, out _, out var written);
-                    Keep(file, whole, long.Parse(Field(text.Span, "\"offset\":"u8), CultureInfo.InvariantCulture), decoded.AsSpan(0, written));
+                    Keep(file, whole, long.Parse(FileClient.Field(text.Span, "\"offset\":"u8), CultureInfo.InvariantCulture), decoded.AsSpan(0, written));
                 }
                 else if (method == "bncr.file.complete")
                 {
@@ -73,7 +73,7 @@ internal static class FileFloor
                     whole.GetHashAndReset();
                 }
 
-                await SendAsync(socket, $$$"""{"type":"res","id":"{{{Field(text.Span, "\"id\":\""u8)}}}","ok":true,"payload":{}}""");
+                await SendAsync(socket, $$$"""{"type":"res","id":"{{{FileClient.Field(text.Span, "\"id\":\""u8)}}}","ok":true,"payload":{}}""");
             }
         }
         finally
@@ -140,12 +140,4 @@ internal static class FileFloor
 
     private static Task SendAsync(WebSocket socket, string text) =>
         socket.SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, endOfMessage: true, CancellationToken.None);
-
-    private static string Field(ReadOnlySpan<byte> text, ReadOnlySpan<byte> name)
-    {
-        var start = text.IndexOf(name);
-        if (start < 0) return "";
-        var rest = text[(start + name.Length)..];
-        return Encoding.UTF8.GetString(rest[..rest.IndexOfAny("\",}"u8)]);
-    }
 }
