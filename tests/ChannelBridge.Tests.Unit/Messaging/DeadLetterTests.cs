@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -146,8 +145,8 @@ public sealed class DeadLetterTests
     [Fact]
     public async Task Inbox_GivenUpTurn_IsListedShownAndReplayedUnderItsId()
     {
-        var agent = new RefusingAgent { Refuses = true };
-        var (core, target, dead) = await WithGivenUpTurnsAsync(agent, 2);
+        var refuses = true;
+        var (core, target, dead) = await WithGivenUpTurnsAsync(Refusing(() => refuses), 2);
         var listed = await CallAsync(core, "deadLetters.list", new { box = "inbox", reason = ErrorCodes.InvalidRequest });
         Assert.Equal(dead, listed["entries"]!.AsArray().Select(entry => (string?)entry!["messageId"]));
         Assert.Equal(("inbox", "dead"), ((string?)listed["entries"]![0]!["box"], (string?)listed["entries"]![0]!["state"]));
@@ -157,7 +156,7 @@ public sealed class DeadLetterTests
         Assert.Equal(dead[1], (string?)(await CallAsync(core, "deadLetters.list", new { box = "inbox", cursor = (string?)first["nextCursor"] }))["entries"]![0]!["messageId"]);
         Assert.Equal("q0", (string?)(await CallAsync(core, "deadLetters.show", new { messageId = dead[0] }))["inbound"]!["text"]);
 
-        agent.Refuses = false;
+        refuses = false;
         Assert.Equal(1, (int)(await CallAsync(core, "deadLetters.replay", new { messageIds = new[] { dead[0] } }))["changed"]!);
         var answer = (await target.WaitForAsync(1))[^1];
         Assert.Equal("answer to q0", answer.Message.Text);
@@ -170,7 +169,7 @@ public sealed class DeadLetterTests
     [Fact]
     public async Task Inbox_GivenUpTurn_CanBeDiscardedButStaysADuplicate()
     {
-        var (core, _, dead) = await WithGivenUpTurnsAsync(new RefusingAgent { Refuses = true }, 2);
+        var (core, _, dead) = await WithGivenUpTurnsAsync(Refusing(() => true), 2);
         Assert.Equal(2, (int)(await CallAsync(core, "deadLetters.discard", new { box = "inbox", all = true, dryRun = true }))["matched"]!);
         Assert.Equal(2, (int)(await CallAsync(core, "deadLetters.discard", new { box = "inbox", all = true }))["changed"]!);
         Assert.Equal(0, core.Backlogs.Of("test", "primary").InboxDead);
@@ -182,14 +181,14 @@ public sealed class DeadLetterTests
     [Fact]
     public async Task Inbox_GivenUpTurn_GoesAfterItsRetentionWithALineAndARecord()
     {
-        var (core, _, dead) = await WithGivenUpTurnsAsync(new RefusingAgent { Refuses = true }, 1);
+        var (core, _, dead) = await WithGivenUpTurnsAsync(Refusing(() => true), 1);
         core.Time.Advance(core.Options.DeadLetterRetention + TimeSpan.FromHours(1));
         await core.Retention.EnforceAsync(CancellationToken.None);
         Assert.Contains(core.Log.Lines, line => line.Contains("Removed 1 unanswered messages of test/primary", StringComparison.Ordinal));
         Assert.Empty(await core.Store.ListDeadInboxAsync(null, 10, headersOnly: true));
     }
 
-    private static async Task<(CoreUnderTest Core, FakeTarget Target, List<string> Dead)> WithGivenUpTurnsAsync(RefusingAgent agent, int count)
+    private static async Task<(CoreUnderTest Core, FakeTarget Target, List<string> Dead)> WithGivenUpTurnsAsync(ScriptedAgent agent, int count)
     {
         var core = await new CoreUnderTest(agent: agent, configure: options => options.TurnFailureNotice = "").StartAsync();
         var target = new FakeTarget(core.Time);
@@ -205,22 +204,10 @@ public sealed class DeadLetterTests
         return (core, target, ids);
     }
 
-    /// <summary>Fails for good, or answers.</summary>
-    private sealed class RefusingAgent : IAgent
-    {
-        public bool Refuses { get; set; }
-
-        public string Name => "refusing";
-
-        public Task WaitUntilAvailableAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public async IAsyncEnumerable<AgentEvent> RunAsync(AgentTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)
-        {
-            await Task.Yield();
-            if (Refuses) throw BridgeException.Invalid("no");
-            yield return new AgentReply("answer to " + turn.Message.Text);
-        }
-    }
+    /// <summary>Fails for good while it is told to, else answers.</summary>
+    private static ScriptedAgent Refusing(Func<bool> refuses) => new ScriptedAgent("refusing", (turn, _) => refuses()
+        ? throw BridgeException.Invalid("no")
+        : Task.FromResult<IReadOnlyList<AgentEvent>>([new AgentReply("answer to " + turn.Message.Text)])).Ready();
 
     private static async Task<(CoreUnderTest Core, FakeTarget Target, List<Guid> Dead)> WithDeadLettersAsync(int count)
     {
