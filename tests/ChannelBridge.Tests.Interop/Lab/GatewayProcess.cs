@@ -13,7 +13,7 @@ public sealed class GatewayProcess : IAsyncDisposable
     public const string Token = "interop-gateway-token-0123456789";
 
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(100);
-    private const int StartAttempts = 3;
+    private const int StartAttempts = 4;
 
     private readonly StringBuilder _log = new();
     private Process? _process;
@@ -115,9 +115,12 @@ public sealed class GatewayProcess : IAsyncDisposable
         return gateway;
     }
 
+    /// <summary>True from its start to its end, whoever ended it.</summary>
+    public bool Running => _process is { HasExited: false };
+
     /// <summary>
-    /// Starts it and returns when it answers. That takes some 15 s of processor time, more after a kill, when it repairs its state first. Once in many
-    /// restarts after a kill it hangs before its first line; then it is started again, as whoever supervises a gateway would do.
+    /// Starts it and returns when it answers. That takes some 15 s of processor time, more after a kill, when it repairs its state first. One that isn't ready
+    /// in time is started again, as whoever supervises a gateway would do; all attempts together last longer than the five minutes of <see cref="KillAsync"/>.
     /// </summary>
     public async Task StartAsync()
     {
@@ -137,7 +140,10 @@ public sealed class GatewayProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>kill −9 to it and, unless told otherwise, to what it has started.</summary>
+    /// <summary>
+    /// kill −9 to it and, unless told otherwise, to what it has started. Not for a gateway whose configuration was just written: while it reloads it holds a lease
+    /// (<c>core:plugin-lifecycle</c>) that doesn't name its holder, and the next one waits without a word until that has run out, five minutes later.
+    /// </summary>
     public async Task KillAsync(bool withChildren = true)
     {
         if (_process is not { } process) return;
