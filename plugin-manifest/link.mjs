@@ -7,6 +7,8 @@ import { openWire } from './wire.mjs';
 /** The link's protocol, see docs/link.md. */
 export const PROTOCOL = 1;
 
+/** What either side says in link.hello when it takes binary messages. */
+const BINARY = 'binary';
 const CONNECT_TIMEOUT_MS = 10_000;
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 10_000;
@@ -38,6 +40,11 @@ export class HostLink {
 
   get connected() {
     return this.state.connected;
+  }
+
+  /** The host takes bytes beside the params of a request. */
+  get binary() {
+    return this.state.features.includes(BINARY);
   }
 
   start() {
@@ -116,7 +123,7 @@ export class HostLink {
       const hello = await this.#options.hello();
       // Whoever can open the socket is the host's own user; a WebSocket takes little before it knows who speaks.
       if (this.#options.endpoint.kind === 'ws') await peer.request('auth.authenticate', { token: hello.token }, { timeoutMs: CONNECT_TIMEOUT_MS });
-      const answer = await peer.request('link.hello', { protocol: PROTOCOL, ...hello }, { timeoutMs: CONNECT_TIMEOUT_MS });
+      const answer = await peer.request('link.hello', { protocol: PROTOCOL, features: [BINARY], ...hello }, { timeoutMs: CONNECT_TIMEOUT_MS });
       if (peer.closed) return;
       if (answer.protocol !== PROTOCOL) {
         throw new Error(`it speaks link protocol ${answer.protocol}, this plugin ${PROTOCOL}: update the ${answer.protocol > PROTOCOL ? 'plugin' : 'host'}`);

@@ -13,6 +13,7 @@ export const METHODS = {
   'bncr.file.init': 'operator.write',
   'bncr.file.chunk': 'operator.write',
   'bncr.file.complete': 'operator.write',
+  'bncr.file.status': 'operator.write',
   'bncr.file.abort': 'operator.write',
   'bncr.file.ack': 'operator.write',
   'bncr.deadLetter.inspect': 'operator.read',
@@ -32,6 +33,9 @@ export const METHODS = {
   'responses.cancel': 'operator.write',
   'responses.resume': 'operator.read',
 };
+
+/** Methods that carry a file's bytes in base64, and in which param. They go to the host as they are. */
+const BYTES = { 'bncr.file.chunk': 'base64' };
 
 /** Live connections that have spoken to the host: connId → { scopes, clientId, connect (what the last bncr.connect said and was given) }. */
 const connections = new Map();
@@ -68,7 +72,17 @@ async function forward(method, { params, client, respond, context, req }) {
 
 function callHost(method, params, connId, { scopes, clientId, identity }, traceparent) {
   if (!bridge.link) return Promise.reject(LinkError.away());
-  return bridge.link.request('link.request', { method, params, connId, scopes, clientId, identity, traceparent });
+  const content = BYTES[method] && bridge.link.binary ? decode(params[BYTES[method]]) : undefined;
+  const rest = content ? { ...params, [BYTES[method]]: undefined } : params;
+  return bridge.link.request('link.request', { method, params: rest, connId, scopes, clientId, identity, traceparent }, { content });
+}
+
+/** The bytes of a base64 text, or undefined: what isn't quite base64 goes to the host as it came, which says what is wrong with it. */
+function decode(text) {
+  if (typeof text !== 'string' || text.length === 0 || text.length % 4 !== 0 || text.includes('-') || text.includes('_')) return undefined;
+  const bytes = Buffer.from(text, 'base64');
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
+  return bytes.length === (text.length / 4) * 3 - padding ? bytes : undefined;
 }
 
 /** The first word of a connection: from now on the host is told when it ends. */
@@ -100,10 +114,14 @@ export async function announceConnections() {
   }
 }
 
-/** Answers link.push: one event to exactly one connection. Synchronous, so that pushes keep their order. */
-export function push({ connId, event, payload }) {
+/**
+ * Answers link.push: one event to exactly one connection, with its bytes as base64 in the member `contentAs`. Synchronous, so that pushes
+ * keep their order.
+ */
+export function push({ connId, event, payload, contentAs }, content) {
   const { context } = bridge;
   if (!context || context.isConnectionActive?.(connId) === false) return { delivered: false, reason: 'gone' };
+  if (content && contentAs) payload[contentAs] = content.toString('base64');
   context.broadcastToConnIds(event, payload, new Set([connId]));
   return { delivered: true };
 }

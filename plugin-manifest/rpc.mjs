@@ -24,7 +24,7 @@ export class LinkError extends Error {
   }
 }
 
-/** One peer on an open wire (wire.mjs). `handlers` maps method names to functions of params; `onClose` is called once. */
+/** One peer on an open wire (wire.mjs). `handlers` maps method names to functions of params and bytes; `onClose` is called once. */
 export class RpcPeer {
   #wire;
   #handlers;
@@ -40,7 +40,7 @@ export class RpcPeer {
     this.#wire = wire;
     this.#handlers = handlers;
     this.#onClose = onClose;
-    wire.onMessage = (message) => this.#receive(message);
+    wire.onMessage = (message, content) => this.#receive(message, content);
     wire.onClose = (reason) => this.close(reason);
   }
 
@@ -48,11 +48,14 @@ export class RpcPeer {
     return this.#closed;
   }
 
-  /** Sends a request; rejects with a LinkError. `sent` on the error tells whether the request may have reached the host. */
-  request(method, params, { timeoutMs = 30_000, signal } = {}) {
+  /**
+   * Sends a request, with bytes beside its params where `content` is given; rejects with a LinkError. `sent` on the error tells whether the
+   * request may have reached the host.
+   */
+  request(method, params, { timeoutMs = 30_000, signal, content } = {}) {
     if (this.#closed) return Promise.reject(LinkError.away());
     const id = this.#nextId++;
-    const frame = this.#wire.encode({ jsonrpc: '2.0', id, method, params });
+    const frame = this.#wire.encode({ jsonrpc: '2.0', id, method, params }, content);
     // One message may be larger than half of the bound; it goes when nothing else is under way.
     const full = this.#pending.size >= MAX_PENDING || (this.#pendingBytes > 0 && this.#pendingBytes + frame.size > MAX_PENDING_BYTES);
     if (full || this.#wire.unwritten > MAX_UNWRITTEN) {
@@ -109,11 +112,11 @@ export class RpcPeer {
     if (this.#wire.unwritten > 2 * MAX_UNWRITTEN) this.close(new Error('the host has stopped reading'));
   }
 
-  #receive(message) {
+  #receive(message, content) {
     if (this.#closed || message === null || typeof message !== 'object') return;
     if (typeof message.method === 'string') {
-      if (this.#behindAnswer) this.#behindAnswer.push(message);
-      else this.#serve(message);
+      if (this.#behindAnswer) this.#behindAnswer.push([message, content]);
+      else this.#serve(message, content);
       return;
     }
     const open = this.#pending.get(message.id);
@@ -133,16 +136,16 @@ export class RpcPeer {
   #serveBehindAnswer() {
     const waiting = this.#behindAnswer;
     this.#behindAnswer = null;
-    for (const message of waiting) {
-      if (!this.#closed) this.#serve(message);
+    for (const [message, content] of waiting) {
+      if (!this.#closed) this.#serve(message, content);
     }
   }
 
-  async #serve({ id, method, params }) {
+  async #serve({ id, method, params }, content) {
     const handler = this.#handlers[method];
     try {
       if (!handler) throw Object.assign(new Error(`method not found: ${method}`), { rpcCode: -32601 });
-      const result = await handler(params ?? {});
+      const result = await handler(params ?? {}, content);
       if (id !== undefined && !this.#closed) this.#write({ jsonrpc: '2.0', id, result: result ?? {} });
     } catch (error) {
       if (id === undefined || this.#closed) return;

@@ -7,7 +7,7 @@ import { toInboundMediaFacts } from 'openclaw/plugin-sdk/channel-inbound';
 import { CHANNEL, resolveAccount } from './accounts.mjs';
 import { bridge, currentConfig } from './bridge.mjs';
 import { deliverPayload } from './delivery.mjs';
-import { saveMedia } from './media.mjs';
+import { dropMedia, saveMedia } from './media.mjs';
 import { resolveIngress } from './policy.mjs';
 import { LinkError } from './rpc.mjs';
 import { TurnStream } from './stream.mjs';
@@ -23,6 +23,7 @@ export function startTurn(params) {
   const known = running.get(params.messageId);
   if (known) {
     known.turnId = params.turnId;
+    dropMedia(params.media); // the run that is under way has its own
     return { accepted: true, attached: true };
   }
   const run = { turnId: params.turnId, abort: new AbortController() };

@@ -1,7 +1,7 @@
 // The two ways to a host, made alike: a socket or pipe with Content-Length frames, and a WebSocket. A wire carries whole JSON messages
-// in order, tells how many bytes the host hasn't taken yet, and says once that it is closed.
+// in order, each with bytes of its own where it has some (then it is a binary message), tells how many bytes the host hasn't taken yet, and says once that it is closed.
 import net from 'node:net';
-import { encodeFrame, FrameReader } from './framing.mjs';
+import { decodeBinary, encodeFrame, encodeHead, FrameReader } from './framing.mjs';
 
 /** Opens a wire to an endpoint of settings.mjs. Rejects with the reason when that takes longer than timeoutMs or fails. */
 export const openWire = (endpoint, timeoutMs) => (endpoint.kind === 'ws' ? openWebSocket(endpoint.url, timeoutMs) : openSocket(endpoint.path, timeoutMs));
@@ -25,7 +25,7 @@ function openSocket(path, timeoutMs) {
 
 class SocketWire {
   #socket;
-  /** Called with each message, parsed. */
+  /** Called with each message, parsed, and its bytes or undefined. */
   onMessage = () => {};
   /** Called once, with the reason. */
   onClose = () => {};
@@ -41,20 +41,26 @@ class SocketWire {
         this.#end(new Error(`the host sent a frame that can't be read: ${error.message}`));
         return;
       }
-      for (const message of messages) this.onMessage(message);
+      for (const [message, content] of messages) this.onMessage(message, content);
     });
     socket.on('error', (error) => this.#end(error));
     socket.on('close', () => this.#end(new Error('the connection was closed')));
   }
 
-  /** A message made ready: what to give to send, and its size in bytes. */
-  encode(message) {
-    const data = encodeFrame(message);
-    return { data, size: data.length };
+  /** A message made ready: what to give to send, and its size in bytes. The content must stay as it is until it is written. */
+  encode(message, content) {
+    const data = encodeFrame(message, content);
+    return { data, size: data.reduce((sum, part) => sum + part.length, 0) };
   }
 
   send({ data }) {
-    this.#socket.write(data);
+    if (data.length === 1) {
+      this.#socket.write(data[0]);
+      return;
+    }
+    this.#socket.cork();
+    for (const part of data) this.#socket.write(part);
+    this.#socket.uncork();
   }
 
   /** Bytes that the host hasn't taken yet. */
@@ -99,22 +105,25 @@ class WebSocketWire {
 
   constructor(socket) {
     this.#socket = socket;
+    socket.binaryType = 'arraybuffer';
     socket.onmessage = ({ data }) => {
       let message;
+      let content;
       try {
-        message = JSON.parse(data);
+        if (typeof data === 'string') message = JSON.parse(data);
+        else [message, content] = decodeBinary(Buffer.from(data));
       } catch {
         this.#end(new Error('the host sent a message that is no JSON'));
         return;
       }
-      this.onMessage(message);
+      this.onMessage(message, content);
     };
     socket.onerror = (event) => this.#end(event.error ?? new Error('the WebSocket broke'));
     socket.onclose = ({ code, reason }) => this.#end(new Error(reason ? `the host closed the connection: ${reason} (${code})` : 'the connection was closed'));
   }
 
-  encode(message) {
-    const data = JSON.stringify(message);
+  encode(message, content) {
+    const data = content ? Buffer.concat([encodeHead(message), content]) : JSON.stringify(message);
     return { data, size: Buffer.byteLength(data) };
   }
 

@@ -31,6 +31,8 @@ public sealed class FileTests(InteropLab lab)
         Assert.True((bool?)answer["payload"]?["accepted"], answer.ToJsonString());
         Assert.Equal("answer to with-an-upload", (string?)(await bridge.PushAsync("petra"))["message"]!["msg"]);
         Assert.Contains("notes", lab.Model.PromptOf("with-an-upload"), StringComparison.Ordinal);
+        // Once as chunks of the bridge, once as the agent's file; the link of this lab never carries a file's bytes in base64.
+        await CrossedAsBytesAsync(2L * file.Length);
     }
 
     [OpenClawFact]
@@ -39,6 +41,7 @@ public sealed class FileTests(InteropLab lab)
         await using var bridge = await lab.BridgeAsync();
         var file = RandomNumberGenerator.GetBytes(50 << 20);
         var answer = await UploadAsync(bridge, "up-large", file, "large.bin", "application/octet-stream", 16 << 20);
+        Assert.Equal(4, (int)(await OkAsync(bridge, "bncr.file.status", new JsonObject { ["transferId"] = "up-large" }))["received"]!);
         Assert.Equal(file.Length, new FileInfo(answer).Length);
         Assert.Equal(SHA256.HashData(file), SHA256.HashData(await File.ReadAllBytesAsync(answer)));
     }
@@ -71,6 +74,15 @@ public sealed class FileTests(InteropLab lab)
         var id = ((string)message["path"]!)["/client/".Length..];
         Assert.Equal(file, bridge.Files[id].Values.SelectMany(part => part));
         Assert.Equal("application/pdf", (string?)message["mimeType"]);
+        await CrossedAsBytesAsync(2L * file.Length);
+    }
+
+    private async Task CrossedAsBytesAsync(long atLeast)
+    {
+        await using var operatorClient = await BncrClient.OperatorAsync(lab.Host.WebSocketUrl, lab.Host.Token);
+        var link = (await operatorClient.CallAsync("diagnostics", new JsonObject { ["section"] = "link" }))["payload"]!["link"]!;
+        Assert.Equal(0, (long)link["fileBytesBase64"]!);
+        Assert.InRange((long)link["fileBytesBinary"]!, atLeast, long.MaxValue);
     }
 
     private static async Task<string> UploadAsync(BncrClient bridge, string id, byte[] file, string name, string mimeType, int chunk = Chunk)

@@ -1,3 +1,4 @@
+using ChannelBridge.Tests.Integration;
 using ChannelBridge.Tests.Interop.Lab;
 
 namespace ChannelBridge.Tests.Interop;
@@ -9,4 +10,17 @@ public sealed class LinkOrderTests
     [OpenClawFact]
     public Task Entry_AnswerAndPushInOneRead_AnswerArrivesFirst() =>
         NodeScript.RunAsync("link-order.mjs", TimeSpan.FromSeconds(60), OpenClawInstallation.Repository);
+
+    /// <summary>A new plugin and one from before binary messages: each brings a file as it can, and it is the same file.</summary>
+    [OpenClawFact]
+    public Task Entry_BringsAFileOverTheSocket_AsBytesOrInBase64() => BringAsync(host => host.Socket);
+
+    [OpenClawFact]
+    public Task Entry_BringsAFileOverAWebSocket_AsBytesOrInBase64() => BringAsync(host => $"{host.WebSocketUrl}rpc");
+
+    private static async Task BringAsync(Func<HostProcess, string> endpoint)
+    {
+        await using var host = await HostProcess.StartAsync(environment: new Dictionary<string, string> { ["CHANNELBRIDGE__Channels__Bncr__AllowUnknownTargets"] = "true" });
+        await NodeScript.RunAsync("link-binary.mjs", TimeSpan.FromSeconds(60), OpenClawInstallation.Repository, endpoint(host), host.Token, Path.Combine(host.Data, "spool", "files"));
+    }
 }

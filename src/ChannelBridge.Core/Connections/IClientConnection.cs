@@ -51,6 +51,19 @@ public interface IClientConnection
     /// <summary>True where binary messages can be sent and taken: the host's own doors.</summary>
     bool TakesBinary => false;
 
+    /// <summary>True where the door itself writes bytes into an event in base64, so that they needn't be before (<see cref="PushContentAsync"/>).</summary>
+    bool TakesContent => false;
+
+    /// <summary>Like <see cref="PushAsync"/>, with bytes that become a member of the payload, in base64, only where the event leaves for its client.</summary>
+    /// <param name="eventName">The event's name on this door.</param>
+    /// <param name="payload">The rest of the payload, one JSON object in UTF-8. It may be reused when the task has completed.</param>
+    /// <param name="member">The member's name.</param>
+    /// <param name="content">The bytes. They may be reused when the task has completed.</param>
+    /// <param name="cancellationToken">Stops waiting for the flush; the event may still be sent.</param>
+    ValueTask<PushOutcome> PushContentAsync(
+        string eventName, ReadOnlyMemory<byte> payload, string member, ReadOnlyMemory<byte> content, CancellationToken cancellationToken = default) =>
+        new(PushOutcome.Gone);
+
     /// <summary>Sends a binary message, <c>u32 header length (big endian) | header | bytes</c>; else like <see cref="PushAsync"/>. Both are copied at once.</summary>
     /// <param name="header">UTF-8 JSON object.</param>
     /// <param name="bytes">What it is about.</param>

@@ -26,6 +26,17 @@ public interface IRpcPeer
     ValueTask<ReadOnlyMemory<byte>> InvokeAsync(
         string method, ReadOnlyMemory<byte> parameters, CancellationToken cancellationToken = default);
 
+    /// <summary>
+    /// Like the other one, with bytes beside the parameters: one binary message, whose header is the request. Only for peers that have said that they take
+    /// it. Both are copied before the call returns its task.
+    /// </summary>
+    /// <param name="method">The method's name on the wire.</param>
+    /// <param name="parameters">One JSON object, UTF-8; empty means <c>{}</c>.</param>
+    /// <param name="content">What the call is about.</param>
+    /// <param name="cancellationToken">Gives up; the peer may still act on the request.</param>
+    ValueTask<ReadOnlyMemory<byte>> InvokeAsync(
+        string method, ReadOnlyMemory<byte> parameters, ReadOnlyMemory<byte> content, CancellationToken cancellationToken = default);
+
     /// <summary>Sends a notification; like <see cref="IClientConnection.PushAsync"/> it completes after the flush and never throws for a closed peer.</summary>
     /// <param name="method">The method's name on the wire.</param>
     /// <param name="parameters">One JSON object, UTF-8; empty means <c>{}</c>.</param>

@@ -37,6 +37,9 @@ public abstract class GatewayMethod
     /// <summary>True when the method uses <see cref="MethodCall.AfterAnswer"/>: each call then has an object of its own.</summary>
     public bool ActsAfterAnswer { get; init; }
 
+    /// <summary>True when most of a call is bytes of a file: they may come beside the parameters (<see cref="MethodCall.Content"/>) instead of in base64.</summary>
+    public bool CarriesBytes { get; init; }
+
     /// <summary>The parameters' type, for the schema in <c>rpc.discover</c>.</summary>
     public abstract JsonTypeInfo ParametersType { get; }
 
@@ -80,8 +83,14 @@ public abstract class GatewayMethod
         JsonTypeInfo resultType,
         Func<ReadOnlyMemory<byte>, MethodCall, IBufferWriter<byte>, CancellationToken, ValueTask> handler,
         bool actsAfterAnswer = false,
-        bool legacyErrors = false)
-        => new RawMethod(name, scope, summary, parametersType, resultType, handler) { ActsAfterAnswer = actsAfterAnswer, LegacyErrors = legacyErrors };
+        bool legacyErrors = false,
+        bool carriesBytes = false)
+        => new RawMethod(name, scope, summary, parametersType, resultType, handler)
+        {
+            ActsAfterAnswer = actsAfterAnswer,
+            LegacyErrors = legacyErrors,
+            CarriesBytes = carriesBytes,
+        };
 
     private sealed class RawMethod(
         string name,

@@ -18,6 +18,9 @@ public sealed class MethodCall(IClientConnection connection, ActivityContext tra
     /// <summary>Who is calling.</summary>
     public Caller Caller => Connection.Caller;
 
+    /// <summary>Bytes that came with the call beside its parameters; empty for most. Valid until the call has ended.</summary>
+    public ReadOnlyMemory<byte> Content { get; init; }
+
     /// <summary>The W3C trace context of the request, or default when it carried none.</summary>
     public ActivityContext TraceContext { get; } = traceContext;
 

@@ -105,7 +105,9 @@ public sealed record TransferStatus
 /// <param name="Sha256">Its SHA-256 in hexadecimal, or null.</param>
 /// <param name="Data">Its bytes, as they are or in base64 (UTF-8). Valid until the call's task has completed.</param>
 /// <param name="IsBase64">How the bytes are written.</param>
-public readonly record struct ChunkPiece(long Index, long? Offset, long? Size, string? Sha256, ReadOnlyMemory<byte> Data, bool IsBase64);
+/// <param name="WasBase64">The client sent base64, and a door on the way has decoded it: no agreement on binary chunks is asked for.</param>
+public readonly record struct ChunkPiece(
+    long Index, long? Offset, long? Size, string? Sha256, ReadOnlyMemory<byte> Data, bool IsBase64, bool WasBase64 = false);
 
 /// <summary>What became of a chunk.</summary>
 /// <param name="Index">Its number.</param>

@@ -54,7 +54,7 @@ internal sealed partial class Uploads
         if (piece.Offset is { } given && given != offset)
             throw TransferErrors.Invalid("offset-mismatch", $"chunk {index} belongs at offset {offset}, not {given}; chunks don't overlap");
         var bytes = piece.Data;
-        if (!piece.IsBase64 && !record.Binary)
+        if (piece is { IsBase64: false, WasBase64: false } && !record.Binary)
             throw TransferErrors.Invalid("binary-not-agreed", "the transfer's init didn't ask for encoding \"binary\"; send the chunk as base64, or init again with it");
         var expected = upload.SizeOf(index);
         if (piece.IsBase64)

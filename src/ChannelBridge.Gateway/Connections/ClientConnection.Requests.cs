@@ -76,7 +76,7 @@ internal abstract partial class ClientConnection
             if (request.Activity is { } activity) trace = activity.Context;
         }
 
-        if (trace != default || method.ActsAfterAnswer) call = new MethodCall(this, trace);
+        if (trace != default || method.ActsAfterAnswer || !request.Content.IsEmpty) call = new MethodCall(this, trace) { Content = request.Content };
         if (method.ActsAfterAnswer) request.Call = call;
         BeginResult(request);
         try

@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
@@ -132,10 +130,7 @@ internal abstract partial class ClientConnection : IClientConnection
     {
         var message = OutgoingMessage.Rent();
         message.IsBinary = true;
-        BinaryPrimitives.WriteUInt32BigEndian(message.GetSpan(4), (uint)header.Length);
-        message.Advance(4);
-        message.Write(header);
-        message.Write(bytes);
+        BinaryMessage.Write(message, header, bytes);
         return EnqueueAndFlushAsync(message, numbered: false, cancellationToken);
     }
 
@@ -239,6 +234,9 @@ internal abstract partial class ClientConnection : IClientConnection
     /// <summary>True when reading must wait until a request has ended; false where a full table is answered instead.</summary>
     protected virtual bool WaitsForRoom => true;
 
+    /// <summary>True for a binary message that is a request with bytes beside its parameters, and goes the way of requests.</summary>
+    protected virtual bool IsBinaryCall(IncomingMessage message) => false;
+
     /// <summary>Sets the caller and raises the limits.</summary>
     protected void SetAuthenticated(Caller caller)
     {
@@ -247,7 +245,7 @@ internal abstract partial class ClientConnection : IClientConnection
         IsAuthenticated = true;
         Transport.Budget = Runtime.IncomingMemory;
         Transport.MaxMessageBytes = Runtime.Limits.MaxPayloadBytes;
-        Transport.AcceptsBinary = Runtime.BinaryReceiver is not null;
+        Transport.AcceptsBinary = Runtime.BinaryReceiver is not null || caller.Scopes.HasFlag(Scopes.Link);
         Origin.Place.Authenticated();
     }
 
@@ -307,7 +305,7 @@ internal abstract partial class ClientConnection : IClientConnection
             {
                 Interlocked.Exchange(ref _lastReceived, Runtime.Time.GetUtcNow().UtcTicks);
                 if (IsClosing) continue;
-                if (message is { Kind: IncomingKind.Binary, Length: > 0 } && Runtime.BinaryReceiver is { } receiver)
+                if (message is { Kind: IncomingKind.Binary, Length: > 0 } && Runtime.BinaryReceiver is { } receiver && !IsBinaryCall(message))
                 {
                     Outgoing.Uncork();
                     await _binaryPlaces.WaitAsync(CancellationToken.None).ConfigureAwait(false);

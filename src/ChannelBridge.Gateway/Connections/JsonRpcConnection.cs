@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Buffers;
 using ChannelBridge.Core.Connections;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Gateway.Buffers;
@@ -42,16 +43,42 @@ internal sealed class JsonRpcConnection : ClientConnection, IRpcPeer, IReauthent
         string method, ReadOnlyMemory<byte> parameters, CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        if (!_isPeer)
-        {
-            _isPeer = true;
-            Requests.MaxRequests = Runtime.Limits.MaxPeerRequestsInFlight;
-            Requests.Wake();
-        }
-
+        BecomePeer();
         var (id, answer) = _calls.Open();
         var message = OutgoingMessage.Rent();
         JsonRpcWriter.WriteRequest(message, id, method, parameters.Span);
+        return await SendCallAsync(id, answer, message, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<ReadOnlyMemory<byte>> InvokeAsync(
+        string method, ReadOnlyMemory<byte> parameters, ReadOnlyMemory<byte> content, CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        BecomePeer();
+        var (id, answer) = _calls.Open();
+        var message = OutgoingMessage.Rent();
+        message.IsBinary = true;
+        using (var header = new PooledBuffer(parameters.Length + 128))
+        {
+            JsonRpcWriter.WriteRequest(header, id, method, parameters.Span);
+            BinaryMessage.Write(message, header.Written.Span, content.Span);
+        }
+
+        return await SendCallAsync(id, answer, message, cancellationToken).ConfigureAwait(false);
+    }
+
+    private void BecomePeer()
+    {
+        if (_isPeer) return;
+        _isPeer = true;
+        Requests.MaxRequests = Runtime.Limits.MaxPeerRequestsInFlight;
+        Requests.Wake();
+    }
+
+    private async ValueTask<ReadOnlyMemory<byte>> SendCallAsync(
+        long id, Task<ReadOnlyMemory<byte>> answer, OutgoingMessage message, CancellationToken cancellationToken)
+    {
         var outcome = Outgoing.TryEnqueue(message);
         if (outcome != EnqueueOutcome.Enqueued)
         {
@@ -79,6 +106,9 @@ internal sealed class JsonRpcConnection : ClientConnection, IRpcPeer, IReauthent
         JsonRpcWriter.WriteNotification(message, method, parameters.Span);
         return EnqueueAndFlushAsync(message, numbered: false, cancellationToken);
     }
+
+    // Only a link sends such; a chunk of a file transfer has no "jsonrpc" in its header.
+    protected override bool IsBinaryCall(IncomingMessage message) => Caller.Scopes.HasFlag(Scopes.Link) && BinaryMessage.IsCall(message.Memory.Span);
 
     protected override void OnOpened()
     {
@@ -110,6 +140,9 @@ internal sealed class JsonRpcConnection : ClientConnection, IRpcPeer, IReauthent
             case IncomingKind.TooLarge:
                 Reply(new JsonRpcId(message.RecoveredId), JsonRpcErrorCodes.InvalidRequest, new BridgeException(
                     ErrorCodes.PayloadTooLarge, $"message of {message.WireLength} bytes is larger than maxPayload {Transport.MaxMessageBytes}"));
+                break;
+            case IncomingKind.Binary when IsBinaryCall(message):
+                HandleBinaryCall(message);
                 break;
             case IncomingKind.Binary:
                 Reply(JsonRpcId.Null, JsonRpcErrorCodes.InvalidRequest, BridgeException.Invalid(
@@ -154,7 +187,13 @@ internal sealed class JsonRpcConnection : ClientConnection, IRpcPeer, IReauthent
         foreach (var item in items) HandleOne(message, item, batch);
     }
 
-    private void HandleOne(IncomingMessage message, ReadOnlyMemory<byte> bytes, BatchReply? batch)
+    private void HandleBinaryCall(IncomingMessage message)
+    {
+        if (BinaryMessage.TryRead(message.Memory, out var header, out var content)) HandleOne(message, header, batch: null, content);
+        else Reply(JsonRpcId.Null, JsonRpcErrorCodes.InvalidRequest, BridgeException.Invalid("the binary message's header is longer than the message"));
+    }
+
+    private void HandleOne(IncomingMessage message, ReadOnlyMemory<byte> bytes, BatchReply? batch, ReadOnlyMemory<byte> content = default)
     {
         if (!JsonRpcReader.TryRead(bytes, Runtime.Json, out var call, out var error))
         {
@@ -177,12 +216,12 @@ internal sealed class JsonRpcConnection : ClientConnection, IRpcPeer, IReauthent
                 Skip(batch);
                 break;
             default:
-                StartCall(message, call, batch);
+                StartCall(message, call, batch, content);
                 break;
         }
     }
 
-    private void StartCall(IncomingMessage message, in JsonRpcMessage call, BatchReply? batch)
+    private void StartCall(IncomingMessage message, in JsonRpcMessage call, BatchReply? batch, ReadOnlyMemory<byte> content)
     {
         if (_isPeer && Requests.IsFull)
         {
@@ -193,6 +232,7 @@ internal sealed class JsonRpcConnection : ClientConnection, IRpcPeer, IReauthent
 
         var request = PendingRequest.Rent(this, message, call.Id.Raw, Runtime.Time.GetTimestamp());
         request.Batch = batch;
+        request.Content = content;
         if (!Requests.TryAdd(request))
         {
             request.Return();

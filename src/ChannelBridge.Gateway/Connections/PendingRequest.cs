@@ -33,6 +33,9 @@ internal sealed class PendingRequest
     /// <summary>Where the result goes.</summary>
     public OutgoingMessage Response { get; private set; } = null!;
 
+    /// <summary>Bytes that came beside the parameters; a slice of the incoming message.</summary>
+    public ReadOnlyMemory<byte> Content { get; set; }
+
     /// <summary>The batch that the answer belongs to, or null.</summary>
     public BatchReply? Batch { get; set; }
 
@@ -114,6 +117,7 @@ internal sealed class PendingRequest
         }
 
         Id = default;
+        Content = default;
         Method = null;
         Call = null;
         Batch = null;

@@ -8,7 +8,7 @@ using ChannelBridge.Core.Errors;
 namespace ChannelBridge.Gateway.Link;
 
 /// <summary>One link that has said hello: its peer, the gateway connections that it speaks for, and the turns that run over it.</summary>
-internal sealed class EstablishedLink(IClientConnection connection, IRpcPeer peer, HelloParameters hello, LinkOptions options, TimeProvider time)
+internal sealed class EstablishedLink(IClientConnection connection, IRpcPeer peer, HelloParameters hello, LinkTraffic traffic, LinkOptions options, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, GatewayConnection> _connections = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, RunningTurn> _turns = new(StringComparer.Ordinal);
@@ -19,6 +19,12 @@ internal sealed class EstablishedLink(IClientConnection connection, IRpcPeer pee
 
     /// <summary>What the plugin said of itself.</summary>
     public HelloParameters Hello => hello;
+
+    /// <summary>The plugin takes bytes as binary messages.</summary>
+    public bool TakesBinary { get; } = hello.Features?.Contains(LinkFeatures.Binary) == true;
+
+    /// <summary>Counts bytes of files that cross the link, in either direction.</summary>
+    public LinkTraffic Traffic => traffic;
 
     /// <summary>When it was established.</summary>
     public DateTimeOffset Since { get; } = time.GetUtcNow();
@@ -75,8 +81,14 @@ internal sealed class EstablishedLink(IClientConnection connection, IRpcPeer pee
 
     /// <summary>Calls the plugin and reads its answer.</summary>
     /// <exception cref="BridgeException">The plugin's own error, or <see cref="ErrorCodes.Unavailable"/> when it is gone or silent.</exception>
-    public async ValueTask<TResult> CallAsync<TResult>(
+    public ValueTask<TResult> CallAsync<TResult>(
         string method, ReadOnlyMemory<byte> parameters, JsonTypeInfo<TResult> resultType, CancellationToken cancellationToken)
+        where TResult : class => CallAsync(method, parameters, content: default, resultType, cancellationToken);
+
+    /// <summary>Calls the plugin with bytes beside the parameters; only where it takes them.</summary>
+    /// <exception cref="BridgeException">As above.</exception>
+    public async ValueTask<TResult> CallAsync<TResult>(
+        string method, ReadOnlyMemory<byte> parameters, ReadOnlyMemory<byte> content, JsonTypeInfo<TResult> resultType, CancellationToken cancellationToken)
         where TResult : class
     {
         using var timeout = new CancellationTokenSource(options.CallTimeout, time);
@@ -84,7 +96,9 @@ internal sealed class EstablishedLink(IClientConnection connection, IRpcPeer pee
         ReadOnlyMemory<byte> answer;
         try
         {
-            answer = await peer.InvokeAsync(method, parameters, linked.Token).ConfigureAwait(false);
+            answer = content.IsEmpty
+                ? await peer.InvokeAsync(method, parameters, linked.Token).ConfigureAwait(false)
+                : await peer.InvokeAsync(method, parameters, content, linked.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -38,7 +38,15 @@ internal sealed class GatewayConnection : IClientConnection, IDisposable
     /// <summary>Notes that the client has spoken.</summary>
     public void Heard() => Volatile.Write(ref _lastReceived, _time.GetUtcNow().UtcTicks);
 
-    public async ValueTask<PushOutcome> PushAsync(string eventName, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken = default)
+    /// <inheritdoc/>
+    public bool TakesContent => _link.TakesBinary;
+
+    public ValueTask<PushOutcome> PushAsync(string eventName, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken = default) =>
+        PushContentAsync(eventName, payload, "", default, cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<PushOutcome> PushContentAsync(
+        string eventName, ReadOnlyMemory<byte> payload, string member, ReadOnlyMemory<byte> content, CancellationToken cancellationToken = default)
     {
         if (Closed.IsCancellationRequested) return PushOutcome.Gone;
         var parameters = new ArrayBufferWriter<byte>(payload.Length + 128);
@@ -49,12 +57,14 @@ internal sealed class GatewayConnection : IClientConnection, IDisposable
             writer.WriteString("event"u8, eventName);
             writer.WritePropertyName("payload"u8);
             writer.WriteRawValue(payload.Span, skipInputValidation: true);
+            if (!content.IsEmpty) writer.WriteString("contentAs"u8, member);
             writer.WriteEndObject();
         }
 
         try
         {
-            var answer = await _link.CallAsync("link.push", parameters.WrittenMemory, LinkJson.Relaxed.PushResult, cancellationToken).ConfigureAwait(false);
+            if (!content.IsEmpty) _link.Traffic.Count(content.Length, binary: true);
+            var answer = await _link.CallAsync("link.push", parameters.WrittenMemory, content, LinkJson.Relaxed.PushResult, cancellationToken).ConfigureAwait(false);
             return answer.Delivered ? PushOutcome.Flushed : PushOutcome.Gone;
         }
         catch (BridgeException fault)

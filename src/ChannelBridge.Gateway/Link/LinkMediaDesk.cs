@@ -1,5 +1,7 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.IO.Pipelines;
+using System.Text.Json;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Transfers;
@@ -7,12 +9,12 @@ using ChannelBridge.Core.Transfers;
 namespace ChannelBridge.Gateway.Link;
 
 /// <summary>
-/// Files over the link, in pieces: what the gateway's agent sends goes straight into the spool, what a user sent goes to the gateway's memory. Gateway and
+/// Files over the link, in pieces: what the gateway's agent sends goes straight into the spool, what a user sent goes to the gateway. Gateway and
 /// host may be on different machines, so paths mean nothing here.
 /// </summary>
 internal sealed class LinkMediaDesk(ChannelDirectory channels, TimeProvider time, ISpool? spool = null)
 {
-    /// <summary>Bytes of a piece; in base64 well below what either side takes in one message.</summary>
+    /// <summary>Bytes of a piece; also in base64 well below what either side takes in one message.</summary>
     public const int PieceBytes = 512 * 1024;
 
     private const int MostOpen = 256;
@@ -20,7 +22,7 @@ internal sealed class LinkMediaDesk(ChannelDirectory channels, TimeProvider time
     private readonly ConcurrentDictionary<string, Incoming> _incoming = new(StringComparer.Ordinal);
 
     /// <summary>Takes a piece from the plugin. The last one answers when the file is on the disk.</summary>
-    public async ValueTask<MediaResult> TakeAsync(MediaParameters piece, CancellationToken cancellationToken)
+    public async ValueTask<MediaResult> TakeAsync(MediaParameters piece, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
         if (spool is null) throw BridgeException.Unavailable("this host takes no files");
         if (piece.MediaId.Length is 0 or > 128) throw BridgeException.Invalid("link.media: mediaId must have 1 to 128 characters");
@@ -33,9 +35,9 @@ internal sealed class LinkMediaDesk(ChannelDirectory channels, TimeProvider time
         incoming.LastAt = time.GetTimestamp();
         try
         {
-            incoming.Received += piece.Content.Length;
+            incoming.Received += content.Length;
             if (incoming.Received > incoming.Size) throw BridgeException.Invalid("link.media: more bytes came than size says");
-            var flushed = await incoming.Pipe.Writer.WriteAsync(piece.Content, cancellationToken).ConfigureAwait(false);
+            var flushed = await incoming.Pipe.Writer.WriteAsync(content, cancellationToken).ConfigureAwait(false);
             if (incoming.Received < incoming.Size && !flushed.IsCompleted) return new MediaResult(incoming.Received, null);
             await incoming.Pipe.Writer.CompleteAsync().ConfigureAwait(false);
             var file = await incoming.Import.ConfigureAwait(false);
@@ -71,32 +73,62 @@ internal sealed class LinkMediaDesk(ChannelDirectory channels, TimeProvider time
     public ValueTask KeepAsync(Attachment file, Guid messageId) =>
         spool is null ? ValueTask.CompletedTask : spool.KeepAsync(file, SpoolUse.Outbox, messageId);
 
-    /// <summary>Gives the plugin a file for a turn: few bytes within the turn itself, more before it. Null, with a note for the text, when the gateway refuses it.</summary>
-    public async ValueTask<(LinkMedia? Media, string? Note)> GiveAsync(EstablishedLink link, Attachment file, CancellationToken cancellationToken)
+    /// <summary>Gives the plugin a file before its turn. Null, with a note for the text, when the gateway refuses it.</summary>
+    public async ValueTask<(LinkMedia? Media, string? Note)> GiveAsync(EstablishedLink link, string account, Attachment file, CancellationToken cancellationToken)
     {
-        if (file.File is null) return (new LinkMedia { MimeType = file.MimeType, FileName = file.FileName, Content = file.Content }, null);
-        var source = spool!.OpenRead(file);
+        if (file.File is null && (!link.TakesBinary || file.Content is not { Length: > 0 })) return (Within(link, file, file.Content), null);
+        var source = file.File is null ? new MemoryStream(file.Content!, writable: false) : spool!.OpenRead(file);
         await using (source.ConfigureAwait(false))
         {
-            var mediaId = Guid.NewGuid().ToString("N");
-            long offset = 0;
-            do
+            // A plugin from before binary messages takes few bytes within the turn itself.
+            if (source.Length == 0 || (source.Length <= PieceBytes && !link.TakesBinary))
             {
-                var piece = new byte[Math.Min(PieceBytes, source.Length - offset)];
+                var all = new byte[source.Length];
+                await source.ReadExactlyAsync(all, cancellationToken).ConfigureAwait(false);
+                return (Within(link, file, all), null);
+            }
+
+            var mediaId = Guid.NewGuid().ToString("N");
+            var reason = await SendAsync(link, new MediaParameters { MediaId = mediaId, Size = source.Length, MimeType = file.MimeType, FileName = file.FileName, AccountId = account }, source, cancellationToken)
+                .ConfigureAwait(false);
+            if (reason is not null) return (null, $"[file {file.FileName ?? "without a name"}, {source.Length} bytes: {reason}]");
+            return (new LinkMedia { MimeType = file.MimeType, FileName = file.FileName, MediaId = mediaId }, null);
+        }
+    }
+
+    private static LinkMedia Within(EstablishedLink link, Attachment file, byte[]? content)
+    {
+        link.Traffic.Count(content?.Length ?? 0, binary: false);
+        return new LinkMedia { MimeType = file.MimeType, FileName = file.FileName, Content = content };
+    }
+
+    /// <summary>Sends a file in pieces; gives the plugin's reason when it refuses one.</summary>
+    private static async ValueTask<string?> SendAsync(EstablishedLink link, MediaParameters file, Stream source, CancellationToken cancellationToken)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(PieceBytes);
+        try
+        {
+            for (long offset = 0; offset < file.Size;)
+            {
+                var piece = buffer.AsMemory(0, (int)Math.Min(PieceBytes, file.Size - offset));
                 await source.ReadExactlyAsync(piece, cancellationToken).ConfigureAwait(false);
-                if (offset == 0 && piece.Length == source.Length) return (new LinkMedia { MimeType = file.MimeType, FileName = file.FileName, Content = piece }, null);
+                var parameters = file with { Offset = offset, Content = link.TakesBinary ? null : piece.ToArray() };
+                link.Traffic.Count(piece.Length, link.TakesBinary);
                 var answer = await link.CallAsync(
                     "link.media",
-                    new MediaParameters { MediaId = mediaId, Offset = offset, Size = source.Length, MimeType = file.MimeType, FileName = file.FileName, Content = piece },
-                    LinkJson.Relaxed.MediaParameters,
+                    JsonSerializer.SerializeToUtf8Bytes(parameters, LinkJson.Relaxed.MediaParameters),
+                    link.TakesBinary ? piece : default,
                     LinkJson.Relaxed.MediaAnswer,
                     cancellationToken).ConfigureAwait(false);
-                if (!answer.Accepted) return (null, $"[file {file.FileName ?? "without a name"}, {source.Length} bytes: {answer.Reason ?? "the gateway refused it"}]");
+                if (!answer.Accepted) return answer.Reason ?? "the gateway refused it";
                 offset += piece.Length;
             }
-            while (offset < source.Length);
 
-            return (new LinkMedia { MimeType = file.MimeType, FileName = file.FileName, MediaId = mediaId }, null);
+            return null;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 

@@ -20,6 +20,16 @@ internal sealed record HelloParameters
     public string? PluginVersion { get; set; }
 
     public IReadOnlyList<LinkAccount>? Accounts { get; set; }
+
+    /// <summary>What the plugin can beside the protocol's least: <see cref="LinkFeatures"/>.</summary>
+    public IReadOnlyList<string>? Features { get; set; }
+}
+
+/// <summary>What either side may say in <c>link.hello</c> that it can.</summary>
+internal static class LinkFeatures
+{
+    /// <summary>Bytes of files come as binary messages, without base64.</summary>
+    public const string Binary = "binary";
 }
 
 /// <summary>An account as the gateway's settings have it.</summary>
@@ -162,7 +172,8 @@ internal sealed record MediaParameters
     /// <summary>Bytes of the whole file.</summary>
     public long Size { get; set; }
 
-    public byte[] Content { get; set; } = [];
+    /// <summary>The piece, where it isn't beside the parameters.</summary>
+    public byte[]? Content { get; set; }
 
     public string? MimeType { get; set; }
 

@@ -98,8 +98,8 @@ internal sealed class LinkMethods(
         }
 
         door.SetCaller(caller);
-        session.Establish(new EstablishedLink(call.Connection, peer, hello, options, time));
-        return ValueTask.FromResult(new HelloResult(Protocol, Version, store.StoreId.ToString("N"), [.. tools.Names.Select(name => $"tool:{name}")]));
+        session.Establish(new EstablishedLink(call.Connection, peer, hello, session.Traffic, options, time));
+        return ValueTask.FromResult(new HelloResult(Protocol, Version, store.StoreId.ToString("N"), [LinkFeatures.Binary, .. tools.Names.Select(name => $"tool:{name}")]));
     }
 
     private ValueTask<Nothing> AccountsChanged(AccountsParameters parameters, MethodCall call, CancellationToken cancellationToken)
@@ -127,7 +127,13 @@ internal sealed class LinkMethods(
         var trace = request.Traceparent is { } traceparent && ActivityContext.TryParse(traceparent, null, isRemote: true, out var parsed)
             ? parsed
             : call.TraceContext;
-        return method.InvokeAsync(request.Parameters, new MethodCall(connection, trace, call), result, cancellationToken);
+        if (method.CarriesBytes)
+        {
+            var binary = !call.Content.IsEmpty;
+            session.Traffic.Count(binary ? call.Content.Length : request.Parameters.Length, binary);
+        }
+
+        return method.InvokeAsync(request.Parameters, new MethodCall(connection, trace, call) { Content = call.Content }, result, cancellationToken);
     }
 
     /// <summary>
@@ -162,7 +168,10 @@ internal sealed class LinkMethods(
     private ValueTask<MediaResult> MediaAsync(MediaParameters parameters, MethodCall call, CancellationToken cancellationToken)
     {
         Of(call);
-        return media.TakeAsync(parameters, cancellationToken);
+        var binary = !call.Content.IsEmpty;
+        var content = binary ? call.Content : parameters.Content ?? [];
+        session.Traffic.Count(content.Length, binary);
+        return media.TakeAsync(parameters, content, cancellationToken);
     }
 
     private ValueTask<ReconcileResult> ReconcileAsync(ReconcileParameters parameters, MethodCall call, CancellationToken cancellationToken)

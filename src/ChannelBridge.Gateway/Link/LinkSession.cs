@@ -22,6 +22,9 @@ internal sealed partial class LinkSession(TimeProvider time, ILogger<LinkSession
 
     public string Section => "link";
 
+    /// <summary>The bytes of files over all links.</summary>
+    public LinkTraffic Traffic { get; } = new();
+
     /// <summary>The link, or null while it is away.</summary>
     public EstablishedLink? Current => _current;
 
@@ -101,6 +104,8 @@ internal sealed partial class LinkSession(TimeProvider time, ILogger<LinkSession
             ["typing"] = Interlocked.Read(ref _typing),
             ["sends"] = Interlocked.Read(ref _sends),
             ["duplicateSends"] = Interlocked.Read(ref _duplicates),
+            ["fileBytesBinary"] = Traffic.Binary,
+            ["fileBytesBase64"] = Traffic.Base64,
             ["lastEndedAt"] = _lastEnd,
         };
         return ValueTask.FromResult(section);

@@ -113,7 +113,7 @@ internal sealed partial class OpenClawAgent(
         var notes = "";
         foreach (var attachment in attachments)
         {
-            var (file, note) = await files.GiveAsync(link, attachment, cancellationToken).ConfigureAwait(false);
+            var (file, note) = await files.GiveAsync(link, message.AccountId, attachment, cancellationToken).ConfigureAwait(false);
             if (file is not null) media.Add(file);
             if (note is not null) notes += notes.Length == 0 ? note : "\n" + note;
         }

@@ -79,7 +79,7 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver
                 FileJson.Default.FileResult, _files.InitAsync),
             GatewayMethod.CreateRaw(
                 "bncr.file.chunk", Scopes.Write, "A piece of a file, in any order; the same again does no harm.", FileJson.Default.FileChunkParams,
-                FileJson.Default.FileResult, _files.ChunkAsync, legacyErrors: true),
+                FileJson.Default.FileResult, _files.ChunkAsync, legacyErrors: true, carriesBytes: true),
             Method(
                 "bncr.file.complete", Scopes.Write, "Checks the file and keeps it; answers the path that bncr.inbound takes when it is on disk.", FileJson.Default.FileParams,
                 FileJson.Default.FileResult, _files.CompleteAsync),

@@ -143,6 +143,9 @@ internal sealed class FakePlugin : IClientConnection, IRpcPeer, IReauthenticatab
 
     public ConcurrentQueue<(string Method, JsonObject Parameters)> Calls { get; } = new();
 
+    /// <summary>What came beside the parameters of calls.</summary>
+    public ConcurrentQueue<(string Method, byte[] Content)> Contents { get; } = new();
+
     /// <summary>The parameters of the first call of a method.</summary>
     public Task<JsonObject> CalledAsync(string method) => SignalOf(method).Task.WaitAsync(TimeSpan.FromSeconds(60));
 
@@ -160,6 +163,13 @@ internal sealed class FakePlugin : IClientConnection, IRpcPeer, IReauthenticatab
             ? await script(read).WaitAsync(cancellationToken)
             : new JsonObject { ["accepted"] = true, ["delivered"] = true };
         return Encoding.UTF8.GetBytes(answer.ToJsonString());
+    }
+
+    public ValueTask<ReadOnlyMemory<byte>> InvokeAsync(
+        string method, ReadOnlyMemory<byte> parameters, ReadOnlyMemory<byte> content, CancellationToken cancellationToken = default)
+    {
+        Contents.Enqueue((method, content.ToArray()));
+        return InvokeAsync(method, parameters, cancellationToken);
     }
 
     public async ValueTask<PushOutcome> NotifyAsync(string method, ReadOnlyMemory<byte> parameters, CancellationToken cancellationToken = default)

@@ -207,6 +207,52 @@ public sealed class JsonRpcDialectTests
     }
 
     [Fact]
+    public async Task Binary_ARequestWithBytes_GoesToItsMethodAndBack()
+    {
+        await using var host = await WireHost.StartAsync();
+        await using var client = await host.RpcAsync();
+        await client.SendAsync(Binary("""{"jsonrpc":"2.0","id":1,"method":"test.content","params":{"text":"a"}}""", [1, 2, 255]), WebSocketMessageType.Binary);
+        Assert.Equal("a 0102ff", (string?)(await client.ReceiveAsync())["result"]!["text"]);
+
+        await client.SendAsync("""{"jsonrpc":"2.0","id":2,"method":"test.give","params":{"text":"bytes"}}""");
+        var buffer = new byte[4096];
+        using var timeout = new CancellationTokenSource(WireHost.Timeout);
+        var call = await client.Socket.ReceiveAsync(buffer, timeout.Token);
+        Assert.True(call is { MessageType: WebSocketMessageType.Binary, EndOfMessage: true });
+        Assert.Equal(Binary("""{"jsonrpc":"2.0","id":1,"method":"take","params":{"n":1}}""", "bytes"u8), buffer[..call.Count]);
+        await client.SendAsync("""{"jsonrpc":"2.0","id":1,"result":"taken"}""");
+        Assert.Equal("\"taken\"", (string?)(await client.ReceiveAsync())["result"]!["text"]);
+    }
+
+    /// <summary>A header that claims to be longer than its message, and a caller that is no link: refused, and served afterwards.</summary>
+    [Fact]
+    public async Task Binary_ARequestThatIsNone_RefusedAndServed()
+    {
+        await using var host = await WireHost.StartAsync();
+        await using var link = await host.RpcAsync();
+        var message = Binary("""{"jsonrpc":"2.0","id":1,"method":"test.content","params":{"text":"a"}}""", [1]);
+        message[0] = 255;
+        await link.SendAsync(message, WebSocketMessageType.Binary);
+        Assert.Equal("INVALID_REQUEST", (string?)(await link.ReceiveAsync())["error"]!["data"]!["code"]);
+        Assert.NotNull((await link.RpcAsync(2, "ping"))["result"]);
+
+        await using var reader = await host.RpcAsync(WireHost.ReadToken);
+        message[0] = 0;
+        await reader.SendAsync(message, WebSocketMessageType.Binary);
+        Assert.Equal("INVALID_REQUEST", (string?)(await reader.ReceiveAsync())["error"]!["data"]!["code"]);
+        Assert.NotNull((await reader.RpcAsync(2, "ping"))["result"]);
+    }
+
+    private static byte[] Binary(string header, ReadOnlySpan<byte> bytes)
+    {
+        var message = new byte[4 + header.Length + bytes.Length];
+        System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(message, header.Length);
+        System.Text.Encoding.UTF8.GetBytes(header, message.AsSpan(4));
+        bytes.CopyTo(message.AsSpan(4 + header.Length));
+        return message;
+    }
+
+    [Fact]
     public async Task ParseFault_IdInTheBrokenMessage_IsRecovered()
     {
         await using var host = await WireHost.StartAsync();

@@ -144,6 +144,9 @@ internal sealed class TestMethods : IMethodSource
         GatewayMethod.Create("test.push", Scopes.Read, "Pushes events to the caller.", TestJson.Default.PushParameters, TestJson.Default.EchoResult, PushAsync),
         GatewayMethod.Create(
             "test.after", Scopes.Read, "Pushes an event behind its answer.", TestJson.Default.FailParameters, TestJson.Default.EchoResult, AfterAsync, actsAfterAnswer: true),
+        GatewayMethod.Create("test.content", Scopes.Read, "Tells the bytes beside its parameters.", TestJson.Default.EchoParameters, TestJson.Default.EchoResult, (p, call, _) =>
+            ValueTask.FromResult(new EchoResult($"{p.Text} {Convert.ToHexStringLower(call.Content.Span)}", call.Connection.Id))),
+        GatewayMethod.Create("test.give", Scopes.Read, "Calls the caller with bytes.", TestJson.Default.EchoParameters, TestJson.Default.EchoResult, GiveAsync),
         GatewayMethod.Create("test.call", Scopes.Read, "Calls the caller.", TestJson.Default.EchoParameters, TestJson.Default.EchoResult, CallAsync),
     ];
 
@@ -206,6 +209,12 @@ internal sealed class TestMethods : IMethodSource
         call.AfterAnswer(() => _ = call.Connection.PushAsync("test.event", "{}"u8.ToArray(), CancellationToken.None).AsTask());
         if (parameters.Later) await Task.Yield();
         return parameters.Code == "none" ? new EchoResult("first", call.Connection.Id) : throw new BridgeException(parameters.Code, "first");
+    }
+
+    private static async ValueTask<EchoResult> GiveAsync(EchoParameters parameters, MethodCall call, CancellationToken cancellationToken)
+    {
+        var answer = await ((IRpcPeer)call.Connection).InvokeAsync("take", "{\"n\":1}"u8.ToArray(), System.Text.Encoding.UTF8.GetBytes(parameters.Text), cancellationToken);
+        return new EchoResult(System.Text.Encoding.UTF8.GetString(answer.Span), call.Connection.Id);
     }
 
     private static async ValueTask<EchoResult> CallAsync(EchoParameters parameters, MethodCall call, CancellationToken cancellationToken)

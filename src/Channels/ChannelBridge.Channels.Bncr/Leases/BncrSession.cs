@@ -147,6 +147,7 @@ internal sealed class BncrSession(
 
     public ValueTask<PushOutcome> ChunkAsync(FileOffer offer, int index, ReadOnlyMemory<byte> bytes, bool binary, CancellationToken cancellationToken)
     {
+        if (!binary && connection.TakesContent) return ContentAsync(offer, index, bytes, cancellationToken);
         if (!binary) return SendAsync(EventPrefixes.FileChunk, output => FileEvent.Chunk(output, offer, index, bytes.Span, context.Now), cancellationToken);
         return BinaryAsync(offer, index, bytes, cancellationToken);
     }
@@ -172,6 +173,13 @@ internal sealed class BncrSession(
         using var header = new PooledBuffer(512);
         FileEvent.Header(header, offer, index, bytes.Span);
         return await connection.PushBinaryAsync(header.Written.Span, bytes.Span, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask<PushOutcome> ContentAsync(FileOffer offer, int index, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        using var payload = new PooledBuffer(512);
+        FileEvent.ChunkWithoutBytes(payload, offer, index, bytes.Span, context.Now);
+        return await connection.PushContentAsync(eventPrefix + EventPrefixes.FileChunk, payload.Written, "base64", bytes, cancellationToken).ConfigureAwait(false);
     }
 
     private static PushOutcome Count(PushOutcome outcome)

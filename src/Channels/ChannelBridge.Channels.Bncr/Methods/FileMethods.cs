@@ -88,7 +88,10 @@ internal sealed class FileMethods(BncrAccounts accounts, LeaseDesk desk, ITransf
     public ValueTask ChunkAsync(ReadOnlyMemory<byte> parameters, MethodCall call, IBufferWriter<byte> result, CancellationToken cancellationToken)
     {
         var chunk = ChunkReader.Parse(parameters);
-        if (InboundValidator.Blank(chunk.TransferId) is not { } transferId || chunk.Index is not { } index || index < 0 || chunk.Data is not { Length: > 0 } data)
+        // Through the gateway the bytes come beside the parameters: its plugin has decoded them.
+        var decoded = !call.Content.IsEmpty;
+        if (InboundValidator.Blank(chunk.TransferId) is not { } transferId || chunk.Index is not { } index || index < 0
+            || (decoded ? call.Content : chunk.Data) is not { Length: > 0 } data)
             throw Refusals.Invalid("missing-field", "transferId, chunkIndex (0 or more) and base64 are required", ChunkRequired);
         var account = Account(chunk.AccountId, transferId, call);
         if (LeaseDesk.IsStale(account, chunk.LeaseId, chunk.ConnectionEpoch))
@@ -100,7 +103,7 @@ internal sealed class FileMethods(BncrAccounts accounts, LeaseDesk desk, ITransf
         account.Stats.Heard(time.GetUtcNow().ToUnixTimeMilliseconds());
         var taken = Transfers().ChunkAsync(
             Client(account, call, InboundValidator.ClientId(chunk.ClientId)), transferId,
-            new ChunkPiece(index, chunk.Offset, chunk.Size, chunk.Sha256, data, IsBase64: true), cancellationToken);
+            new ChunkPiece(index, chunk.Offset, chunk.Size, chunk.Sha256, data, IsBase64: !decoded, WasBase64: true), cancellationToken);
         return AnswerAsync(taken, transferId, result);
     }
 

@@ -70,6 +70,16 @@ internal static class FileEvent
         json.WriteEndObject();
     }
 
+    /// <summary>The same without <c>base64</c>, which is added on the way.</summary>
+    public static void ChunkWithoutBytes(IBufferWriter<byte> output, FileOffer offer, int index, ReadOnlySpan<byte> bytes, long now)
+    {
+        using var json = new Utf8JsonWriter(output, Options);
+        json.WriteStartObject();
+        Place(json, offer, index, bytes, "chunkSha256"u8);
+        json.WriteNumber("ts"u8, now);
+        json.WriteEndObject();
+    }
+
     /// <summary>The header of a chunk as a binary message: <c>{transferId, chunkIndex, offset, size, sha256}</c>.</summary>
     public static void Header(IBufferWriter<byte> output, FileOffer offer, int index, ReadOnlySpan<byte> bytes)
     {
