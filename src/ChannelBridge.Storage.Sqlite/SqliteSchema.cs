@@ -18,7 +18,9 @@ internal static class SqliteSchema
     //   would touch one page for each lane.
     // * inbox_uuid: ids are time-ordered (version 7), so this index grows at its end. So does outbox_uuid for the replies of turns, whose ids begin
     //   with their turn's time.
-    // * inbox_key holds the dedupe keys, which are hashes. They come to it sorted, see DedupeKeys: one by one, each would cost a page.
+    // * dedupe_key holds the dedupe keys, which are hashes. They come to it sorted, see DedupeKeys: one by one, each would cost a page. And they come
+    //   to its newest part, see KeyParts: spread over all keys, a set of them would still write the whole index anew. dedupe_filter has a filter for
+    //   each part that is full.
     // * The partial indexes hold only what is unfinished, so they stay small however many tombstones and receipts are kept. There is no index of
     //   all ordinals and seqs: only unfinished entries are asked for by lane and number; settled ones are found by their id.
     // * outbox_accepted pages lists in time order and finds what a sweep may remove; it grows at its end as well.
@@ -95,6 +97,12 @@ internal static class SqliteSchema
         CREATE INDEX record_expiry ON record(expires_at) WHERE expires_at > 0;
 
         CREATE TABLE sequence(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+        """,
+        """
+        CREATE TABLE dedupe_key(part INTEGER NOT NULL, key BLOB NOT NULL, row INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(part, key)) WITHOUT ROWID;
+        CREATE TABLE dedupe_filter(part INTEGER PRIMARY KEY, bits BLOB NOT NULL);
+        INSERT INTO dedupe_key(part, key, row, until) SELECT 0, key, row, until FROM inbox_key ORDER BY key;
+        DROP TABLE inbox_key;
         """,
     ];
 

@@ -226,17 +226,30 @@ public sealed partial class SqliteStore : IStore
         }
     }
 
-    // Keys whose row is gone do no harm, they only take space. They lie scattered, so they are removed in one pass once it pays.
+    // Keys whose row is gone do no harm, they only take space. A part of them goes as a whole, once the time of all in it is up; the newest stays,
+    // because keys still come to it.
     private async ValueTask SweepKeysAsync(SweepLimits limits, CancellationToken cancellationToken)
     {
-        UInt128? after = null;
-        while (true)
+        var part = await KeyPartAsync(-1).ConfigureAwait(false);
+        while (part is { } current)
         {
-            var keys = await Readers().ReadAsync(static (r, s) => r.FindSweepableKeys(s.limits, s.after), (limits, after), cancellationToken).ConfigureAwait(false);
-            if (keys.Count == 0) return;
-            await Writer().EnqueueUpkeepAsync(new SweepWrite { Kind = SweepKind.Keys, Limits = limits, Keys = keys }, cancellationToken).ConfigureAwait(false);
-            after = keys[^1];
+            var next = await KeyPartAsync(current.Part).ConfigureAwait(false);
+            if (next is not null && current.Over)
+            {
+                SweepWrite step;
+                do
+                {
+                    step = new SweepWrite { Kind = SweepKind.Keys, Limits = limits, Part = current.Part };
+                    await Writer().EnqueueUpkeepAsync(step, cancellationToken).ConfigureAwait(false);
+                }
+                while (step.Removed == SweepWrite.MaxRows);
+            }
+
+            part = next;
         }
+
+        ValueTask<(long Part, bool Over)?> KeyPartAsync(long after) =>
+            Readers().ReadAsync(static (r, s) => r.FindKeyPart(s.limits, s.after), (limits, after), cancellationToken);
     }
 
     private GroupWriter Writer() => _writer ?? throw StoreErrors.Closed();

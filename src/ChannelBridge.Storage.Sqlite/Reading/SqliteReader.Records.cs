@@ -101,18 +101,15 @@ internal sealed partial class SqliteReader
         return rows;
     }
 
-    /// <summary>Dedupe keys of the index whose time is up, behind a key; at most <see cref="SweepWrite.MaxRows"/>.</summary>
-    public IReadOnlyList<UInt128> FindSweepableKeys(SweepLimits limits, UInt128? after)
+    /// <summary>The first part of the dedupe keys behind another one, and whether every key in it has had its time; null when there is none.</summary>
+    public (long Part, bool Over)? FindKeyPart(SweepLimits limits, long after)
     {
-        using var read = Use().Database.PrepareOnce("SELECT key FROM inbox_key WHERE key > ?1 AND until <= ?2 ORDER BY key LIMIT ?3");
-        read.Bind(2, limits.Now).Bind(3, SweepWrite.MaxRows);
-
-        // Any blob sorts behind any text.
-        if (after is { } key) read.BindKey(1, key);
-        else read.Bind(1, "");
-        var keys = new List<UInt128>();
-        while (read.Step()) keys.Add(read.GetUInt128(0));
-        return keys;
+        using var read = Use().Database.PrepareOnce(
+            """
+            SELECT part, NOT EXISTS(SELECT 1 FROM dedupe_key WHERE part = p.part AND until > ?2)
+            FROM dedupe_key p WHERE part > ?1 ORDER BY part LIMIT 1
+            """);
+        return read.Bind(1, after).Bind(2, limits.Now).Step() ? (read.GetInt64(0), read.GetInt64(1) != 0) : null;
     }
 
     private static List<AccountCounts> Name(SqliteDatabase database, Dictionary<long, AccountCounts> counts)

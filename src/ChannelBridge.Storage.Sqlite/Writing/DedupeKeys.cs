@@ -5,7 +5,7 @@ namespace ChannelBridge.Storage.Sqlite.Writing;
 /// <summary>
 /// Which inbox row has a dedupe key. Keys are hashes: in an index that is kept row by row each of them would land on a page of its own, and writing
 /// that page to the log costs more than all the rest of an append. So the newest keys are kept in memory, where a restart rebuilds them from the
-/// rows themselves, and move to the index sorted and in slices: neighbours share pages.
+/// rows themselves, and move to the index (<see cref="KeyParts"/>) sorted and in slices: neighbours share pages.
 /// </summary>
 /// <remarks>
 /// All rows up to the mark (in <c>meta</c>) have their keys in the index; rows behind it are in memory. A key may name a row that is gone:
@@ -16,9 +16,11 @@ internal sealed class DedupeKeys
     // Keys that a commit moves at least; twice as many as it adds, so that one set has moved before the next is full.
     private const int LeastSlice = 64;
 
+    // A part's pages are written anew by each set that goes to it, and each part is one more place to look: four keep both small.
+    private const int SetsPerPart = 4;
+
     private readonly int _capacity;
-    private readonly SqliteStatement _find;
-    private readonly SqliteStatement _put;
+    private readonly KeyParts _index;
     private readonly SqliteStatement _saveMark;
 
     // Where the keys added since the last commit were before: row 0 is nowhere.
@@ -34,7 +36,6 @@ internal sealed class DedupeKeys
 
     private long _lastRow;
     private long _lastRowKept;
-    private bool _indexed;
 
     /// <summary>Loads the keys of the rows behind the mark.</summary>
     /// <param name="database">The writer's connection.</param>
@@ -42,14 +43,8 @@ internal sealed class DedupeKeys
     public DedupeKeys(SqliteDatabase database, int capacity)
     {
         _capacity = capacity;
-        _find = database.Prepare("SELECT row FROM inbox_key WHERE key = ?1");
-        _put = database.Prepare(
-            """
-            INSERT INTO inbox_key(key, row, until) VALUES(?1, ?2, ?3)
-            ON CONFLICT(key) DO UPDATE SET row = excluded.row, until = excluded.until
-            """);
+        _index = new KeyParts(database, capacity * SetsPerPart);
         _saveMark = database.Prepare("INSERT INTO meta(key, value) VALUES('key_mark', ?1) ON CONFLICT(key) DO UPDATE SET value = excluded.value");
-        _indexed = database.QueryInt64("SELECT EXISTS(SELECT 1 FROM inbox_key)") != 0;
         var mark = database.QueryInt64("SELECT value FROM meta WHERE key = 'key_mark'");
         using var load = database.PrepareOnce("SELECT id, dedupe, dedupe_until FROM inbox WHERE id > ?1 ORDER BY id");
         load.Bind(1, mark);
@@ -75,13 +70,7 @@ internal sealed class DedupeKeys
             return true;
         }
 
-        row = 0;
-        if (!_indexed) return false;
-        _find.BindKey(1, key);
-        var found = _find.Step();
-        if (found) row = _find.GetInt64(0);
-        _find.Reset();
-        return found;
+        return _index.TryFind(key, out row);
     }
 
     /// <summary>Notes that <see cref="NextRow"/> was inserted with a key.</summary>
@@ -96,8 +85,10 @@ internal sealed class DedupeKeys
     {
         if (_keys.Length == 0) return;
         var end = Math.Min(_keys.Length, _moved + Math.Max(LeastSlice, 2 * _added.Count));
-        for (; _moved < end; _moved++) _put.BindKey(1, _keys[_moved]).Bind(2, _places[_moved].Row).Bind(3, _places[_moved].Until).Run();
-        if (_moved == _keys.Length) _saveMark.Bind(1, _places.Max(p => p.Row)).Run();
+        for (; _moved < end; _moved++) _index.Put(_keys[_moved], _places[_moved].Row, _places[_moved].Until);
+        if (_moved != _keys.Length) return;
+        _saveMark.Bind(1, _places.Max(p => p.Row)).Run();
+        _index.EndSet(_keys.Length);
     }
 
     /// <summary>The transaction is durable.</summary>
@@ -111,7 +102,7 @@ internal sealed class DedupeKeys
             _keys = [];
             _places = [];
             _moved = _kept = 0;
-            _indexed = true;
+            _index.SetKept();
         }
 
         if (_recent.Count < _capacity || _keys.Length > 0) return;
@@ -119,7 +110,7 @@ internal sealed class DedupeKeys
         _places = [.. _recent.Values];
         _recent.Clear();
         Array.Sort(_keys, _places);
-        _indexed = true;
+        _index.BeginSet();
     }
 
     /// <summary>The transaction is undone.</summary>

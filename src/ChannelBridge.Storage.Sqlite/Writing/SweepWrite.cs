@@ -14,7 +14,7 @@ internal enum SweepKind
     /// <summary>Expired records.</summary>
     Records,
 
-    /// <summary>Dedupe keys whose time is up, of the index.</summary>
+    /// <summary>A part of the dedupe keys.</summary>
     Keys,
 }
 
@@ -37,8 +37,8 @@ internal sealed class SweepWrite : StoreWrite
     /// <summary>The rows that a reader found; not used for records.</summary>
     public IReadOnlyList<long> Rows { get; init; } = [];
 
-    /// <summary>The dedupe keys that a reader found.</summary>
-    public IReadOnlyList<UInt128> Keys { get; init; } = [];
+    /// <summary>The part of the dedupe keys whose time is up.</summary>
+    public long Part { get; init; }
 
     /// <summary>Result: how many rows went.</summary>
     public int Removed { get; set; }

@@ -55,8 +55,8 @@ internal sealed partial class WriteApplier
                 foreach (var row in write.Rows) Remove(_sweep.Outbox.Bind(1, row));
                 break;
             case SweepKind.Keys:
-                _sweep.Keys.Bind(2, write.Limits.Now);
-                foreach (var key in write.Keys) Remove(_sweep.Keys.BindKey(1, key));
+                Remove(_sweep.Keys.Bind(1, write.Part).Bind(2, SweepWrite.MaxRows));
+                if (write.Removed < SweepWrite.MaxRows) _sweep.Filter.Bind(1, write.Part).Run();
                 break;
             case SweepKind.Records:
                 Remove(_sweep.Records.Bind(1, write.Limits.Now).Bind(2, SweepWrite.MaxRows));
@@ -98,7 +98,10 @@ internal sealed partial class WriteApplier
 
         public readonly SqliteStatement Outbox = database.Prepare("DELETE FROM outbox WHERE id = ?1 AND " + SweepWrite.OutboxCondition);
 
-        public readonly SqliteStatement Keys = database.Prepare("DELETE FROM inbox_key WHERE key = ?1 AND until <= ?2");
+        public readonly SqliteStatement Keys = database.Prepare(
+            "DELETE FROM dedupe_key WHERE part = ?1 AND key IN (SELECT key FROM dedupe_key WHERE part = ?1 ORDER BY key LIMIT ?2)");
+
+        public readonly SqliteStatement Filter = database.Prepare("DELETE FROM dedupe_filter WHERE part = ?1");
 
         public readonly SqliteStatement Records = database.Prepare(
             """
