@@ -37,6 +37,14 @@ public sealed record ResponseStart
     public string? ResponseId { get; init; }
 
     /// <summary>
+    /// True: the end of the host isn't the end of the run. Whoever starts it again under its <see cref="ResponseId"/> after the restart goes on behind the events
+    /// that were sent, and the agent is asked anew: what it says the same way goes on where the text was, and text that it says otherwise comes as a further
+    /// message behind the old one, which is closed as commentary. Who isn't started again within <c>Responses:ReplayRetention</c> fails as
+    /// <c>interrupted</c>. Default false: it fails so at once.
+    /// </summary>
+    public bool OutlivesHost { get; init; }
+
+    /// <summary>
     /// What was said before the request's input, oldest first, when the caller keeps the conversation itself; null: <see cref="ResponseRequest.PreviousResponseId"/>
     /// says it, if anything does.
     /// </summary>

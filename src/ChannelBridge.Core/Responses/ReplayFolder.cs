@@ -1,11 +1,20 @@
+using System.Collections.Concurrent;
 using ChannelBridge.Protocol.OpenResponses;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Responses;
 
-/// <summary>The journals on disk: found by id, ended when their host died, removed when their time is up.</summary>
+/// <summary>A response whose host ended before it did.</summary>
+/// <param name="Journal">Its journal, open behind its last whole line.</param>
+/// <param name="Events">Its events so far.</param>
+internal sealed record LeftRun(ResponseJournal Journal, List<ReadOnlyMemory<byte>> Events);
+
+/// <summary>The journals on disk: found by id, ended or taken up when their host died, removed when their time is up.</summary>
 internal sealed partial class ReplayFolder(ResponseOptions options, ResponseRecords records, TimeProvider time, ILogger logger)
 {
+    // Responses that outlived their host, and since when they wait to be taken up.
+    private readonly ConcurrentDictionary<string, DateTimeOffset> _left = new(StringComparer.Ordinal);
+
     /// <summary>A response that has ended and whose events are still there; null when there is none, or it is another owner's.</summary>
     public async ValueTask<KeptRun?> FindAsync(string id, string owner, CancellationToken cancellationToken)
     {
@@ -15,7 +24,16 @@ internal sealed partial class ReplayFolder(ResponseOptions options, ResponseReco
         return header is null || header.Owner != owner ? null : await KeptRun.OpenAsync(path, header, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Ends what ran when the host died.</summary>
+    /// <summary>Gives a response that outlived its host to whoever starts it again, once; null when there is none.</summary>
+    public async ValueTask<LeftRun?> TakeUpAsync(string id, string owner, CancellationToken cancellationToken)
+    {
+        var path = ResponseJournal.PathOf(options.Directory, id) + ResponseJournal.Running;
+        if (!_left.ContainsKey(id)) return null;
+        var (header, events, length) = await ReadAsync(path, cancellationToken).ConfigureAwait(false);
+        return header?.Owner == owner && _left.TryRemove(id, out _) ? new LeftRun(ResponseJournal.Reopen(path, events.Count, length), events) : null;
+    }
+
+    /// <summary>Ends what ran when the host died, or lays it ready for being taken up.</summary>
     public async Task RecoverAsync(CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(options.Directory);
@@ -23,7 +41,7 @@ internal sealed partial class ReplayFolder(ResponseOptions options, ResponseReco
         {
             try
             {
-                await RecoverAsync(path, cancellationToken).ConfigureAwait(false);
+                await RecoverAsync(path, mayWait: true, cancellationToken).ConfigureAwait(false);
             }
             catch (Exception fault) when (fault is not OperationCanceledException)
             {
@@ -36,6 +54,24 @@ internal sealed partial class ReplayFolder(ResponseOptions options, ResponseReco
 
     /// <summary>Removes the journals of a response.</summary>
     public void Delete(string id) => File.Delete(ResponseJournal.PathOf(options.Directory, id) + ResponseJournal.Ended);
+
+    /// <summary>Ends what nobody has taken up in its time.</summary>
+    public async Task EndLeftAsync()
+    {
+        foreach (var (id, since) in _left)
+        {
+            if (time.GetUtcNow() - since < options.ReplayRetention || !_left.TryRemove(id, out _)) continue;
+            try
+            {
+                await RecoverAsync(ResponseJournal.PathOf(options.Directory, id) + ResponseJournal.Running, mayWait: false, CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (Exception fault)
+            {
+                // The next start of the host ends it.
+                LogNotSwept(logger, fault);
+            }
+        }
+    }
 
     /// <summary>Removes journals whose time is up, and the oldest while there is too much.</summary>
     public void Sweep()
@@ -65,7 +101,7 @@ internal sealed partial class ReplayFolder(ResponseOptions options, ResponseReco
         }
     }
 
-    private async Task RecoverAsync(string path, CancellationToken cancellationToken)
+    private static async ValueTask<(JournalHeader? Header, List<ReadOnlyMemory<byte>> Events, long Length)> ReadAsync(string path, CancellationToken cancellationToken)
     {
         var header = await ResponseJournal.ReadHeaderAsync(path, cancellationToken).ConfigureAwait(false);
         var events = new List<ReadOnlyMemory<byte>>();
@@ -76,10 +112,23 @@ internal sealed partial class ReplayFolder(ResponseOptions options, ResponseReco
             length += line.Length + 1;
         }
 
+        return (header, events, length);
+    }
+
+    private async Task RecoverAsync(string path, bool mayWait, CancellationToken cancellationToken)
+    {
+        var (header, events, length) = await ReadAsync(path, cancellationToken).ConfigureAwait(false);
         if (header is null || events.Count == 0)
         {
             // It died before it had said anything.
             File.Delete(path);
+            return;
+        }
+
+        if (mayWait && header.OutlivesHost == true && !ResponseJournal.Parse(events.Count - 1, events[^1]).IsTerminal)
+        {
+            _left[header.Id] = time.GetUtcNow();
+            LogLeft(logger, header.Id);
             return;
         }
 
@@ -102,6 +151,9 @@ internal sealed partial class ReplayFolder(ResponseOptions options, ResponseReco
 
     [LoggerMessage(2521, LogLevel.Warning, "Response {Id} ran when the host ended; it has failed now")]
     private static partial void LogRecovered(ILogger logger, string id);
+
+    [LoggerMessage(2524, LogLevel.Information, "Response {Id} ran when the host ended; it goes on when its request is taken up again")]
+    private static partial void LogLeft(ILogger logger, string id);
 
     [LoggerMessage(2522, LogLevel.Error, "The events of response {Id} are damaged and were put aside")]
     private static partial void LogNotRecovered(ILogger logger, string id, Exception fault);

@@ -22,6 +22,8 @@ internal sealed class ResponseAssembler
     private readonly int? _maxToolCalls;
     private Kind _kind;
     private string _unclaimed = "";
+    private string? _left;
+    private int _retold;
     private bool _replied;
     private bool _said;
     private bool _refused;
@@ -41,6 +43,7 @@ internal sealed class ResponseAssembler
         _coalescer = new TextCoalescer(Math.Max(1, graphemes ?? options.DeltaGraphemes), mayRewrite ? options.HeldGraphemes : 0);
         _maxToolCalls = machine.State.Request.MaxToolCalls;
         _sink = Send;
+        if (machine.HasOpenItem) TakeUp();
     }
 
     private enum Kind
@@ -76,7 +79,7 @@ internal sealed class ResponseAssembler
             case AgentReply reply:
                 Reply(reply);
                 break;
-            case AgentMessageEnd when _sent.Length > 0 || HasPending:
+            case AgentMessageEnd when Retold() && (_sent.Length > 0 || HasPending):
                 Flush(all: true);
                 _replied = true;
                 break;
@@ -117,6 +120,7 @@ internal sealed class ResponseAssembler
     /// <param name="now">Unix seconds.</param>
     public void Finish(long now)
     {
+        Retold();
         Flush(all: true);
         switch (_finish)
         {
@@ -146,6 +150,7 @@ internal sealed class ResponseAssembler
         // A message that has its reply is over when something else begins.
         if (_replied) CloseMessage(Commentary);
         if (kind == _kind) return;
+        Retold();
         Flush(all: true);
         // A refusal goes on in its message; reasoning is an item of its own.
         if (kind is Kind.Summary or Kind.Raw || _kind is Kind.Summary or Kind.Raw) CloseMessage(Commentary);
@@ -154,9 +159,59 @@ internal sealed class ResponseAssembler
 
     private void Grow(string suffix)
     {
+        if (_left is not null) suffix = Retell(suffix);
         if (suffix.Length == 0) return;
         _coalescer.Append(suffix);
         _said = _said || _kind is Kind.Text or Kind.Refusal;
+    }
+
+    /// <summary>
+    /// The stream goes on behind what a former host has sent. A text that was open stays so: an agent that begins with the same words goes on where it was. What
+    /// else was open is closed as it stands.
+    /// </summary>
+    private void TakeUp()
+    {
+        if (_machine.OpenText is not { } text)
+        {
+            _machine.CloseItem(_machine.HasOpenMessage ? Commentary : null);
+        }
+        else if (text.Length > 0)
+        {
+            _left = text;
+            _sent.Append(text);
+        }
+    }
+
+    /// <summary>What of a text is new, when its beginning may have been sent by a former host.</summary>
+    private string Retell(string suffix)
+    {
+        var left = _left!;
+        _said = true;
+        var same = suffix.AsSpan().CommonPrefixLength(left.AsSpan(_retold));
+        _retold += same;
+        if (same == suffix.Length) return "";
+        _left = null;
+        if (_retold == left.Length) return suffix[same..];
+        Forget();
+        return left[.._retold] + suffix[same..];
+    }
+
+    /// <summary>The agent's text ends here: when it is shorter than what a former host has sent, it comes as a message of its own. Always true.</summary>
+    private bool Retold()
+    {
+        if (_left is not { } left) return true;
+        _left = null;
+        if (_retold == left.Length) return true;
+        Forget();
+        Grow(left[.._retold]);
+        return true;
+    }
+
+    /// <summary>Closes the message that a former host has begun; this agent's answer has nothing of it.</summary>
+    private void Forget()
+    {
+        CloseMessage(Commentary);
+        _unclaimed = "";
     }
 
     private void Become(string text)
@@ -167,6 +222,7 @@ internal sealed class ResponseAssembler
             && text.StartsWith(_unclaimed, StringComparison.Ordinal))
             text = text[_unclaimed.Length..];
         _coalescer.Clear();
+        _left = null;
         if (!text.StartsWith(sent, StringComparison.Ordinal))
         {
             CloseMessage(Commentary);
@@ -187,6 +243,7 @@ internal sealed class ResponseAssembler
         }
 
         if (_replied) CloseMessage(Commentary);
+        if (reply.Text.Length == 0) Retold();
         var open = _sent.Length > 0 || HasPending || _machine.HasOpenMessage;
         // What was closed by a tool call is the message that this reply ends.
         if (!open && reply.Attachment is null && _unclaimed.Length > 0 && reply.Text == _unclaimed)
@@ -253,6 +310,7 @@ internal sealed class ResponseAssembler
 
     private void CloseMessage(string phase)
     {
+        Retold();
         Flush(all: true);
         if (!_replied && _kind == Kind.Text) _unclaimed += _sent.ToString();
         _machine.CloseItem(_machine.HasOpenMessage ? phase : null);

@@ -25,6 +25,7 @@ internal sealed class ResponseJournal : IDisposable
     private readonly List<long> _marks = [];
     private readonly SafeFileHandle _handle;
     private byte[] _line = new byte[1024];
+    private bool _isReopened;
     private long _count;
     private long _length;
 
@@ -63,13 +64,13 @@ internal sealed class ResponseJournal : IDisposable
     {
         var handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete);
         RandomAccess.SetLength(handle, length);
-        return new ResponseJournal(path, handle) { _count = count, _length = length };
+        return new ResponseJournal(path, handle) { _isReopened = true, _count = count, _length = length };
     }
 
     /// <summary>Appends an event.</summary>
     public void Append(ReadOnlySpan<byte> json)
     {
-        if (_count % EventsPerMark == 0)
+        if (!_isReopened && _count % EventsPerMark == 0)
         {
             lock (_marks) _marks.Add(_length);
         }
@@ -97,9 +98,9 @@ internal sealed class ResponseJournal : IDisposable
         long offset = 0;
         lock (_marks)
         {
-            // A journal that was reopened has no marks for what was there before.
+            // A journal that was reopened has none: it is read from its beginning.
             var mark = (int)(first / EventsPerMark);
-            if (_marks.Count > mark && _marks.Count * EventsPerMark >= _count)
+            if (_marks.Count > mark)
             {
                 at = (long)mark * EventsPerMark;
                 offset = _marks[mark];

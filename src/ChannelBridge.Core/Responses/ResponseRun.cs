@@ -29,6 +29,7 @@ internal sealed partial class ResponseRun : IResponseRun, IDisposable
     private long _next;
     private bool _waitedFor;
     private bool _ended;
+    private bool _left;
     private bool _broken;
 
     public ResponseRun(JournalHeader header, ResponseState state, ResponseJournal journal, bool openAINames, ILogger logger)
@@ -37,6 +38,17 @@ internal sealed partial class ResponseRun : IResponseRun, IDisposable
         _journal = journal;
         _logger = logger;
         Machine = new ResponseMachine(state, Take) { OpenAIReasoningNames = openAINames };
+    }
+
+    /// <summary>One that goes on behind the events that it had when its host ended.</summary>
+    public ResponseRun(JournalHeader header, LeftRun left, bool openAINames, ILogger logger)
+    {
+        Header = header;
+        _journal = left.Journal;
+        _logger = logger;
+        Machine = ResponseMachine.Restore(left.Events, Take, openAINames);
+        _first = _next = _woken = Machine.NextSequence;
+        _snapshot = ItemJson.Snapshot(left.Events.Last(one => IsState(ResponseJournal.Parse(0, one).Type)));
     }
 
     /// <summary>Whose it is.</summary>
@@ -92,6 +104,7 @@ internal sealed partial class ResponseRun : IResponseRun, IDisposable
                 if (next >= _next)
                 {
                     if (_ended) yield break;
+                    if (_left) throw new OperationCanceledException("The host is stopping; the next one goes on.");
                     _waitedFor = true;
                     news = _news.Task;
                 }
@@ -136,7 +149,7 @@ internal sealed partial class ResponseRun : IResponseRun, IDisposable
         TaskCompletionSource? news;
         lock (_gate)
         {
-            if (!_waitedFor || (_woken == _next && !_ended)) return;
+            if (!_waitedFor || (_woken == _next && !_ended && !_left)) return;
             _woken = _next;
             _waitedFor = false;
             news = _news;
@@ -173,6 +186,15 @@ internal sealed partial class ResponseRun : IResponseRun, IDisposable
         _completion.TrySetResult(Snapshot);
     }
 
+    /// <summary>Leaves it to the next host as it stands: its readers and who waits for its end hear of a cancellation.</summary>
+    public void Leave()
+    {
+        _journal.Dispose();
+        lock (_gate) _left = true;
+        Wake();
+        _completion.TrySetCanceled();
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -196,9 +218,11 @@ internal sealed partial class ResponseRun : IResponseRun, IDisposable
         lock (_gate)
         {
             Keep(one);
-            if (type is ResponseEventTypes.Created or ResponseEventTypes.Queued or ResponseEventTypes.InProgress) _snapshot = ItemJson.Snapshot(json);
+            if (IsState(type)) _snapshot = ItemJson.Snapshot(json);
         }
     }
+
+    private static bool IsState(string type) => type is ResponseEventTypes.Created or ResponseEventTypes.Queued or ResponseEventTypes.InProgress;
 
     private void Keep(StreamEvent one)
     {

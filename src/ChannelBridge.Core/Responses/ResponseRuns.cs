@@ -53,14 +53,17 @@ public sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
     /// <summary>The slots of the doors.</summary>
     public TurnSlots Slots => _slots;
 
-    /// <summary>Ends what ran when a former host died (<c>response.failed</c>, code <c>interrupted</c>) and begins to sweep. Called when the store is open.</summary>
+    /// <summary>
+    /// Ends what ran when a former host died (<c>response.failed</c>, code <c>interrupted</c>), but for what outlives its host, and begins to sweep. Called when the
+    /// store is open.
+    /// </summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await _folder.RecoverAsync(cancellationToken).ConfigureAwait(false);
         _sweeping = SweepAsync();
     }
 
-    /// <summary>Takes no more, gives what runs a moment, and ends the rest as <c>interrupted</c>.</summary>
+    /// <summary>Takes no more, gives what runs a moment, and ends the rest as <c>interrupted</c>, but for what outlives its host.</summary>
     /// <param name="grace">The moment.</param>
     public async Task StopAsync(TimeSpan grace)
     {
@@ -113,7 +116,9 @@ public sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
             conversation.Session ?? id,
             store,
             start.History is null ? start.Request.PreviousResponseId : null,
-            store ? ItemJson.ToElement(ResponseRecords.Named(id, start.History is { } before ? [.. before, .. conversation.Input] : conversation.Input)) : null);
+            store ? ItemJson.ToElement(ResponseRecords.Named(id, start.History is { } before ? [.. before, .. conversation.Input] : conversation.Input)) : null,
+            start.OutlivesHost ? true : null);
+        var left = start.OutlivesHost ? await _folder.TakeUpAsync(id, start.Owner, cancellationToken).ConfigureAwait(false) : null;
         var slots = start.Slots ?? _slots;
         var end = new CancellationTokenSource();
         Task entering;
@@ -124,7 +129,7 @@ public sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
             entering = start.Generate ? slots.EnterAsync(end.Token) : Task.CompletedTask;
             try
             {
-                run = Open(header, start.Request, agent);
+                run = left is null ? Open(header, start.Request, agent) : new ResponseRun(header, left, _options.RawReasoning == RawReasoning.OpenAI, _logger);
             }
             catch
             {
@@ -226,11 +231,14 @@ public sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(run.Cancelled, late.Token, _stop.Token);
         var leaving = linked.Token.Register(leave.Cancel);
         ResponseRunner? runner = null;
+        var leaves = false;
         try
         {
             await entering.ConfigureAwait(false);
+            linked.Token.ThrowIfCancellationRequested();
             run.Machine.Start();
-            if (start.Generate)
+            // An answer that was whole when its host ended lacks its end alone.
+            if (start.Generate && !run.Machine.HasFinalAnswer)
             {
                 var message = start.Message ?? TurnMaker.Make(request, run.Header.Owner, run.Session, agent.Name, _time.GetUtcNow().ToUnixTimeMilliseconds());
                 var turn = new AgentTurn(TurnId(run.Id), message, 1) { Request = request };
@@ -243,6 +251,10 @@ public sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
             {
                 run.Machine.Complete(_time.GetUtcNow().ToUnixTimeSeconds());
             }
+        }
+        catch (Exception) when (start.OutlivesHost && _stop.IsCancellationRequested && !run.Cancelled.IsCancellationRequested && !late.IsCancellationRequested)
+        {
+            leaves = true;
         }
         catch (Exception fault)
         {
@@ -262,7 +274,15 @@ public sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
             leave.Dispose();
         }
 
-        await EndAsync(run).ConfigureAwait(false);
+        if (!leaves)
+        {
+            await EndAsync(run).ConfigureAwait(false);
+            return;
+        }
+
+        LogLeaves(run.Id, agent.Name);
+        run.Leave();
+        _runs.TryRemove(run.Id, out _);
     }
 
     /// <summary>The end is durable before anybody is told.</summary>
@@ -292,7 +312,11 @@ public sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
         using var timer = new PeriodicTimer(TimeSpan.FromMinutes(1), _time);
         try
         {
-            while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false)) _folder.Sweep();
+            while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false))
+            {
+                await _folder.EndLeftAsync().ConfigureAwait(false);
+                _folder.Sweep();
+            }
         }
         catch (OperationCanceledException)
         {
@@ -305,6 +329,9 @@ public sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
 
     [LoggerMessage(2512, LogLevel.Information, "Response {Id} of agent {Agent} ended: {Code}")]
     private partial void LogEnded(string id, string agent, string code);
+
+    [LoggerMessage(2514, LogLevel.Information, "Response {Id} of agent {Agent} isn't done; the next host goes on")]
+    private partial void LogLeaves(string id, string agent);
 
     [LoggerMessage(2513, LogLevel.Error, "Response {Id} can't be stored; it can't be continued")]
     private partial void LogNotStored(Exception fault, string id);

@@ -10,7 +10,8 @@ namespace ChannelBridge.Core.Responses;
 /// <param name="Store">Whether it is kept for continuation.</param>
 /// <param name="Previous">What it continues, or null.</param>
 /// <param name="Input">Its own input, when it is stored.</param>
-internal sealed record JournalHeader(string Id, string Owner, string Session, bool Store, string? Previous, JsonElement? Input);
+/// <param name="OutlivesHost">True when it isn't ended with its host; see <see cref="ResponseStart.OutlivesHost"/>.</param>
+internal sealed record JournalHeader(string Id, string Owner, string Session, bool Store, string? Previous, JsonElement? Input, bool? OutlivesHost = null);
 
 /// <summary>A stored response.</summary>
 /// <param name="Owner">Whose it is.</param>

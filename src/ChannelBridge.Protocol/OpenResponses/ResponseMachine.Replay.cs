@@ -6,12 +6,13 @@ namespace ChannelBridge.Protocol.OpenResponses;
 public sealed partial class ResponseMachine
 {
     /// <summary>
-    /// Makes a machine that stands behind events that were sent before, so that a stream whose process died can be ended. It reads its own events only.
+    /// Makes a machine that stands behind events that were sent before, so that a stream whose process died can be ended or go on. It reads its own events only.
     /// </summary>
     /// <param name="events">The events from number 0 on, without a gap.</param>
     /// <param name="sink">Gets the further events.</param>
+    /// <param name="openAIReasoningNames">See <see cref="OpenAIReasoningNames"/>.</param>
     /// <exception cref="JsonException">They aren't events of a machine.</exception>
-    public static ResponseMachine Restore(IEnumerable<ReadOnlyMemory<byte>> events, ResponseEventSink sink)
+    public static ResponseMachine Restore(IEnumerable<ReadOnlyMemory<byte>> events, ResponseEventSink sink, bool openAIReasoningNames = false)
     {
         ArgumentNullException.ThrowIfNull(events);
         ResponseMachine? machine = null;
@@ -20,7 +21,7 @@ public sealed partial class ResponseMachine
             using var document = JsonDocument.Parse(json);
             var value = document.RootElement;
             var type = value.GetProperty("type").GetString()!;
-            machine ??= FromSnapshot(value.GetProperty("response"), sink);
+            machine ??= FromSnapshot(value.GetProperty("response"), sink, openAIReasoningNames);
             machine.Repeat(type, value);
             if (machine.NextSequence != value.GetProperty("sequence_number").GetInt64() + 1) throw new JsonException("the events have a gap");
         }
@@ -30,11 +31,11 @@ public sealed partial class ResponseMachine
         return machine;
     }
 
-    private static ResponseMachine FromSnapshot(JsonElement response, ResponseEventSink sink)
+    private static ResponseMachine FromSnapshot(JsonElement response, ResponseEventSink sink, bool openAIReasoningNames)
     {
         var request = ResponseRequestReader.ReadSettings(response);
         var state = new ResponseState(response.GetProperty("id").GetString()!, response.GetProperty("model").GetString()!, response.GetProperty("created_at").GetInt64(), request);
-        return new ResponseMachine(state, sink) { _muted = true };
+        return new ResponseMachine(state, sink) { _muted = true, OpenAIReasoningNames = openAIReasoningNames };
     }
 
     private void Repeat(string type, JsonElement value)

@@ -64,6 +64,12 @@ public sealed partial class ResponseMachine
     /// <summary>True while a message is open: text can be appended to it.</summary>
     public bool HasOpenMessage => _item is { Kind: ItemKind.Message };
 
+    /// <summary>The text of the message that is open, while more can be appended to it; null otherwise.</summary>
+    public string? OpenText => _item is { Kind: ItemKind.Message, Part: PartKind.Text, IsTextDone: false } item ? item.Text.ToString() : null;
+
+    /// <summary>True when the last item is the message that ends the answer: only the terminal event is missing.</summary>
+    public bool HasFinalAnswer => _item is null && _output is [.., MessageItem { Phase: "final_answer" }];
+
     /// <summary>The response as it is now; open items aren't in it.</summary>
     public ResponseState State => _state with { Output = [.. _output] };
 

@@ -66,9 +66,9 @@ internal sealed partial class RequestDesk
             var final = await run.Completion.WaitAsync(_stopped.Token).ConfigureAwait(false);
             if (IsAnswer(final)) await _book.AnsweredAsync(stored.SessionId, run.Id).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (_stopped.IsCancellationRequested)
+        catch (OperationCanceledException)
         {
-            // The next host goes on.
+            // The host stops; the next one goes on.
         }
         catch (Exception fault)
         {
@@ -89,7 +89,8 @@ internal sealed partial class RequestDesk
         if (await _runs.FindAsync(stored.ResponseId, Owner, _stopped.Token).ConfigureAwait(false) is { } known) return known;
         var message = request.Message ?? throw new BridgeException(ErrorCodes.NotFound, "The answer isn't kept any more.");
         var left = _options.RequestTimeout - (_time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(stored.AcceptedAt));
-        if (left <= TimeSpan.Zero) throw new BridgeException(ErrorCodes.Timeout, "The request waited for longer than it may take.");
+        // Too late: the run itself says so, behind whatever it had said before a restart.
+        if (left < TimeSpan.Zero) left = TimeSpan.Zero;
         var previous = string.Equals(_agent, SelfRemembering, StringComparison.OrdinalIgnoreCase)
             ? null
             : await _book.PreviousAsync(stored.SessionId, _stopped.Token).ConfigureAwait(false);
@@ -127,6 +128,7 @@ internal sealed partial class RequestDesk
             Owner = Owner,
             Agent = _agent,
             ResponseId = stored.ResponseId,
+            OutlivesHost = true,
             Message = new InboundMessage
             {
                 Channel = InstaClawChannel.ChannelId,
