@@ -36,6 +36,14 @@ internal sealed class ScriptedAgent(string name = "scripted") : IAgent
         lock (Turns) Turns.Add(turn);
         Started.TrySetResult();
         using var registration = cancellationToken.Register(() => Cancelled.TrySetResult());
-        await foreach (var one in _events.Reader.ReadAllAsync(IsDeaf ? CancellationToken.None : cancellationToken)) yield return one;
+        try
+        {
+            await foreach (var one in _events.Reader.ReadAllAsync(IsDeaf ? CancellationToken.None : cancellationToken)) yield return one;
+        }
+        finally
+        {
+            // The reader's own registration runs first, and may have ended this before the one above had its turn.
+            if (cancellationToken.IsCancellationRequested) Cancelled.TrySetResult();
+        }
     }
 }
