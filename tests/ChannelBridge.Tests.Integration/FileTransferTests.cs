@@ -301,6 +301,24 @@ public sealed class FileTransferTests : IDisposable
         Assert.Equal("report.bin", Path.GetFileName(arrived));
     }
 
+    /// <summary>What can be found out before a file comes is, and a script needn't wait for ever.</summary>
+    [Fact]
+    public async Task SendFile_Empty_ReceiveFile_NowhereOrNothing_EndWithTheirCodes()
+    {
+        await using var host = await HostProcess.StartAsync();
+        var empty = Path.Combine(_folder, "empty.txt");
+        await File.WriteAllBytesAsync(empty, []);
+        var sent = await HostProcess.RunAsync(["send-file", empty, "--data", host.Data, "--user", "alice", "--json"]);
+        Assert.True(sent.ExitCode == 0, sent.Errors);
+        Assert.Equal(0, (long)JsonNode.Parse(sent.Output)!["size"]!);
+
+        var nowhere = await HostProcess.RunAsync(["receive-file", "--data", host.Data, "--out", Path.Combine(empty, "folder")]);
+        Assert.Equal(2, nowhere.ExitCode);
+        Assert.Contains("--out", nowhere.Errors, StringComparison.Ordinal);
+        var nothing = await HostProcess.RunAsync(["receive-file", "--data", host.Data, "--out", _folder, "--timeout", "1"]);
+        Assert.Equal(9, nothing.ExitCode);
+    }
+
     [Fact]
     public async Task Client_KilledInTheMiddle_GoesOnWhereItStopped()
     {

@@ -7,9 +7,9 @@ internal sealed record DownloadRecord
 
     public required string Sha256 { get; init; }
 
-    public required int ChunkSize { get; init; }
+    public int ChunkSize { get; init; }
 
-    public required int TotalChunks { get; init; }
+    public int TotalChunks { get; init; }
 
     /// <summary>The confirmed chunks, as <see cref="ChunkMap.ToBytes"/> writes them.</summary>
     public byte[] Confirmed { get; init; } = [];

@@ -105,7 +105,7 @@ internal sealed class TransferQuota(TransferOptions options)
     private void CheckFile(Use use, long bytes)
     {
         if (use.Files + use.Transfers >= options.AccountFiles)
-            throw TransferErrors.Quota("account-files", $"the account has {use.Files} files in the spool; its limit is {options.AccountFiles} (Store:Files:AccountFiles)");
+            throw TransferErrors.Quota("account-files", $"the account has {use.Files} files in the spool and {use.Transfers} open transfers; its limit is {options.AccountFiles} files (Store:Files:AccountFiles)");
         if (bytes > options.AccountBytes - use.Bytes)
             throw TransferErrors.Quota("account-bytes", $"the account has {use.Bytes} bytes in the spool and its limit is {options.AccountBytes}: {bytes} more don't fit (Store:Files:AccountBytes)");
         if (bytes > options.TotalBytes - _bytes)

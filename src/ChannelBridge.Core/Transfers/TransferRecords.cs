@@ -24,11 +24,11 @@ internal sealed record UploadRecord
 
     public string? MimeType { get; init; }
 
-    public required long FileSize { get; init; }
+    public long FileSize { get; init; }
 
-    public required int ChunkSize { get; init; }
+    public int ChunkSize { get; init; }
 
-    public required int TotalChunks { get; init; }
+    public int TotalChunks { get; init; }
 
     public string? Sha256 { get; init; }
 
@@ -58,7 +58,7 @@ internal sealed record FileRecord
 
     public required string Sha256 { get; init; }
 
-    public required long Size { get; init; }
+    public long Size { get; init; }
 
     public required string MimeType { get; init; }
 
@@ -73,6 +73,7 @@ internal sealed record FileRecord
 /// <summary>Bytes in the spool, found by their hash.</summary>
 internal sealed record BlobRecord(string Name, string Spool, long Size);
 
+// What is 0 isn't written, so no number may be required: an empty file has a size and chunks of 0.
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
 [JsonSerializable(typeof(UploadRecord))]
 [JsonSerializable(typeof(FileRecord))]

@@ -142,7 +142,7 @@ internal sealed partial class Uploads : ITransfers, IDisposable
         using (await EnterAsync(key, cancellationToken).ConfigureAwait(false))
         {
             var upload = await FindAsync(key, cancellationToken).ConfigureAwait(false) ?? throw TransferErrors.NotFound();
-            if (upload.Record.Holder != client.Holder) throw TransferErrors.NotOwner();
+            RequireReader(upload, client);
             return Describe(upload, duplicate: true);
         }
     }
@@ -243,6 +243,15 @@ internal sealed partial class Uploads : ITransfers, IDisposable
             if (fault is IOException or UnauthorizedAccessException) throw TransferErrors.Translate(fault);
             throw;
         }
+    }
+
+    /// <summary>
+    /// Who may ask: the client itself, from wherever, and one of the same token that doesn't say who it is.
+    /// </summary>
+    private static void RequireReader(Upload upload, TransferClient client)
+    {
+        var another = upload.Record.ClientId is { } owner && client.ClientId is { } asks && owner != asks && upload.Connection?.Id != client.Connection.Id;
+        if (upload.Record.Holder != client.Holder || another) throw TransferErrors.NotOwner();
     }
 
     /// <summary>

@@ -88,6 +88,27 @@ public sealed class UploadTests : IDisposable
         Assert.Equal(default, host.Quota.Totals);
     }
 
+    /// <summary>The records of an empty file couldn't be read again: numbers that are 0 aren't written.</summary>
+    [Fact]
+    public async Task Empty_file_is_as_good_as_any_also_after_a_restart()
+    {
+        string path;
+        using (var host = Host())
+        {
+            await host.Uploads.InitAsync(_client, Request("t", [], 1000));
+            path = (await host.Uploads.CompleteAsync(_client, "t", null)).Path!;
+            Assert.Equal(path, (await host.Uploads.CompleteAsync(_client, "t", null)).Path!);
+        }
+
+        using var restarted = Host();
+        Assert.Equal("complete", (await restarted.Uploads.StatusAsync(_client, "t")).State);
+        Assert.True((await restarted.Uploads.InitAsync(_client, Request("t", [], 1000))).Duplicate);
+        Assert.Equal(path, (await restarted.Uploads.CompleteAsync(_client, "t", null)).Path!);
+        Assert.Equal(0, new FileInfo(path).Length);
+        var record = TransferJson.Read(TransferJson.Write(new DownloadRecord { TransferId = "d", Sha256 = "s" }, TransferJson.Default.DownloadRecord), TransferJson.Default.DownloadRecord);
+        Assert.Equal((0, 0), (record.ChunkSize, record.TotalChunks));
+    }
+
     [Fact]
     public async Task Another_token_account_or_live_client_has_no_access()
     {
@@ -101,6 +122,9 @@ public sealed class UploadTests : IDisposable
             Assert.Equal("transfer-not-yours", Reason(await RefusedAsync(host.Uploads.CompleteAsync(stranger, "t", null))));
             Assert.Equal("transfer-not-yours", Reason(await Assert.ThrowsAsync<BridgeException>(() => host.Uploads.AbortAsync(stranger, "t").AsTask())));
             Assert.Equal("transfer-not-yours", Reason(await RefusedAsync(host.Uploads.InitAsync(stranger, Request("t", _file, 1000)))));
+            // To look is what one of the same token may who doesn't say who it is.
+            if (stranger.ClientId is null) Assert.Equal("open", (await host.Uploads.StatusAsync(stranger, "t")).State);
+            else Assert.Equal("transfer-not-yours", Reason(await Assert.ThrowsAsync<BridgeException>(() => host.Uploads.StatusAsync(stranger, "t").AsTask())));
         }
 
         // The same client from a new connection goes on at once.
