@@ -8,6 +8,7 @@ internal sealed class Backlogs
 {
     private readonly ConcurrentDictionary<(string Channel, string Account), Counter> _accounts = new();
     private long _inboxPending;
+    private long _inboxArriving;
 
     /// <summary>Messages without a finished turn, in the whole host.</summary>
     public long InboxPending => Volatile.Read(ref _inboxPending);
@@ -26,6 +27,20 @@ internal sealed class Backlogs
         Interlocked.Add(ref account.InboxPending, count);
         Interlocked.Add(ref _inboxPending, count);
     }
+
+    /// <summary>
+    /// Takes a place for a message that is about to be written, so that those which arrive together don't pass the bound together. False: all are taken. What
+    /// was taken is given back with <see cref="InboxArrived"/>, once the message counts or has failed.
+    /// </summary>
+    public bool InboxTake(int capacity)
+    {
+        if (Interlocked.Increment(ref _inboxArriving) + InboxPending <= capacity) return true;
+        InboxArrived();
+        return false;
+    }
+
+    /// <summary>Gives the place of <see cref="InboxTake"/> back.</summary>
+    public void InboxArrived() => Interlocked.Decrement(ref _inboxArriving);
 
     public void Load(IReadOnlyList<AccountCounts> counts)
     {
@@ -61,9 +76,23 @@ internal sealed class Backlogs
         public long InboxPending;
         public long InboxDead;
         public long OutboxPending;
+
+        /// <summary>Sends that are being written.</summary>
+        public long OutboxArriving;
+
         public long OutboxDead;
 
         /// <summary>Messages that died or expired since the start.</summary>
         public long Ended;
+
+        /// <summary>As <see cref="InboxTake"/>, for a send of this account; given back with <see cref="OutboxArrived"/>.</summary>
+        public bool OutboxTake(int capacity)
+        {
+            if (Interlocked.Increment(ref OutboxArriving) + Volatile.Read(ref OutboxPending) <= capacity) return true;
+            OutboxArrived();
+            return false;
+        }
+
+        public void OutboxArrived() => Interlocked.Decrement(ref OutboxArriving);
     }
 }

@@ -16,45 +16,64 @@ internal sealed class Inbox(
     /// <summary>From now on nothing more is accepted.</summary>
     public void Stop() => _stopping = true;
 
-    public async ValueTask<InboxReceipt> AcceptAsync(
+    public ValueTask<InboxReceipt> AcceptAsync(
         InboundMessage message, UInt128 dedupeKey, TimeSpan dedupeWindow, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(message);
         if (_stopping) throw BridgeException.Unavailable("The host is stopping; send the message again after it has restarted.", TimeSpan.FromSeconds(2));
         var lane = new LaneKey(message.Channel, message.AccountId.ToLowerInvariant(), message.SessionKey);
         var account = backlogs.Of(lane.Channel, lane.Account);
-        if (backlogs.InboxPending >= options.InboxCapacity)
+        // Its answer would have to go where nothing is taken from; but a message may be what lets held ones go.
+        if (Volatile.Read(ref account.OutboxPending) >= options.OutboxCapacity && options.DeliveryOf(lane.Channel, lane.Account).HoldUntilInbound.Count == 0)
+        {
+            throw BridgeException.Busy(
+                $"Account {message.AccountId} has {options.OutboxCapacity} undelivered messages, which is its limit; take and ack them, then send this again.", BusyDelay);
+        }
+
+        if (!backlogs.InboxTake(options.InboxCapacity))
         {
             throw BridgeException.Busy($"The inbox holds {options.InboxCapacity} unanswered messages, which is its limit; try again later.", BusyDelay);
         }
 
-        var clock = time.GetUtcNow();
-        var now = clock.ToUnixTimeMilliseconds();
-        message = message with { AcceptedAt = now };
-        using var payload = new PooledBuffer();
-        MessageCodec.Write(message, payload);
-        var append = new InboxAppend
-        {
-            Lane = lane,
-            Id = MessageIds.ForInbox(clock, random),
-            DedupeKey = dedupeKey,
-            DedupeUntil = now + (long)dedupeWindow.TotalMilliseconds,
-            At = now,
-            Payload = payload.Written,
-        };
+        return WriteAsync(message, lane, account, dedupeKey, dedupeWindow);
+    }
 
-        // The caller may stop waiting, the commit may not: it still reads the pooled payload.
-        await store.CommitAsync(append, CancellationToken.None).ConfigureAwait(false);
-        if (append.Duplicate)
+    private async ValueTask<InboxReceipt> WriteAsync(InboundMessage message, LaneKey lane, Backlogs.Counter account, UInt128 dedupeKey, TimeSpan dedupeWindow)
+    {
+        try
         {
-            Telemetry.InboxDuplicates.Add(1);
-            return new InboxReceipt(append.KnownId, Duplicate: true);
+            var clock = time.GetUtcNow();
+            var now = clock.ToUnixTimeMilliseconds();
+            message = message with { AcceptedAt = now };
+            using var payload = new PooledBuffer();
+            MessageCodec.Write(message, payload);
+            var append = new InboxAppend
+            {
+                Lane = lane,
+                Id = MessageIds.ForInbox(clock, random),
+                DedupeKey = dedupeKey,
+                DedupeUntil = now + (long)dedupeWindow.TotalMilliseconds,
+                At = now,
+                Payload = payload.Written,
+            };
+
+            // The caller may stop waiting, the commit may not: it still reads the pooled payload.
+            await store.CommitAsync(append, CancellationToken.None).ConfigureAwait(false);
+            if (append.Duplicate)
+            {
+                Telemetry.InboxDuplicates.Add(1);
+                return new InboxReceipt(append.KnownId, Duplicate: true);
+            }
+
+            Telemetry.InboxAccepted.Add(1);
+            backlogs.InboxAdd(account, 1);
+            events.Accepted(append.Id, lane);
+            turns.Offer(append.LaneId, lane, new TurnItem(append.Id, append.Ordinal, message, 0, 0, payload.Written.Length));
+            return new InboxReceipt(append.Id, Duplicate: false);
         }
-
-        Telemetry.InboxAccepted.Add(1);
-        backlogs.InboxAdd(account, 1);
-        events.Accepted(append.Id, lane);
-        turns.Offer(append.LaneId, lane, new TurnItem(append.Id, append.Ordinal, message, 0, 0, payload.Written.Length));
-        return new InboxReceipt(append.Id, Duplicate: false);
+        finally
+        {
+            backlogs.InboxArrived();
+        }
     }
 }

@@ -82,16 +82,24 @@ internal sealed class Outbox : IOutbox, IDisposable
             throw BridgeException.Unavailable("The host is stopping; send the message again after it has restarted.", TimeSpan.FromSeconds(2));
         }
 
-        if (Volatile.Read(ref _backlogs.Of(message.Channel, message.AccountId).OutboxPending) >= _options.OutboxCapacity)
+        var counter = _backlogs.Of(message.Channel, message.AccountId);
+        if (!counter.OutboxTake(_options.OutboxCapacity))
         {
             throw BridgeException.Busy(
                 $"The outbox of account {message.AccountId} holds {_options.OutboxCapacity} undelivered messages, which is its limit; try again later.", BusyDelay);
         }
 
-        using var prepared = Prepare(message, idempotencyKey, replyTo: null);
-        await _store.CommitAsync(prepared.Append, CancellationToken.None).ConfigureAwait(false);
-        Committed(prepared.Append, message);
-        return new OutboxReceipt(prepared.Append.Id, prepared.Append.Duplicate, prepared.Append.Seq);
+        try
+        {
+            using var prepared = Prepare(message, idempotencyKey, replyTo: null);
+            await _store.CommitAsync(prepared.Append, CancellationToken.None).ConfigureAwait(false);
+            Committed(prepared.Append, message);
+            return new OutboxReceipt(prepared.Append.Id, prepared.Append.Duplicate, prepared.Append.Seq);
+        }
+        finally
+        {
+            counter.OutboxArrived();
+        }
     }
 
     public async ValueTask<AckResult> AckAsync(Ack ack, CancellationToken cancellationToken = default)

@@ -31,6 +31,63 @@ public sealed class BackPressureTests
         Assert.Equal(0, core.Turns.Bound.FullCount);
     }
 
+    /// <summary>Those that arrive together are counted before they are written, so they don't pass the bound together.</summary>
+    [Fact]
+    public async Task Bounds_HoldForWhatArrivesAtTheSameMoment()
+    {
+        var away = new ScriptedAgent("echo", (_, _) => Task.FromResult<IReadOnlyList<AgentEvent>>([]));
+        var core = await new CoreUnderTest(agent: away, configure: options => (options.InboxCapacity, options.OutboxCapacity) = (3, 2)).StartAsync();
+        var disk = new TaskCompletionSource();
+        core.Store.BeforeCommit = _ => disk.Task;
+        var messages = Enumerable.Range(0, 10).Select(async number => await core.AcceptAsync(CoreUnderTest.Message($"{number}", "x"))).ToArray();
+        var sends = Enumerable.Range(0, 10).Select(number => core.Outbox.SendAsync(CoreUnderTest.Outbound($"{number}", "x"), $"{number}").AsTask()).ToArray();
+        disk.SetResult();
+        Assert.Equal((7, 8), (await BusyAsync(messages), await BusyAsync(sends)));
+        Assert.Equal((3, 2), (core.Store.Inbox().Count, core.Store.Outbox().Count));
+
+        static async Task<int> BusyAsync(IEnumerable<Task> calls)
+        {
+            var busy = 0;
+            foreach (var call in calls)
+            {
+                try
+                {
+                    await call;
+                }
+                catch (BridgeException error) when (error.Code == ErrorCodes.Busy)
+                {
+                    busy++;
+                }
+            }
+
+            return busy;
+        }
+    }
+
+    /// <summary>A bridge that sends and never takes would otherwise let the outbox grow without end: each message makes an answer.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task OutboxAtItsBound_TakesNoMessagesOfTheAccount_UnlessTheyMayLetHeldOnesGo(bool holds)
+    {
+        var core = await new CoreUnderTest(configure: options =>
+        {
+            options.OutboxCapacity = 2;
+            if (holds) options.DefaultDelivery = new DeliveryPolicy { HoldUntilInbound = ["window-closed"] };
+        }).StartAsync();
+        for (var number = 0; number < 2; number++) await core.Outbox.SendAsync(CoreUnderTest.Outbound("a", $"{number}"), $"{number}");
+        if (holds)
+        {
+            await core.AcceptAsync(CoreUnderTest.Message("a", "x"));
+            return;
+        }
+
+        var error = await Assert.ThrowsAsync<BridgeException>(async () => await core.AcceptAsync(CoreUnderTest.Message("a", "x")));
+        Assert.Equal((ErrorCodes.Busy, true, 0), (error.Code, error.Retryable, core.Store.Inbox().Count));
+        Assert.NotNull(error.RetryAfter);
+        await core.AcceptAsync(CoreUnderTest.Message("a", "x") with { AccountId = "Other" });
+    }
+
     [Fact]
     public async Task LaneAtItsBound_IsKnownAgainAfterARestart()
     {
