@@ -27,6 +27,7 @@ public static class CoreServices
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(Random.Shared);
         services.TryAddSingleton<Backlogs>();
+        services.TryAddSingleton<AccountNames>();
         services.TryAddSingleton<MessagingEvents>();
         services.TryAddSingleton(provider => new Outbox(
             provider.GetRequiredService<IStore>(),

@@ -23,6 +23,10 @@ public interface IChannel : IMethodSource
     /// <summary>The accounts as they are now, for diagnostics and the gateway's status.</summary>
     IReadOnlyList<ChannelAccountStatus> GetAccounts();
 
+    /// <summary>How an account is shown, whatever the case in which it is named: the store keeps the id in lower case.</summary>
+    /// <exception cref="Errors.BridgeException">No account can have this id.</exception>
+    string AccountName(string accountId) => accountId;
+
     /// <summary>
     /// Resolves where a proactive send goes: a target as an operator or agent wrote it, to a route of this channel.
     /// </summary>

@@ -10,7 +10,7 @@ namespace ChannelBridge.Core.Messaging;
 
 /// <inheritdoc cref="IOutbox"/>
 /// <remarks>This class takes messages and acks in; <see cref="AccountOutbox"/> gets the messages of one account out.</remarks>
-internal sealed class Outbox : IOutbox, IDisposable
+internal sealed partial class Outbox : IOutbox, IDisposable
 {
     private const int LongestKey = 512;
     private static readonly TimeSpan BusyDelay = TimeSpan.FromSeconds(1);
@@ -283,55 +283,6 @@ internal sealed class Outbox : IOutbox, IDisposable
     {
         if (_accounts.TryGetValue((lane.Channel, lane.Account), out var account) && account.Attached) account.Announce(laneId, lane, seq);
         else _claims.TellPusher(laneId);
-    }
-
-    /// <summary>An ack for something that isn't in memory: pushed before a restart, settled before, or never there.</summary>
-    private async ValueTask<AckResult> AckStoredAsync(Ack ack, CancellationToken cancellationToken)
-    {
-        var entry = await _store.GetOutboxAsync(ack.Id, cancellationToken).ConfigureAwait(false);
-        if (entry is null || entry.Lane.Channel != ack.Channel) return AckResult.AlreadyAckedOrMissing;
-        if (!string.Equals(entry.Lane.Account, ack.AccountId, StringComparison.OrdinalIgnoreCase)) return AckResult.AccountMismatch;
-        var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
-        var upgrade = entry.State is DeliveryState.Pushed || (entry.State is DeliveryState.Acked && ack.Delivered);
-        if (entry.Settled && !(ack.Ok && upgrade)) return AckResult.AlreadyAckedOrMissing;
-        var policy = _options.DeliveryOf(entry.Lane.Channel, entry.Lane.Account);
-        var permanent = ack.Fatal || (!ack.Ok && DeliveryPolicy.Names(policy.Permanent, ack.Error));
-        if (!ack.Ok && !permanent)
-        {
-            // Nothing is in flight for it: it is pushed again when its lane comes to it.
-            return AckResult.WillRetry;
-        }
-
-        var reason = ack.Ok ? null : ack.Fatal ? AccountOutbox.FatalAck : AccountOutbox.PermanentRefusal;
-        var update = new OutboxUpdate
-        {
-            LaneId = entry.LaneId,
-            Seq = entry.Seq,
-            Id = entry.Id,
-            State = !ack.Ok ? DeliveryState.Dead : ack.Delivered ? DeliveryState.Delivered : DeliveryState.Acked,
-            Settled = true,
-            Attempts = entry.Attempts,
-            Error = reason,
-            HistoryLine = reason is null ? default : MessageCodec.Write(new AttemptRecord(now, entry.Attempts + 1, reason, AccountOutbox.Cut(ack.Error), null)),
-            At = now,
-            Claim = StoreWrite.Unfenced,
-        };
-        await _store.CommitAsync(update, CancellationToken.None).ConfigureAwait(false);
-        _events.Changed(entry.Id, entry.Lane, entry.Seq, update.State, update.Error);
-        if (!entry.Settled)
-        {
-            var counter = _backlogs.Of(entry.Lane.Channel, entry.Lane.Account);
-            Interlocked.Decrement(ref counter.OutboxPending);
-            if (!ack.Ok)
-            {
-                Interlocked.Increment(ref counter.Ended);
-                Interlocked.Increment(ref counter.OutboxDead);
-            }
-
-            if (_accounts.TryGetValue((entry.Lane.Channel, entry.Lane.Account), out var account)) account.Forget(entry.LaneId, entry.Lane, entry.Seq);
-        }
-
-        return ack.Ok ? AckResult.Acked : AckResult.MovedToDeadLetter;
     }
 
     private AccountOutbox Of(string channel, string accountId) => _accounts.GetOrAdd(

@@ -134,7 +134,7 @@ public sealed class OutboxAppend : StoreWrite
 
 /// <summary>
 /// Records how far an outbox entry got. A settled entry never goes back: only better news about it is taken (pushed → acked → delivered, with its
-/// time), anything else changes nothing.
+/// time, and a client's word that it has what was given up), anything else changes nothing. What is delivered counts as acked at the same time, if it wasn't before.
 /// </summary>
 public sealed class OutboxUpdate : StoreWrite
 {

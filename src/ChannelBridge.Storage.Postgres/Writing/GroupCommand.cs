@@ -236,7 +236,7 @@ internal sealed partial class GroupCommand(List<Stage> stages, LaneIds lanes)
                 error = coalesce(n.error, o.error),
                 history = CASE WHEN n.line IS NULL THEN o.history ELSE coalesce(o.history, '') || n.line || '\x0a' END,
                 pushed_at = CASE WHEN n.pushed <> 0 THEN n.pushed WHEN n.state = 1 THEN n.at ELSE o.pushed_at END,
-                acked_at = CASE n.state WHEN 2 THEN n.at ELSE o.acked_at END,
+                acked_at = CASE WHEN n.state IN (2, 3) THEN n.at ELSE o.acked_at END,
                 delivered_at = CASE n.state WHEN 3 THEN n.at ELSE o.delivered_at END,
                 ended_at = CASE WHEN n.state >= 4 THEN n.at ELSE o.ended_at END,
                 payload = CASE WHEN n.settled AND n.state < 4 THEN NULL ELSE o.payload END
@@ -261,17 +261,19 @@ internal sealed partial class GroupCommand(List<Stage> stages, LaneIds lanes)
         command.Parameters.Add(Parameter(Array.ConvertAll(updates, w => w.At)));
         batch.BatchCommands.Add(command);
 
-        // Of those that are settled already, better news is taken. What the statement above has settled can't match: its state isn't below.
+        // Of those that are settled already, better news is taken, and the client's word about what was given up. What the statement above has settled can't match:
+        // its state isn't below.
         var better = updates.Where(w => w.Id != Guid.Empty && w.State is DeliveryState.Acked or DeliveryState.Delivered).ToArray();
         if (better.Length == 0) return;
         var upgrade = Command(
             """
             UPDATE outbox o SET state = n.state,
                 pushed_at = CASE n.pushed WHEN 0 THEN o.pushed_at ELSE n.pushed END,
-                acked_at = CASE n.state WHEN 2 THEN n.at ELSE o.acked_at END,
-                delivered_at = CASE n.state WHEN 3 THEN n.at ELSE o.delivered_at END
+                acked_at = CASE o.acked_at WHEN 0 THEN n.at ELSE o.acked_at END,
+                delivered_at = CASE n.state WHEN 3 THEN n.at ELSE o.delivered_at END,
+                ended_at = 0, payload = NULL
             FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::bigint[]) n(uuid, state, pushed, at)
-            WHERE o.uuid = n.uuid AND o.settled AND o.state >= 1 AND o.state < n.state
+            WHERE o.uuid = n.uuid AND o.settled AND o.state >= 1 AND (o.state < n.state OR o.state >= 4)
             """);
         upgrade.Parameters.Add(Parameter(Array.ConvertAll(better, w => w.Id)));
         upgrade.Parameters.Add(Parameter(Array.ConvertAll(better, w => (short)w.State)));

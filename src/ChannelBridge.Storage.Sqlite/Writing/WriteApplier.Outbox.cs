@@ -56,7 +56,7 @@ internal sealed partial class WriteApplier
             .Bind(6, write.Error)
             .Bind(7, write.HistoryLine.Span)
             .Bind(8, write.PushedAt == 0 && state == DeliveryState.Pushed ? write.At : write.PushedAt)
-            .Bind(9, state == DeliveryState.Acked ? write.At : 0)
+            .Bind(9, state is DeliveryState.Acked or DeliveryState.Delivered ? write.At : 0)
             .Bind(10, state == DeliveryState.Delivered ? write.At : 0)
             .Bind(11, state is DeliveryState.Expired or DeliveryState.Dead ? write.At : 0)
             .Bind(12, lane.Account)
@@ -68,7 +68,7 @@ internal sealed partial class WriteApplier
             .Bind(1, write.Id)
             .Bind(3, (long)state)
             .Bind(4, write.PushedAt)
-            .Bind(5, state == DeliveryState.Acked ? write.At : 0)
+            .Bind(5, write.At)
             .Bind(6, state == DeliveryState.Delivered ? write.At : 0)
             .Run();
     }
@@ -124,14 +124,15 @@ internal sealed partial class WriteApplier
         /// <summary>Dead or expired: the payload stays, for a replay.</summary>
         public readonly SqliteStatement End = database.Prepare(Progress + ", settled = 1" + Unsettled);
 
-        /// <summary>Pushed → acked → delivered, of a settled entry. Delivered is 3, so "below the new state" leaves dead and expired alone.</summary>
+        /// <summary>Pushed → acked → delivered, of a settled entry; dead and expired (4 and above) → acked or delivered, when the client has it all the same.</summary>
         public readonly SqliteStatement Upgrade = database.Prepare(
             """
             UPDATE outbox SET state = ?3
             , pushed_at = CASE ?4 WHEN 0 THEN pushed_at ELSE ?4 END
-            , acked_at = CASE ?5 WHEN 0 THEN acked_at ELSE ?5 END
+            , acked_at = CASE acked_at WHEN 0 THEN ?5 ELSE acked_at END
             , delivered_at = CASE ?6 WHEN 0 THEN delivered_at ELSE ?6 END
-            WHERE uuid = ?1 AND settled = 1 AND state >= 1 AND state < ?3
+            , ended_at = 0, payload = NULL
+            WHERE uuid = ?1 AND settled = 1 AND state >= 1 AND (state < ?3 OR state >= 4)
             """);
 
         public readonly SqliteStatement FindEnded = database.Prepare("SELECT id, lane FROM outbox WHERE uuid = ?1 AND state >= 4 AND settled = 1");

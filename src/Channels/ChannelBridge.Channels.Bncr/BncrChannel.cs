@@ -122,6 +122,8 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver
 
     public IReadOnlyList<ChannelAccountStatus> GetAccounts() => [.. _accounts.All.Select(_status.Status)];
 
+    public string AccountName(string accountId) => _accounts.Look(accountId).DisplayId;
+
     public async ValueTask<ChannelTarget> ResolveTargetAsync(string accountId, string target, CancellationToken cancellationToken)
     {
         var account = _accounts.Look(accountId);

@@ -43,6 +43,20 @@ public sealed class ChannelTests
         Assert.Equal(new ChannelTarget("Primary", sessionKey, "lab:0:u1"), await restarted.Channel.ResolveTargetAsync("", target, CancellationToken.None));
     }
 
+    /// <summary>The store keeps accounts in lower case; receipts and events show what was written first.</summary>
+    [Theory]
+    [InlineData("", "Primary")]
+    [InlineData("default", "Primary")]
+    [InlineData("shop", "ShOp")]
+    [InlineData("SHOP", "ShOp")]
+    [InlineData("Unknown", "Unknown")]
+    public async Task AccountName_IsTheSpellingFirstSeen(string named, string shown)
+    {
+        var bncr = new BncrUnderTest();
+        await bncr.CallAsync(bncr.Connect(), "bncr.connect", """ "accountId":"ShOp","clientId":"c" """);
+        Assert.Equal(shown, bncr.Channel.AccountName(named));
+    }
+
     [Theory]
     [InlineData("Bncr:lab:u2")]
     [InlineData("Bncr:lab:g1:u1")]

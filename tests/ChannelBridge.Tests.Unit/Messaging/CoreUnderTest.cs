@@ -6,6 +6,7 @@ using ChannelBridge.Core.Events;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Tests.Unit.Support;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ChannelBridge.Tests.Unit.Messaging;
@@ -23,7 +24,7 @@ internal sealed class CoreUnderTest
         configure?.Invoke(Options);
         var backlogs = new Backlogs();
         Hub = new EventHub(Time);
-        Events = new MessagingEvents(Hub, Time);
+        Events = new MessagingEvents(Hub, new AccountNames(new ServiceCollection().BuildServiceProvider()), Time);
         Outbox = new Outbox(Store, backlogs, Events, Options, Time, new Random(1), NullLogger<Outbox>.Instance);
         var runner = new TurnRunner(Store, Outbox, backlogs, [], Events, Options, Time, NullLogger<TurnRunner>.Instance);
         Turns = new TurnScheduler(Store, [agent ?? new EchoAgent()], runner, Options, Time, NullLogger<TurnScheduler>.Instance);

@@ -54,6 +54,94 @@ public sealed class DeadLetterTests
         Assert.Equal(2, (await CallAsync(core, "deadLetters.audit", new { }))["entries"]!.AsArray().Count);
     }
 
+    /// <summary>A replay would send to a client what it says it has.</summary>
+    [Theory]
+    [InlineData(false, DeliveryState.Acked)]
+    [InlineData(true, DeliveryState.Delivered)]
+    public async Task LateAck_OfWhatTheHostGaveUp_IsNoDeadLetterAnyMore(bool delivered, DeliveryState state)
+    {
+        var core = await new CoreUnderTest(configure: options => options.DefaultDelivery = new DeliveryPolicy { MaxAttempts = 1 }).StartAsync();
+        var target = new FakeTarget(core.Time);
+        core.Attach(target);
+        await core.Outbox.SendAsync(CoreUnderTest.Outbound("a", "slow"), "slow");
+        var item = (await target.WaitForAsync(1))[^1];
+        await InboxTests.AdvanceUntilAsync(core, () => core.Outbox.GetBacklog("test", "primary") == new Backlog(0, 1));
+
+        var ack = new Ack(item.Id, "test", "primary", Ok: true, Delivered: delivered);
+        AckResult[] answers = [await core.Outbox.AckAsync(ack), await core.Outbox.AckAsync(ack)];
+        Assert.Equal([AckResult.Acked, AckResult.AlreadyAckedOrMissing], answers);
+        Assert.Equal(new Backlog(0, 0), core.Outbox.GetBacklog("test", "primary"));
+        Assert.Equal(state, core.Store.Outbox()[0].State);
+        Assert.Equal(0, (int)(await CallAsync(core, "deadLetters.replay", new { all = true }))["matched"]!);
+    }
+
+    [Fact]
+    public async Task LateAck_OfWhatTheClientRefusedForGood_ChangesNothing()
+    {
+        var (core, _, dead) = await WithDeadLettersAsync(1);
+        Assert.Equal(AckResult.AlreadyAckedOrMissing, await core.AckAsync(dead[0]));
+        Assert.Equal(new Backlog(0, 1), core.Outbox.GetBacklog("test", "primary"));
+    }
+
+    /// <summary>A filter that is misspelt or empty would otherwise select everything.</summary>
+    [Theory]
+    [InlineData("""{"all":true,"olderThan":100000}""")]
+    [InlineData("""{"accountId":"Primary","reasons":["expired"]}""")]
+    [InlineData("""{"accountId":"Primary","route":""}""")]
+    [InlineData("""{"route":" "}""")]
+    [InlineData("""{"reason":"","all":true}""")]
+    public async Task Selection_MisspeltOrEmptyFilter_IsRefused(string parameters)
+    {
+        var (core, _, _) = await WithDeadLettersAsync(2);
+        foreach (var name in (string[])["deadLetters.replay", "deadLetters.discard", "deadLetters.prune"])
+        {
+            var fault = await Assert.ThrowsAsync<BridgeException>(() => CallAsync(core, name, JsonNode.Parse(parameters)!));
+            Assert.Equal(ErrorCodes.InvalidRequest, fault.Code);
+        }
+
+        Assert.Equal(2, core.Outbox.GetBacklog("test", "primary").DeadLetter);
+    }
+
+    [Fact]
+    public async Task Age_OlderThanAnyClock_MatchesNothing()
+    {
+        var (core, _, _) = await WithDeadLettersAsync(2);
+        Assert.Equal(0, (int)(await CallAsync(core, "deadLetters.prune", new { olderThanMs = long.MaxValue }))["matched"]!);
+        Assert.Empty((await CallAsync(core, "outbox.list", new { olderThanMs = 100_000_000_000_000_000 }))["entries"]!.AsArray());
+    }
+
+    [Theory]
+    [InlineData("outbox.list", """{"state":"dead"}""", 2)]
+    [InlineData("outbox.list", """{"state":"acked"}""", 0)]
+    [InlineData("outbox.list", """{"route":"","sessionKey":"","reason":"","channel":""}""", 2)]
+    [InlineData("deadLetters.list", """{"states":["expired"]}""", 0)]
+    [InlineData("deadLetters.list", """{"state":"dead"}""", 2)]
+    [InlineData("deadLetters.list", """{"box":"inbox","state":"expired"}""", 0)]
+    [InlineData("outbox.list", """{"states":["lost"]}""", null)]
+    [InlineData("outbox.list", """{"state":"dead","states":["dead"]}""", null)]
+    [InlineData("outbox.list", """{"box":"inbox"}""", null)]
+    [InlineData("outbox.list", """{"status":"dead"}""", null)]
+    [InlineData("deadLetters.list", """{"states":["acked"]}""", null)]
+    public async Task List_Filters(string method, string parameters, int? found)
+    {
+        var (core, _, _) = await WithDeadLettersAsync(2);
+        var call = CallAsync(core, method, JsonNode.Parse(parameters)!);
+        if (found is { } count) Assert.Equal(count, (await call)["entries"]!.AsArray().Count);
+        else Assert.Equal(ErrorCodes.InvalidRequest, (await Assert.ThrowsAsync<BridgeException>(() => call)).Code);
+    }
+
+    /// <summary>Ids are opaque to clients: one that can't be is as unknown as one that isn't.</summary>
+    [Theory]
+    [InlineData("outbox.get", """{"messageId":"nope"}""")]
+    [InlineData("deadLetters.show", """{"messageId":"nope"}""")]
+    [InlineData("deadLetters.discard", """{"messageIds":["nope"]}""")]
+    public async Task UnknownId_IsNamedInTheError(string method, string parameters)
+    {
+        var (core, _, _) = await WithDeadLettersAsync(1);
+        var fault = await Assert.ThrowsAsync<BridgeException>(() => CallAsync(core, method, JsonNode.Parse(parameters)!));
+        Assert.Equal((ErrorCodes.NotFound, true), (fault.Code, fault.Message.Contains("'nope'", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public async Task Prune_TakesOnlyTheOld()
     {
@@ -67,7 +155,7 @@ public sealed class DeadLetterTests
     [InlineData("deadLetters.discard", "{}")]
     [InlineData("deadLetters.prune", "{\"all\":true}")]
     [InlineData("deadLetters.replay", "{\"all\":true,\"limit\":0}")]
-    [InlineData("deadLetters.replay", "{\"messageIds\":[\"nonsense\"]}")]
+    [InlineData("deadLetters.replay", "{\"messageIds\":[\"\"]}")]
     [InlineData("deadLetters.show", "{}")]
     [InlineData("deadLetters.list", "{\"cursor\":\"nonsense\"}")]
     [InlineData("deadLetters.list", "{\"limit\":100000}")]
@@ -229,7 +317,7 @@ public sealed class DeadLetterTests
     private static async Task<JsonNode> CallAsync(CoreUnderTest core, string name, object parameters, Caller? caller = null)
     {
         var routes = new RouteFilter(new ServiceCollection().BuildServiceProvider());
-        var receipts = new ReceiptMethods(core.Store, core.Outbox, routes, core.Time);
+        var receipts = new ReceiptMethods(core.Store, core.Outbox, routes, new AccountNames(new ServiceCollection().BuildServiceProvider()), core.Time);
         var letters = new DeadLetterMethods(core.Store, core.Outbox, core.DeadMessages, receipts, routes, core.Options, core.Time, NullLogger<DeadLetterMethods>.Instance);
         var method = receipts.Methods.Concat(letters.Methods).Single(candidate => candidate.Name == name);
         return await InvokeAsync(method, JsonSerializer.Serialize(parameters), new FakeConnection(caller));

@@ -318,15 +318,17 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
         if (entry is null) return;
         if (entry.Settled)
         {
-            var upgrade = entry.State is DeliveryState.Pushed or DeliveryState.Acked
-                && update.State is DeliveryState.Acked or DeliveryState.Delivered && update.State > entry.State;
+            var upgrade = update.State is DeliveryState.Acked or DeliveryState.Delivered
+                && (entry.State is DeliveryState.Dead or DeliveryState.Expired || (entry.State > DeliveryState.Accepted && update.State > entry.State));
             if (!upgrade || update.Id != entry.Id) return;
             _outbox[entry.Id] = entry with
             {
                 State = update.State,
                 PushedAt = update.PushedAt > 0 ? update.PushedAt : entry.PushedAt,
-                AckedAt = update.State == DeliveryState.Acked ? update.At : entry.AckedAt,
+                AckedAt = entry.AckedAt > 0 ? entry.AckedAt : update.At,
                 DeliveredAt = update.State == DeliveryState.Delivered ? update.At : entry.DeliveredAt,
+                EndedAt = 0,
+                Payload = default,
             };
             return;
         }
@@ -341,7 +343,7 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
             Error = update.Error ?? entry.Error,
             History = Join(entry.History, update.HistoryLine),
             PushedAt = update.PushedAt > 0 ? update.PushedAt : update.State == DeliveryState.Pushed ? update.At : entry.PushedAt,
-            AckedAt = update.State == DeliveryState.Acked ? update.At : entry.AckedAt,
+            AckedAt = update.State is DeliveryState.Acked or DeliveryState.Delivered ? update.At : entry.AckedAt,
             DeliveredAt = update.State == DeliveryState.Delivered ? update.At : entry.DeliveredAt,
             EndedAt = update.State is DeliveryState.Dead or DeliveryState.Expired ? update.At : entry.EndedAt,
             Payload = keepsPayload ? entry.Payload : default,

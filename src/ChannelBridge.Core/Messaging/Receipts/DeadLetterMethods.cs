@@ -81,24 +81,31 @@ internal sealed partial class DeadLetterMethods(
     private async ValueTask<OutboxListResult> ListAsync(OutboxListParameters parameters, MethodCall call, CancellationToken cancellationToken)
     {
         const string Method = "deadLetters.list";
-        if (!DeadMessages.IsInbox(Method, parameters.Box)) return await receipts.ListAsync(Method, parameters, Ended, call.Caller, cancellationToken).ConfigureAwait(false);
+        var states = ReceiptMethods.StatesOf(Method, parameters, Ended);
+        if (!DeadMessages.IsInbox(Method, parameters.Box))
+        {
+            return await receipts.ListAsync(Method, parameters, states is [] ? Ended : states, call.Caller, cancellationToken).ConfigureAwait(false);
+        }
+
         var limit = parameters.Limit ?? 100;
         if (limit is < 1 or > 1000) throw BridgeException.Invalid($"{Method}: params.limit must be 1 to 1000.");
         if (parameters.NewestFirst) throw BridgeException.Invalid($"{Method}: params.newestFirst isn't known for the inbox; the oldest come first.");
-        ReceiptMethods.RequireAccount(Method, parameters.AccountId, call.Caller);
+        var account = receipts.Account(Method, parameters.Channel, parameters.AccountId, call.Caller);
         var filter = await FilterAsync(
-            Method, parameters.Channel, parameters.AccountId, parameters.SessionKey, parameters.Route, parameters.Reason, parameters.OlderThanMs, cancellationToken).ConfigureAwait(false);
+            Method, parameters.Channel, account, parameters.SessionKey, parameters.Route, parameters.Reason, parameters.OlderThanMs, cancellationToken).ConfigureAwait(false);
+        // A message to an agent never expires.
+        if (states is not [] && !states.Contains(DeliveryState.Dead)) return new OutboxListResult([]);
         (long, Guid)? after = parameters.Cursor is { } cursor ? ReceiptMethods.ParseCursor(Method, cursor) : null;
         var entries = await inbox.FindAsync(filter, after, limit, cancellationToken).ConfigureAwait(false);
         var next = entries.Count == limit ? ReceiptMethods.MakeCursor(entries[^1].EndedAt, entries[^1].Id) : null;
-        return new OutboxListResult([.. entries.Select(ReceiptView.Of)], next);
+        return new OutboxListResult([.. entries.Select(receipts.View)], next);
     }
 
     private async ValueTask<MessageView> ShowAsync(MessageIdParameters parameters, MethodCall call, CancellationToken cancellationToken)
     {
         if (await inbox.GetAsync(ReceiptMethods.ParseId("deadLetters.show", parameters.MessageId), call.Caller, cancellationToken).ConfigureAwait(false) is { } message)
         {
-            return new MessageView(ReceiptView.Of(message), null, [], MessageCodec.ReadInbound(message.Payload.Span));
+            return new MessageView(receipts.View(message), null, [], MessageCodec.ReadInbound(message.Payload.Span));
         }
 
         var entry = await receipts.GetAsync("deadLetters.show", parameters, call.Caller, cancellationToken).ConfigureAwait(false);
@@ -152,6 +159,7 @@ internal sealed partial class DeadLetterMethods(
     {
         var limit = selection.Limit ?? 1000;
         if (limit is < 1 or > 10_000) throw BridgeException.Invalid($"{method}: params.limit must be 1 to 10000.");
+        RefuseBlanks(method, selection);
         var filtered = selection.Channel ?? selection.AccountId ?? selection.SessionKey ?? selection.Route ?? selection.Reason;
         if (selection.MessageIds is { Count: > 0 } wanted)
         {
@@ -182,9 +190,9 @@ internal sealed partial class DeadLetterMethods(
             throw BridgeException.Invalid($"{method}: say which ones: messageIds, a filter (channel, accountId, sessionKey, route, reason, olderThanMs), or all:true.");
         }
 
-        ReceiptMethods.RequireAccount(method, selection.AccountId, caller);
+        var account = receipts.Account(method, selection.Channel, selection.AccountId, caller);
         var filter = await FilterAsync(
-            method, selection.Channel, selection.AccountId, selection.SessionKey, selection.Route, selection.Reason, selection.OlderThanMs, cancellationToken).ConfigureAwait(false);
+            method, selection.Channel, account, selection.SessionKey, selection.Route, selection.Reason, selection.OlderThanMs, cancellationToken).ConfigureAwait(false);
         if (DeadMessages.IsInbox(method, selection.Box)) return ([], await inbox.FindAsync(filter, after: null, limit, cancellationToken).ConfigureAwait(false));
         var found = new List<OutboxEntry>();
         (long, Guid)? after = null;
@@ -215,10 +223,23 @@ internal sealed partial class DeadLetterMethods(
     private async ValueTask<DeadMessages.Filter> FilterAsync(
         string method, string? channel, string? account, string? sessionKey, string? route, string? reason, long? olderThanMs, CancellationToken cancellationToken) => new(
             channel,
-            account?.ToLowerInvariant(),
+            account,
             await routes.ResolveAsync(method, sessionKey, route, channel, account, cancellationToken).ConfigureAwait(false),
             reason,
             receipts.Before(method, olderThanMs));
+
+    /// <summary>A filter that is there and empty is a mistake of the caller: taken for none, it would select everything.</summary>
+    private static void RefuseBlanks(string method, DeadLetterSelection selection)
+    {
+        ReadOnlySpan<(string Name, string? Value)> filters =
+        [
+            ("channel", selection.Channel), ("accountId", selection.AccountId), ("sessionKey", selection.SessionKey), ("route", selection.Route), ("reason", selection.Reason),
+        ];
+        foreach (var (name, value) in filters)
+        {
+            if (value is not null && string.IsNullOrWhiteSpace(value)) throw BridgeException.Invalid($"{method}: params.{name} is empty; name one, or leave it out.");
+        }
+    }
 
     private static string NameOf(Caller caller) => $"{caller.Name} ({caller.Door})";
 

@@ -4,12 +4,12 @@ using ChannelBridge.Core.Events;
 namespace ChannelBridge.Core.Messaging.Receipts;
 
 /// <summary>Tells operators who watch what happens to messages. Costs nothing while nobody does.</summary>
-internal sealed class MessagingEvents(IEventHub hub, TimeProvider time)
+internal sealed class MessagingEvents(IEventHub hub, AccountNames accounts, TimeProvider time)
 {
     public void Accepted(Guid id, LaneKey lane)
     {
         if (!hub.HasSubscribers) return;
-        var payload = new InboxAcceptance(id.ToString(), lane.Channel, lane.Account, lane.SessionKey, Now());
+        var payload = new InboxAcceptance(id.ToString(), lane.Channel, accounts.Shown(lane), lane.SessionKey, Now());
         hub.Publish(EventNames.InboxAccepted, JsonSerializer.SerializeToUtf8Bytes(payload, ReceiptsJson.Default.InboxAcceptance));
     }
 
@@ -23,7 +23,7 @@ internal sealed class MessagingEvents(IEventHub hub, TimeProvider time)
     public void Changed(Guid id, LaneKey lane, long seq, DeliveryState state, string? reason = null)
     {
         if (!hub.HasSubscribers) return;
-        var payload = new OutboxChange(id.ToString(), lane.Channel, lane.Account, lane.SessionKey, seq, ReceiptView.NameOf(state), reason, Now());
+        var payload = new OutboxChange(id.ToString(), lane.Channel, accounts.Shown(lane), lane.SessionKey, seq, ReceiptView.NameOf(state), reason, Now());
         hub.Publish(EventNames.OutboxChanged, JsonSerializer.SerializeToUtf8Bytes(payload, ReceiptsJson.Default.OutboxChange));
     }
 

@@ -7,8 +7,10 @@ using ChannelBridge.Core.Storage;
 namespace ChannelBridge.Core.Messaging.Receipts;
 
 /// <summary><c>outbox.get</c> and <c>outbox.list</c>: how far messages to bridges got.</summary>
-internal sealed class ReceiptMethods(IStore store, Outbox outbox, RouteFilter routes, TimeProvider time) : IMethodSource
+internal sealed class ReceiptMethods(IStore store, Outbox outbox, RouteFilter routes, AccountNames accounts, TimeProvider time) : IMethodSource
 {
+    private static readonly DeliveryState[] All = Enum.GetValues<DeliveryState>();
+
     public IEnumerable<GatewayMethod> Methods =>
     [
         GatewayMethod.Create(
@@ -24,18 +26,15 @@ internal sealed class ReceiptMethods(IStore store, Outbox outbox, RouteFilter ro
             "Receipts by channel, account, lane, state, reason and age, a page at a time.",
             ReceiptsJson.Default.OutboxListParameters,
             ReceiptsJson.Default.OutboxListResult,
-            (parameters, call, cancel) => ListAsync("outbox.list", parameters, StatesOf(parameters), call.Caller, cancel)),
+            (parameters, call, cancel) => parameters.Box is null or "outbox"
+                ? ListAsync("outbox.list", parameters, StatesOf("outbox.list", parameters, All), call.Caller, cancel)
+                : throw BridgeException.Invalid("outbox.list: params.box can only be outbox; deadLetters.list knows inbox.")),
     ];
 
     public async ValueTask<OutboxEntry> GetAsync(string method, MessageIdParameters parameters, Caller caller, CancellationToken cancellationToken)
     {
         var entry = await store.GetOutboxAsync(ParseId(method, parameters.MessageId), cancellationToken).ConfigureAwait(false);
-        if (entry is null || !caller.MayUseAccount(entry.Lane.Account))
-        {
-            throw new BridgeException(ErrorCodes.NotFound, $"{method}: there is no such message, or its receipt has outlived its retention.");
-        }
-
-        return entry;
+        return entry is not null && caller.MayUseAccount(entry.Lane.Account) ? entry : throw NoSuchMessage(method, parameters.MessageId);
     }
 
     public async ValueTask<OutboxListResult> ListAsync(
@@ -43,15 +42,15 @@ internal sealed class ReceiptMethods(IStore store, Outbox outbox, RouteFilter ro
     {
         var limit = parameters.Limit ?? 100;
         if (limit is < 1 or > 1000) throw BridgeException.Invalid($"{method}: params.limit must be 1 to 1000.");
-        RequireAccount(method, parameters.AccountId, caller);
+        var account = Account(method, parameters.Channel, parameters.AccountId, caller);
         var query = new OutboxQuery
         {
-            Channel = parameters.Channel,
-            Account = parameters.AccountId?.ToLowerInvariant(),
+            Channel = Blank(parameters.Channel),
+            Account = account,
             SessionKey = await routes.ResolveAsync(
-                method, parameters.SessionKey, parameters.Route, parameters.Channel, parameters.AccountId, cancellationToken).ConfigureAwait(false),
+                method, Blank(parameters.SessionKey), parameters.Route, Blank(parameters.Channel), account, cancellationToken).ConfigureAwait(false),
             States = states,
-            Error = parameters.Reason,
+            Error = Blank(parameters.Reason),
             AcceptedBefore = Before(method, parameters.OlderThanMs),
             Descending = parameters.NewestFirst,
             Limit = limit,
@@ -63,28 +62,48 @@ internal sealed class ReceiptMethods(IStore store, Outbox outbox, RouteFilter ro
         return new OutboxListResult([.. entries.Select(View)], next);
     }
 
-    public ReceiptView View(OutboxEntry entry) => ReceiptView.Of(entry, entry.Settled ? 0 : outbox.PushedNow(entry));
+    public ReceiptView View(OutboxEntry entry) => ReceiptView.Of(entry, accounts.Shown(entry.Lane), entry.Settled ? 0 : outbox.PushedNow(entry));
+
+    public ReceiptView View(InboxEntry entry) => ReceiptView.Of(entry, accounts.Shown(entry.Lane));
 
     public long Before(string method, long? olderThanMs) => olderThanMs switch
     {
         null => 0,
         < 0 => throw BridgeException.Invalid($"{method}: params.olderThanMs must not be negative."),
-        { } age => time.GetUtcNow().ToUnixTimeMilliseconds() - age,
+        // Never 0, which would mean any age.
+        { } age => Math.Max(1, time.GetUtcNow().ToUnixTimeMilliseconds() - age),
     };
 
-    public static void RequireAccount(string method, string? accountId, Caller caller)
+    /// <summary>The account to filter by, as it is stored; null for all.</summary>
+    /// <exception cref="BridgeException">The caller may not look at it.</exception>
+    public string? Account(string method, string? channel, string? accountId, Caller caller)
     {
-        if (caller.Accounts is null || (accountId is not null && caller.MayUseAccount(accountId))) return;
+        var account = accounts.Meant(Blank(channel), accountId);
+        if (caller.Accounts is null || (account is not null && caller.MayUseAccount(account))) return account;
         throw new BridgeException(ErrorCodes.Forbidden, $"{method}: this token is limited to accounts; name one of them in params.accountId.");
     }
 
-    public static Guid ParseId(string method, string text) => Guid.TryParse(text, out var id)
-        ? id
-        : throw BridgeException.Invalid($"{method}: params.messageId must be the messageId of a push, a UUID.");
+    /// <summary>An id as a caller wrote it. What can't be one names no message, as an id that isn't known.</summary>
+    public static Guid ParseId(string method, string text)
+    {
+        if (string.IsNullOrWhiteSpace(text)) throw BridgeException.Invalid($"{method}: params.messageId is empty; it is the messageId of a push.");
+        return Guid.TryParse(text, out var id) ? id : throw NoSuchMessage(method, text);
+    }
 
-    private static IReadOnlyList<DeliveryState> StatesOf(OutboxListParameters parameters) =>
-        [.. (parameters.States ?? []).Select(name => ReceiptView.StateOf(name)
-            ?? throw BridgeException.Invalid("outbox.list: params.states knows accepted, pushed, acked, delivered, expired and dead."))];
+    public static IReadOnlyList<DeliveryState> StatesOf(string method, OutboxListParameters parameters, IReadOnlyCollection<DeliveryState> known)
+    {
+        if (Blank(parameters.State) is not { } one) return [.. (parameters.States ?? []).Select(Parse)];
+        return parameters.States is null ? [Parse(one)] : throw BridgeException.Invalid($"{method}: params.state and params.states mean the same; give one of them.");
+
+        DeliveryState Parse(string name) => ReceiptView.StateOf(name) is { } state && known.Contains(state)
+            ? state
+            : throw BridgeException.Invalid($"{method}: params.states knows {string.Join(", ", known.Select(ReceiptView.NameOf))}.");
+    }
+
+    private static BridgeException NoSuchMessage(string method, string id) =>
+        new(ErrorCodes.NotFound, $"{method}: there is no message '{(id.Length > 64 ? id[..64] + "…" : id)}', or its receipt has outlived its retention.");
+
+    private static string? Blank(string? text) => string.IsNullOrWhiteSpace(text) ? null : text;
 
     public static string MakeCursor(long at, Guid id)
     {

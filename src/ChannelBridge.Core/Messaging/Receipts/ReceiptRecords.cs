@@ -16,7 +16,7 @@ public sealed record ReceiptView
     /// <summary>The channel id.</summary>
     public required string Channel { get; init; }
 
-    /// <summary>The account, lower case.</summary>
+    /// <summary>The account, as it was first written.</summary>
     public required string AccountId { get; init; }
 
     /// <summary>The lane.</summary>
@@ -61,14 +61,14 @@ public sealed record ReceiptView
     /// <summary>The last failure's reason.</summary>
     public string? Reason { get; init; }
 
-    internal static ReceiptView Of(OutboxEntry entry, long pushedNow)
+    internal static ReceiptView Of(OutboxEntry entry, string account, long pushedNow)
     {
         var state = entry.State == DeliveryState.Accepted && pushedNow > 0 ? DeliveryState.Pushed : entry.State;
         return new ReceiptView
         {
             MessageId = entry.Id.ToString(),
             Channel = entry.Lane.Channel,
-            AccountId = entry.Lane.Account,
+            AccountId = account,
             SessionKey = entry.Lane.SessionKey,
             Seq = entry.Seq,
             State = NameOf(state),
@@ -86,12 +86,12 @@ public sealed record ReceiptView
         };
     }
 
-    internal static ReceiptView Of(InboxEntry entry) => new()
+    internal static ReceiptView Of(InboxEntry entry, string account) => new()
     {
         MessageId = entry.Id.ToString(),
         Box = "inbox",
         Channel = entry.Lane.Channel,
-        AccountId = entry.Lane.Account,
+        AccountId = account,
         SessionKey = entry.Lane.SessionKey,
         Seq = entry.Ordinal,
         State = NameOf(DeliveryState.Dead),
@@ -137,7 +137,8 @@ public sealed record MessageIdParameters(string MessageId);
 /// <param name="Inbound">The whole message of a dead letter of the inbox; absent otherwise.</param>
 public sealed record MessageView(ReceiptView Receipt, OutboundMessage? Message, IReadOnlyList<JsonElement> History, InboundMessage? Inbound = null);
 
-/// <summary>Filter and page of <c>outbox.list</c> and <c>deadLetters.list</c>.</summary>
+/// <summary>Filter and page of <c>outbox.list</c> and <c>deadLetters.list</c>. A misspelt filter is refused, not passed over.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record OutboxListParameters
 {
     /// <summary>Only this channel.</summary>
@@ -155,8 +156,11 @@ public sealed record OutboxListParameters
     /// <summary><c>deadLetters.list</c>: <c>outbox</c> (default), or <c>inbox</c> for messages to agents whose turn was given up.</summary>
     public string? Box { get; init; }
 
-    /// <summary>Only these states (<c>outbox.list</c>).</summary>
+    /// <summary>Only these states; <c>deadLetters.list</c> knows <c>dead</c> and <c>expired</c>.</summary>
     public IReadOnlyList<string>? States { get; init; }
+
+    /// <summary>Only this state; the same as <see cref="States"/> with one.</summary>
+    public string? State { get; init; }
 
     /// <summary>Only entries whose last failure's reason is this.</summary>
     public string? Reason { get; init; }
@@ -177,9 +181,10 @@ public sealed record OutboxListParameters
 /// <summary>A page of receipts.</summary>
 /// <param name="Entries">The receipts.</param>
 /// <param name="NextCursor">Where the next page begins; null at the end.</param>
-public sealed record OutboxListResult(IReadOnlyList<ReceiptView> Entries, string? NextCursor);
+public sealed record OutboxListResult(IReadOnlyList<ReceiptView> Entries, string? NextCursor = null);
 
-/// <summary>Which dead letters are meant: ids, or a filter, or all.</summary>
+/// <summary>Which dead letters are meant: ids, or a filter, or all. A misspelt filter is refused: passed over, it would select more.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record DeadLetterSelection
 {
     /// <summary>These ids, of whichever box.</summary>

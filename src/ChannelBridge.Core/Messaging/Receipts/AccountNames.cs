@@ -1,0 +1,21 @@
+using ChannelBridge.Core.Channels;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ChannelBridge.Core.Messaging.Receipts;
+
+/// <summary>Accounts between the store, which keeps their ids in lower case, and people, who see and say them as they were first written.</summary>
+internal sealed class AccountNames(IServiceProvider services)
+{
+    // Asked late: a channel may itself depend on those that show its accounts.
+    private readonly Lazy<IChannel[]> _channels = new(() => [.. services.GetServices<IChannel>()]);
+
+    /// <summary>How a lane's account is shown.</summary>
+    public string Shown(LaneKey lane) => Find(lane.Channel)?.AccountName(lane.Account) ?? lane.Account;
+
+    /// <summary>The account that a caller means, to filter by; null when none is named.</summary>
+    /// <exception cref="Errors.BridgeException">No account can have this id.</exception>
+    public string? Meant(string? channel, string? account) =>
+        account is null ? null : (ChannelChoice.Find(_channels.Value, channel)?.AccountName(account) ?? account).ToLowerInvariant();
+
+    private IChannel? Find(string channel) => Array.Find(_channels.Value, candidate => candidate.Id == channel);
+}
