@@ -168,6 +168,12 @@ public sealed partial class ChannelBridgeClient : IAsyncDisposable
         _stop.Dispose();
     }
 
+    /// <summary>How long an answer may take.</summary>
+    internal TimeSpan CallTimeout => _options.CallTimeout;
+
+    /// <summary>The connection that there is, or the next one.</summary>
+    internal Task<ClientSession> SessionAsync(CancellationToken cancellationToken) => CurrentAsync().WaitAsync(cancellationToken);
+
     /// <summary>Adds what every new connection goes through before calls use it, such as <c>bncr.connect</c>. Before <see cref="ConnectAsync"/>.</summary>
     internal void AddHandshake(Func<ClientSession, CancellationToken, Task> handshake) =>
         ImmutableInterlocked.Update(ref _handshakes, all => all.Add(handshake));

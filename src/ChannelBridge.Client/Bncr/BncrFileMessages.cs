@@ -28,8 +28,17 @@ public sealed record BncrUploadOptions
     /// <summary>Bytes of a chunk, 1 KiB to 16 MiB. Default 256 KiB.</summary>
     public int ChunkBytes { get; init; } = 256 * 1024;
 
-    /// <summary>Chunks under way at the same time, 1…64. Default 8.</summary>
-    public int Window { get; init; } = 8;
+    /// <summary>
+    /// The most chunks under way at the same time, 1…64. Default 32. It begins with four (or fewer): one more with each that the host confirms, half as many
+    /// when one fails, the connection is lost, or a confirmation takes four times as long as the quickest and more than a second. Never more than 16 MiB.
+    /// </summary>
+    public int Window { get; init; } = 32;
+
+    /// <summary>
+    /// True (default): chunks go as binary messages where the server takes them, that is on a host's own doors; through an OpenClaw gateway they are base64.
+    /// False: base64 everywhere.
+    /// </summary>
+    public bool Binary { get; init; } = true;
 }
 
 /// <summary>A file that the host has.</summary>
@@ -49,16 +58,22 @@ public sealed record BncrUploadedFile(string Path, long Size, string FileName, s
 public sealed record BncrReceivedFile(string TransferId, string Path, string FileName, string MimeType, long Size);
 
 internal sealed record FileInitParameters(
-    string AccountId, string? ClientId, string TransferId, string SessionKey, string FileName, string? MimeType, long FileSize, int ChunkSize, int TotalChunks, string FileSha256);
+    string AccountId, string? ClientId, string TransferId, string SessionKey, string FileName, string? MimeType, long FileSize, int ChunkSize, int TotalChunks, string FileSha256,
+    string? Encoding);
 
 internal sealed record FileChunkParameters(
-    string AccountId, string? ClientId, string TransferId, int ChunkIndex, long Offset, int Size, string ChunkSha256, byte[] Base64);
+    string AccountId, string? ClientId, string TransferId, int ChunkIndex, long Offset, int Size, string ChunkSha256, ReadOnlyMemory<byte> Base64);
+
+/// <summary>The header of a chunk as a binary message.</summary>
+internal sealed record FileChunkHeader(string AccountId, string? ClientId, string TransferId, int ChunkIndex, long Offset, int Size, string Sha256);
 
 internal sealed record FileCompleteParameters(string AccountId, string? ClientId, string TransferId);
 
 internal sealed record FileAnswer
 {
     public string? Status { get; init; }
+
+    public string? Encoding { get; init; }
 
     public int Received { get; init; }
 
@@ -88,6 +103,24 @@ internal sealed record FileAckParameters(string AccountId, string? ClientId, str
     public string? ErrorMessage { get; init; }
 
     public int[][]? ReceivedRanges { get; init; }
+
+    public string? Encoding { get; init; }
+}
+
+/// <summary>The host's word on a chunk that came as a binary message.</summary>
+internal sealed record FileChunkAck
+{
+    public string? TransferId { get; init; }
+
+    public int ChunkIndex { get; init; } = -1;
+
+    public bool Ok { get; init; }
+
+    public string? ErrorCode { get; init; }
+
+    public string? ErrorMessage { get; init; }
+
+    public bool Retryable { get; init; }
 }
 
 internal sealed record FileEventPayload
@@ -112,7 +145,11 @@ internal sealed record FileEventPayload
 
     public string? ChunkSha256 { get; init; }
 
+    public string? Sha256 { get; init; }
+
     public byte[]? Base64 { get; init; }
+
+    public string[]? Encodings { get; init; }
 
     public string? Reason { get; init; }
 }
@@ -120,6 +157,8 @@ internal sealed record FileEventPayload
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(FileInitParameters))]
 [JsonSerializable(typeof(FileChunkParameters))]
+[JsonSerializable(typeof(FileChunkHeader))]
+[JsonSerializable(typeof(FileChunkAck))]
 [JsonSerializable(typeof(FileCompleteParameters))]
 [JsonSerializable(typeof(FileAnswer))]
 [JsonSerializable(typeof(FileAckParameters))]

@@ -1,13 +1,11 @@
 using System.Buffers;
-using System.Collections.Concurrent;
-using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 
 namespace ChannelBridge.Client.Bncr;
 
 /// <summary>
-/// Sends a file to a host: several chunks at a time; after a lost connection, a restart of the host or of this program only what is missing. The file
+/// Sends a file to a host: several chunks at a time, as many as the line bears, in binary where the server takes that; after a lost connection, a restart of the host or of this program only what is missing. The file
 /// is read as it goes, never held.
 /// </summary>
 /// <param name="client">A connected client.</param>
@@ -16,6 +14,7 @@ namespace ChannelBridge.Client.Bncr;
 /// <param name="time">The clock; null means the system's.</param>
 public sealed class BncrFileUpload(ChannelBridgeClient client, string accountId = "Primary", string? clientId = null, TimeProvider? time = null)
 {
+    private const int MostBytes = 16 << 20;
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(15);
     private readonly TimeProvider _time = time ?? TimeProvider.System;
 
@@ -41,8 +40,9 @@ public sealed class BncrFileUpload(ChannelBridgeClient client, string accountId 
         var total = (int)((size + options.ChunkBytes - 1) / options.ChunkBytes);
         var name = options.FileName ?? Path.GetFileName(path);
         var init = new FileInitParameters(
-            accountId, clientId, options.TransferId ?? $"{hash[..32]}-{options.ChunkBytes}", options.SessionKey, name, options.MimeType, size, options.ChunkBytes, total, hash);
-        var run = new Run(file, init, options.Window, progress, _time);
+            accountId, clientId, options.TransferId ?? $"{hash[..32]}-{options.ChunkBytes}", options.SessionKey, name, options.MimeType, size, options.ChunkBytes, total, hash,
+            options.Binary ? "binary" : null);
+        var run = new Run(file, init, new UploadWindow(Math.Min(options.Window, MostBytes / options.ChunkBytes), _time), progress, _time);
         for (var attempt = 0; ; attempt++)
         {
             try
@@ -69,29 +69,23 @@ public sealed class BncrFileUpload(ChannelBridgeClient client, string accountId 
 
     private async Task<BncrUploadedFile> RunAsync(Run run, CancellationToken cancellationToken)
     {
+        // Taken before: when the line breaks meanwhile, the chunks find their connection ended, and init is said again on the next one.
+        var session = await client.SessionAsync(cancellationToken).ConfigureAwait(false);
         var status = await client.CallAsync(
             "bncr.file.init", run.Init, FilesJson.Default.FileInitParameters, FilesJson.Default.FileAnswer, cancellationToken).ConfigureAwait(false);
         if (status.Status is not "complete")
         {
-            var missing = new ConcurrentQueue<int>();
+            var missing = new Queue<int>();
             foreach (var range in status.MissingRanges ?? [])
             {
                 for (var index = range[0]; index <= range[1]; index++) missing.Enqueue(index);
             }
 
             run.Begin(missing.Count);
-            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            var senders = Enumerable.Range(0, run.Window).Select(_ => SendAsync(run, missing, stop)).ToArray();
-            try
-            {
-                await Task.WhenAll(senders).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-            {
-                // One failed and stopped the others; its reason counts.
-                foreach (var sender in senders.Where(sender => sender.IsFaulted)) await sender.ConfigureAwait(false);
-                throw;
-            }
+            using var line = status.Encoding is "binary"
+                ? new BinaryChunks(client, session, run.Init, _time)
+                : (IChunkLine)new Base64Chunks(client, run.Init);
+            await SendAsync(run, line, missing, cancellationToken).ConfigureAwait(false);
         }
 
         var done = await client.CallAsync(
@@ -103,33 +97,55 @@ public sealed class BncrFileUpload(ChannelBridgeClient client, string accountId 
         return new BncrUploadedFile(done.Path ?? "", done.Size, done.FileName ?? run.Init.FileName, done.MimeType ?? "", done.FileSha256 ?? run.Init.FileSha256);
     }
 
-    [SuppressMessage("Design", "CA1031", Justification = "Whatever ends one sender ends them all; it is thrown on.")]
-    private async Task SendAsync(Run run, ConcurrentQueue<int> missing, CancellationTokenSource stop)
+    /// <summary>Keeps as many chunks under way as the window says, until none is missing or one has failed.</summary>
+    private async Task SendAsync(Run run, IChunkLine line, Queue<int> missing, CancellationToken cancellationToken)
     {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var underWay = new List<Task>();
         try
         {
-            while (missing.TryDequeue(out var index))
+            while (true)
             {
-                var offset = (long)index * run.Init.ChunkSize;
-                var bytes = new byte[(int)Math.Min(run.Init.ChunkSize, run.Init.FileSize - offset)];
-                var read = 0;
-                while (read < bytes.Length)
-                {
-                    var count = await RandomAccess.ReadAsync(run.File, bytes.AsMemory(read), offset + read, stop.Token).ConfigureAwait(false);
-                    if (count == 0) throw new IOException("the file became shorter while it was sent");
-                    read += count;
-                }
-
-                var chunk = new FileChunkParameters(
-                    accountId, clientId, run.Init.TransferId, index, offset, bytes.Length, Convert.ToHexStringLower(SHA256.HashData(bytes)), bytes);
-                await client.CallAsync("bncr.file.chunk", chunk, FilesJson.Default.FileChunkParameters, FilesJson.Default.FileAnswer, stop.Token).ConfigureAwait(false);
-                run.Sent(bytes.Length);
+                while (underWay.Count < run.Window.Size && missing.TryDequeue(out var index)) underWay.Add(SendOneAsync(run, line, index, stop.Token));
+                if (underWay.Count == 0) return;
+                var done = await Task.WhenAny(underWay).ConfigureAwait(false);
+                underWay.Remove(done);
+                await done.ConfigureAwait(false);
             }
         }
         catch
         {
+            run.Window.Shrink();
             await stop.CancelAsync().ConfigureAwait(false);
+            await Task.WhenAll(underWay).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             throw;
+        }
+    }
+
+    private async Task SendOneAsync(Run run, IChunkLine line, int index, CancellationToken cancellationToken)
+    {
+        var offset = (long)index * run.Init.ChunkSize;
+        var length = (int)Math.Min(run.Init.ChunkSize, run.Init.FileSize - offset);
+        var buffer = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            var bytes = buffer.AsMemory(0, length);
+            for (var read = 0; read < length;)
+            {
+                var count = await RandomAccess.ReadAsync(run.File, bytes[read..], offset + read, cancellationToken).ConfigureAwait(false);
+                if (count == 0) throw new IOException("the file became shorter while it was sent");
+                read += count;
+            }
+
+            var hash = Convert.ToHexStringLower(SHA256.HashData(bytes.Span));
+            var sentAt = _time.GetTimestamp();
+            await line.SendAsync(index, offset, bytes, hash, cancellationToken).ConfigureAwait(false);
+            run.Window.Confirmed(sentAt);
+            run.Sent(length);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 
@@ -156,7 +172,7 @@ public sealed class BncrFileUpload(ChannelBridgeClient client, string accountId 
     }
 
     /// <summary>One file on its way, over as many connections as it takes.</summary>
-    private sealed class Run(SafeFileHandle file, FileInitParameters init, int window, IProgress<BncrFileProgress>? progress, TimeProvider time)
+    private sealed class Run(SafeFileHandle file, FileInitParameters init, UploadWindow window, IProgress<BncrFileProgress>? progress, TimeProvider time)
     {
         private readonly long _started = time.GetTimestamp();
         private long _bytes;
@@ -167,7 +183,7 @@ public sealed class BncrFileUpload(ChannelBridgeClient client, string accountId 
 
         public FileInitParameters Init => init;
 
-        public int Window => window;
+        public UploadWindow Window => window;
 
         public void Begin(int missing)
         {

@@ -30,7 +30,7 @@ internal sealed partial class FileReceiver(
             try
             {
                 payload = incoming.Read(FilesJson.Default.FileEventPayload);
-                if (payload is not null) Tell(Take(stage, payload));
+                if (payload is not null) Tell(Take(stage, payload, incoming.Content));
             }
             catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or JsonException or InvalidDataException)
             {
@@ -47,10 +47,10 @@ internal sealed partial class FileReceiver(
         foreach (var file in _arriving.Values) file.Dispose();
     }
 
-    private FileAckParameters? Take(string stage, FileEventPayload payload) => stage switch
+    private FileAckParameters? Take(string stage, FileEventPayload payload, ReadOnlyMemory<byte> content) => stage switch
     {
         "init" => Begin(payload),
-        "chunk" => Write(payload),
+        "chunk" => Write(payload, content),
         "complete" => Finish(payload),
         _ => Abort(payload),
     };
@@ -62,13 +62,13 @@ internal sealed partial class FileReceiver(
         var file = new Arriving(Path.Combine(_parts, KeyOf(init.TransferId)), init, time);
         _arriving[init.TransferId] = file;
         Report(file);
-        return Ack(init, "init") with { ReceivedRanges = file.Ranges() };
+        return Ack(init, "init") with { ReceivedRanges = file.Ranges(), Encoding = init.Encodings?.Contains("binary") == true ? "binary" : null };
     }
 
-    private FileAckParameters Write(FileEventPayload chunk)
+    private FileAckParameters Write(FileEventPayload chunk, ReadOnlyMemory<byte> content)
     {
         if (!_arriving.TryGetValue(chunk.TransferId, out var file)) throw new InvalidDataException("the transfer isn't known; its init comes first");
-        file.Write(chunk.ChunkIndex, chunk.Base64 ?? [], chunk.ChunkSha256);
+        file.Write(chunk.ChunkIndex, (content.IsEmpty ? chunk.Base64 : content).Span, chunk.ChunkSha256 ?? chunk.Sha256);
         Report(file);
         return Ack(chunk, "chunk") with { ChunkIndex = chunk.ChunkIndex };
     }
@@ -178,7 +178,7 @@ internal sealed partial class FileReceiver(
             return [.. ranges];
         }
 
-        public void Write(int index, byte[] bytes, string? sha256)
+        public void Write(int index, ReadOnlySpan<byte> bytes, string? sha256)
         {
             if (index < 0 || index >= Init.TotalChunks) throw new InvalidDataException($"chunk {index} is out of range");
             var offset = (long)index * Init.ChunkSize;

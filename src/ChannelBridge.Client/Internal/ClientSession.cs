@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Text;
 
@@ -12,6 +13,8 @@ internal sealed class ClientSession : IAsyncDisposable
 {
     /// <summary>A buffer that grew beyond this for one large call is let go afterwards.</summary>
     private const int KeptBuffer = 256 * 1024;
+
+    private const int LengthBytes = 4;
 
     private readonly IClientTransport _transport;
     private readonly IClientDialect _dialect;
@@ -84,6 +87,40 @@ internal sealed class ClientSession : IAsyncDisposable
         }
     }
 
+    /// <summary>Sends a binary message, which is answered by an event or not at all; completes when it is written.</summary>
+    public async Task SendBinaryAsync(ReadOnlyMemory<byte> header, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    {
+        await _sending.WaitAsync(cancellationToken).ConfigureAwait(false);
+        var message = ArrayPool<byte>.Shared.Rent(LengthBytes + header.Length + content.Length);
+        try
+        {
+            if (_ended.Task.IsCompleted) throw Lost();
+            BinaryPrimitives.WriteInt32BigEndian(message, header.Length);
+            header.CopyTo(message.AsMemory(LengthBytes));
+            content.CopyTo(message.AsMemory(LengthBytes + header.Length));
+            // Not the caller's token: half a message would spoil the connection for everybody.
+            await _transport.SendAsync(message.AsMemory(0, LengthBytes + header.Length + content.Length), isBinary: true, _stop.Token).ConfigureAwait(false);
+        }
+        catch (Exception fault) when (fault is not ChannelBridgeClientException)
+        {
+            End(fault.Message);
+            throw Lost(fault);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(message);
+            _sending.Release();
+        }
+    }
+
+    /// <summary>The error of what waits for a connection that has ended.</summary>
+    public ChannelBridgeClientException Lost(Exception? cause = null)
+    {
+        var reason = _ended.Task.IsCompletedSuccessfully ? _ended.Task.Result : cause?.Message;
+        var message = $"The connection to the host ended before the answer came: {reason}";
+        return new ChannelBridgeClientException(ClientErrorCodes.ConnectionLost, message, cause) { Retryable = true };
+    }
+
     /// <summary>Ends the connection, in an orderly way where it still can be.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -127,7 +164,7 @@ internal sealed class ClientSession : IAsyncDisposable
             }
 
             // Not the caller's token: half a message would spoil the connection for everybody.
-            await _transport.SendAsync(_outgoing.WrittenMemory, _stop.Token).ConfigureAwait(false);
+            await _transport.SendAsync(_outgoing.WrittenMemory, isBinary: false, _stop.Token).ConfigureAwait(false);
         }
         catch (Exception fault) when (fault is not ChannelBridgeClientException && !(fault is OperationCanceledException && cancellationToken.IsCancellationRequested))
         {
@@ -154,7 +191,7 @@ internal sealed class ClientSession : IAsyncDisposable
             await _sending.WaitAsync(_stop.Token).ConfigureAwait(false);
             try
             {
-                await _transport.SendAsync(message, _stop.Token).ConfigureAwait(false);
+                await _transport.SendAsync(message, isBinary: false, _stop.Token).ConfigureAwait(false);
             }
             finally
             {
@@ -174,7 +211,13 @@ internal sealed class ClientSession : IAsyncDisposable
         {
             while (await _transport.ReceiveAsync(_stop.Token).ConfigureAwait(false) is { } message)
             {
-                var incoming = _dialect.Read(message);
+                if (message.IsBinary)
+                {
+                    RaiseChunk(message.Bytes);
+                    continue;
+                }
+
+                var incoming = _dialect.Read(message.Bytes);
                 switch (incoming.Kind)
                 {
                     case IncomingKind.Answer:
@@ -214,6 +257,16 @@ internal sealed class ClientSession : IAsyncDisposable
         _onEvent(new ClientEvent(name, incoming.Payload.IsEmpty ? "{}"u8.ToArray() : incoming.Payload.ToArray()));
     }
 
+    /// <summary>The only binary messages of a host are chunks of files, which a client has asked to have so.</summary>
+    private void RaiseChunk(ReadOnlyMemory<byte> message)
+    {
+        var header = message.Length < LengthBytes ? uint.MaxValue : BinaryPrimitives.ReadUInt32BigEndian(message.Span);
+        if (header > message.Length - LengthBytes)
+            throw new ChannelBridgeClientException(ClientErrorCodes.ProtocolError, "The host sent a binary message that is shorter than its header says.");
+        var end = LengthBytes + (int)header;
+        _onEvent(new ClientEvent("bncr.file.chunk", message[LengthBytes..end].ToArray()) { Content = message[end..].ToArray() });
+    }
+
     private void End(string reason)
     {
         if (!_ended.TrySetResult(reason)) return;
@@ -222,12 +275,5 @@ internal sealed class ClientSession : IAsyncDisposable
         {
             if (_pending.TryRemove(id, out _)) answer.TrySetException(Lost());
         }
-    }
-
-    private ChannelBridgeClientException Lost(Exception? cause = null)
-    {
-        var reason = _ended.Task.IsCompletedSuccessfully ? _ended.Task.Result : cause?.Message;
-        var message = $"The connection to the host ended before the answer came: {reason}";
-        return new ChannelBridgeClientException(ClientErrorCodes.ConnectionLost, message, cause) { Retryable = true };
     }
 }

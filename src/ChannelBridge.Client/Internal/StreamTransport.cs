@@ -58,33 +58,28 @@ internal sealed class StreamTransport(Func<CancellationToken, Task<Stream>> open
         _reader = PipeReader.Create(_stream, new StreamPipeReaderOptions(leaveOpen: true));
     }
 
-    public async ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
+    public async ValueTask SendAsync(ReadOnlyMemory<byte> message, bool isBinary, CancellationToken cancellationToken)
     {
         // One write for header and body: fewer packets, and a cancelled send never leaves a header without its body in between.
         _outgoing.ResetWrittenCount();
-        _outgoing.Advance(new ContentLengthHeader(message.Length, IsBinary: false).Write(_outgoing.GetSpan(ContentLengthHeader.MaxWrittenBytes)));
+        _outgoing.Advance(new ContentLengthHeader(message.Length, isBinary).Write(_outgoing.GetSpan(ContentLengthHeader.MaxWrittenBytes)));
         _outgoing.Write(message.Span);
         await _stream!.WriteAsync(_outgoing.WrittenMemory, cancellationToken).ConfigureAwait(false);
     }
 
-    public async ValueTask<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken cancellationToken)
+    public async ValueTask<ClientMessage?> ReceiveAsync(CancellationToken cancellationToken)
     {
-        while (true)
-        {
-            if (await ReadHeaderAsync(cancellationToken).ConfigureAwait(false) is not { } header) return null;
-            if (header.ContentLength > maxMessageBytes)
-                throw new InvalidDataException($"the host sent a message larger than {maxMessageBytes} bytes; see MaxMessageBytes");
-            var length = (int)header.ContentLength;
-            if (_buffer.Length < length) _buffer = new byte[Math.Max(length, Math.Min(_buffer.Length * 2, maxMessageBytes))];
-            var read = await _reader!.ReadAtLeastAsync(length, cancellationToken).ConfigureAwait(false);
-            if (read.Buffer.Length < length) throw new EndOfStreamException("the connection ended inside a message");
-            var body = read.Buffer.Slice(0, length);
-            body.CopyTo(_buffer);
-            _reader.AdvanceTo(body.End);
-
-            // Binary messages carry file bytes, which this client doesn't ask for.
-            if (!header.IsBinary) return _buffer.AsMemory(0, length);
-        }
+        if (await ReadHeaderAsync(cancellationToken).ConfigureAwait(false) is not { } header) return null;
+        if (header.ContentLength > maxMessageBytes)
+            throw new InvalidDataException($"the host sent a message larger than {maxMessageBytes} bytes; see MaxMessageBytes");
+        var length = (int)header.ContentLength;
+        if (_buffer.Length < length) _buffer = new byte[Math.Max(length, Math.Min(_buffer.Length * 2, maxMessageBytes))];
+        var read = await _reader!.ReadAtLeastAsync(length, cancellationToken).ConfigureAwait(false);
+        if (read.Buffer.Length < length) throw new EndOfStreamException("the connection ended inside a message");
+        var body = read.Buffer.Slice(0, length);
+        body.CopyTo(_buffer);
+        _reader.AdvanceTo(body.End);
+        return new ClientMessage(_buffer.AsMemory(0, length), header.IsBinary);
     }
 
     public ValueTask CloseAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;

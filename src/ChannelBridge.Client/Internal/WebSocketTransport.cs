@@ -3,7 +3,7 @@ using System.Net.WebSockets;
 
 namespace ChannelBridge.Client.Internal;
 
-/// <summary>Messages are WebSocket text messages.</summary>
+/// <summary>Messages are WebSocket messages, text or binary.</summary>
 internal sealed class WebSocketTransport(Uri address, TimeSpan keepAlive, int maxMessageBytes) : IClientTransport
 {
     private readonly ClientWebSocket _socket = new();
@@ -19,10 +19,10 @@ internal sealed class WebSocketTransport(Uri address, TimeSpan keepAlive, int ma
         return _socket.ConnectAsync(address, cancellationToken);
     }
 
-    public ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken) =>
-        _socket.SendAsync(message, WebSocketMessageType.Text, endOfMessage: true, cancellationToken);
+    public ValueTask SendAsync(ReadOnlyMemory<byte> message, bool isBinary, CancellationToken cancellationToken) =>
+        _socket.SendAsync(message, isBinary ? WebSocketMessageType.Binary : WebSocketMessageType.Text, endOfMessage: true, cancellationToken);
 
-    public async ValueTask<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken cancellationToken)
+    public async ValueTask<ClientMessage?> ReceiveAsync(CancellationToken cancellationToken)
     {
         var length = 0;
         while (true)
@@ -32,11 +32,7 @@ internal sealed class WebSocketTransport(Uri address, TimeSpan keepAlive, int ma
             if (part.MessageType == WebSocketMessageType.Close) return null;
             length += part.Count;
             if (length > maxMessageBytes) throw new InvalidDataException($"the host sent a message larger than {maxMessageBytes} bytes; see MaxMessageBytes");
-            if (!part.EndOfMessage) continue;
-
-            // Binary messages carry file bytes, which this client doesn't ask for.
-            if (part.MessageType == WebSocketMessageType.Text) return _buffer.AsMemory(0, length);
-            length = 0;
+            if (part.EndOfMessage) return new ClientMessage(_buffer.AsMemory(0, length), part.MessageType == WebSocketMessageType.Binary);
         }
     }
 

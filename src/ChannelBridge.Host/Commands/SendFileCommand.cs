@@ -18,7 +18,7 @@ internal static class SendFileCommand
     private static readonly Option<string?> User = new("--user") { Description = "Send it to the agent, as this user", HelpName = "NAME" };
     private static readonly Option<string> Message = new("--message") { Description = "A caption", DefaultValueFactory = _ => "", HelpName = "TEXT" };
     private static readonly Option<bool> Voice = new("--voice") { Description = "With --to: send it as a voice message" };
-    private static readonly Option<int> Window = new("--window") { Description = "Chunks under way at the same time, 1 to 64", DefaultValueFactory = _ => 8, HelpName = "N" };
+    private static readonly Option<int> Window = new("--window") { Description = "The most chunks under way at the same time, 1 to 64", DefaultValueFactory = _ => 32, HelpName = "N" };
     private static readonly Option<int> Chunk = new("--chunk") { Description = "Bytes of a chunk, 1024 to 16777216", DefaultValueFactory = _ => 256 * 1024, HelpName = "BYTES" };
     private static readonly Option<bool> Json = new("--json") { Description = "Print the result as JSON" };
     private static readonly Argument<string> PathArgument = new("FILE") { Description = "The file" };

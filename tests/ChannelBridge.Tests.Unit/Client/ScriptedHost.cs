@@ -63,15 +63,15 @@ internal sealed class ScriptedHost
             return Task.CompletedTask;
         }
 
-        public ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
+        public ValueTask SendAsync(ReadOnlyMemory<byte> message, bool isBinary, CancellationToken cancellationToken)
         {
             if (_closed) throw new IOException("broken pipe");
-            _fromClient.Writer.TryWrite(JsonNode.Parse(message.Span)!);
+            _fromClient.Writer.TryWrite(isBinary ? new JsonObject { ["binary"] = Convert.ToBase64String(message.Span) } : JsonNode.Parse(message.Span)!);
             return ValueTask.CompletedTask;
         }
 
-        public async ValueTask<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken cancellationToken) =>
-            await _toClient.Reader.ReadAsync(cancellationToken) is { } message ? (ReadOnlyMemory<byte>?)message : null;
+        public async ValueTask<ClientMessage?> ReceiveAsync(CancellationToken cancellationToken) =>
+            await _toClient.Reader.ReadAsync(cancellationToken) is { } message ? new ClientMessage(message, IsBinary: message[0] == 0) : null;
 
         public ValueTask CloseAsync(CancellationToken cancellationToken)
         {
@@ -83,6 +83,18 @@ internal sealed class ScriptedHost
         {
             _fromClient.Writer.TryComplete();
             return ValueTask.CompletedTask;
+        }
+
+        /// <summary>Sends a binary message.</summary>
+        public void Send(byte[] message) => _toClient.Writer.TryWrite(message);
+
+        /// <summary>The client's next binary message: its header and its bytes.</summary>
+        public async Task<(JsonNode Header, byte[] Content)> ReadBinaryAsync()
+        {
+            var frame = await _fromClient.Reader.ReadAsync().AsTask().WaitAsync(Timeout);
+            var message = Convert.FromBase64String((string)frame["binary"]!);
+            var header = System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(message);
+            return (JsonNode.Parse(message.AsSpan(4, header))!, message[(4 + header)..]);
         }
 
         /// <summary>Sends a frame as it is.</summary>
