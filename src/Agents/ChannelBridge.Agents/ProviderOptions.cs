@@ -53,7 +53,7 @@ public sealed class ProviderOptions
     /// <summary>A longer <c>Retry-After</c> isn't waited for in the turn: the turn fails and says when it is worth trying again. Default 20 s.</summary>
     public TimeSpan MaxRetryDelay { get; set; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>After so many failures within <see cref="BreakerWindow"/>, and when they are half of all turns or more, the agent rests. 2 or more; default 5.</summary>
+    /// <summary>After so many failed turns within <see cref="BreakerWindow"/>, and when they are half of all turns or more, the agent rests. 2 or more; default 5.</summary>
     public int BreakerFailures { get; set; } = 5;
 
     /// <summary>Over which time failures are counted. Default 30 s.</summary>

@@ -155,6 +155,18 @@ public sealed partial class BncrBridgeClient : IAsyncDisposable
     }
 
     /// <summary>
+    /// The answers to messages with <see cref="BncrInbound.Stream"/> while they grow, from the moment of this call. Each ends with its push, which has the same
+    /// <see cref="BncrPush.StreamId"/>: put its text in the place of what is shown, and the user sees one message. Partials are shown once or not at all; the
+    /// push always comes.
+    /// </summary>
+    /// <exception cref="ChannelBridgeClientException">The client failed for good.</exception>
+    public IAsyncEnumerable<BncrPartial> ReadPartials(CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        return new GrowingTexts(Client.Subscribe("bncr.partial", "plugin.bncr.partial")).ReadAsync(cancellationToken);
+    }
+
+    /// <summary>
     /// Confirms a message. If the connection is lost meanwhile the message comes again and is confirmed then without being shown, so a lost ack needs
     /// no attention.
     /// </summary>

@@ -37,6 +37,12 @@ public sealed record BncrInbound
     /// </summary>
     public string? MsgId { get; init; }
 
+    /// <summary>The agent that answers, by name; null means the account's.</summary>
+    public string? Agent { get; init; }
+
+    /// <summary>True: the answer is shown while it grows, see <see cref="BncrBridgeClient.ReadPartials"/>. Null means no.</summary>
+    public bool? Stream { get; init; }
+
     /// <summary>The account; filled in by the client.</summary>
     [JsonInclude]
     internal string? AccountId { get; init; }
@@ -83,6 +89,9 @@ public sealed record BncrPush
     /// <summary>The platform's id of the message that it answers, or null.</summary>
     public string? ReplyToId { get; init; }
 
+    /// <summary>The growing text that this message ends (<see cref="BncrPartial.StreamId"/>), or null.</summary>
+    public string? StreamId { get; init; }
+
     /// <summary>Its number in the conversation, 1, 2, 3 … without holes; 0 when the host doesn't count.</summary>
     public long Seq { get; init; }
 
@@ -94,6 +103,44 @@ public sealed record BncrPush
 
     /// <summary>What makes it the same message.</summary>
     internal string Key => IdempotencyKey ?? MessageId;
+}
+
+/// <summary>More of an answer that grows.</summary>
+public sealed record BncrPartial
+{
+    /// <summary>The answer: the push that ends it has the same (<see cref="BncrPush.StreamId"/>).</summary>
+    public required string StreamId { get; init; }
+
+    /// <summary>The conversation.</summary>
+    public string SessionKey { get; init; } = "";
+
+    /// <summary>The platform's id of the message that it answers, or null.</summary>
+    public string? ReplyToId { get; init; }
+
+    /// <summary>The attempt at the answer, 1 the first.</summary>
+    public int Attempt { get; init; }
+
+    /// <summary>Where the conversation is: platform, group and user; nothing else.</summary>
+    public BncrContent Message { get; init; } = new();
+
+    /// <summary>The length of the text before <see cref="Delta"/>, in UTF-16 characters.</summary>
+    public int Offset { get; init; }
+
+    /// <summary>What is new.</summary>
+    public string Delta { get; init; } = "";
+
+    /// <summary>True: the text so far is void, and <see cref="Delta"/> is the whole.</summary>
+    public bool Replace { get; init; }
+
+    /// <summary>True: this attempt has failed, and what was shown is void.</summary>
+    public bool Aborted { get; init; }
+
+    /// <summary>When (Unix milliseconds).</summary>
+    public long Ts { get; init; }
+
+    /// <summary>The whole text so far. Null when a piece was missed: keep what is shown and wait for the push.</summary>
+    [JsonIgnore]
+    public string? Text { get; init; }
 }
 
 /// <summary>The content of a push.</summary>
@@ -162,6 +209,7 @@ internal sealed record BncrAckParameters(string AccountId, string ClientId, stri
 [JsonSerializable(typeof(BncrInbound))]
 [JsonSerializable(typeof(BncrAccepted))]
 [JsonSerializable(typeof(BncrPush))]
+[JsonSerializable(typeof(BncrPartial))]
 [JsonSerializable(typeof(BncrConnected))]
 [JsonSerializable(typeof(BncrConnectParameters))]
 [JsonSerializable(typeof(BncrActivityParameters))]

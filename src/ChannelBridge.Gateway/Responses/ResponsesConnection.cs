@@ -217,7 +217,7 @@ internal sealed partial class ResponsesConnection(
         }
 
         var generate = !root.TryGetProperty("generate", out var flag) || flag.ValueKind != JsonValueKind.False;
-        return (ResponseRequestReader.Read(root) with { Stream = true }, generate);
+        return ((generate ? ResponseRequestReader.Read(root) : ResponseRequestReader.ReadWarmUp(root)) with { Stream = true }, generate);
     }
 
     private async ValueTask<(IReadOnlyList<ResponseItem>? History, string? Session)> RecallAsync(ResponseRequest request, Remembered? remembered, bool store)

@@ -36,7 +36,7 @@ internal static class AgentSettings
         .Number("Retries", 0, 10, o => o.Retries, (o, v) => o.Retries = (int)v, "How often a request is repeated that failed before the first byte of its answer")
         .Duration("RetryDelay", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1), o => o.RetryDelay, (o, v) => o.RetryDelay = v, "The pause before the first repetition, doubled each time; `Retry-After` goes before it")
         .Duration("MaxRetryDelay", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10), o => o.MaxRetryDelay, (o, v) => o.MaxRetryDelay = v, "The longest pause inside a turn; a longer `Retry-After` ends the turn")
-        .Number("BreakerFailures", 2, 1000, o => o.BreakerFailures, (o, v) => o.BreakerFailures = (int)v, "So many failures in `BreakerWindow`, being half of all or more, let the agent rest")
+        .Number("BreakerFailures", 2, 1000, o => o.BreakerFailures, (o, v) => o.BreakerFailures = (int)v, "So many failed turns in `BreakerWindow`, being half of all or more, let the agent rest")
         .Duration("BreakerWindow", TimeSpan.FromMilliseconds(500), TimeSpan.FromHours(1), o => o.BreakerWindow, (o, v) => o.BreakerWindow = v, "Over which time failures are counted")
         .Duration("BreakerPause", TimeSpan.FromMilliseconds(500), TimeSpan.FromHours(1), o => o.BreakerPause, (o, v) => o.BreakerPause = v, "How long it rests; messages wait meanwhile")
         .Number("MemoryMessages", 0, 10_000, o => o.MemoryMessages, (o, v) => o.MemoryMessages = (int)v, "Messages of a conversation that the host keeps for the agent; 0 for none")

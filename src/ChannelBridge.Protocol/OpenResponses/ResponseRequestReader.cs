@@ -33,10 +33,16 @@ public static class ResponseRequestReader
     }
 
     /// <inheritdoc cref="Read(ReadOnlyMemory{byte}, bool)"/>
-    public static ResponseRequest Read(JsonElement body, bool bareParts = false)
+    public static ResponseRequest Read(JsonElement body, bool bareParts = false) => Read(body, bareParts, mayBeEmpty: false);
+
+    /// <summary>Reads a request that prepares others: it may have no input yet.</summary>
+    /// <exception cref="ResponseRequestException">It isn't valid.</exception>
+    public static ResponseRequest ReadWarmUp(JsonElement body) => Read(body, bareParts: false, mayBeEmpty: true);
+
+    private static ResponseRequest Read(JsonElement body, bool bareParts, bool mayBeEmpty)
     {
         var request = ReadSettings(body) with { Input = InputReader.Read(body, bareParts) };
-        if (request.Input.Count == 0 && request.PreviousResponseId is null)
+        if (request.Input.Count == 0 && request.PreviousResponseId is null && !mayBeEmpty)
             throw new ResponseRequestException("input is required: a text, or a list of items", "input", "missing_required_parameter");
         return request;
     }

@@ -42,7 +42,8 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver
         ITransfers? transfers = null,
         ISpool? spool = null,
         IFileSender? sender = null,
-        PartialShow? partials = null)
+        PartialShow? partials = null,
+        Func<IEnumerable<string>>? agents = null)
     {
         _options = options.Value;
         _gateway = gateway;
@@ -64,7 +65,7 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver
                 BncrJson.Default.ConnectResult, new ConnectMethod(_accounts, desk, _status, store, _options, time).InvokeAsync, actsAfterAnswer: true),
             Method(
                 "bncr.inbound", Scopes.Write, "Takes a message for the agent; answers when it is on disk.", BncrJson.Default.InboundParams, BncrJson.Default.InboundResult,
-                new InboundMethod(_accounts, desk, _routes, inbox, outbox, gateway, spool, _options, time).InvokeAsync),
+                new InboundMethod(_accounts, desk, _routes, inbox, outbox, gateway, spool, agents, _options, time).InvokeAsync),
             Method(
                 "bncr.activity", Scopes.Write, "A sign of life; wakes the flush.", BncrJson.Default.ActivityParams, BncrJson.Default.ActivityResult,
                 new ActivityMethod(_accounts, desk, _status, _options, time).InvokeAsync),

@@ -1,4 +1,5 @@
 using ChannelBridge.Channels.Bncr.Leases;
+using ChannelBridge.Core.Agents;
 using ChannelBridge.Core.Channels;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Methods;
@@ -43,7 +44,9 @@ public static class BncrServices
             provider.GetService<ITransfers>(),
             provider.GetService<ISpool>(),
             provider.GetService<IFileSender>(),
-            provider.GetRequiredService<PartialShow>()));
+            provider.GetRequiredService<PartialShow>(),
+            // Asked when a message names one: an agent may itself need what a channel needs.
+            () => provider.GetServices<IAgent>().Select(agent => agent.Name)));
         services.AddSingleton<IChannel>(provider => provider.GetRequiredService<BncrChannel>());
         services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<BncrChannel>());
         services.AddSingleton<IBinaryReceiver>(provider => provider.GetRequiredService<BncrChannel>());

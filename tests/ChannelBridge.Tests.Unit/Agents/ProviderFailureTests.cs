@@ -253,6 +253,18 @@ public sealed class ProviderFailureTests
         Assert.Equal("closed", (string?)agent.Describe()!["breaker"]);
     }
 
+    /// <summary>Guards against one message whose repetitions alone open the breaker for all others.</summary>
+    [Fact]
+    public async Task Run_RepetitionsOfOneTurn_CountOnceForTheBreaker()
+    {
+        await using var provider = await FakeProvider.StartAsync(request => request.RefuseAsync(500, "{}"));
+        using var agent = AgentUnderTest.Of(
+            AgentKind.ChatCompletions, provider.Address, o => (o.Retries, o.RetryDelay, o.BreakerFailures) = (2, TimeSpan.Zero, 3), new ManualTime());
+        for (var i = 0; i < 3; i++) Assert.Equal(AgentErrorCodes.Failed, (await AgentUnderTest.FailAsync(agent)).Code);
+        Assert.Equal(ErrorCodes.Unavailable, (await AgentUnderTest.FailAsync(agent)).Code);
+        Assert.Equal(9, provider.Requests.Count);
+    }
+
     [Fact]
     public async Task Run_KeyInTheProvidersMessage_IsNotRepeated()
     {

@@ -35,7 +35,7 @@ internal sealed class BncrUnderTest
         Time = time ?? new ManualTime();
         Channel = new BncrChannel(
             inbox ?? Inbox, outbox ?? Outbox, Store, Microsoft.Extensions.Options.Options.Create(Options), Time, NullLoggerFactory.Instance, withGateway ? Gateway : null, new FakeDeadLetters(Store),
-            transfers?.Uploads, transfers?.Spool, transfers?.Downloads);
+            transfers?.Uploads, transfers?.Spool, transfers?.Downloads, agents: () => ["echo", "openclaw", "Big"]);
     }
 
     public BncrOptions Options { get; }

@@ -36,6 +36,38 @@ public sealed class InboundTests
         Assert.Equal(TimeSpan.FromSeconds(2), bncr.Inbox.Accepted[0].Window);
     }
 
+    [Theory]
+    [InlineData("big", "Big")]
+    [InlineData(" ", "echo")]
+    [InlineData("ECHO", "echo")]
+    public async Task Inbound_Agent_IsChosenByTheMessage(string named, string answers)
+    {
+        var bncr = new BncrUnderTest();
+        await bncr.InboundAsync(bncr.Connect(), BncrUnderTest.Route + $$""","msg":"hello","agent":"{{named}}" """);
+        Assert.Equal(answers, bncr.Inbox.Last.Agent);
+    }
+
+    [Fact]
+    public async Task Inbound_AgentThatNobodyKnows_IsRefusedWithTheNames()
+    {
+        var bncr = new BncrUnderTest();
+        var fault = await Assert.ThrowsAsync<BridgeException>(() => bncr.InboundAsync(bncr.Connect(), BncrUnderTest.Route + ""","msg":"hello","agent":"nobody" """));
+        Assert.Equal((ErrorCodes.InvalidRequest, "unknown-agent"), (fault.Code, (string?)fault.Details!["reason"]));
+        Assert.Contains("Big, echo, openclaw", fault.Message, StringComparison.Ordinal);
+        Assert.Empty(bncr.Inbox.Accepted);
+    }
+
+    [Fact]
+    public async Task Inbound_AgentThroughTheGateway_IsTheGateways()
+    {
+        var bncr = new BncrUnderTest();
+        var connection = bncr.Connect(door: Door.Gateway);
+        await bncr.InboundAsync(connection, BncrUnderTest.Route + ""","msg":"hello","agent":"openclaw" """);
+        Assert.Equal("openclaw", bncr.Inbox.Last.Agent);
+        var fault = await Assert.ThrowsAsync<BridgeException>(() => bncr.InboundAsync(connection, BncrUnderTest.Route + ""","msg":"hello","agent":"echo" """));
+        Assert.Equal("agent-of-the-gateway", (string?)fault.Details!["reason"]);
+    }
+
     [Fact]
     public async Task Inbound_Group_IsAGroup()
     {

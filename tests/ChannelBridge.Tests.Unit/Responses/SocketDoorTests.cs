@@ -80,6 +80,9 @@ public sealed class SocketDoorTests
         Assert.Empty(StreamChecker.Check(warm).Final!["output"]!.AsArray());
         var next = await DoorUnderTest.TurnAsync(socket, $$"""{"type":"response.create","store":false,"previous_response_id":"{{Id(warm)}}","input":"now"}""");
         Assert.Equal("echo: now", Assert.Single(StreamChecker.Check(next).Messages));
+        // Only what every request of the connection shares.
+        var bare = await DoorUnderTest.TurnAsync(socket, """{"type":"response.create","store":false,"generate":false,"instructions":"be brief"}""");
+        Assert.Equal("completed", (string)StreamChecker.Check(bare).Final!["status"]!);
     }
 
     [Theory]

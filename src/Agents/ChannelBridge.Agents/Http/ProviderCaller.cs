@@ -37,7 +37,9 @@ internal sealed class ProviderCaller : IDisposable
                 ShouldHandle = args => ValueTask.FromResult(args.Outcome.Exception is BridgeException fault && IsOutage(fault)),
             })
             .Build();
+        // A turn counts once, however often it was repeated: one message alone must not stop those of others.
         var builder = new ResiliencePipelineBuilder<ProviderAnswer> { TimeProvider = time };
+        builder.AddPipeline(_breaker);
         if (options.Retries > 0)
         {
             builder.AddRetry(new RetryStrategyOptions<ProviderAnswer>
@@ -58,7 +60,7 @@ internal sealed class ProviderCaller : IDisposable
             });
         }
 
-        _retrying = builder.AddPipeline(_breaker).Build();
+        _retrying = builder.Build();
     }
 
     /// <summary>Requests that were sent, repeated ones included.</summary>

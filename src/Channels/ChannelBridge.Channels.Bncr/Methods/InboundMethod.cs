@@ -21,6 +21,7 @@ internal sealed class InboundMethod(
     IOutbox outbox,
     IGatewayAdmission? gateway,
     ISpool? spool,
+    Func<IEnumerable<string>>? agents,
     BncrOptions options,
     TimeProvider time)
 {
@@ -48,6 +49,7 @@ internal sealed class InboundMethod(
 
         CheckedInbound message;
         SessionKey key;
+        string agent;
         try
         {
             var prefix = EventPrefixes.Choose(caller.Door, null, options.EventPrefix);
@@ -57,6 +59,7 @@ internal sealed class InboundMethod(
                 ? await spool.FindAsync(BncrChannel.ChannelId, account.DisplayId, path, cancellationToken).ConfigureAwait(false)
                 : null;
             message = InboundValidator.Check(parameters, session?.ClientId, options, uploaded);
+            agent = Choose(InboundValidator.Blank(parameters.Agent), account, caller);
             var agentId = caller.Door is Door.Gateway && gateway is not null
                 ? gateway.GetAgentId(BncrChannel.ChannelId, account.DisplayId)
                 : options.SessionAgentId;
@@ -77,7 +80,7 @@ internal sealed class InboundMethod(
             return new InboundResult { Accepted = false, AccountId = account.DisplayId, MsgId = message.MsgId, TaskKey = key.TaskKey, Reason = reason };
         }
 
-        return await AcceptAsync(account, message, parameters, key, dedupe, call, activity, cancellationToken).ConfigureAwait(false);
+        return await AcceptAsync(account, message, parameters, key, agent, dedupe, call, activity, cancellationToken).ConfigureAwait(false);
     }
 
     private async ValueTask<InboundResult> AcceptAsync(
@@ -85,6 +88,7 @@ internal sealed class InboundMethod(
         CheckedInbound message,
         InboundParams parameters,
         SessionKey key,
+        string agent,
         UInt128 dedupe,
         MethodCall call,
         Activity? activity,
@@ -97,7 +101,7 @@ internal sealed class InboundMethod(
             Channel = BncrChannel.ChannelId,
             AccountId = account.DisplayId,
             SessionKey = sessionKey,
-            Agent = call.Caller.Door is Door.Gateway ? GatewayAgent : account.Policy.Agent,
+            Agent = agent,
             Route = message.Route.Scope,
             IsGroup = message.Route.IsGroup,
             SenderId = message.ClientId,
@@ -142,6 +146,22 @@ internal sealed class InboundMethod(
             MsgId = message.MsgId,
             TaskKey = key.TaskKey,
         };
+    }
+
+    /// <summary>The agent of a message: the one that it names, else the account's; the gateway's own for its clients.</summary>
+    private string Choose(string? named, BncrAccount account, Caller caller)
+    {
+        var usual = caller.Door is Door.Gateway ? GatewayAgent : account.Policy.Agent;
+        if (named is null || string.Equals(named, usual, StringComparison.OrdinalIgnoreCase)) return usual;
+        if (caller.Door is Door.Gateway)
+        {
+            throw Refusals.Invalid(
+                "agent-of-the-gateway", $"messages through the gateway are answered by its own agent; leave agent out, or send '{GatewayAgent}'", "invalid agent");
+        }
+
+        var known = agents?.Invoke().Order(StringComparer.OrdinalIgnoreCase).ToList() ?? [usual];
+        return known.Find(name => string.Equals(name, named, StringComparison.OrdinalIgnoreCase))
+            ?? throw Refusals.Invalid("unknown-agent", $"agent names nobody here; there are: {string.Join(", ", known)}", "unknown agent");
     }
 
     /// <summary>Why the message may not pass, or null: the gateway decides for its clients, the host's settings for others.</summary>

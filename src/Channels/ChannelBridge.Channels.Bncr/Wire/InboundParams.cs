@@ -39,6 +39,9 @@ internal sealed class InboundParams : LeaseParams
     /// <summary>True: the answer is shown while it grows, by <c>partial</c> events. Default false.</summary>
     public bool? Stream { get; set; }
 
+    /// <summary>The agent that answers, by name; absent: the account's. Through the gateway its own agent always answers.</summary>
+    public string? Agent { get; set; }
+
     /// <summary>The session key as the client computes it; must agree with the route.</summary>
     public string? SessionKey { get; set; }
 }
