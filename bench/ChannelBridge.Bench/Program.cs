@@ -30,6 +30,7 @@ static int Help()
           postgres  acks of one host and of three on PostgreSQL, beside a queue written with bare Npgsql (needs Debian's postgresql)
           files     uploads and downloads beside bare ones, their memory, and messages beside them
           streams   Open Responses through the host beside the provider asked directly: latency, processor time, first tokens, memory
+          allocations  bytes allocated for each event of a stream, in this process (part of streams)
           cold      memory for a thousand active conversations with a million stored, beside a thousand stored (some minutes)
           steady    half of the peak for some minutes: memory and p99 of the first and the last third
 

@@ -54,6 +54,7 @@ internal sealed partial class Suite
         Add("processor time for each of 10,000 deltas, µs: the provider's own and the host's (lower is better)", directCpu, cpu, "");
         Add($"first token of {AtOnce} streams at once, p99 ms: directly and through the host (lower is better)", directFirst, first, "");
         Add("resident memory, MiB, before and after a stream of 10,000 deltas (lower is better)", before, after, "");
+        await AllocationsAsync();
     }
 
     /// <summary>One stream, read to its end: the time from each stamp to its arrival, and that of the first, in microseconds.</summary>

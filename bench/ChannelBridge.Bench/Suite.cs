@@ -62,6 +62,7 @@ internal sealed partial class Suite
         "broker" => BrokerAsync(),
         "postgres" => PostgresAsync(),
         "streams" => StreamsAsync(),
+        "allocations" => AllocationsAsync(),
         "files" => FilesAsync(),
         "steady" => SteadyAsync(),
         _ => throw new ArgumentException($"there is no row '{row}'; --help names them"),

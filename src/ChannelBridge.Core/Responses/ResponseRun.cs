@@ -24,6 +24,7 @@ internal sealed partial class ResponseRun : IResponseRun, IDisposable
     private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ReadOnlyMemory<byte> _snapshot;
     private StreamEvent? _terminal;
+    private StreamEvent? _newest;
     private int _windowBytes;
     private long _first;
     private long _next;
@@ -95,6 +96,7 @@ internal sealed partial class ResponseRun : IResponseRun, IDisposable
         var next = Math.Max(0, after + 1);
         while (true)
         {
+            StreamEvent? single = null;
             List<StreamEvent>? batch = null;
             Task? news = null;
             long inFile;
@@ -107,6 +109,11 @@ internal sealed partial class ResponseRun : IResponseRun, IDisposable
                     if (_left) throw new OperationCanceledException("The host is stopping; the next one goes on.");
                     _waitedFor = true;
                     news = _news.Task;
+                }
+                else if (next == _next - 1 && _newest is not null)
+                {
+                    // Who keeps up gets one after another.
+                    single = _newest;
                 }
                 else if (next >= _first)
                 {
@@ -121,6 +128,12 @@ internal sealed partial class ResponseRun : IResponseRun, IDisposable
             if (news is not null)
             {
                 await news.WaitAsync(cancellationToken).ConfigureAwait(false);
+            }
+            else if (single is not null)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                yield return single;
+                next++;
             }
             else if (batch is not null)
             {
@@ -227,6 +240,7 @@ internal sealed partial class ResponseRun : IResponseRun, IDisposable
     private void Keep(StreamEvent one)
     {
         _window.Enqueue(one);
+        _newest = one;
         _windowBytes += one.Json.Length;
         _next = one.Sequence + 1;
         while (_window.Count > WindowEvents || (_windowBytes > WindowBytes && _window.Count > 1))
