@@ -16,6 +16,7 @@ internal static class SqliteSchema
     // written to the log in full.
     // * Rows are appended by a growing rowid, so that the payloads of a group share pages, whatever their lanes. Keying the table by (lane, ordinal)
     //   would touch one page for each lane.
+    // * nursery holds the newest entries, see Nursery: one row for each transaction. They move to inbox and outbox in order.
     // * inbox_uuid: ids are time-ordered (version 7), so this index grows at its end. So does outbox_uuid for the replies of turns, whose ids begin
     //   with their turn's time.
     // * dedupe_key holds the dedupe keys, which are hashes. They come to it sorted, see DedupeKeys: one by one, each would cost a page. And they come
@@ -103,6 +104,9 @@ internal static class SqliteSchema
         CREATE TABLE dedupe_filter(part INTEGER PRIMARY KEY, bits BLOB NOT NULL);
         INSERT INTO dedupe_key(part, key, row, until) SELECT 0, key, row, until FROM inbox_key ORDER BY key;
         DROP TABLE inbox_key;
+        """,
+        """
+        CREATE TABLE nursery(id INTEGER PRIMARY KEY, writes BLOB NOT NULL);
         """,
     ];
 

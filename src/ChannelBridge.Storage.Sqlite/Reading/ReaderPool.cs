@@ -13,7 +13,7 @@ internal sealed class ReaderPool
     private int _closing;
 
     /// <summary>Opens the connections.</summary>
-    public ReaderPool(string path, int size, TimeSpan busyTimeout)
+    public ReaderPool(Func<SqliteReader> make, int size)
     {
         _size = size;
         _idle = Channel.CreateBounded<SqliteReader>(new BoundedChannelOptions(size) { FullMode = BoundedChannelFullMode.Wait });
@@ -21,7 +21,7 @@ internal sealed class ReaderPool
         {
             for (var i = 0; i < size; i++)
             {
-                var reader = new SqliteReader(path, busyTimeout);
+                var reader = make();
                 _idle.Writer.TryWrite(reader);
                 reader.Open();
             }

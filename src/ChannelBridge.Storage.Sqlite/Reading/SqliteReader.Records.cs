@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Storage;
 using ChannelBridge.Storage.Sqlite.Native;
 using ChannelBridge.Storage.Sqlite.Writing;
@@ -29,6 +30,35 @@ internal sealed partial class SqliteReader
     public IReadOnlyList<AccountCounts> Count()
     {
         var counts = new Dictionary<long, AccountCounts>();
+        return Steady(() =>
+        {
+            counts.Clear();
+            CountYoung(counts);
+            return CountStored(counts);
+        });
+    }
+
+    private void CountYoung(Dictionary<long, AccountCounts> counts)
+    {
+        nursery().Each(
+            (account, at, state) =>
+            {
+                ref var count = ref CollectionsMarshal.GetValueRefOrAddDefault(counts, account, out _);
+                if (state.State == TurnState.Pending) count = count with { InboxPending = count.InboxPending + 1, OldestInboxAt = Older(count.OldestInboxAt, at) };
+                else if (state.State == TurnState.Dead) count = count with { InboxDead = count.InboxDead + 1 };
+            },
+            (account, at, state) =>
+            {
+                ref var count = ref CollectionsMarshal.GetValueRefOrAddDefault(counts, account, out _);
+                if (!state.Settled) count = count with { OutboxPending = count.OutboxPending + 1, OldestOutboxAt = Older(count.OldestOutboxAt, at) };
+                if (state.State == DeliveryState.Dead) count = count with { OutboxDead = count.OutboxDead + 1 };
+            });
+    }
+
+    private static long Older(long known, long at) => known == 0 ? at : Math.Min(known, at);
+
+    private List<AccountCounts> CountStored(Dictionary<long, AccountCounts> counts)
+    {
         var database = Use().Database;
 
         // One transaction, so that the four counts are of one moment.
@@ -41,19 +71,19 @@ internal sealed partial class SqliteReader
                 SELECT l.account, count(*), min(i.accepted_at) FROM inbox i INDEXED BY inbox_pending JOIN lane l ON l.id = i.lane
                 WHERE i.state = 0 GROUP BY l.account
                 """,
-                (ref c, n, oldest) => c = c with { InboxPending = n, OldestInboxAt = oldest });
+                (ref c, n, oldest) => c = c with { InboxPending = c.InboxPending + n, OldestInboxAt = Older(c.OldestInboxAt, oldest) });
             Each(
                 database,
                 "SELECT l.account, count(*), 0 FROM inbox i INDEXED BY inbox_dead JOIN lane l ON l.id = i.lane WHERE i.state = 2 GROUP BY l.account",
-                (ref c, n, _) => c = c with { InboxDead = n });
+                (ref c, n, _) => c = c with { InboxDead = c.InboxDead + n });
             Each(
                 database,
                 "SELECT account, count(*), min(accepted_at) FROM outbox INDEXED BY outbox_pending WHERE settled = 0 GROUP BY account",
-                (ref c, n, oldest) => c = c with { OutboxPending = n, OldestOutboxAt = oldest });
+                (ref c, n, oldest) => c = c with { OutboxPending = c.OutboxPending + n, OldestOutboxAt = Older(c.OldestOutboxAt, oldest) });
             Each(
                 database,
                 "SELECT account, count(*), 0 FROM outbox INDEXED BY outbox_ended WHERE state >= 4 AND state = 5 GROUP BY account",
-                (ref c, n, _) => c = c with { OutboxDead = n });
+                (ref c, n, _) => c = c with { OutboxDead = c.OutboxDead + n });
             return Name(database, counts);
         }
         finally
@@ -118,7 +148,7 @@ internal sealed partial class SqliteReader
         using var read = database.PrepareOnce("SELECT id, channel, account FROM account ORDER BY channel, account");
         while (read.Step())
         {
-            if (!counts.TryGetValue(read.GetInt64(0), out var count)) continue;
+            if (!counts.TryGetValue(read.GetInt64(0), out var count) || count == default) continue;
             named.Add(count with { Channel = read.GetText(1), Account = read.GetText(2) });
         }
 

@@ -1,10 +1,11 @@
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Storage.Sqlite.Native;
+using ChannelBridge.Storage.Sqlite.Young;
 
 namespace ChannelBridge.Storage.Sqlite.Reading;
 
 /// <summary>One read-only connection with its statements. Used by one caller at a time; opens by itself, also after a failure.</summary>
-internal sealed partial class SqliteReader(string path, TimeSpan busyTimeout) : IDisposable
+internal sealed partial class SqliteReader(string path, TimeSpan busyTimeout, Func<Nursery> nursery) : IDisposable
 {
     private SqliteDatabase? _database;
     private Statements? _statements;

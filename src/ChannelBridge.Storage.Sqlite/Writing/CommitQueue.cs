@@ -9,12 +9,16 @@ namespace ChannelBridge.Storage.Sqlite.Writing;
 /// </summary>
 internal sealed class CommitQueue(int capacity) : IDisposable
 {
+    // While a flush is under way nothing can be committed: the writer is only woken for as many units as are worth being applied meanwhile.
+    private const int WorthWaking = 48;
+
     private readonly ConcurrentQueue<CommitUnit> _units = [];
     private readonly ManualResetEventSlim _wake = new(initialState: false, spinCount: 0);
     private int _count;
     private volatile bool _closed;
     private volatile bool _flushed = true;
     private volatile bool _sleeping;
+    private volatile int _wakeAt = 1;
 
     /// <summary>How many units wait.</summary>
     public int Count => Volatile.Read(ref _count);
@@ -34,7 +38,7 @@ internal sealed class CommitQueue(int capacity) : IDisposable
         }
 
         _units.Enqueue(unit);
-        Wake();
+        Wake(Count);
         return true;
     }
 
@@ -70,17 +74,21 @@ internal sealed class CommitQueue(int capacity) : IDisposable
         return !_units.IsEmpty;
     }
 
-    /// <summary>Waits for a unit or the end of the flush; at once when no flush is under way. True when it was a unit.</summary>
-    public bool WaitForUnitOrFlush()
+    /// <summary>Waits for a number of units or the end of the flush; at once when no flush is under way. True when there is a unit.</summary>
+    public bool WaitForUnitsOrFlush()
     {
-        while (_units.IsEmpty && !_flushed) Sleep(static queue => !queue._units.IsEmpty || queue._flushed);
+        _wakeAt = WorthWaking;
+        while (Count < WorthWaking && !_flushed) Sleep(static queue => queue.Count >= WorthWaking || queue._flushed);
+        _wakeAt = 1;
         return !_units.IsEmpty;
     }
 
     /// <summary>Waits until no flush is under way.</summary>
     public void WaitForFlush()
     {
+        _wakeAt = int.MaxValue;
         while (!_flushed) Sleep(static queue => queue._flushed);
+        _wakeAt = 1;
     }
 
     /// <inheritdoc/>
@@ -96,9 +104,9 @@ internal sealed class CommitQueue(int capacity) : IDisposable
         _sleeping = false;
     }
 
-    private void Wake()
+    private void Wake(int units = int.MaxValue)
     {
         Interlocked.MemoryBarrier();
-        if (_sleeping) _wake.Set();
+        if (_sleeping && units >= _wakeAt) _wake.Set();
     }
 }

@@ -13,13 +13,15 @@ namespace ChannelBridge.Storage.Sqlite.Writing;
 /// </remarks>
 internal sealed class DedupeKeys
 {
-    // Keys that a commit moves at least; twice as many as it adds, so that one set has moved before the next is full.
-    private const int LeastSlice = 64;
+    // Twice as many keys move as come, so that one set has moved before the next is full; and many at once, because they share pages.
+    private const int MovesPerKey = 2;
+    private const int MostAtOnce = 1024;
 
     // A part's pages are written anew by each set that goes to it, and each part is one more place to look: four keep both small.
     private const int SetsPerPart = 4;
 
     private readonly int _capacity;
+    private readonly int _atOnce;
     private readonly KeyParts _index;
     private readonly SqliteStatement _saveMark;
 
@@ -33,7 +35,10 @@ internal sealed class DedupeKeys
     private Place[] _places = [];
     private int _moved;
     private int _kept;
+    private int _due;
 
+    // Where the mark was at the start.
+    private readonly long _mark;
     private long _lastRow;
     private long _lastRowKept;
 
@@ -43,13 +48,22 @@ internal sealed class DedupeKeys
     public DedupeKeys(SqliteDatabase database, int capacity)
     {
         _capacity = capacity;
+        _atOnce = Math.Clamp(capacity / 16, 1, MostAtOnce);
         _index = new KeyParts(database, capacity * SetsPerPart);
         _saveMark = database.Prepare("INSERT INTO meta(key, value) VALUES('key_mark', ?1) ON CONFLICT(key) DO UPDATE SET value = excluded.value");
-        var mark = database.QueryInt64("SELECT value FROM meta WHERE key = 'key_mark'");
+        _mark = database.QueryInt64("SELECT value FROM meta WHERE key = 'key_mark'");
         using var load = database.PrepareOnce("SELECT id, dedupe, dedupe_until FROM inbox WHERE id > ?1 ORDER BY id");
-        load.Bind(1, mark);
+        load.Bind(1, _mark);
         while (load.Step()) _recent[load.GetUInt128(1)] = new Place(load.GetInt64(0), load.GetInt64(2));
-        _lastRow = _lastRowKept = Math.Max(mark, database.QueryInt64("SELECT max(id) FROM inbox"));
+        _lastRow = _lastRowKept = Math.Max(_mark, database.QueryInt64("SELECT max(id) FROM inbox"));
+    }
+
+    /// <summary>Adds a row that isn't in its table yet, at the start.</summary>
+    public void Restore(UInt128 key, long row, long until)
+    {
+        if (row <= _mark) return;
+        if (!_recent.TryGetValue(key, out var place) || place.Row < row) _recent[key] = new Place(row, until);
+        _lastRow = _lastRowKept = Math.Max(_lastRow, row);
     }
 
     /// <summary>The key for the next row of the inbox.</summary>
@@ -80,11 +94,13 @@ internal sealed class DedupeKeys
         _recent[key] = new Place(++_lastRow, until);
     }
 
-    /// <summary>Moves the next slice to the index, within the transaction.</summary>
+    /// <summary>Moves the next slice to the index when it is large enough, within the transaction.</summary>
     public void MoveSlice()
     {
-        if (_keys.Length == 0) return;
-        var end = Math.Min(_keys.Length, _moved + Math.Max(LeastSlice, 2 * _added.Count));
+        _due += MovesPerKey * _added.Count;
+        if (_keys.Length == 0 || _due < _atOnce) return;
+        var end = Math.Min(_keys.Length, _moved + _due);
+        _due = 0;
         for (; _moved < end; _moved++) _index.Put(_keys[_moved], _places[_moved].Row, _places[_moved].Until);
         if (_moved != _keys.Length) return;
         _saveMark.Bind(1, _places.Max(p => p.Row)).Run();
@@ -110,6 +126,7 @@ internal sealed class DedupeKeys
         _places = [.. _recent.Values];
         _recent.Clear();
         Array.Sort(_keys, _places);
+        _due = 0;
         _index.BeginSet();
     }
 

@@ -8,15 +8,12 @@ using Microsoft.Extensions.Logging;
 namespace ChannelBridge.Storage.Sqlite.Writing;
 
 /// <summary>
-/// The one writer: a thread of its own that applies what has queued up in one transaction, commits it, has it flushed, and tells the waiters. It
-/// doesn't wait for more: while one group is flushed to the disk the next one is applied as it comes, and a lone commit is not delayed.
+/// The one writer: a thread of its own that applies what has queued up in one transaction, commits it, flushes it, and tells the waiters. It doesn't
+/// wait for more: what comes while a group is flushed is the next one. A large group is flushed by another thread, so that the next one is applied meanwhile.
 /// </summary>
 internal sealed partial class GroupWriter : IAsyncDisposable
 {
     private static readonly TimeSpan BusyDelay = TimeSpan.FromMilliseconds(50);
-
-    // Groups this small are flushed by the writer itself when nobody else waits: another thread would only add its waking up.
-    private const int LoneGroup = 2;
 
     private readonly SqliteStoreOptions _options;
     private readonly WriterConnection _connection;
@@ -160,7 +157,7 @@ internal sealed partial class GroupWriter : IAsyncDisposable
             {
                 if (!_queue.TryTake(out var unit))
                 {
-                    if (_queue.WaitForUnitOrFlush()) continue;
+                    if (_queue.WaitForUnitsOrFlush()) continue;
                     return null;
                 }
 
@@ -209,7 +206,7 @@ internal sealed partial class GroupWriter : IAsyncDisposable
     /// <summary>Has the committed group flushed, and its waiters told.</summary>
     private void Deliver(long started)
     {
-        if (_group.Count > LoneGroup || _queue.Count > 0)
+        if (_group.Count >= _options.OverlapAt)
         {
             _flusher.Begin(new CommittedGroup(_group, started));
             _group = Interlocked.Exchange(ref _spare, null) ?? [];

@@ -44,6 +44,19 @@ internal sealed class SweepWrite : StoreWrite
     public int Removed { get; set; }
 }
 
+/// <summary>Moves entries of the nursery to their tables, whether or not it is full; the oldest first.</summary>
+internal sealed class MoveWrite : StoreWrite
+{
+    /// <summary>How many entries one step moves at most.</summary>
+    public const int MaxEntries = 1000;
+
+    /// <summary>The last append that is moved; 0 becomes the last one of now.</summary>
+    public long UpTo { get; set; }
+
+    /// <summary>Result: all up to there have moved.</summary>
+    public bool Done { get; set; }
+}
+
 /// <summary>Writes a trifle, to see whether the store can be written.</summary>
 internal sealed class ProbeWrite : StoreWrite
 {

@@ -13,27 +13,49 @@ internal sealed partial class WriteApplier
     {
         var lane = Lane(write.Lane);
         if (_keys.TryFind(write.DedupeKey, out var known) && IsDuplicate(write, known)) return;
-        _inbox.Append
-            .Bind(1, _keys.NextRow)
-            .Bind(2, write.Id)
-            .Bind(3, lane.Id)
-            .Bind(4, lane.LastIn + 1)
-            .Bind(5, write.At)
-            .Bind(6, write.DedupeUntil)
-            .BindKey(7, write.DedupeKey)
-            .Bind(8, write.Payload.Span)
-            .Run();
-        _keys.Add(write.DedupeKey, write.DedupeUntil);
+        if (_nursery.Inbox(write.Id) is not null || (write.Id <= _newestInbox && Exists(_inbox.Find, write.Id)))
+        {
+            throw new SqliteException(Sqlite3.Constraint, "an inbox entry's id was used before");
+        }
+
         write.Duplicate = false;
         write.KnownId = write.Id;
         write.LaneId = lane.Id;
-        write.Ordinal = ++lane.LastIn;
-        Touch(lane);
+        write.Ordinal = NextIn(lane);
+        if (write.Payload.Length <= LargePayload)
+        {
+            _nursery.Add(write, lane, _keys.NextRow, write.Ordinal);
+        }
+        else
+        {
+            // Once is enough for its bytes.
+            _inbox.Append
+                .Bind(1, _keys.NextRow)
+                .Bind(2, write.Id)
+                .Bind(3, lane.Id)
+                .Bind(4, write.Ordinal)
+                .Bind(5, write.At)
+                .Bind(6, write.DedupeUntil)
+                .BindKey(7, write.DedupeKey)
+                .Bind(8, write.Payload.Span)
+                .Run();
+            Note(ref _newestInbox, write.Id);
+            Touch(lane);
+        }
+
+        _keys.Add(write.DedupeKey, write.DedupeUntil);
     }
 
     // When the old entry's time is up, the key simply names the new one from now on; the old one is finished and swept as any other.
     private bool IsDuplicate(InboxAppend write, long row)
     {
+        if (_nursery.InboxOfRow(row) is { } young)
+        {
+            if (young.DedupeKey != write.DedupeKey || young.DedupeUntil <= write.At) return false;
+            (write.Duplicate, write.KnownId, write.LaneId, write.Ordinal) = (true, young.Id, young.Lane.Id, young.State.Ordinal);
+            return true;
+        }
+
         var find = _inbox.FindKey.Bind(1, row).BindKey(2, write.DedupeKey);
         if (!find.Step())
         {
@@ -51,6 +73,12 @@ internal sealed partial class WriteApplier
 
     private void Apply(InboxUpdate write)
     {
+        if (_nursery.Inbox(write.LaneId, write.Ordinal) is { } young)
+        {
+            ApplyYoung(write, young);
+            return;
+        }
+
         var statement = write.State switch
         {
             TurnState.Pending => _inbox.Retry.Bind(4, write.NextAttemptAt),
@@ -62,18 +90,31 @@ internal sealed partial class WriteApplier
 
     private void Apply(InboxReplay write)
     {
+        if (_nursery.Inbox(write.Id) is { } young)
+        {
+            ApplyYoung(write, young);
+            return;
+        }
+
         (write.Replayed, var row, write.LaneId) = FindEntry(_inbox.FindDead, write.Id);
         write.Ordinal = 0;
         if (!write.Replayed) return;
 
         var lane = LaneOfEntry(write.LaneId);
-        write.Ordinal = ++lane.LastIn;
+        write.Ordinal = NextIn(lane);
         Touch(lane);
         _inbox.Replay.Bind(1, row).Bind(2, write.Ordinal).Run();
     }
 
     private void Apply(InboxDiscard write)
     {
+        if (_nursery.Inbox(write.Id) is { } young)
+        {
+            write.Discarded = young.State.State == TurnState.Dead;
+            if (write.Discarded) _nursery.Set(young, young.State with { State = TurnState.Done, PayloadDropped = true });
+            return;
+        }
+
         _inbox.Discard.Bind(1, write.Id).Run();
         write.Discarded = _database.Changes != 0;
     }
@@ -84,6 +125,8 @@ internal sealed partial class WriteApplier
     {
         public readonly SqliteStatement Append = database.Prepare(
             "INSERT INTO inbox(id, uuid, lane, ordinal, accepted_at, dedupe_until, dedupe, payload) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+
+        public readonly SqliteStatement Find = database.Prepare("SELECT 1 FROM inbox WHERE uuid = ?1");
 
         public readonly SqliteStatement FindKey = database.Prepare(
             "SELECT dedupe_until, uuid, lane, ordinal FROM inbox WHERE id = ?1 AND dedupe = ?2");

@@ -12,34 +12,50 @@ internal sealed partial class WriteApplier
     private void Apply(OutboxAppend write)
     {
         var lane = Lane(write.Lane);
+        (write.Duplicate, write.LaneId, write.Seq) = FindOutbox(write.Id);
+        if (write.Duplicate) return;
+
+        write.LaneId = lane.Id;
+        write.Seq = NextOut(lane);
+        if (write.Payload.Length <= LargePayload)
+        {
+            _nursery.Add(write, lane, write.Seq);
+            return;
+        }
+
+        // Once is enough for its bytes.
         var append = _outbox.Append
             .Bind(1, write.Id)
             .Bind(2, lane.Account)
             .Bind(3, lane.Id)
-            .Bind(4, lane.LastOut + 1)
+            .Bind(4, write.Seq)
             .Bind(5, write.At)
             .Bind(6, write.ExpiresAt)
             .Bind(8, write.Payload.Span);
         (write.ReplyTo is { } turn ? append.Bind(7, turn) : append.BindNull(7)).Run();
-        write.Duplicate = _database.Changes == 0;
-        if (write.Duplicate)
-        {
-            var find = _outbox.FindSeq.Bind(1, write.Id);
-            find.Step();
-            write.LaneId = find.GetInt64(0);
-            write.Seq = find.GetInt64(1);
-            find.Reset();
-            return;
-        }
-
-        write.LaneId = lane.Id;
-        write.Seq = ++lane.LastOut;
+        Note(ref _newestOutbox, write.Id);
         Touch(lane);
+    }
+
+    private (bool Found, long Lane, long Seq) FindOutbox(Guid id)
+    {
+        if (_nursery.Outbox(id) is { } young) return (true, young.Lane.Id, young.State.Seq);
+        if (id > _newestOutbox) return default;
+        var find = _outbox.FindSeq.Bind(1, id);
+        var found = find.Step() ? (true, find.GetInt64(0), find.GetInt64(1)) : default;
+        find.Reset();
+        return found;
     }
 
     private void Apply(OutboxUpdate write)
     {
         if (Lane(write.LaneId) is not { } lane) return;
+        if (_nursery.Outbox(write.LaneId, write.Seq) is { State.Settled: false } young)
+        {
+            ApplyYoung(write, young);
+            return;
+        }
+
         var statement = (write.Settled, write.State) switch
         {
             (false, _) => _outbox.Update,
@@ -64,6 +80,12 @@ internal sealed partial class WriteApplier
         if (_database.Changes != 0 || write.Id == Guid.Empty || state is not (DeliveryState.Acked or DeliveryState.Delivered)) return;
 
         // Settled already, or unknown: better news than what is stored is taken, anything else is not.
+        if (_nursery.Outbox(write.Id) is { } settled)
+        {
+            UpgradeYoung(write, settled);
+            return;
+        }
+
         _outbox.Upgrade
             .Bind(1, write.Id)
             .Bind(3, (long)state)
@@ -75,18 +97,31 @@ internal sealed partial class WriteApplier
 
     private void Apply(OutboxReplay write)
     {
+        if (_nursery.Outbox(write.Id) is { } young)
+        {
+            ApplyYoung(write, young);
+            return;
+        }
+
         (write.Replayed, var row, write.LaneId) = FindEntry(_outbox.FindEnded, write.Id);
         write.Seq = 0;
         if (!write.Replayed) return;
 
         var lane = LaneOfEntry(write.LaneId);
-        write.Seq = ++lane.LastOut;
+        write.Seq = NextOut(lane);
         Touch(lane);
         _outbox.Replay.Bind(1, row).Bind(2, write.Seq).Bind(3, write.HistoryLine.Span).Run();
     }
 
     private void Apply(OutboxDiscard write)
     {
+        if (_nursery.Outbox(write.Id) is { } young)
+        {
+            write.Discarded = HasEnded(young);
+            if (write.Discarded) _nursery.Set(young, young.State with { Discarded = true });
+            return;
+        }
+
         _outbox.Discard.Bind(1, write.Id).Run();
         write.Discarded = _database.Changes != 0;
     }
@@ -110,7 +145,6 @@ internal sealed partial class WriteApplier
         public readonly SqliteStatement Append = database.Prepare(
             """
             INSERT INTO outbox(uuid, account, lane, seq, accepted_at, expires_at, reply_to, payload) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-            ON CONFLICT(uuid) DO NOTHING
             """);
 
         public readonly SqliteStatement FindSeq = database.Prepare("SELECT lane, seq FROM outbox WHERE uuid = ?1");

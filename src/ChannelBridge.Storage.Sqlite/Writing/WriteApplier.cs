@@ -3,6 +3,7 @@ using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Storage;
 using ChannelBridge.Storage.Common;
 using ChannelBridge.Storage.Sqlite.Native;
+using ChannelBridge.Storage.Sqlite.Young;
 
 namespace ChannelBridge.Storage.Sqlite.Writing;
 
@@ -18,7 +19,9 @@ internal sealed partial class WriteApplier
 
     private readonly SqliteDatabase _database;
     private readonly LaneCache _lanes;
+    private readonly Nursery _nursery;
     private readonly List<LaneState> _dirty = [];
+    private readonly List<LaneState> _counted = [];
     private readonly Dictionary<(string Channel, string Account), long> _accounts = [];
 
     private readonly SqliteStatement _begin;
@@ -31,10 +34,15 @@ internal sealed partial class WriteApplier
     private readonly SqliteStatement _addLane;
     private readonly SqliteStatement _saveLane;
 
-    public WriteApplier(SqliteDatabase database, LaneCache lanes, int recentKeys)
+    /// <param name="database">The writer's connection.</param>
+    /// <param name="lanes">Is cleared.</param>
+    /// <param name="nursery">A new one; the store's pages are read into it.</param>
+    /// <param name="recentKeys">How many dedupe keys stay in memory.</param>
+    public WriteApplier(SqliteDatabase database, LaneCache lanes, Nursery nursery, int recentKeys)
     {
         _database = database;
         _lanes = lanes;
+        _nursery = nursery;
         lanes.Clear();
         _begin = database.Prepare("BEGIN IMMEDIATE");
         _commit = database.Prepare("COMMIT");
@@ -51,6 +59,8 @@ internal sealed partial class WriteApplier
         _outbox = new OutboxStatements(database);
         _records = new RecordStatements(database);
         _sweep = new SweepStatements(database);
+        _young = new YoungStatements(database);
+        LoadYoung();
     }
 
     /// <summary>Begins a transaction with the write lock.</summary>
@@ -73,14 +83,12 @@ internal sealed partial class WriteApplier
     public void Commit(SqliteFaults faults)
     {
         _keys.MoveSlice();
-        foreach (var lane in _dirty)
-        {
-            _saveLane.Bind(1, lane.Id).Bind(2, lane.LastIn).Bind(3, lane.LastOut).Run();
-        }
-
+        _nursery.MoveOld(_move);
+        _nursery.Store(_young.Insert, _young.Delete);
+        foreach (var lane in _dirty) _saveLane.Bind(1, lane.Id).Bind(2, lane.LastIn).Bind(3, lane.LastOut).Run();
         faults.Commit(_commit.Run);
-        foreach (var lane in _dirty) lane.Dirty = false;
-        _dirty.Clear();
+        _nursery.Committed();
+        EndLanes();
         _keys.Committed();
         _lanes.Trim();
         if (_accounts.Count > AccountCacheSize) _accounts.Clear();
@@ -89,8 +97,10 @@ internal sealed partial class WriteApplier
     /// <summary>Undoes everything since the beginning, in the file and in memory.</summary>
     public void Rollback()
     {
-        _dirty.Clear();
-        _lanes.Clear();
+        foreach (var lane in _counted) (lane.LastIn, lane.LastOut) = lane.Before!.Value;
+        _nursery.RolledBack();
+        EndLanes();
+        _lanes.KeepYoung();
         _accounts.Clear();
         _keys.RolledBack();
 
@@ -114,6 +124,7 @@ internal sealed partial class WriteApplier
             case RecordDelete w: Apply(w); break;
             case SequenceNext w: Apply(w); break;
             case SweepWrite w: Apply(w); break;
+            case MoveWrite w: Apply(w); break;
             case ProbeWrite w: _probe.Bind(1, w.At).Run(); break;
             default: throw new ArgumentException($"The SQLite store doesn't know the write {write.GetType().Name}.", nameof(write));
         }
@@ -185,10 +196,45 @@ internal sealed partial class WriteApplier
         return id;
     }
 
+    /// <summary>Gives out the next number of a lane's inbox.</summary>
+    private long NextIn(LaneState lane)
+    {
+        Count(lane);
+        return ++lane.LastIn;
+    }
+
+    /// <summary>Gives out the next number of a lane's outbox.</summary>
+    private long NextOut(LaneState lane)
+    {
+        Count(lane);
+        return ++lane.LastOut;
+    }
+
+    private void Count(LaneState lane)
+    {
+        if (lane.Before is not null) return;
+        lane.Before = (lane.LastIn, lane.LastOut);
+        _counted.Add(lane);
+    }
+
+    /// <summary>Has the lane's numbers written to the table: nothing in the nursery tells them.</summary>
     private void Touch(LaneState lane)
     {
         if (lane.Dirty) return;
         lane.Dirty = true;
         _dirty.Add(lane);
+    }
+
+    private void EndLanes()
+    {
+        foreach (var lane in _counted) lane.Before = null;
+        foreach (var lane in _dirty)
+        {
+            lane.Dirty = false;
+            if (!lane.IsYoung) _lanes.Grown(lane);
+        }
+
+        _counted.Clear();
+        _dirty.Clear();
     }
 }

@@ -1,5 +1,6 @@
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Storage.Sqlite.Native;
+using ChannelBridge.Storage.Sqlite.Young;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Storage.Sqlite.Writing;
@@ -20,9 +21,13 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
     private readonly ILogger _logger = logger;
     private SqliteDatabase? _database;
     private WriteApplier? _applier;
+    private Nursery? _nursery;
     private LogFlusher? _log;
     private Checkpointer? _checkpointer;
     private Action? _finishCheckpoint;
+
+    /// <summary>The entries that aren't in their tables yet, for readers. Another one after the connection was opened again.</summary>
+    public Nursery Nursery => Volatile.Read(ref _nursery) ?? throw StoreErrors.Closed();
 
     /// <summary>Opens the file for the first time and brings its schema up to date.</summary>
     /// <returns>The store's id.</returns>
@@ -127,12 +132,14 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
 
     private void Use(SqliteDatabase database)
     {
-        var applier = new WriteApplier(database, _lanes, options.RecentKeys);
+        var nursery = new Nursery(options.YoungEntries, options.YoungBytes);
+        var applier = new WriteApplier(database, _lanes, nursery, options.RecentKeys);
         database.WatchLog();
         _checkpointer = new Checkpointer(SqliteDatabase.Open(path, readOnly: false, options.BusyTimeout), options.LogPages, _logger);
         _finishCheckpoint = () => database.Checkpoint();
         _database = database;
         _applier = applier;
+        Volatile.Write(ref _nursery, nursery);
     }
 
     private void Reopen()
@@ -177,6 +184,7 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
                 PRAGMA journal_size_limit = 134217728;
                 PRAGMA cache_size = -{options.CacheBytes / 1024};
                 PRAGMA temp_store = MEMORY;
+                PRAGMA secure_delete = FAST;
                 """);
             return database;
         }

@@ -26,7 +26,7 @@ public sealed class InteropLab : IAsyncLifetime
 
         Model = await FakeModel.StartAsync();
         Host = await HostProcess.StartAsync(arguments: HostArguments, url: HostUrl);
-        var state = Scratch.NewFolder("cbinterop");
+        var state = Directory.CreateTempSubdirectory("cbinterop").FullName;
         Gateway = GatewayProcess.Configure(
             state,
             Model.Port,

@@ -8,13 +8,16 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace ChannelBridge.Tests.Unit.Storage;
 
 /// <summary>Disks that fill up, fail to flush, or become read-only: no false acknowledgement, no loss, and recovery without a restart.</summary>
-public sealed class SqliteFaultTests : IAsyncLifetime
+public class SqliteFaultTests : IAsyncLifetime
 {
     private readonly TempFolder _folder = new();
     private readonly ScriptedFaults _faults = new();
     private readonly List<InboxAppend> _acked = [];
     private SqliteStore _store = null!;
     private int _keys;
+
+    /// <summary>How many entries stay in the nursery.</summary>
+    protected virtual int YoungEntries => 32_768;
 
     public async Task InitializeAsync() => await OpenAsync();
 
@@ -278,7 +281,16 @@ public sealed class SqliteFaultTests : IAsyncLifetime
     private async Task OpenAsync(int logPages = 8000)
     {
         _store = new SqliteStore(
-            new SqliteStoreOptions { Path = _folder.File("store.db"), Faults = _faults, BusyTimeout = TimeSpan.FromMilliseconds(200), RecentKeys = 5, LogPages = logPages },
+            new SqliteStoreOptions
+            {
+                Path = _folder.File("store.db"),
+                Faults = _faults,
+                BusyTimeout = TimeSpan.FromMilliseconds(200),
+                RecentKeys = 5,
+                YoungEntries = YoungEntries,
+                LogPages = logPages,
+                OverlapAt = 3,
+            },
             NullLogger<SqliteStore>.Instance,
             TimeProvider.System);
         await _store.OpenAsync(CancellationToken.None);
@@ -394,4 +406,11 @@ public sealed class SqliteFaultTests : IAsyncLifetime
 
         public override void BeforeReopen() => Reopening?.Invoke();
     }
+}
+
+/// <summary>The same where entries move to their tables all the time.</summary>
+public sealed class SqliteFaultSmallNurseryTests : SqliteFaultTests
+{
+    /// <inheritdoc/>
+    protected override int YoungEntries => 3;
 }

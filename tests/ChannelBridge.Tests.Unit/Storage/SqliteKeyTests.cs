@@ -44,12 +44,13 @@ public sealed class SqliteKeyTests : IAsyncLifetime
     [Fact]
     public async Task Keys_OfAnOlderFile_AreKnownAgain()
     {
+        await _store.SweepAsync(new SweepLimits(0, 0, 0));
         await _store.DisposeAsync();
         Execute(
             """
             CREATE TABLE inbox_key(key BLOB PRIMARY KEY, row INTEGER NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
             INSERT INTO inbox_key SELECT key, row, until FROM dedupe_key;
-            DROP TABLE dedupe_key; DROP TABLE dedupe_filter; PRAGMA user_version = 1
+            DROP TABLE dedupe_key; DROP TABLE dedupe_filter; DROP TABLE nursery; PRAGMA user_version = 1
             """);
         await OpenAsync();
         await VerifyAsync();

@@ -25,7 +25,7 @@ public abstract partial class StoreContractTests
             var writes = Enumerable.Range(0, random.Next(1, 12)).Select(_ => RandomWrite(random, state, now)).ToList();
             var mine = writes.Select(w => w()).ToList();
             var theirs = ModelState.Repeat(mine);
-            await Store.CommitAsync(mine);
+            await CommitAsync(mine);
             await model.CommitAsync(theirs);
             Assert.Equal(theirs.Select(Result), mine.Select(Result));
             state.Learn(mine);
@@ -40,6 +40,9 @@ public abstract partial class StoreContractTests
 
         await CompareAsync(model, state, random);
     }
+
+    /// <summary>Commits a batch of the model's; where commits are made to fail, until one succeeds.</summary>
+    protected virtual ValueTask CommitAsync(IReadOnlyList<StoreWrite> writes) => Store.CommitAsync(writes);
 
     private async Task CompareAsync(MemoryStore model, ModelState state, Random random)
     {

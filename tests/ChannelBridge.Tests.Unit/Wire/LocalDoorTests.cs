@@ -87,7 +87,7 @@ public sealed class LocalDoorTests
     [Fact]
     public async Task StaleSocketFile_NobodyAnswers_IsReplaced()
     {
-        var directory = Scratch.NewFolder("cb-stale-");
+        var directory = Directory.CreateTempSubdirectory("cb-stale-").FullName;
         var path = Path.Combine(directory, "s.sock");
         try
         {
