@@ -177,6 +177,52 @@ public sealed class AgentHostTests
         static StringContent Json(string json) => new(json, System.Text.Encoding.UTF8, "application/json");
     }
 
+    /// <summary>An upload reaches an agent behind /v1/responses as the part that the specification has for it, whole and with its type and name.</summary>
+    [Theory]
+    [InlineData("cat.png", "image/png", "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")]
+    [InlineData("notes.pdf", "application/pdf", "JVBERi0xLjQKJcOkw7zDtsOfCg==")]
+    public async Task Upload_ToAResponsesAgent_IsAnInputPart(string name, string mimeType, string base64)
+    {
+        await using var provider = await FakeProvider.StartAsync(request => request.ResponseAsync("seen"));
+        await using var host = await HostProcess.StartAsync(arguments: ["--agent", $"responses={provider.Address}/v1", "--agent-model", "m1"]);
+        await using var bridge = await Bridge.ConnectAsync(host);
+        var bytes = Convert.FromBase64String(base64);
+        var session = "agent:main:bncr:direct:" + Convert.ToHexStringLower("lab:0:u1"u8);
+        await bridge.Client.CallAsync("bncr.file.init", new JsonObject
+        {
+            ["clientId"] = "bridge-1",
+            ["transferId"] = "t",
+            ["sessionKey"] = session,
+            ["fileName"] = name,
+            ["mimeType"] = mimeType,
+            ["fileSize"] = bytes.Length,
+            ["totalChunks"] = 1,
+        });
+        await bridge.Client.CallAsync("bncr.file.chunk", new JsonObject { ["clientId"] = "bridge-1", ["transferId"] = "t", ["chunkIndex"] = 0, ["base64"] = base64 });
+        var file = await bridge.Client.CallAsync("bncr.file.complete", new JsonObject { ["clientId"] = "bridge-1", ["transferId"] = "t" });
+        var said = await bridge.Client.CallAsync("bncr.inbound", new JsonObject
+        {
+            ["clientId"] = "bridge-1",
+            ["platform"] = "lab",
+            ["userId"] = "u1",
+            ["type"] = mimeType.StartsWith("image/", StringComparison.Ordinal) ? "image" : "file",
+            ["msg"] = "look at this",
+            ["msgId"] = "1",
+            ["path"] = (string)file["path"]!,
+        });
+        Assert.True((bool?)said["accepted"], said.ToJsonString());
+        Assert.Equal("seen", (string?)(await bridge.NextAsync()).Payload["message"]!["msg"]);
+
+        var asked = Assert.Single(provider.Requests);
+        Assert.Equal("/v1/responses", asked.Path);
+        var content = JsonNode.Parse(asked.Json.GetRawText())!["input"]!.AsArray().Last()!["content"]!.AsArray();
+        Assert.Equal(("input_text", "look at this"), ((string?)content[0]!["type"], (string?)content[0]!["text"]));
+        var part = content[1]!;
+        var url = $"data:{mimeType};base64,{base64}";
+        if (mimeType.StartsWith("image/", StringComparison.Ordinal)) Assert.Equal(("input_image", url), ((string?)part["type"], (string?)part["image_url"]));
+        else Assert.Equal(("input_file", name, url), ((string?)part["type"], (string?)part["filename"], (string?)part["file_data"]));
+    }
+
     /// <summary>A bridge that acks and keeps what it gets in order.</summary>
     private sealed class Bridge(WireClient client, string account) : IAsyncDisposable
     {

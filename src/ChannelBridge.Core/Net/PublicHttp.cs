@@ -18,7 +18,7 @@ public sealed class PublicHttp : IDisposable
     private readonly Func<string, CancellationToken, Task<IPAddress[]>> _resolve;
 
     /// <summary>Makes one.</summary>
-    /// <param name="timeout">For one answer, from the name's look-up to its last byte.</param>
+    /// <param name="timeout">For the beginning of an answer, from the name's look-up on, and again for its body; the latter for every 4 MiB anew.</param>
     /// <param name="allows">Which addresses are allowed; null: <see cref="PublicAddresses.IsPublic"/>.</param>
     /// <param name="resolve">Looks a name up; null: the system.</param>
     public PublicHttp(TimeSpan timeout, Func<IPAddress, bool>? allows = null, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
@@ -41,21 +41,22 @@ public sealed class PublicHttp : IDisposable
         _client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("ChannelBridge", null));
     }
 
-    /// <summary>Gets a file.</summary>
+    /// <summary>Opens a file; nothing of it is held in memory.</summary>
     /// <param name="url">http or https.</param>
-    /// <param name="maxBytes">The largest that is taken.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="maxBytes">The largest that is taken; what turns out to be larger fails while it is read.</param>
+    /// <param name="cancellationToken">Gives up, also while it is read.</param>
     /// <exception cref="BridgeException"><c>INVALID_REQUEST</c>: the URL leads to a private address or isn't http; <c>PAYLOAD_TOO_LARGE</c>; <c>UNAVAILABLE</c>: it can't be got.</exception>
-    public async Task<PublicFile> GetAsync(Uri url, int maxBytes, CancellationToken cancellationToken)
+    public async Task<PublicFileStream> OpenAsync(Uri url, long maxBytes, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(url);
         for (var redirects = 0; redirects <= MaxRedirects; redirects++)
         {
             Check(url);
+            HttpResponseMessage? response = null;
             try
             {
                 using var request = new HttpRequestMessage(HttpMethod.Get, url);
-                using var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+                response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
                 if ((int)response.StatusCode is >= 300 and < 400 && response.Headers.Location is { } location)
                 {
                     url = new Uri(url, location);
@@ -63,8 +64,11 @@ public sealed class PublicHttp : IDisposable
                 }
 
                 if (!response.IsSuccessStatusCode) throw new BridgeException(ErrorCodes.Unavailable, $"The URL answered with the status {(int)response.StatusCode}.");
-                return new PublicFile(
-                    await ReadAsync(response.Content, maxBytes, cancellationToken).ConfigureAwait(false), response.Content.Headers.ContentType?.MediaType ?? "application/octet-stream");
+                if (response.Content.Headers.ContentLength > maxBytes) throw PublicFileStream.TooLarge(maxBytes);
+                var body = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
+                var file = new PublicFileStream(response, body, maxBytes, _client.Timeout);
+                response = null;
+                return file;
             }
             catch (HttpRequestException fault) when (fault.InnerException is BridgeException)
             {
@@ -72,7 +76,11 @@ public sealed class PublicHttp : IDisposable
             }
             catch (Exception fault) when (fault is HttpRequestException or IOException || (fault is OperationCanceledException && !cancellationToken.IsCancellationRequested))
             {
-                throw new BridgeException(ErrorCodes.Unavailable, "The URL can't be read: it isn't reachable, or it takes too long.", fault);
+                throw PublicFileStream.Broken(fault);
+            }
+            finally
+            {
+                response?.Dispose();
             }
         }
 
@@ -108,30 +116,5 @@ public sealed class PublicHttp : IDisposable
         }
     }
 
-    private static async Task<byte[]> ReadAsync(HttpContent content, int maxBytes, CancellationToken cancellationToken)
-    {
-        if (content.Headers.ContentLength > maxBytes) throw TooLarge(maxBytes);
-        var stream = await content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
-        await using (stream.ConfigureAwait(false))
-        {
-            using var memory = new MemoryStream();
-            var buffer = new byte[64 * 1024];
-            while (await stream.ReadAsync(buffer, cancellationToken).ConfigureAwait(false) is var count and > 0)
-            {
-                if (memory.Length + count > maxBytes) throw TooLarge(maxBytes);
-                memory.Write(buffer, 0, count);
-            }
-
-            return memory.ToArray();
-        }
-    }
-
     private static BridgeException Private() => new(ErrorCodes.InvalidRequest, "The URL leads to a private address; only files of the public internet are read.");
-
-    private static BridgeException TooLarge(int maxBytes) => new(ErrorCodes.PayloadTooLarge, $"The file behind the URL is larger than {maxBytes} bytes.");
 }
-
-/// <summary>A file that was got.</summary>
-/// <param name="Content">Its bytes.</param>
-/// <param name="MimeType">Its type as the server says.</param>
-public sealed record PublicFile(byte[] Content, string MimeType);

@@ -27,6 +27,7 @@ internal sealed class Download(string key, FileOffer offer, IFileSink sink, Chun
     private int _next;
     private int _round = round;
     private int _newlyConfirmed;
+    private bool _awaitsStage;
     private bool _failed;
     private string? _aborted;
 
@@ -49,6 +50,15 @@ internal sealed class Download(string key, FileOffer offer, IFileSink sink, Chun
 
     /// <summary>True once about each second.</summary>
     public bool MeterDue { get; private set; }
+
+    /// <summary>Acks that the client owes: of chunks under way, or of the file's beginning or end.</summary>
+    public int AwaitingAcks
+    {
+        get
+        {
+            lock (_gate) return _underWay.Count + (_awaitsStage ? 1 : 0);
+        }
+    }
 
     public bool IsConfirmed
     {
@@ -91,6 +101,13 @@ internal sealed class Download(string key, FileOffer offer, IFileSink sink, Chun
             _signal.TrySetResult();
             return counts;
         }
+    }
+
+    /// <summary>An ack of the beginning or the end is awaited until this is disposed of.</summary>
+    public IDisposable AwaitStage()
+    {
+        lock (_gate) _awaitsStage = true;
+        return new StageWait(this);
     }
 
     /// <summary>What the client said to this stage, or null.</summary>
@@ -260,6 +277,14 @@ internal sealed class Download(string key, FileOffer offer, IFileSink sink, Chun
         {
             Details = new System.Text.Json.Nodes.JsonObject { ["reason"] = "file-aborted" },
         };
+    }
+
+    private sealed class StageWait(Download download) : IDisposable
+    {
+        public void Dispose()
+        {
+            lock (download._gate) download._awaitsStage = false;
+        }
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -74,6 +74,9 @@ public interface IFileSender
     /// <summary>How far a transfer is that is under way now, or null. What has arrived is what the client has confirmed.</summary>
     TransferStatus? Status(string account, string transferId);
 
+    /// <summary>How many acks of an account's clients are awaited: one for each chunk under way, one for a file whose beginning or end isn't confirmed.</summary>
+    int AwaitingAcks(string account);
+
     /// <summary>Sends a message's file; returns where the client has put it, or null when the client is gone (or isn't wanted any more).</summary>
     /// <exception cref="BridgeException">The client refused it, or didn't answer in time.</exception>
     ValueTask<string?> SendAsync(Guid messageId, OutboundMessage message, IFileSink sink, CancellationToken cancellationToken);
@@ -102,6 +105,9 @@ internal sealed partial class Downloads(
 
     public TransferStatus? Status(string account, string transferId) =>
         _running.TryGetValue(transferId, out var download) && string.Equals(download.Account, account, StringComparison.OrdinalIgnoreCase) ? download.Describe() : null;
+
+    public int AwaitingAcks(string account) =>
+        _running.Values.Where(download => string.Equals(download.Account, account, StringComparison.OrdinalIgnoreCase)).Sum(download => download.AwaitingAcks);
 
     public async ValueTask<string?> SendAsync(Guid messageId, OutboundMessage message, IFileSink sink, CancellationToken cancellationToken)
     {
@@ -225,6 +231,7 @@ internal sealed partial class Downloads(
 
     private async Task<FileAck?> WaitAsync(Download download, string stage, TimeSpan timeout, CancellationToken cancellationToken)
     {
+        using var waiting = download.AwaitStage();
         var began = time.GetTimestamp();
         while (true)
         {

@@ -43,11 +43,13 @@ internal sealed class MediaSource(ISpool spool, TransferOptions options, PublicH
     private async ValueTask<Attachment> FromUrlAsync(string channel, string account, string location, Attachment file, CancellationToken cancellationToken)
     {
         if (!Uri.TryCreate(location, UriKind.Absolute, out var url)) throw BridgeException.Invalid("the file's URL is malformed");
-        var got = await http.GetAsync(url, options.MaxUrlBytes, cancellationToken).ConfigureAwait(false);
-        using var content = new MemoryStream(got.Content, writable: false);
-        var name = file.FileName ?? Path.GetFileName(Uri.UnescapeDataString(url.AbsolutePath));
-        var taken = await spool.ImportAsync(channel, account, content, name, got.MimeType, got.Content.Length, cancellationToken).ConfigureAwait(false);
-        return taken with { IsVoice = file.IsVoice };
+        var content = await http.OpenAsync(url, options.MaxUrlBytes, cancellationToken).ConfigureAwait(false);
+        await using (content.ConfigureAwait(false))
+        {
+            var name = file.FileName ?? Path.GetFileName(Uri.UnescapeDataString(url.AbsolutePath));
+            var taken = await spool.ImportAsync(channel, account, content, name, content.MimeType, content.Size, cancellationToken).ConfigureAwait(false);
+            return taken with { IsVoice = file.IsVoice };
+        }
     }
 
     private async ValueTask<Attachment> FromPathAsync(string channel, string account, string path, Attachment file, CancellationToken cancellationToken)

@@ -45,8 +45,8 @@ public sealed class TransferOptions
     /// <summary>Folders from which an agent on this machine, or an operator, may send files by their path. Default none.</summary>
     public IList<string> Roots { get; set; } = [];
 
-    /// <summary>The largest file that is fetched from a URL that an agent or an operator sends; held in memory meanwhile. Default 64 MiB.</summary>
-    public int MaxUrlBytes { get; set; } = 64 << 20;
+    /// <summary>The largest file that is fetched from a URL that an agent or an operator sends; it streams into the spool. Default 64 MiB.</summary>
+    public long MaxUrlBytes { get; set; } = 64 << 20;
 
     /// <summary>The largest file that is read into memory for an agent that takes bytes. Default 32 MiB.</summary>
     public int AgentInlineBytes { get; set; } = 32 << 20;

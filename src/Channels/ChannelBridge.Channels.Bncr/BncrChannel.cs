@@ -50,7 +50,7 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver
         _accounts = new BncrAccounts(store, new BncrPolicies(_options), _options, time, loggers.CreateLogger<BncrAccounts>());
         if (partials is not null) partials.Accounts = _accounts;
         _routes = new RouteBook(store, time, loggers.CreateLogger<RouteBook>());
-        _status = new StatusReporter(outbox, store, _routes, time);
+        _status = new StatusReporter(outbox, store, _routes, time, sender);
         var context = new LeaseContext(store, time, gateway, sender, spool, _options.InlinePushBytes);
         var ackers = new AckerBook(store, time, loggers.CreateLogger<AckerBook>());
         var desk = new LeaseDesk(context, ackers, outbox, store, _options, loggers.CreateLogger<LeaseDesk>());

@@ -5,11 +5,12 @@ using ChannelBridge.Channels.Bncr.Wire;
 using ChannelBridge.Core.Channels;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Storage;
+using ChannelBridge.Core.Transfers;
 
 namespace ChannelBridge.Channels.Bncr;
 
 /// <summary>Says how an account does, in the shapes of <c>bncr.connect</c>, <c>bncr.diagnostics</c> and the gateway's status.</summary>
-internal sealed class StatusReporter(IOutbox outbox, IStore store, RouteBook routes, TimeProvider time)
+internal sealed class StatusReporter(IOutbox outbox, IStore store, RouteBook routes, TimeProvider time, IFileSender? files = null)
 {
     /// <summary>A client that was heard within this time counts as seen recently; for show only, its connection's end is what counts.</summary>
     private static readonly long RecentlyMs = 120_000;
@@ -25,11 +26,11 @@ internal sealed class StatusReporter(IOutbox outbox, IStore store, RouteBook rou
     public Backlog Backlog(BncrAccount account) => outbox.GetBacklog(BncrChannel.ChannelId, account.DisplayId);
 
     /// <summary>
-    /// Pushes that wait for their ack. What was given up meanwhile, or pushed to a client that has left, is waited for no longer, though the ledger
+    /// Pushes that wait for their ack, and words on files that are awaited. What was given up meanwhile, or pushed to a client that has left, is waited for no longer, though the ledger
     /// may still hold it.
     /// </summary>
     public Waiters Waiters(BncrAccount account) =>
-        new(account.Primary is null ? 0 : (int)Math.Min(account.Stats.AwaitingAck, Backlog(account).Pending), 0);
+        new(account.Primary is null ? 0 : (int)Math.Min(account.Stats.AwaitingAck, Backlog(account).Pending), files?.AwaitingAcks(account.DisplayId) ?? 0);
 
     public static RuntimeFlags Flags(BncrAccount account, BncrSession? session)
     {

@@ -22,7 +22,7 @@ internal sealed class Fleet : IAsyncDisposable
     private readonly CancellationTokenSource _end = new();
     private readonly Func<int, string> _connectionOf;
 
-    private Fleet(int hosts, string connection, Func<int, string>? connectionOf, TimeSpan claimTime)
+    private Fleet(int hosts, string connection, Func<int, string>? connectionOf, TimeSpan claimTime, IReadOnlyDictionary<string, string>? settings)
     {
         _connection = connection;
         _connectionOf = connectionOf ?? (_ => connection);
@@ -36,6 +36,7 @@ internal sealed class Fleet : IAsyncDisposable
             ["CHANNELBRIDGE__STORE__COMMANDTIMEOUT"] = "5s",
             ["CHANNELBRIDGE__ACCESS__TOKEN"] = Token,
         };
+        foreach (var (name, value) in settings ?? new Dictionary<string, string>()) _environment[name] = value;
     }
 
     /// <summary>Rounds of faults; the long run asks for more.</summary>
@@ -50,9 +51,14 @@ internal sealed class Fleet : IAsyncDisposable
 
     public string Schema => _schema;
 
-    public static async Task<Fleet> StartAsync(int hosts, string? connection = null, Func<int, string>? connectionOf = null, TimeSpan? claimTime = null)
+    public static async Task<Fleet> StartAsync(
+        int hosts,
+        string? connection = null,
+        Func<int, string>? connectionOf = null,
+        TimeSpan? claimTime = null,
+        IReadOnlyDictionary<string, string>? settings = null)
     {
-        var fleet = new Fleet(hosts, connection ?? ServerFactAttribute.Server, connectionOf, claimTime ?? TimeSpan.FromSeconds(2));
+        var fleet = new Fleet(hosts, connection ?? ServerFactAttribute.Server, connectionOf, claimTime ?? TimeSpan.FromSeconds(2), settings);
         try
         {
             // At once: whoever comes second waits for the first one's migration.

@@ -207,6 +207,30 @@ public sealed class FileTests : IDisposable
         Assert.Equal(PushOutcome.Flushed, await pushing);
     }
 
+    /// <summary>Guards diagnostics, which said 0 whatever was awaited.</summary>
+    [Fact]
+    public async Task Diagnostics_tell_how_many_words_on_files_are_awaited()
+    {
+        var (client, _, target) = await _bncr.ClientAsync();
+        Assert.Equal(0, await AwaitedAsync(client));
+        var pushing = target.PushAsync(await MessageAsync(TransfersUnderTest.RandomBytes(8, 1_000_000)), CancellationToken.None).AsTask();
+        var (_, init) = await client.NextAsync();
+        Assert.Equal(1, await AwaitedAsync(client));
+        var id = init["transferId"]!.GetValue<string>();
+        await _bncr.CallAsync(client, "bncr.file.ack", $""" "transferId":"{id}","stage":"init" """);
+        for (var i = 0; i < 4; i++) await client.NextAsync();
+        Assert.Equal(4, await AwaitedAsync(client));
+        for (var i = 0; i < 3; i++) await _bncr.CallAsync(client, "bncr.file.ack", $""" "transferId":"{id}","stage":"chunk","chunkIndex":{i} """);
+        Assert.Equal(1, await AwaitedAsync(client));
+        await _bncr.CallAsync(client, "bncr.file.ack", $""" "transferId":"{id}","stage":"chunk","chunkIndex":3 """);
+        await client.NextAsync();
+        await _bncr.CallAsync(client, "bncr.file.ack", $""" "transferId":"{id}","stage":"complete","path":"/client/x" """);
+        Assert.Equal(PushOutcome.Flushed, await pushing);
+        Assert.Equal(0, await AwaitedAsync(client));
+    }
+
+    private async Task<int> AwaitedAsync(FakeConnection client) => (await _bncr.CallAsync(client, "bncr.diagnostics"))["waiters"]!["fileAck"]!.GetValue<int>();
+
     [Fact]
     public async Task A_client_may_ask_for_small_files_inside_the_message()
     {

@@ -31,6 +31,8 @@ public sealed class PublicHttpTests : IAsyncLifetime
             return context.Request.Path.Value switch
             {
                 "/file" => Write(context, "hello"),
+                "/unsaid" => WriteUnsaidAsync(context),
+                "/cut" => CutAsync(context),
                 "/large" => Write(context, new string('x', 100_000)),
                 "/away" => Redirect(context, $"http://127.0.0.2:{_port}/file"),
                 "/there" => Redirect(context, "/file"),
@@ -94,25 +96,59 @@ public sealed class PublicHttpTests : IAsyncLifetime
     public async Task Redirects_AreFollowed_ButNotToAPrivateAddress_NorForEver()
     {
         using var http = new PublicHttp(Patience, address => address.Equals(IPAddress.Loopback));
-        var file = await http.GetAsync(new Uri($"http://127.0.0.1:{_port}/there"), 1000, CancellationToken.None);
-        Assert.Equal("hello"u8.ToArray(), file.Content);
+        Assert.Equal("hello"u8.ToArray(), await ReadAsync(http, "there", 1000));
         await RefusedAsync(http, $"http://127.0.0.1:{_port}/away");
         await RefusedAsync(http, $"http://127.0.0.1:{_port}/round");
+    }
+
+    /// <summary>A body without a length, larger than allowed, and one that breaks off: found while it is read, with the codes of the source and not of the disk.</summary>
+    [Fact]
+    public async Task Body_LongerThanAllowedOrBrokenOff_FailsWhileItIsRead()
+    {
+        using var http = new PublicHttp(Patience, _ => true);
+        Assert.Equal(200_000, (await ReadAsync(http, "unsaid", 200_000)).Length);
+        Assert.Equal(ErrorCodes.PayloadTooLarge, (await Assert.ThrowsAsync<BridgeException>(() => ReadAsync(http, "unsaid", 199_999))).Code);
+        Assert.Equal(ErrorCodes.Unavailable, (await Assert.ThrowsAsync<BridgeException>(() => ReadAsync(http, "cut", 200_000))).Code);
+    }
+
+    private async Task<byte[]> ReadAsync(PublicHttp http, string path, long maxBytes)
+    {
+        await using var file = await http.OpenAsync(new Uri($"http://127.0.0.1:{_port}/{path}"), maxBytes, CancellationToken.None);
+        using var all = new MemoryStream();
+        await file.CopyToAsync(all);
+        return all.ToArray();
+    }
+
+    private static async Task WriteUnsaidAsync(HttpContext context)
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            await context.Response.Body.WriteAsync(new byte[10_000]);
+            await context.Response.Body.FlushAsync();
+        }
+    }
+
+    private static async Task CutAsync(HttpContext context)
+    {
+        context.Response.ContentLength = 100_000;
+        await context.Response.Body.WriteAsync(new byte[10_000]);
+        await context.Response.Body.FlushAsync();
+        context.Abort();
     }
 
     [Fact]
     public async Task TooLarge_AndNotThere_HaveTheirCodes()
     {
         using var http = new PublicHttp(Patience, _ => true);
-        var large = await Assert.ThrowsAsync<BridgeException>(() => http.GetAsync(new Uri($"http://127.0.0.1:{_port}/large"), 1000, CancellationToken.None));
+        var large = await Assert.ThrowsAsync<BridgeException>(() => ReadAsync(http, "large", 1000));
         Assert.Equal(ErrorCodes.PayloadTooLarge, large.Code);
-        var missing = await Assert.ThrowsAsync<BridgeException>(() => http.GetAsync(new Uri($"http://127.0.0.1:{_port}/nothing"), 1000, CancellationToken.None));
+        var missing = await Assert.ThrowsAsync<BridgeException>(() => ReadAsync(http, "nothing", 1000));
         Assert.Equal(ErrorCodes.Unavailable, missing.Code);
     }
 
     private static async Task RefusedAsync(PublicHttp http, string url)
     {
-        var fault = await Assert.ThrowsAsync<BridgeException>(() => http.GetAsync(new Uri(url), 1000, CancellationToken.None));
+        var fault = await Assert.ThrowsAsync<BridgeException>(() => http.OpenAsync(new Uri(url), 1000, CancellationToken.None));
         Assert.Equal(ErrorCodes.InvalidRequest, fault.Code);
     }
 
