@@ -15,7 +15,7 @@ public sealed class FileTransferTests : IDisposable
 {
     private const int Chunk = 256 * 1024;
     private const string Key = "agent:main:bncr:direct:6c61623a303a7531";
-    private readonly string _folder = Directory.CreateTempSubdirectory("cbfile").FullName;
+    private readonly string _folder = Scratch.NewFolder("cbfile");
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 

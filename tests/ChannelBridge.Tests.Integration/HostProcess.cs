@@ -57,7 +57,7 @@ public sealed class HostProcess : IAsyncDisposable
     public int ExitCode => _process.HasExited ? _process.ExitCode : -1;
 
     /// <summary>A data folder of a test's own.</summary>
-    public static string NewDataFolder() => Directory.CreateTempSubdirectory("cbtest").FullName;
+    public static string NewDataFolder() => Scratch.NewFolder("cbtest");
 
     /// <summary>Starts <c>serve</c> and returns when it says that it is ready.</summary>
     /// <param name="data">The data folder; null makes one.</param>

@@ -38,7 +38,7 @@ public sealed class SampleTests
     [Fact]
     public async Task Channel_KilledWithAMessageInItsFolder_AnswersAfterItsRestart()
     {
-        var folder = Directory.CreateTempSubdirectory("cbchannel").FullName;
+        var folder = Scratch.NewFolder("cbchannel");
         var answers = Path.Combine(folder, "out");
         using (var first = StartChannel(folder))
         {

@@ -23,7 +23,7 @@ public sealed class EndpointTests
     public async Task Managed_OneHostForAllAccounts_LivesAndDiesWithTheGateway()
     {
         if (OpenClawInstallation.Missing is { } reason) Assert.Fail(reason);
-        var state = Directory.CreateTempSubdirectory("cbmanaged").FullName;
+        var state = Scratch.NewFolder("cbmanaged");
         var data = Path.Combine(state, "host-data");
         await using var model = await FakeModel.StartAsync();
         await using var gateway = GatewayProcess.Configure(
@@ -70,7 +70,7 @@ public sealed class EndpointTests
     public async Task WebSocketEndpoint_HostKilledAndBack_WorksAsTheSocketDoes()
     {
         if (OpenClawInstallation.Missing is { } reason) Assert.Fail(reason);
-        var state = Directory.CreateTempSubdirectory("cbws").FullName;
+        var state = Scratch.NewFolder("cbws");
         await using var model = await FakeModel.StartAsync();
         var host = await HostProcess.StartAsync(arguments: ["--agent", "openclaw", "--socket", "off"]);
         try

@@ -21,7 +21,7 @@ public sealed class InstaClawTests
             Path.Combine(data, ".insta", "config", "profile.json"), """{"app_key":"key-0","app_secret":"secret-0","name":"Tester","claw_id":"claw-0"}""");
         await using var host = await HostProcess.StartAsync(
             data, ["--agent", "openclaw"], environment: new Dictionary<string, string> { ["INSTACLAW_WS_URL"] = platform.WsUrl.ToString() });
-        var state = Directory.CreateTempSubdirectory("cbinstaclaw").FullName;
+        var state = Scratch.NewFolder("cbinstaclaw");
         await using var gateway = GatewayProcess.Configure(
             state, model.Port, InteropLab.CopyPlugin(state), new JsonObject { ["endpoint"] = $"unix:{host.Socket}" }, new JsonObject { ["enabled"] = true });
         var file = Path.Combine(state, "openclaw", "openclaw.json");

@@ -10,7 +10,7 @@ public sealed class ManagedHostTests
     [OpenClawFact]
     public async Task ManagedHost_RealHostAndMisbehavingPrograms_IsSafeAndLeavesNoOrphan()
     {
-        var folder = Directory.CreateTempSubdirectory("cbmanaged").FullName;
+        var folder = Scratch.NewFolder("cbmanaged");
         // The tests' output folder may belong to a group; a copy of the host in a folder of one's own is what an operator would have.
         await NodeScript.RunAsync("managed.mjs", TimeSpan.FromSeconds(180), OpenClawInstallation.Repository, HostCopy.In(folder), folder);
     }

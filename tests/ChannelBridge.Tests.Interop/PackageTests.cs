@@ -11,7 +11,7 @@ public sealed class PackageTests
     public async Task Package_InstalledFromNpmPack_PassesInspectDoctorAuditAndRefusesUnknownSettings()
     {
         if (OpenClawInstallation.Missing is { } reason) Assert.Fail(reason);
-        var state = Directory.CreateTempSubdirectory("cbpackage").FullName;
+        var state = Scratch.NewFolder("cbpackage");
         var gateway = GatewayProcess.Configure(state, model: 1, plugin: null, [], []);
         var archive = await PackAsync(state);
         var (installed, log) = await gateway.CommandAsync("plugins", "install", $"npm-pack:{archive}", "--force", "--accept-capabilities");
@@ -53,7 +53,7 @@ public sealed class PackageTests
     public async Task Package_Installed_IsSetUpByTheCommandLine()
     {
         if (OpenClawInstallation.Missing is { } reason) Assert.Fail(reason);
-        var state = Directory.CreateTempSubdirectory("cbsetup").FullName;
+        var state = Scratch.NewFolder("cbsetup");
         var gateway = GatewayProcess.Configure(state, model: 1, plugin: null, [], []);
         var (installed, log) = await gateway.CommandAsync("plugins", "install", $"npm-pack:{await PackAsync(state)}", "--force", "--accept-capabilities");
         Assert.True(installed == 0, log);

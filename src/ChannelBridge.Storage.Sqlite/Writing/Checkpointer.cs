@@ -42,6 +42,9 @@ internal sealed partial class Checkpointer : IDisposable
         _thread.Start();
     }
 
+    /// <summary>True while a round is under way on the other thread.</summary>
+    internal bool Running => _running;
+
     /// <summary>To be told after each commit, by the writer's thread.</summary>
     /// <param name="frames">How long the log is now, in pages.</param>
     /// <param name="finish">Moves the rest of the log on the writer's connection.</param>

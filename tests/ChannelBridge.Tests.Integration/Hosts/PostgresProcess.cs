@@ -19,7 +19,7 @@ internal sealed class PostgresProcess : IAsyncDisposable
     /// <summary>Makes a cluster in a temporary folder, and starts it. PostgreSQL refuses to run as root, so root lends it the user postgres.</summary>
     public static async Task<PostgresProcess> StartAsync()
     {
-        var folder = Directory.CreateTempSubdirectory("cbpg").FullName;
+        var folder = Scratch.NewFolder("cbpg");
         if (Environment.UserName == "root")
         {
             await RunAsync("chown", "postgres", folder);

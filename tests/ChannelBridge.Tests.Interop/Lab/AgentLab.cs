@@ -31,7 +31,7 @@ public sealed class AgentLab : IAsyncLifetime
         }
 
         Model = await FakeModel.StartAsync();
-        var state = Directory.CreateTempSubdirectory("cbagents").FullName;
+        var state = Scratch.NewFolder("cbagents");
         var socket = Path.Combine(state, "host.sock");
         await File.WriteAllTextAsync(Path.Combine(state, "token"), Token);
         var builder = WebApplication.CreateSlimBuilder();

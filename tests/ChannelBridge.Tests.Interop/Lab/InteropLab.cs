@@ -26,7 +26,7 @@ public sealed class InteropLab : IAsyncLifetime
 
         Model = await FakeModel.StartAsync();
         Host = await HostProcess.StartAsync(arguments: HostArguments, url: HostUrl);
-        var state = Directory.CreateTempSubdirectory("cbinterop").FullName;
+        var state = Scratch.NewFolder("cbinterop");
         Gateway = GatewayProcess.Configure(
             state,
             Model.Port,

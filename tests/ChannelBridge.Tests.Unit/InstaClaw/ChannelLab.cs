@@ -30,7 +30,7 @@ public sealed class ChannelLab : IAsyncDisposable
 
     public InstaClawPlatform Platform { get; }
 
-    public string Folder { get; } = Directory.CreateTempSubdirectory("cbinsta").FullName;
+    public string Folder { get; } = Scratch.NewFolder("cbinsta");
 
     public string ProfilePath => Path.Combine(Folder, ".insta", "config", "profile.json");
 

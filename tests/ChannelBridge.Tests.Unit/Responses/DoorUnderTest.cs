@@ -35,7 +35,7 @@ internal sealed class DoorUnderTest : IAsyncDisposable
 
     public static async Task<DoorUnderTest> StartAsync(Action<ResponseOptions>? configure = null, ManualTime? time = null, params IAgent[] agents)
     {
-        var folder = Directory.CreateTempSubdirectory("cb-responses-").FullName;
+        var folder = Scratch.NewFolder("cb-responses-");
         var host = await WireHost.StartAsync(time: time, more: services =>
         {
             var options = new ResponseOptions { Directory = folder };

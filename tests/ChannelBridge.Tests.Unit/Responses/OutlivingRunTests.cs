@@ -13,7 +13,7 @@ public sealed class OutlivingRunTests : IAsyncLifetime
     private const string Id = "resp_outlives";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("cb-outlive-").FullName;
+    private readonly string _folder = Scratch.NewFolder("cb-outlive-");
     private readonly ManualTime _time = new();
     private readonly List<ResponseRuns> _made = [];
     private int _folders;

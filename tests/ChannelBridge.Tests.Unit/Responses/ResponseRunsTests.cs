@@ -12,7 +12,7 @@ public sealed class ResponseRunsTests : IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("cb-responses-").FullName;
+    private readonly string _folder = Scratch.NewFolder("cb-responses-");
     private readonly ManualTime _time = new();
     private readonly MemoryStore _store;
     private readonly List<ResponseRuns> _made = [];
@@ -194,7 +194,7 @@ public sealed class ResponseRunsTests : IAsyncLifetime
         }
 
         // What a kill leaves: the journal as it stands.
-        var other = Directory.CreateTempSubdirectory("cb-responses-").FullName;
+        var other = Scratch.NewFolder("cb-responses-");
         foreach (var file in Directory.EnumerateFiles(_folder, "*", SearchOption.AllDirectories))
         {
             var copy = Path.Combine(other, Path.GetRelativePath(_folder, file));

@@ -3,7 +3,7 @@ namespace ChannelBridge.Tests.Unit.Storage;
 /// <summary>A folder of a test's own, removed with its contents.</summary>
 public sealed class TempFolder
 {
-    public string Path { get; } = Directory.CreateTempSubdirectory("channelbridge-test-").FullName;
+    public string Path { get; } = Scratch.NewFolder("channelbridge-test-");
 
     public string File(string name) => System.IO.Path.Combine(Path, name);
 

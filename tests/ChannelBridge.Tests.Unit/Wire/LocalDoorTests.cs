@@ -87,7 +87,7 @@ public sealed class LocalDoorTests
     [Fact]
     public async Task StaleSocketFile_NobodyAnswers_IsReplaced()
     {
-        var directory = Directory.CreateTempSubdirectory("cb-stale-").FullName;
+        var directory = Scratch.NewFolder("cb-stale-");
         var path = Path.Combine(directory, "s.sock");
         try
         {

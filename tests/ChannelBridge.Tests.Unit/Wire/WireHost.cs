@@ -49,7 +49,7 @@ internal sealed class WireHost : IAsyncDisposable
     public static async Task<WireHost> StartAsync(
         Action<GatewayLimits>? limits = null, Action<GatewayOptions>? options = null, TimeProvider? time = null, Action<IServiceCollection>? more = null)
     {
-        var directory = Directory.CreateTempSubdirectory("cb-wire-").FullName;
+        var directory = Scratch.NewFolder("cb-wire-");
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
