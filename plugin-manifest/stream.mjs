@@ -15,6 +15,11 @@ export class TurnStream {
   /** Why the answer is no answer, where the gateway delivers a failure as a text. */
   failure = null;
 
+  /** The message that grows, as far as it was told. */
+  get text() {
+    return this.#text;
+  }
+
   constructor(emit, collect) {
     this.#emit = emit;
     this.#collect = collect;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ChannelBridge.Client;
 using ChannelBridge.Tests.Integration;
 using ChannelBridge.Tests.Interop.Lab;
 using ChannelBridge.Tests.Platform;
@@ -21,13 +22,7 @@ public sealed class InstaClawTests
             Path.Combine(data, ".insta", "config", "profile.json"), """{"app_key":"key-0","app_secret":"secret-0","name":"Tester","claw_id":"claw-0"}""");
         await using var host = await HostProcess.StartAsync(
             data, ["--agent", "openclaw"], environment: new Dictionary<string, string> { ["INSTACLAW_WS_URL"] = platform.WsUrl.ToString() });
-        var state = Scratch.NewFolder("cbinstaclaw");
-        await using var gateway = GatewayProcess.Configure(
-            state, model.Port, InteropLab.CopyPlugin(state), new JsonObject { ["endpoint"] = $"unix:{host.Socket}" }, new JsonObject { ["enabled"] = true });
-        var file = Path.Combine(state, "openclaw", "openclaw.json");
-        var config = JsonNode.Parse(await File.ReadAllTextAsync(file))!;
-        config["tools"]!["alsoAllow"] = new JsonArray("channelbridge");
-        await File.WriteAllTextAsync(file, config.ToJsonString());
+        await using var gateway = await GatewayAsync(model, host);
         await gateway.StartAsync();
         var side = await platform.NextConnectionAsync();
 
@@ -48,5 +43,80 @@ public sealed class InstaClawTests
         await side.SendTextAsync("m3", "another", "ask:other-session");
         await side.EventsAsync("m3");
         Assert.DoesNotContain("marzipan", model.PromptOf("other-session"), StringComparison.Ordinal);
+    }
+
+    /// <summary>Guards against a registration that the real agent can't propose, and an answer of it that is lost with its host.</summary>
+    [OpenClawFact]
+    public async Task Agent_ProposesTheIdentity_AndAnswersWhatAKillOfTheHostHasCut()
+    {
+        if (OpenClawInstallation.Missing is { } reason) Assert.Fail(reason);
+        await using var platform = await InstaClawPlatform.StartAsync();
+        await using var model = await FakeModel.StartAsync();
+        model.UnaskedCall = ("insta_propose_registration", """{"name":"Marzipan maker","description":"Knows sweets."}""");
+        var data = HostProcess.NewDataFolder();
+        var environment = new Dictionary<string, string>
+        {
+            ["INSTACLAW_WS_URL"] = platform.WsUrl.ToString(),
+            ["CHANNELBRIDGE__CHANNELS__INSTACLAW__PROFILEPOLLINTERVAL"] = "200ms",
+            ["CHANNELBRIDGE__CHANNELS__INSTACLAW__RECONNECTBASEDELAY"] = "50ms",
+        };
+        var host = await HostProcess.StartAsync(data, ["--agent", "openclaw"], environment: environment);
+        try
+        {
+            await using var gateway = await GatewayAsync(model, host);
+            await gateway.StartAsync();
+            await using (var client = new ChannelBridgeClient(new ChannelBridgeClientOptions { Endpoint = $"unix:{host.Socket}" }))
+            {
+                await client.ConnectAsync();
+                using var patience = new CancellationTokenSource(HostProcess.Timeout);
+                JsonNode registration;
+                while (true)
+                {
+                    registration = JsonNode.Parse((await client.CallAsync("instaclaw.registration.get", cancellationToken: patience.Token)).Span)!;
+                    if ((string)registration["status"]! == "pending") break;
+                    await Task.Delay(200, patience.Token);
+                }
+
+                Assert.Equal("Marzipan maker", (string?)registration["proposal"]!["name"]);
+                await client.CallAsync("instaclaw.registration.submit", cancellationToken: patience.Token);
+            }
+
+            var side = await platform.NextConnectionAsync();
+            // The gateway's turn ends while the host is away, or runs still when it is back.
+            foreach (var word in new[] { "ends-meanwhile", "goes-on" })
+            {
+                var hold = model.Hold(word);
+                await side.SendTextAsync(word, "s1", $"ask:{word}");
+                await model.AskedAsync(word);
+                await host.KillAsync();
+                await host.DisposeAsync();
+                if (word == "ends-meanwhile") hold.SetResult();
+                host = await HostProcess.StartAsync(data, ["--agent", "openclaw"], environment: environment);
+                side = await platform.NextConnectionAsync();
+                hold.TrySetResult();
+                await side.EventsAsync(word);
+                var events = platform.EventsOf(word).DistinctBy(one => (int)one["sequence_number"]!).OrderBy(one => (int)one["sequence_number"]!).ToList();
+                Assert.Equal(Enumerable.Range(0, events.Count), events.Select(one => (int)one["sequence_number"]!));
+                Assert.True((string)events[^1]["type"]! == "response.completed", events[^1].ToJsonString() + host.Errors + gateway.Log);
+                var final = events[^1]["response"]!["output"]!.AsArray().Last(item => (string)item!["type"]! == "message")!;
+                Assert.Equal($"answer to {word}", (string)final["content"]![0]!["text"]!);
+            }
+        }
+        finally
+        {
+            await host.DisposeAsync();
+        }
+    }
+
+    private static async Task<GatewayProcess> GatewayAsync(FakeModel model, HostProcess host)
+    {
+        var state = Scratch.NewFolder("cbinstaclaw");
+        var gateway = GatewayProcess.Configure(
+            state, model.Port, InteropLab.CopyPlugin(state), new JsonObject { ["endpoint"] = $"unix:{host.Socket}" }, new JsonObject { ["enabled"] = true });
+        var file = Path.Combine(state, "openclaw", "openclaw.json");
+        var config = JsonNode.Parse(await File.ReadAllTextAsync(file))!;
+        config["tools"]!["alsoAllow"] = new JsonArray("channelbridge");
+        await File.WriteAllTextAsync(file, config.ToJsonString());
+        return gateway;
     }
 }

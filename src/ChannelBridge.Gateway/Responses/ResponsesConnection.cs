@@ -112,7 +112,7 @@ internal sealed partial class ResponsesConnection(
                     var more = Math.Min(buffer.Length, options.MaxBodyBytes + 1L - buffer.Length);
                     if (more <= 0)
                     {
-                        fault = new ResponseFault(413, "invalid_request", $"The message is larger than {options.MaxBodyBytes} bytes.", null, "payload_too_large");
+                        fault = TooLarge();
                     }
                     else if (!runtime.IncomingMemory.TryTake(more))
                     {
@@ -137,6 +137,8 @@ internal sealed partial class ResponsesConnection(
                 }
 
                 if (fault is null) length += received.Count;
+                // The buffer is rounded up; the bound isn't.
+                if (length > options.MaxBodyBytes) fault ??= TooLarge();
                 if (received.MessageType == WebSocketMessageType.Binary) fault ??= new ResponseFault(400, "invalid_request", "Requests are text messages.");
                 if (received.EndOfMessage) return new Arrived(buffer, fault is null ? length : 0, taken, fault, runtime);
             }
@@ -146,6 +148,8 @@ internal sealed partial class ResponsesConnection(
             Return();
             throw;
         }
+
+        ResponseFault TooLarge() => new(413, "invalid_request", $"The message is larger than {options.MaxBodyBytes} bytes.", null, "payload_too_large");
 
         void Return()
         {

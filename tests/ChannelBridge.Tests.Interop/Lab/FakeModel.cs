@@ -17,6 +17,8 @@ namespace ChannelBridge.Tests.Interop.Lab;
 /// </summary>
 public sealed partial class FakeModel : IAsyncDisposable
 {
+    private const string Unasked = "nothing";
+
     private readonly WebApplication _server;
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _holds = new();
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _asked = new();
@@ -27,6 +29,9 @@ public sealed partial class FakeModel : IAsyncDisposable
     private readonly ConcurrentDictionary<string, IReadOnlyList<string>> _tools = new();
 
     private FakeModel(WebApplication server) => _server = server;
+
+    /// <summary>The tool that it calls, with these arguments, when it is asked for the first time by a text without a word of its own.</summary>
+    public (string Name, string Arguments)? UnaskedCall { get; set; }
 
     public int Port { get; private set; }
 
@@ -91,7 +96,8 @@ public sealed partial class FakeModel : IAsyncDisposable
         }
 
         context.Response.ContentType = "text/event-stream";
-        if (count == 1 && ToolFor(word, request) is { } tool)
+        var tool = count > 1 ? null : word == Unasked ? CallOf(request, UnaskedCall) : ToolFor(word, request);
+        if (tool is not null)
         {
             await SendAsync(Frame("delta", new JsonObject { ["role"] = "assistant", ["tool_calls"] = new JsonArray(tool) }, null));
             await SendAsync(Frame("delta", [], "tool_calls"));
@@ -109,6 +115,24 @@ public sealed partial class FakeModel : IAsyncDisposable
             await context.Response.WriteAsync($"data: {frame.ToJsonString()}\n\n");
             await context.Response.Body.FlushAsync();
         }
+    }
+
+    private static JsonObject? CallOf(JsonObject request, (string Name, string Arguments)? call)
+    {
+        if (call is not { } wanted || request["tools"] is not JsonArray tools) return null;
+        var own = tools.Any(tool => (string?)tool!["function"]!["name"] == wanted.Name);
+        return new JsonObject
+        {
+            ["index"] = 0,
+            ["id"] = "call_1",
+            ["type"] = "function",
+            ["function"] = new JsonObject
+            {
+                // The gateway keeps tools in a catalogue and offers one that calls them by name.
+                ["name"] = own ? wanted.Name : "tool_call",
+                ["arguments"] = own ? wanted.Arguments : $$"""{"id":"{{wanted.Name}}","args":{{wanted.Arguments}}}""",
+            },
+        };
     }
 
     private static JsonObject? ToolFor(string word, JsonObject request)
@@ -167,7 +191,7 @@ public sealed partial class FakeModel : IAsyncDisposable
             if (Asked().Matches(text.ToString()).LastOrDefault() is { } match) return match.Groups[1].Value;
         }
 
-        return "nothing";
+        return Unasked;
     }
 
     [GeneratedRegex(@"ask:([\w-]+)", RegexOptions.CultureInvariant)]

@@ -85,6 +85,18 @@ public sealed class SocketDoorTests
         Assert.Equal("completed", (string)StreamChecker.Check(bare).Final!["status"]!);
     }
 
+    /// <summary>Guards against a bound that holds only as far as buffers are rounded up.</summary>
+    [Fact]
+    public async Task LargeMessage_IsRefused_AndTheSocketGoesOn()
+    {
+        await using var door = await DoorUnderTest.StartAsync(options => options.MaxBodyBytes = 2000);
+        using var socket = await door.OpenAsync();
+        var error = Assert.Single(await DoorUnderTest.TurnAsync(socket, $$"""{"type":"response.create","input":"{{new string('x', 2000)}}"}"""));
+        Assert.Equal((413, "payload_too_large"), ((int)error["status"]!, (string)error["error"]!["code"]!));
+        var next = await DoorUnderTest.TurnAsync(socket, $$"""{"type":"response.create","input":"{{new string('y', 1900)}}"}""");
+        Assert.Equal("completed", (string)StreamChecker.Check(next).Final!["status"]!);
+    }
+
     [Theory]
     [InlineData("""{"type":"response.cancel"}""", "type")]
     [InlineData("""{"input":"x"}""", "type")]
