@@ -11,14 +11,20 @@ internal sealed class Backlogs
     private long _inboxArriving;
 
     /// <summary>Messages without a finished turn, in the whole host.</summary>
-    public long InboxPending => Volatile.Read(ref _inboxPending);
+    public long InboxPending => Shown(ref _inboxPending);
 
     /// <summary>Unsettled replies, in the whole host.</summary>
-    public long OutboxPending => _accounts.Values.Sum(counter => Volatile.Read(ref counter.OutboxPending));
+    public long OutboxPending => _accounts.Values.Sum(counter => Shown(ref counter.OutboxPending));
 
     /// <summary>Every account with its counts.</summary>
     public IEnumerable<(string Channel, string Account, Counter Counter)> All =>
         _accounts.Select(pair => (pair.Key.Channel, pair.Key.Account, pair.Value));
+
+    /// <summary>
+    /// A count to show or to compare. Never less than nothing: where several hosts share a store, one that settles what another took counts below zero until
+    /// the next look at the store.
+    /// </summary>
+    public static long Shown(ref long count) => Math.Max(0, Volatile.Read(ref count));
 
     public Counter Of(string channel, string account) => _accounts.GetOrAdd((channel, account.ToLowerInvariant()), _ => new Counter());
 
@@ -88,7 +94,7 @@ internal sealed class Backlogs
         /// <summary>As <see cref="InboxTake"/>, for a send of this account; given back with <see cref="OutboxArrived"/>.</summary>
         public bool OutboxTake(int capacity)
         {
-            if (Interlocked.Increment(ref OutboxArriving) + Volatile.Read(ref OutboxPending) <= capacity) return true;
+            if (Interlocked.Increment(ref OutboxArriving) + Shown(ref OutboxPending) <= capacity) return true;
             OutboxArrived();
             return false;
         }

@@ -14,16 +14,16 @@ internal sealed class MessagingDiagnostics(Backlogs backlogs, TurnScheduler turn
         long inboxDead = 0, outboxDead = 0;
         foreach (var (channel, account, counter) in backlogs.All)
         {
-            inboxDead += Volatile.Read(ref counter.InboxDead);
-            outboxDead += Volatile.Read(ref counter.OutboxDead);
+            inboxDead += Backlogs.Shown(ref counter.InboxDead);
+            outboxDead += Backlogs.Shown(ref counter.OutboxDead);
             accounts.Add(new JsonObject
             {
                 ["channel"] = channel,
                 ["account"] = account,
-                ["inboxPending"] = Volatile.Read(ref counter.InboxPending),
-                ["inboxDead"] = Volatile.Read(ref counter.InboxDead),
-                ["outboxPending"] = Volatile.Read(ref counter.OutboxPending),
-                ["outboxDead"] = Volatile.Read(ref counter.OutboxDead),
+                ["inboxPending"] = Backlogs.Shown(ref counter.InboxPending),
+                ["inboxDead"] = Backlogs.Shown(ref counter.InboxDead),
+                ["outboxPending"] = Backlogs.Shown(ref counter.OutboxPending),
+                ["outboxDead"] = Backlogs.Shown(ref counter.OutboxDead),
             });
         }
 

@@ -15,7 +15,7 @@ internal sealed class MessagingGauges : IDisposable
         _meter.CreateObservableGauge("channelbridge.outbox.pending", () => backlogs.OutboxPending, "{message}", "Messages to bridges that aren't settled.");
         _meter.CreateObservableGauge("channelbridge.outbox.outside", () => outbox.Outside, "{message}", "Messages that were pushed and have no final receipt yet.");
         _meter.CreateObservableGauge(
-            "channelbridge.outbox.dead", () => backlogs.All.Sum(account => Volatile.Read(ref account.Counter.OutboxDead)), "{message}", "Dead letters.");
+            "channelbridge.outbox.dead", () => backlogs.All.Sum(account => Backlogs.Shown(ref account.Counter.OutboxDead)), "{message}", "Dead letters.");
         _meter.CreateObservableGauge("channelbridge.lanes.active", () => Cursors(turns.ActiveLanes, outbox.ActiveLanes), "{lane}", "Lanes with work in memory, by cursor.");
         _meter.CreateObservableGauge("channelbridge.lanes.memory", () => Cursors(turns.MemoryUsed, outbox.Memory.Used), "By", "Messages held in lanes, by cursor.");
         _meter.CreateObservableGauge(

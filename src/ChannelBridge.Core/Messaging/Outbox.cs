@@ -152,7 +152,7 @@ internal sealed partial class Outbox : IOutbox, IDisposable
     public Backlog GetBacklog(string channel, string accountId)
     {
         var counter = _backlogs.Of(channel, accountId);
-        return new Backlog(Volatile.Read(ref counter.OutboxPending), Volatile.Read(ref counter.OutboxDead));
+        return new Backlog(Backlogs.Shown(ref counter.OutboxPending), Backlogs.Shown(ref counter.OutboxDead));
     }
 
     /// <summary>The account's pushes are this host's.</summary>

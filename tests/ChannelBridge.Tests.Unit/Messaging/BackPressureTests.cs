@@ -64,6 +64,19 @@ public sealed class BackPressureTests
         }
     }
 
+    /// <summary>Another host counted the message in, this one counts it out.</summary>
+    [Fact]
+    public void Counts_AreNeverShownBelowZero()
+    {
+        var backlogs = new Backlogs();
+        var counter = backlogs.Of("test", "primary");
+        counter.OutboxPending = -3;
+        backlogs.InboxAdd(counter, -2);
+        Assert.Equal((0, 0), (backlogs.InboxPending, backlogs.OutboxPending));
+        Assert.True(counter.OutboxTake(1));
+        Assert.False(counter.OutboxTake(1));
+    }
+
     /// <summary>A bridge that sends and never takes would otherwise let the outbox grow without end: each message makes an answer.</summary>
     [Theory]
     [InlineData(false)]
