@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Gateway.Connections;
 using Microsoft.AspNetCore.Http;
@@ -11,6 +12,10 @@ internal sealed class BodyReader : IDisposable
 {
     // What isn't counted, like ordinary messages of the other doors.
     private const int Small = 4096;
+
+    // What a client that sends too much may still send while it is answered: one that finds the connection closed at its back may never read why.
+    private const int Spare = 1024 * 1024;
+    private static readonly TimeSpan SpareTime = TimeSpan.FromSeconds(2);
 
     private readonly GatewayRuntime _runtime;
     private readonly byte[] _buffer;
@@ -31,17 +36,28 @@ internal sealed class BodyReader : IDisposable
     /// <exception cref="BridgeException"><c>PAYLOAD_TOO_LARGE</c>; <c>BUSY</c>: the host's memory for messages is taken; <c>TIMEOUT</c>: it came too slowly.</exception>
     public static async Task<BodyReader> ReadAsync(HttpContext context, GatewayRuntime runtime, int limit)
     {
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = (long)limit + 1;
-        if (context.Request.ContentLength > limit) throw TooLarge(limit);
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = (long)limit + Spare;
         using var late = new CancellationTokenSource(runtime.Limits.MessageTimeout, runtime.Time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(late.Token, context.RequestAborted);
         var reader = context.Request.BodyReader;
+        if (context.Request.ContentLength > limit)
+        {
+            if (context.Request.ContentLength <= limit + (long)Spare) await DrainAsync(reader, runtime.Time, context.RequestAborted).ConfigureAwait(false);
+            throw TooLarge(limit);
+        }
+
         try
         {
             while (true)
             {
                 var read = await reader.ReadAsync(stop.Token).ConfigureAwait(false);
-                if (read.Buffer.Length > limit) throw TooLarge(limit);
+                if (read.Buffer.Length > limit)
+                {
+                    reader.AdvanceTo(read.Buffer.End);
+                    if (!read.IsCompleted) await DrainAsync(reader, runtime.Time, context.RequestAborted).ConfigureAwait(false);
+                    throw TooLarge(limit);
+                }
+
                 if (!read.IsCompleted)
                 {
                     reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
@@ -74,6 +90,27 @@ internal sealed class BodyReader : IDisposable
     {
         if (_taken > 0) _runtime.IncomingMemory.Give(_taken);
         ArrayPool<byte>.Shared.Return(_buffer, clearArray: true);
+    }
+
+    /// <summary>Reads the rest of a body that isn't wanted, if it comes soon and isn't much.</summary>
+    private static async Task DrainAsync(PipeReader reader, TimeProvider time, CancellationToken aborted)
+    {
+        using var late = new CancellationTokenSource(SpareTime, time);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(late.Token, aborted);
+        try
+        {
+            ReadResult read;
+            do
+            {
+                read = await reader.ReadAsync(stop.Token).ConfigureAwait(false);
+                reader.AdvanceTo(read.Buffer.End);
+            }
+            while (!read.IsCompleted);
+        }
+        catch (Exception fault) when (fault is OperationCanceledException or IOException)
+        {
+            // Much, slow or gone: it is answered all the same. (A BadHttpRequestException is an IOException.)
+        }
     }
 
     private static BridgeException TooLarge(int limit) => new(ErrorCodes.PayloadTooLarge, $"The body is larger than {limit} bytes.");
