@@ -18,6 +18,8 @@ internal static class PostgresServer
     {
         await using var source = NpgsqlDataSource.Create(Require());
         await using var command = source.CreateCommand(sql);
+        // Dropping a schema flushes each of its files; on a crowded disk that takes longer than Npgsql waits by itself.
+        command.CommandTimeout = 300;
         await command.ExecuteNonQueryAsync();
     }
 }
