@@ -11,11 +11,27 @@ internal sealed class BoundedInbox(IInbox inbox, LaneBound bound) : IInbox
         InboundMessage message, UInt128 dedupeKey, TimeSpan dedupeWindow, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(message);
-        if (bound.FullCount > 0 && bound.IsFull(new LaneKey(message.Channel, message.AccountId.ToLowerInvariant(), message.SessionKey)))
-        {
-            throw BridgeException.Busy($"This conversation holds {bound.Capacity} unanswered messages, which is its limit; try again later.", BusyDelay);
-        }
-
+        if (bound.CountsArriving) return AcceptCountedAsync(message, dedupeKey, dedupeWindow, cancellationToken);
+        if (bound.FullCount > 0 && bound.IsFull(KeyOf(message))) throw Busy();
         return inbox.AcceptAsync(message, dedupeKey, dedupeWindow, cancellationToken);
     }
+
+    private async ValueTask<InboxReceipt> AcceptCountedAsync(InboundMessage message, UInt128 dedupeKey, TimeSpan dedupeWindow, CancellationToken cancellationToken)
+    {
+        var lane = KeyOf(message);
+        if (bound.IsFull(lane) || !bound.Arrive(lane)) throw Busy();
+        try
+        {
+            return await inbox.AcceptAsync(message, dedupeKey, dedupeWindow, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            bound.Arrived(lane);
+        }
+    }
+
+    private static LaneKey KeyOf(InboundMessage message) => new(message.Channel, message.AccountId.ToLowerInvariant(), message.SessionKey);
+
+    private BridgeException Busy() =>
+        BridgeException.Busy($"This conversation holds {bound.Capacity} unanswered messages, which is its limit; try again later.", BusyDelay);
 }

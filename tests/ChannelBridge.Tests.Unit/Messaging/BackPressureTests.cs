@@ -44,24 +44,40 @@ public sealed class BackPressureTests
         disk.SetResult();
         Assert.Equal((7, 8), (await BusyAsync(messages), await BusyAsync(sends)));
         Assert.Equal((3, 2), (core.Store.Inbox().Count, core.Store.Outbox().Count));
+    }
 
-        static async Task<int> BusyAsync(IEnumerable<Task> calls)
+    [Fact]
+    public async Task BoundOfALane_HoldsForWhatArrivesAtTheSameMoment()
+    {
+        var away = new ScriptedAgent("echo", (_, _) => Task.FromResult<IReadOnlyList<AgentEvent>>([]));
+        var core = await new CoreUnderTest(agent: away, configure: options => options.LaneInboxCapacity = 4).StartAsync();
+        var disk = new TaskCompletionSource();
+        core.Store.BeforeCommit = _ => disk.Task;
+        var messages = Enumerable.Range(0, 20).Select(async number => await core.AcceptAsync(CoreUnderTest.Message("a", $"{number}"))).ToArray();
+        var other = core.AcceptAsync(CoreUnderTest.Message("b", "x")).AsTask();
+        disk.SetResult();
+        Assert.Equal(16, await BusyAsync(messages));
+        await other;
+        Assert.Equal(5, core.Store.Inbox().Count);
+        await Assert.ThrowsAsync<BridgeException>(async () => await core.AcceptAsync(CoreUnderTest.Message("a", "later")));
+    }
+
+    private static async Task<int> BusyAsync(IEnumerable<Task> calls)
+    {
+        var busy = 0;
+        foreach (var call in calls)
         {
-            var busy = 0;
-            foreach (var call in calls)
+            try
             {
-                try
-                {
-                    await call;
-                }
-                catch (BridgeException error) when (error.Code == ErrorCodes.Busy)
-                {
-                    busy++;
-                }
+                await call;
             }
-
-            return busy;
+            catch (BridgeException error) when (error.Code == ErrorCodes.Busy)
+            {
+                busy++;
+            }
         }
+
+        return busy;
     }
 
     /// <summary>Another host counted the message in, this one counts it out.</summary>
