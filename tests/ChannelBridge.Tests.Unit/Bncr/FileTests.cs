@@ -169,6 +169,20 @@ public sealed class FileTests : IDisposable
                 message["msg"]!.GetValue<string>(), message["fileName"]!.GetValue<string>()));
     }
 
+    /// <summary>It was taken for one that fits into the message, where it was nothing.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData(""","inlineMediaBytes":1000""")]
+    public async Task An_empty_file_goes_as_a_file_of_no_chunks(string wish)
+    {
+        var (client, _, target) = await _bncr.ClientAsync(""" "clientId":"bridge-1" """ + wish);
+        var pushing = target.PushAsync(await MessageAsync([]), CancellationToken.None).AsTask();
+        var (push, chunks) = await TakeAsync(client, []);
+        Assert.Equal(PushOutcome.Flushed, await pushing);
+        Assert.Empty(chunks);
+        Assert.Equal("/client/voice.ogg", push!["message"]!["path"]!.GetValue<string>());
+    }
+
     [Fact]
     public async Task A_download_goes_on_after_a_broken_connection_with_the_missing_chunks_only()
     {

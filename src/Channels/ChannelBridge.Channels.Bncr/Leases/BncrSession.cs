@@ -108,7 +108,8 @@ internal sealed class BncrSession(
         byte[]? inline = null;
         if (item.Message.Attachment is { File: not null } file && context.Files is not null)
         {
-            if (file.Size <= (InlineMediaBytes ?? context.InlinePushBytes))
+            // An empty one would be nothing at all inside the message.
+            if (file.Size > 0 && file.Size <= (InlineMediaBytes ?? context.InlinePushBytes))
             {
                 inline = await context.Spool!.ReadAsync(file, MaxInline, cancellationToken).ConfigureAwait(false);
             }
