@@ -18,6 +18,7 @@ public sealed class BncrClient : IAsyncDisposable
     private readonly ConcurrentDictionary<string, TaskCompletionSource<JsonObject>> _open = new();
     private readonly Channel<JsonObject> _pushes = Channel.CreateUnbounded<JsonObject>();
     private readonly HashSet<string> _seen = [];
+    private readonly ConcurrentDictionary<string, Task> _acked = new();
     private readonly SemaphoreSlim _writing = new(1, 1);
     private readonly TaskCompletionSource _challenged = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _reading = Task.CompletedTask;
@@ -110,7 +111,10 @@ public sealed class BncrClient : IAsyncDisposable
         {
             await foreach (var push in _pushes.Reader.ReadAllAsync(timeout.Token))
             {
-                if ((string?)push["message"]?["userId"] == user && _seen.Add((string)push["idempotencyKey"]!)) return push;
+                if ((string?)push["message"]?["userId"] != user || !_seen.Add((string)push["idempotencyKey"]!)) continue;
+                // A test that closes the bridge now must not leave an ack on the way: the message would come again.
+                if (_acked.TryRemove((string)push["messageId"]!, out var ack)) await ack.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                return push;
             }
         }
         catch (OperationCanceledException)
@@ -218,8 +222,9 @@ public sealed class BncrClient : IAsyncDisposable
                 break;
             case ("event", "plugin.bncr.push" or "bncr.push"):
                 var push = frame["payload"]!.DeepClone().AsObject();
+                var id = (string)push["messageId"]!;
+                if (Acks) _acked[id] = CallAsync("bncr.ack", new JsonObject { ["accountId"] = Account, ["clientId"] = ClientId, ["messageId"] = id });
                 _pushes.Writer.TryWrite(push);
-                if (Acks) _ = CallAsync("bncr.ack", new JsonObject { ["accountId"] = Account, ["clientId"] = ClientId, ["messageId"] = (string?)push["messageId"] });
                 break;
             case ("res", _) when _open.TryRemove((string)frame["id"]!, out var open):
                 open.TrySetResult(frame);

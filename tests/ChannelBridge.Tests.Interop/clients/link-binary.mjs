@@ -13,15 +13,17 @@ const load = (name) => import(pathToFileURL(path.join(repository, 'plugin-manife
 const { openWire } = await load('wire.mjs');
 const { RpcPeer } = await load('rpc.mjs');
 
+// A crowded machine may let one of the two wait for long.
+const PATIENCE_MS = 120_000;
 const hash = (bytes) => createHash('sha256').update(bytes).digest('hex');
 const where = endpoint.startsWith('ws') ? { kind: 'ws', url: endpoint } : { kind: 'socket', path: endpoint };
 
 async function link(features) {
-  const peer = new RpcPeer(await openWire(where, 10_000), { handlers: {}, onClose() {} });
-  if (where.kind === 'ws') await peer.request('auth.authenticate', { token });
+  const peer = new RpcPeer(await openWire(where, PATIENCE_MS), { handlers: {}, onClose() {} });
+  if (where.kind === 'ws') await peer.request('auth.authenticate', { token }, { timeoutMs: PATIENCE_MS });
   const hello = await peer.request('link.hello', {
     token, protocol: 1, instanceId: 'script', gatewayVersion: '1', pluginVersion: '1', accounts: [{ channel: 'bncr', accountId: 'Primary' }], features,
-  });
+  }, { timeoutMs: PATIENCE_MS });
   assert(hello.features.includes('binary'), 'the host offers binary messages');
   return peer;
 }
@@ -34,7 +36,7 @@ async function media(peer, bytes, binary) {
     const answer = await peer.request('link.media', {
       mediaId, offset, size: bytes.length, mimeType: 'application/octet-stream', fileName: 'a.bin', ...(binary ? {} : { content: piece.toString('base64') }),
       ...(offset === 0 ? { channel: 'bncr', accountId: 'Primary', to: 'Bncr:x:y' } : {}),
-    }, { content: binary ? piece : undefined });
+    }, { content: binary ? piece : undefined, timeoutMs: PATIENCE_MS });
     if (answer.file) return readFileSync(path.join(files, answer.file));
   }
 }
@@ -44,7 +46,7 @@ async function chunk(peer) {
   const bytes = randomBytes(300_000);
   const ask = (method, params, content) => peer.request('link.request', {
     method, connId: 'c1', scopes: ['operator.write'], params: { clientId: 'script', transferId: 'up', ...params },
-  }, { content });
+  }, { content, timeoutMs: PATIENCE_MS });
   await ask('bncr.file.init', {
     sessionKey: `agent:main:bncr:direct:${Buffer.from('x:0:y').toString('hex')}`, fileName: 'b.bin', fileSize: bytes.length, chunkSize: 200_000, totalChunks: 2,
   });
