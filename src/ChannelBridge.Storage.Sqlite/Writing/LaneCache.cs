@@ -39,6 +39,9 @@ internal sealed class LaneState(long id, long account, LaneKey key)
     /// <inheritdoc cref="FirstInbox"/>
     public YoungOutbox? LastOutbox { get; set; }
 
+    /// <summary>True while the numbers of its entries in the nursery grow with their appends: until one of them is replayed.</summary>
+    public bool InOrder { get; set; }
+
     /// <summary>Its last numbers may be nowhere but here and in the nursery's pages: it mustn't be forgotten.</summary>
     public bool IsYoung => FirstInbox is not null || FirstOutbox is not null;
 

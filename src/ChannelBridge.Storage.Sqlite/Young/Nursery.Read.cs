@@ -30,12 +30,17 @@ internal sealed partial class Nursery
         lock (_gate)
         {
             var found = new List<YoungInbox>();
-            for (var entry = _lanes.GetValueOrDefault(lane)?.FirstInbox; entry is not null; entry = entry.Next)
+            if (_lanes.GetValueOrDefault(lane) is not { } state) return [];
+            var bytes = 0L;
+            for (var entry = state.FirstInbox; entry is not null; entry = entry.Next)
             {
-                if (entry is { Committed: true, Kept.State: TurnState.Pending } && entry.Kept.Ordinal > after) found.Add(entry);
+                if (!(entry is { Committed: true, Kept.State: TurnState.Pending }) || entry.Kept.Ordinal <= after) continue;
+                found.Add(entry);
+                bytes += entry.Length;
+                if (state.InOrder && (found.Count >= limit || bytes > maxBytes)) break;
             }
 
-            found.Sort(static (a, b) => a.Kept.Ordinal.CompareTo(b.Kept.Ordinal));
+            if (!state.InOrder) found.Sort(static (a, b) => a.Kept.Ordinal.CompareTo(b.Kept.Ordinal));
             return Take(found, limit, maxBytes, static entry => Copy(entry, headersOnly: false));
         }
     }
@@ -46,12 +51,17 @@ internal sealed partial class Nursery
         lock (_gate)
         {
             var found = new List<YoungOutbox>();
-            for (var entry = _lanes.GetValueOrDefault(lane)?.FirstOutbox; entry is not null; entry = entry.Next)
+            if (_lanes.GetValueOrDefault(lane) is not { } state) return [];
+            var bytes = 0L;
+            for (var entry = state.FirstOutbox; entry is not null; entry = entry.Next)
             {
-                if (entry is { Committed: true, Kept: { Settled: false, Discarded: false } } && entry.Kept.Seq > after) found.Add(entry);
+                if (!(entry is { Committed: true, Kept: { Settled: false, Discarded: false } }) || entry.Kept.Seq <= after) continue;
+                found.Add(entry);
+                bytes += entry.Length;
+                if (state.InOrder && (found.Count >= limit || bytes > maxBytes)) break;
             }
 
-            found.Sort(static (a, b) => a.Kept.Seq.CompareTo(b.Kept.Seq));
+            if (!state.InOrder) found.Sort(static (a, b) => a.Kept.Seq.CompareTo(b.Kept.Seq));
             return Take(found, limit, maxBytes, static entry => Copy(entry, headersOnly: false));
         }
     }

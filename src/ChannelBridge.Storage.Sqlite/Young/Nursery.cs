@@ -310,7 +310,7 @@ internal sealed partial class Nursery
             _added.Add(entry);
             Touch(entry);
             var lane = entry.Lane;
-            if (lane.FirstInbox is null && lane.FirstOutbox is null) _lanes[lane.Id] = lane;
+            if (lane.FirstInbox is null && lane.FirstOutbox is null) Begin(lane);
             if (entry is YoungInbox inbox)
             {
                 _inbox[(lane.Id, inbox.State.Ordinal)] = inbox;
@@ -331,12 +331,19 @@ internal sealed partial class Nursery
         }
     }
 
+    private void Begin(LaneState lane)
+    {
+        _lanes[lane.Id] = lane;
+        lane.InOrder = true;
+    }
+
     private void Change(YoungInbox entry, in InboxState state)
     {
         if (state.Ordinal != entry.State.Ordinal)
         {
             Drop(_inbox, (entry.Lane.Id, entry.State.Ordinal), entry);
             _inbox[(entry.Lane.Id, state.Ordinal)] = entry;
+            entry.Lane.InOrder = false;
         }
 
         entry.State = state;
@@ -345,6 +352,7 @@ internal sealed partial class Nursery
 
     private void Change(YoungOutbox entry, in OutboxState state)
     {
+        if (state.Seq != entry.State.Seq) entry.Lane.InOrder = false;
         if (state.Seq != entry.State.Seq || state.Discarded != entry.State.Discarded)
         {
             Drop(_outbox, (entry.Lane.Id, entry.State.Seq), entry);
