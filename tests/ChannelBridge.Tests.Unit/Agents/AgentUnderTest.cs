@@ -13,7 +13,7 @@ namespace ChannelBridge.Tests.Unit.Agents;
 internal static class AgentUnderTest
 {
     /// <summary>A guard against a turn that never ends; nothing waits for it otherwise.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     public static ProviderAgent Of(AgentKind kind, string url, Action<ProviderOptions>? configure = null, TimeProvider? time = null)
     {

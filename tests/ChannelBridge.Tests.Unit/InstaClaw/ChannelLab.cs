@@ -26,7 +26,7 @@ public sealed class ChannelLab : IAsyncDisposable
         _options = options;
     }
 
-    public static TimeSpan Patience => TimeSpan.FromSeconds(30);
+    public static TimeSpan Patience => TimeSpan.FromSeconds(60);
 
     public InstaClawPlatform Platform { get; }
 

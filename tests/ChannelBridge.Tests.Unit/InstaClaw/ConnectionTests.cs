@@ -10,7 +10,7 @@ namespace ChannelBridge.Tests.Unit.InstaClaw;
 /// <summary>The connection's state machine by a clock that stands still.</summary>
 public sealed class ConnectionTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     [Fact]
     public async Task Run_FirstAttemptsFail_GoesToReconnectingAndBacksOffWithDoublingCeilings()

@@ -8,7 +8,7 @@ namespace ChannelBridge.Tests.Unit.InstaClaw;
 /// <summary>A real connection to the simulated platform.</summary>
 public sealed class DialTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly Profile Someone = new() { AppKey = "k1", AppSecret = "s1", ClawId = "c1" };
 
     [Fact]

@@ -66,7 +66,7 @@ public sealed class ManualTime : TimeProvider
                 changed = _armed.Task;
             }
 
-            await changed.WaitAsync(TimeSpan.FromSeconds(30));
+            await changed.WaitAsync(TimeSpan.FromSeconds(60));
         }
     }
 
