@@ -4,6 +4,7 @@ using ChannelBridge.Core.Connections;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Tests.Unit.Bncr.Fakes;
+using ChannelBridge.Tests.Unit.Messaging;
 using ChannelBridge.Tests.Unit.Storage;
 using ChannelBridge.Tests.Unit.Support;
 using ChannelBridge.Tests.Unit.Transfers;
@@ -226,24 +227,29 @@ public sealed class FileTests : IDisposable
     public async Task Diagnostics_tell_how_many_words_on_files_are_awaited()
     {
         var (client, _, target) = await _bncr.ClientAsync();
-        Assert.Equal(0, await AwaitedAsync(client));
+        await AwaitedAsync(client, 0);
         var pushing = target.PushAsync(await MessageAsync(TransfersUnderTest.RandomBytes(8, 1_000_000)), CancellationToken.None).AsTask();
         var (_, init) = await client.NextAsync();
-        Assert.Equal(1, await AwaitedAsync(client));
+        await AwaitedAsync(client, 1);
         var id = init["transferId"]!.GetValue<string>();
         await _bncr.CallAsync(client, "bncr.file.ack", $""" "transferId":"{id}","stage":"init" """);
         for (var i = 0; i < 4; i++) await client.NextAsync();
-        Assert.Equal(4, await AwaitedAsync(client));
+        await AwaitedAsync(client, 4);
         for (var i = 0; i < 3; i++) await _bncr.CallAsync(client, "bncr.file.ack", $""" "transferId":"{id}","stage":"chunk","chunkIndex":{i} """);
-        Assert.Equal(1, await AwaitedAsync(client));
+        await AwaitedAsync(client, 1);
         await _bncr.CallAsync(client, "bncr.file.ack", $""" "transferId":"{id}","stage":"chunk","chunkIndex":3 """);
         await client.NextAsync();
         await _bncr.CallAsync(client, "bncr.file.ack", $""" "transferId":"{id}","stage":"complete","path":"/client/x" """);
         Assert.Equal(PushOutcome.Flushed, await pushing);
-        Assert.Equal(0, await AwaitedAsync(client));
+        await AwaitedAsync(client, 0);
     }
 
-    private async Task<int> AwaitedAsync(FakeConnection client) => (await _bncr.CallAsync(client, "bncr.diagnostics"))["waiters"]!["fileAck"]!.GetValue<int>();
+    /// <summary>Waits until so many are awaited: the client may have the event before its sender has begun to wait.</summary>
+    private async Task AwaitedAsync(FakeConnection client, int count)
+    {
+        using var patience = new CancellationTokenSource(CoreUnderTest.Patience);
+        while ((await _bncr.CallAsync(client, "bncr.diagnostics"))["waiters"]!["fileAck"]!.GetValue<int>() != count) await Task.Delay(1, patience.Token);
+    }
 
     [Fact]
     public async Task A_client_may_ask_for_small_files_inside_the_message()
