@@ -24,7 +24,7 @@ public sealed class FolderChannel(string folder, IInbox inbox, IOutbox outbox) :
     public string Id => "folder";
 
     /// <summary>Nobody calls a folder. A channel with methods lists them here, and every door offers them.</summary>
-    public IEnumerable<GatewayMethod> Methods => [];
+    public IEnumerable<RpcMethod> Methods => [];
 
     public ValueTask StartAsync(CancellationToken cancellationToken)
     {

@@ -32,14 +32,14 @@ public sealed partial class DiagnosticsMethods : IMethodSource
         _logger = logger;
         Methods =
         [
-            GatewayMethod.Create(
+            RpcMethod.Create(
                 "diagnostics", Scopes.Read, "What goes on in the host: store, inbox, lanes, outbox, agents, link, channels and connections.",
                 DiagnosticsJson.Default.DiagnosticsParameters, DiagnosticsJson.Default.JsonObject, CollectAsync),
         ];
     }
 
     /// <inheritdoc/>
-    public IEnumerable<GatewayMethod> Methods { get; }
+    public IEnumerable<RpcMethod> Methods { get; }
 
     private async ValueTask<JsonObject> CollectAsync(DiagnosticsParameters parameters, MethodCall call, CancellationToken cancellationToken)
     {

@@ -34,11 +34,11 @@ internal sealed class EventHub : IEventHub, IMethodSource
         _idle = time.CreateTimer(_ => StopRecording(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         Methods =
         [
-            GatewayMethod.Create(
+            RpcMethod.Create(
                 "events.subscribe", Scopes.Read, "Sends live events to this connection until it closes or unsubscribes; first those after params.since.",
                 EventsJson.Default.SubscribeParameters, EventsJson.Default.SubscribeResult,
                 (parameters, call, _) => ValueTask.FromResult(Subscribe(parameters, call.Connection))),
-            GatewayMethod.Create(
+            RpcMethod.Create(
                 "events.unsubscribe", Scopes.Read, "Ends what events.subscribe began.",
                 EventsJson.Default.NoParameters, EventsJson.Default.SubscribeResult,
                 (_, call, _) =>
@@ -47,7 +47,7 @@ internal sealed class EventHub : IEventHub, IMethodSource
                     Left();
                     return ValueTask.FromResult(new SubscribeResult([]));
                 }),
-            GatewayMethod.Create(
+            RpcMethod.Create(
                 "events.since", Scopes.Read, "The events after a cursor, while the host still has them.",
                 EventsJson.Default.SinceParameters, EventsJson.Default.SinceResult,
                 (parameters, call, _) => ValueTask.FromResult(Since(parameters, call.Caller))),
@@ -56,7 +56,7 @@ internal sealed class EventHub : IEventHub, IMethodSource
 
     public bool HasSubscribers => _recording;
 
-    public IEnumerable<GatewayMethod> Methods { get; }
+    public IEnumerable<RpcMethod> Methods { get; }
 
     public IEnumerable<string> Events => EventNames.All;
 

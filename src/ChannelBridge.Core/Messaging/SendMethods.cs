@@ -30,13 +30,13 @@ internal sealed class SendMethods : IMethodSource
         _spool = spool;
         Methods =
         [
-            GatewayMethod.Create(
+            RpcMethod.Create(
                 "send", Scopes.Write, "Sends a message to a conversation. Durable when it answers; the same idempotencyKey again sends nothing twice.",
                 SendJson.Default.SendParameters, SendJson.Default.SendResult, SendAsync),
         ];
     }
 
-    public IEnumerable<GatewayMethod> Methods { get; }
+    public IEnumerable<RpcMethod> Methods { get; }
 
     private async ValueTask<SendResult> SendAsync(SendParameters parameters, MethodCall call, CancellationToken cancellationToken)
     {

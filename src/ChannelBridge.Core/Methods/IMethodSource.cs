@@ -4,7 +4,7 @@ namespace ChannelBridge.Core.Methods;
 public interface IMethodSource
 {
     /// <summary>The methods; names are unique in the host.</summary>
-    IEnumerable<GatewayMethod> Methods { get; }
+    IEnumerable<RpcMethod> Methods { get; }
 
     /// <summary>True when clients of the OpenClaw gateway may call these, too, as they may the methods of channels; default false.</summary>
     bool ForGateway => false;

@@ -26,7 +26,7 @@ public sealed class MethodCall(IClientConnection connection, ActivityContext tra
 
     /// <summary>
     /// Has something done when the answer is on its way, whether it is a result or an error: what it leads to reaches the caller after the answer. Only for
-    /// methods that say so (<see cref="GatewayMethod.ActsAfterAnswer"/>).
+    /// methods that say so (<see cref="RpcMethod.ActsAfterAnswer"/>).
     /// </summary>
     /// <param name="action">Must be quick and must not throw.</param>
     public void AfterAnswer(Action action)

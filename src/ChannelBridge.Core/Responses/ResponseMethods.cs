@@ -31,19 +31,19 @@ internal sealed partial class ResponseMethods : IMethodSource
         _pump = new ResponsePump(time, logger);
         Methods =
         [
-            GatewayMethod.CreateRaw(
+            RpcMethod.CreateRaw(
                 "responses.create", Scopes.Write, "Asks an agent: the members of an Open Responses request. The events follow the answer, each as a responses.event.",
                 MethodJson.Default.ResponseCreateParameters, MethodJson.Default.ResponseCreateResult, CreateAsync, actsAfterAnswer: true),
-            GatewayMethod.Create(
+            RpcMethod.Create(
                 "responses.resume", Scopes.Read, "Sends the events of a response after a sequence number again, and then those to come.",
                 MethodJson.Default.ResponseResumeParameters, MethodJson.Default.ResponseCreateResult, ResumeAsync, actsAfterAnswer: true),
-            GatewayMethod.Create(
+            RpcMethod.Create(
                 "responses.cancel", Scopes.Write, "Cancels a response: it ends as failed with the code cancelled. Nothing happens when it has ended.",
                 MethodJson.Default.ResponseCancelParameters, MethodJson.Default.ResponseCreateResult, CancelAsync),
         ];
     }
 
-    public IEnumerable<GatewayMethod> Methods { get; }
+    public IEnumerable<RpcMethod> Methods { get; }
 
     public bool ForGateway => true;
 

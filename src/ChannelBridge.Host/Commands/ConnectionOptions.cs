@@ -1,6 +1,6 @@
 using System.CommandLine;
 using ChannelBridge.Client;
-using ChannelBridge.Gateway;
+using ChannelBridge.Endpoints;
 using ChannelBridge.Host.Composition;
 using ChannelBridge.Host.Settings;
 
@@ -46,7 +46,7 @@ internal sealed class ConnectionOptions
     private static string? SocketOf(string data, HostFile? running)
     {
         var path = running?.Socket ?? Path.Combine(data, Defaults.SocketFile);
-        if (OperatingSystem.IsWindows()) return "pipe:" + GatewayOptions.GetPipeName(path);
+        if (OperatingSystem.IsWindows()) return "pipe:" + EndpointOptions.GetPipeName(path);
         return File.Exists(path) || running is null ? "unix:" + path : null;
     }
 }

@@ -74,7 +74,7 @@ internal static class HostComposition
         services.AddHostedService<HostLifetime>();
         if (settings.Managed) services.AddHostedService<ParentWatch>();
         services.AddSingleton(Options.Create(settings.Limits));
-        services.AddChannelBridgeGateway(options =>
+        services.AddChannelBridgeEndpoints(options =>
         {
             options.SocketPath = settings.Socket;
             options.Stdio = settings.Stdio;

@@ -4,7 +4,7 @@ using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Responses;
 using ChannelBridge.Core.Storage;
 using ChannelBridge.Core.Transfers;
-using ChannelBridge.Gateway;
+using ChannelBridge.Endpoints;
 
 namespace ChannelBridge.Host.Composition;
 
@@ -19,7 +19,7 @@ internal sealed partial class HostLifetime(
     ResponseRuns responses,
     TransferService transfers,
     IEnumerable<IChannel> channels,
-    GatewayDoors doors,
+    EndpointDoors doors,
     HostState state,
     ILogger<HostLifetime> logger)
     : IHostedService

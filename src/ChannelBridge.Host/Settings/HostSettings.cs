@@ -5,8 +5,8 @@ using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Responses;
 using ChannelBridge.Core.Transfers;
-using ChannelBridge.Gateway;
-using LinkOptions = ChannelBridge.Gateway.Link.LinkOptions;
+using ChannelBridge.Endpoints;
+using LinkOptions = ChannelBridge.OpenClaw.LinkOptions;
 
 namespace ChannelBridge.Host.Settings;
 
@@ -35,7 +35,7 @@ internal sealed record HostSettings
     public IReadOnlyList<string> AllowedOrigins { get; init; } = [];
 
     /// <summary>The limits of the doors.</summary>
-    public required GatewayLimits Limits { get; init; }
+    public required EndpointLimits Limits { get; init; }
 
     /// <summary>The PEM file of the certificate for https addresses, or null.</summary>
     public string? CertificateFile { get; init; }

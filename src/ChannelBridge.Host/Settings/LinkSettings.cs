@@ -1,4 +1,4 @@
-using LinkOptions = ChannelBridge.Gateway.Link.LinkOptions;
+using LinkOptions = ChannelBridge.OpenClaw.LinkOptions;
 
 namespace ChannelBridge.Host.Settings;
 

@@ -11,7 +11,7 @@ internal static class SettingsCatalog
     [
         .. HostKeys(), .. LinkSettings.Keys.Settings, .. AgentSettings.Named, .. AgentSettings.Keys.Settings, .. StoreSettings.Connection, .. StoreSettings.Keys.Settings, .. FileSettings.Keys.Settings, .. BncrSettings.Channel.Settings,
         .. BncrSettings.Account.Settings, .. DeliverySettings.OfChannel.Settings, .. DeliverySettings.OfAccount.Settings, .. InstaClawSettings.Channel.Settings,
-        .. InstaClawSettings.Account.Settings, .. ResponseSettings.Keys.Settings, .. MessagingSettings.Limits.Settings, .. GatewaySettings.Limits.Settings,
+        .. InstaClawSettings.Account.Settings, .. ResponseSettings.Keys.Settings, .. MessagingSettings.Limits.Settings, .. EndpointSettings.Limits.Settings,
     ];
 
     private static Setting[] HostKeys() =>

@@ -2,8 +2,8 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using ChannelBridge.Core.Access;
-using ChannelBridge.Gateway;
-using LinkOptions = ChannelBridge.Gateway.Link.LinkOptions;
+using ChannelBridge.Endpoints;
+using LinkOptions = ChannelBridge.OpenClaw.LinkOptions;
 
 namespace ChannelBridge.Host.Settings;
 
@@ -85,8 +85,8 @@ internal static class SettingsLoader
         var link = new LinkOptions();
         LinkSettings.Keys.Apply(reader, link);
         var store = StoreSettings.Read(reader, dataDirectory);
-        var limits = new GatewayLimits();
-        GatewaySettings.Limits.Apply(reader, limits);
+        var limits = new EndpointLimits();
+        EndpointSettings.Limits.Apply(reader, limits);
         return new HostSettings
         {
             Configuration = reader.Configuration,

@@ -78,7 +78,7 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver
             Method(
                 "bncr.file.init", Scopes.Write, "Begins to send a file, or goes on with it: the same again tells what has arrived.", FileJson.Default.FileInitParams,
                 FileJson.Default.FileResult, _files.InitAsync),
-            GatewayMethod.CreateRaw(
+            RpcMethod.CreateRaw(
                 "bncr.file.chunk", Scopes.Write, "A piece of a file, in any order; the same again does no harm.", FileJson.Default.FileChunkParams,
                 FileJson.Default.FileResult, _files.ChunkAsync, legacyErrors: true, carriesBytes: true),
             Method(
@@ -110,7 +110,7 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver
 
     public string Id => ChannelId;
 
-    public IEnumerable<GatewayMethod> Methods { get; }
+    public IEnumerable<RpcMethod> Methods { get; }
 
     public IEnumerable<string> Events => EventPrefixes.All;
 
@@ -163,7 +163,7 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver
         return Target.TryParse(display, out var back) && back.Route == key.Route && back.TaskKey is null ? display : sessionKey;
     }
 
-    private static GatewayMethod Method<TParameters, TResult>(
+    private static RpcMethod Method<TParameters, TResult>(
         string name,
         Scopes scope,
         string summary,
@@ -172,5 +172,5 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver
         Func<TParameters, MethodCall, CancellationToken, ValueTask<TResult>> handler,
         bool actsAfterAnswer = false)
         where TParameters : class =>
-        GatewayMethod.Create(name, scope, summary, parameters, result, handler, legacyErrors: true, actsAfterAnswer);
+        RpcMethod.Create(name, scope, summary, parameters, result, handler, legacyErrors: true, actsAfterAnswer);
 }

@@ -51,7 +51,7 @@ internal sealed class InstaClawChannel : IChannel, IDiagnosticsSource, IToolSour
 
     public bool CanSend => false;
 
-    public IEnumerable<GatewayMethod> Methods { get; }
+    public IEnumerable<RpcMethod> Methods { get; }
 
     /// <inheritdoc/>
     /// <remarks>An agent is offered no tools for a platform that isn't configured.</remarks>

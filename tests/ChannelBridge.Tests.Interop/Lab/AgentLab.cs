@@ -41,7 +41,7 @@ public sealed class AgentLab : IAsyncLifetime
         builder.Services.AddChannelBridgeCore();
         builder.Services.AddSqliteStore(options => options.Path = Path.Combine(state, "host.db"));
         builder.Services.AddOpenClawLink();
-        builder.Services.AddChannelBridgeGateway(options => options.SocketPath = socket);
+        builder.Services.AddChannelBridgeEndpoints(options => options.SocketPath = socket);
         _app = builder.Build();
         await _app.Services.GetRequiredService<IStore>().OpenAsync(CancellationToken.None);
         _app.MapChannelBridge();

@@ -107,7 +107,7 @@ public sealed class ChannelLab : IAsyncDisposable
 
     public IEnumerable<string> ToolNames => _channel.Tools.Select(tool => tool.Name);
 
-    public IEnumerable<GatewayMethod> Methods => _channel.Methods;
+    public IEnumerable<RpcMethod> Methods => _channel.Methods;
 
     public async ValueTask DisposeAsync()
     {

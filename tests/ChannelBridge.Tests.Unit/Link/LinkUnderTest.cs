@@ -10,7 +10,7 @@ using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Methods;
 using ChannelBridge.Core.Storage;
-using ChannelBridge.Gateway.Link;
+using ChannelBridge.OpenClaw;
 using ChannelBridge.Tests.Unit.Support;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -22,7 +22,7 @@ internal sealed class LinkUnderTest : IAsyncDisposable
     public const string Token = "the-first-token-of-the-test";
 
     private readonly ServiceProvider _services;
-    private readonly Dictionary<string, GatewayMethod> _methods;
+    private readonly Dictionary<string, RpcMethod> _methods;
 
     public LinkUnderTest(MemoryStore? store = null, Action<LinkOptions>? configure = null, TimeProvider? time = null)
     {
@@ -192,9 +192,9 @@ internal sealed class FakeChannel : IChannel
 
     public ConcurrentQueue<(IClientConnection Connection, string Text)> Requests { get; } = new();
 
-    public IEnumerable<GatewayMethod> Methods =>
+    public IEnumerable<RpcMethod> Methods =>
     [
-        GatewayMethod.Create(
+        RpcMethod.Create(
             "test.say", Scopes.Write, "Says it back.", FakeChannelJson.Default.FakeSay, FakeChannelJson.Default.FakeSay,
             (say, call, _) =>
             {

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using ChannelBridge.Core.Agents;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
-using ChannelBridge.Gateway.Link;
+using ChannelBridge.OpenClaw;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Tests.Unit.Link;

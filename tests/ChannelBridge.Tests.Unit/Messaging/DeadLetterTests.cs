@@ -323,7 +323,7 @@ public sealed class DeadLetterTests
         return await InvokeAsync(method, JsonSerializer.Serialize(parameters), new FakeConnection(caller));
     }
 
-    private static async Task<JsonNode> InvokeAsync(GatewayMethod method, string parameters, IClientConnection connection)
+    private static async Task<JsonNode> InvokeAsync(RpcMethod method, string parameters, IClientConnection connection)
     {
         var output = new ArrayBufferWriter<byte>();
         await method.InvokeAsync(Encoding.UTF8.GetBytes(parameters), new MethodCall(connection), output, CancellationToken.None);

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using ChannelBridge.Core.Connections;
-using ChannelBridge.Gateway;
+using ChannelBridge.Endpoints;
 
 namespace ChannelBridge.Tests.Unit.Wire;
 
@@ -125,7 +125,7 @@ public sealed class ConnectionTests
         }
 
         Assert.True(sent < 20_000);
-        var diagnostics = new GatewayDiagnostics((Gateway.Connections.GatewayRuntime)host.Services.GetService(typeof(Gateway.Connections.GatewayRuntime))!);
+        var diagnostics = new EndpointDiagnostics((ChannelBridge.Endpoints.Connections.EndpointRuntime)host.Services.GetService(typeof(ChannelBridge.Endpoints.Connections.EndpointRuntime))!);
         var buffered = (long)(await diagnostics.CollectAsync(default))["bufferedBytes"]!;
         Assert.True(buffered < 4 * 1024 * 1024, $"{buffered} bytes are buffered");
     }

@@ -1,6 +1,6 @@
 using System.Net.WebSockets;
 using System.Text;
-using ChannelBridge.Gateway.Connections;
+using ChannelBridge.Endpoints.Connections;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ChannelBridge.Tests.Unit.Wire;
@@ -14,7 +14,7 @@ public sealed class MessageMemoryTests
     public async Task LargeMessage_OthersHoldTheMemory_IsBusyByItsIdAndServedAfterwards()
     {
         await using var host = await WireHost.StartAsync(limits => limits.MessageMemory = 1024 * 1024);
-        var runtime = host.Services.GetRequiredService<GatewayRuntime>();
+        var runtime = host.Services.GetRequiredService<EndpointRuntime>();
         await using var holder = await host.ConnectAsync();
         await using var client = await host.ConnectAsync();
         var large = Encoding.UTF8.GetBytes($$"""{"type":"req","id":"large","method":"test.echo","params":{"text":"{{new string('x', Half)}}"} }""");
@@ -40,7 +40,7 @@ public sealed class MessageMemoryTests
     public async Task LargeMessage_OverTheSocket_IsBusyByItsIdAndServed()
     {
         await using var host = await WireHost.StartAsync(limits => limits.MessageMemory = 1024 * 1024);
-        var runtime = host.Services.GetRequiredService<GatewayRuntime>();
+        var runtime = host.Services.GetRequiredService<EndpointRuntime>();
         await using var holder = await host.LocalAsync();
         await using var client = await host.LocalAsync();
         var large = SocketClient.Frame($$"""{"jsonrpc":"2.0","method":"test.echo","params":{"text":"{{new string('x', Half)}}"},"id":"large"}""");
@@ -62,7 +62,7 @@ public sealed class MessageMemoryTests
     public async Task Unauthenticated_HoldTheirShare_NextOneIsTurnedAwayAndOthersAreServed()
     {
         await using var host = await WireHost.StartAsync(limits => limits.MessageMemory = 1024 * 1024);
-        var runtime = host.Services.GetRequiredService<GatewayRuntime>();
+        var runtime = host.Services.GetRequiredService<EndpointRuntime>();
         var half = Encoding.UTF8.GetBytes("{\"type\":\"req\",\"id\":\"" + new string('x', 50_000));
         var strangers = new List<WireClient>();
         try
@@ -94,7 +94,7 @@ public sealed class MessageMemoryTests
         const int Memory = 1024 * 1024;
         const int Size = 64 * 1024;
         await using var host = await WireHost.StartAsync(limits => limits.MessageMemory = Memory);
-        var runtime = host.Services.GetRequiredService<GatewayRuntime>();
+        var runtime = host.Services.GetRequiredService<EndpointRuntime>();
         var readers = new List<WireClient>();
         try
         {

@@ -6,7 +6,7 @@ using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Connections;
 using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Methods;
-using ChannelBridge.Gateway;
+using ChannelBridge.Endpoints;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -42,12 +42,12 @@ internal sealed class WireHost : IAsyncDisposable
 
     public string SocketPath => Path.Combine(_directory, "channelbridge.sock");
 
-    public GatewayDoors Doors => _app.Services.GetRequiredService<GatewayDoors>();
+    public EndpointDoors Doors => _app.Services.GetRequiredService<EndpointDoors>();
 
     public IServiceProvider Services => _app.Services;
 
     public static async Task<WireHost> StartAsync(
-        Action<GatewayLimits>? limits = null, Action<GatewayOptions>? options = null, TimeProvider? time = null, Action<IServiceCollection>? more = null)
+        Action<EndpointLimits>? limits = null, Action<EndpointOptions>? options = null, TimeProvider? time = null, Action<IServiceCollection>? more = null)
     {
         var directory = Scratch.NewFolder("cb-wire-");
         var builder = WebApplication.CreateSlimBuilder();
@@ -62,7 +62,7 @@ internal sealed class WireHost : IAsyncDisposable
         builder.Services.AddSingleton<IMethodSource>(methods);
         if (time is not null) builder.Services.AddSingleton(time);
         more?.Invoke(builder.Services);
-        builder.Services.AddChannelBridgeGateway(
+        builder.Services.AddChannelBridgeEndpoints(
             gateway =>
             {
                 gateway.SocketPath = Path.Combine(directory, "channelbridge.sock");
@@ -126,28 +126,28 @@ internal sealed class TestMethods : IMethodSource
 
     public IEnumerable<string> Events => ["test.event"];
 
-    public IEnumerable<GatewayMethod> Methods =>
+    public IEnumerable<RpcMethod> Methods =>
     [
-        GatewayMethod.Create("test.echo", Scopes.Read, "Answers with its text.", TestJson.Default.EchoParameters, TestJson.Default.EchoResult, (p, call, _) =>
+        RpcMethod.Create("test.echo", Scopes.Read, "Answers with its text.", TestJson.Default.EchoParameters, TestJson.Default.EchoResult, (p, call, _) =>
         {
             Connections[call.Connection.Id] = call.Connection;
             if (call.TraceContext != default) Traces.Enqueue(call.TraceContext);
             return ValueTask.FromResult(new EchoResult(p.Text, call.Connection.Id));
         }),
-        GatewayMethod.Create("test.write", Scopes.Write, "Needs write.", TestJson.Default.EchoParameters, TestJson.Default.EchoResult, (p, call, _) =>
+        RpcMethod.Create("test.write", Scopes.Write, "Needs write.", TestJson.Default.EchoParameters, TestJson.Default.EchoResult, (p, call, _) =>
             ValueTask.FromResult(new EchoResult(p.Text, call.Connection.Id))),
-        GatewayMethod.Create("test.admin", Scopes.Admin, "Needs admin.", TestJson.Default.EchoParameters, TestJson.Default.EchoResult, (p, call, _) =>
+        RpcMethod.Create("test.admin", Scopes.Admin, "Needs admin.", TestJson.Default.EchoParameters, TestJson.Default.EchoResult, (p, call, _) =>
             ValueTask.FromResult(new EchoResult(p.Text, call.Connection.Id))),
-        GatewayMethod.Create("test.hold", Scopes.Read, "Waits until the test lets it go.", TestJson.Default.HoldParameters, TestJson.Default.EchoResult, HoldAsync),
-        GatewayMethod.Create("test.fail", Scopes.Read, "Fails.", TestJson.Default.FailParameters, TestJson.Default.EchoResult, FailAsync),
-        GatewayMethod.Create("test.legacy", Scopes.Read, "Fails in old words.", TestJson.Default.FailParameters, TestJson.Default.EchoResult, FailAsync, legacyErrors: true),
-        GatewayMethod.Create("test.push", Scopes.Read, "Pushes events to the caller.", TestJson.Default.PushParameters, TestJson.Default.EchoResult, PushAsync),
-        GatewayMethod.Create(
+        RpcMethod.Create("test.hold", Scopes.Read, "Waits until the test lets it go.", TestJson.Default.HoldParameters, TestJson.Default.EchoResult, HoldAsync),
+        RpcMethod.Create("test.fail", Scopes.Read, "Fails.", TestJson.Default.FailParameters, TestJson.Default.EchoResult, FailAsync),
+        RpcMethod.Create("test.legacy", Scopes.Read, "Fails in old words.", TestJson.Default.FailParameters, TestJson.Default.EchoResult, FailAsync, legacyErrors: true),
+        RpcMethod.Create("test.push", Scopes.Read, "Pushes events to the caller.", TestJson.Default.PushParameters, TestJson.Default.EchoResult, PushAsync),
+        RpcMethod.Create(
             "test.after", Scopes.Read, "Pushes an event behind its answer.", TestJson.Default.FailParameters, TestJson.Default.EchoResult, AfterAsync, actsAfterAnswer: true),
-        GatewayMethod.Create("test.content", Scopes.Read, "Tells the bytes beside its parameters.", TestJson.Default.EchoParameters, TestJson.Default.EchoResult, (p, call, _) =>
+        RpcMethod.Create("test.content", Scopes.Read, "Tells the bytes beside its parameters.", TestJson.Default.EchoParameters, TestJson.Default.EchoResult, (p, call, _) =>
             ValueTask.FromResult(new EchoResult($"{p.Text} {Convert.ToHexStringLower(call.Content.Span)}", call.Connection.Id))),
-        GatewayMethod.Create("test.give", Scopes.Read, "Calls the caller with bytes.", TestJson.Default.EchoParameters, TestJson.Default.EchoResult, GiveAsync),
-        GatewayMethod.Create("test.call", Scopes.Read, "Calls the caller.", TestJson.Default.EchoParameters, TestJson.Default.EchoResult, CallAsync),
+        RpcMethod.Create("test.give", Scopes.Read, "Calls the caller with bytes.", TestJson.Default.EchoParameters, TestJson.Default.EchoResult, GiveAsync),
+        RpcMethod.Create("test.call", Scopes.Read, "Calls the caller.", TestJson.Default.EchoParameters, TestJson.Default.EchoResult, CallAsync),
     ];
 
     /// <summary>Lets <c>test.hold {key}</c> go.</summary>

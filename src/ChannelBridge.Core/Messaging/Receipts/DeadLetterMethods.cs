@@ -24,37 +24,37 @@ internal sealed partial class DeadLetterMethods(
     private const int Page = 256;
     private static readonly DeliveryState[] Ended = [DeliveryState.Dead, DeliveryState.Expired];
 
-    public IEnumerable<GatewayMethod> Methods =>
+    public IEnumerable<RpcMethod> Methods =>
     [
-        GatewayMethod.Create(
+        RpcMethod.Create(
             "deadLetters.list",
             Scopes.Read,
             "Messages that were given up or expired, with their reason, a page at a time.",
             ReceiptsJson.Default.OutboxListParameters,
             ReceiptsJson.Default.OutboxListResult,
             ListAsync),
-        GatewayMethod.Create(
+        RpcMethod.Create(
             "deadLetters.show",
             Scopes.Admin,
             "One dead letter with its whole message and the history of its attempts.",
             ReceiptsJson.Default.MessageIdParameters,
             ReceiptsJson.Default.MessageView,
             ShowAsync),
-        GatewayMethod.Create(
+        RpcMethod.Create(
             "deadLetters.replay",
             Scopes.Admin,
             "Puts dead letters back at their lanes' ends, under the same idempotency keys.",
             ReceiptsJson.Default.DeadLetterSelection,
             ReceiptsJson.Default.DeadLetterResult,
             (selection, call, cancel) => ApplyAsync("deadLetters.replay", selection, call.Caller, replay: true, cancel)),
-        GatewayMethod.Create(
+        RpcMethod.Create(
             "deadLetters.discard",
             Scopes.Admin,
             "Removes dead letters for good.",
             ReceiptsJson.Default.DeadLetterSelection,
             ReceiptsJson.Default.DeadLetterResult,
             (selection, call, cancel) => ApplyAsync("deadLetters.discard", selection, call.Caller, replay: false, cancel)),
-        GatewayMethod.Create(
+        RpcMethod.Create(
             "deadLetters.prune",
             Scopes.Admin,
             "Removes dead letters that are older than params.olderThanMs.",
@@ -63,7 +63,7 @@ internal sealed partial class DeadLetterMethods(
             (selection, call, cancel) => selection.OlderThanMs is null
                 ? throw BridgeException.Invalid("deadLetters.prune: params.olderThanMs is missing; it says how old a dead letter must be to go.")
                 : ApplyAsync("deadLetters.prune", selection, call.Caller, replay: false, cancel)),
-        GatewayMethod.Create(
+        RpcMethod.Create(
             "deadLetters.audit",
             Scopes.Admin,
             "Who replayed or discarded which dead letters, newest first.",

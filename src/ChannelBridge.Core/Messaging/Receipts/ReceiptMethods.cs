@@ -11,16 +11,16 @@ internal sealed class ReceiptMethods(IStore store, Outbox outbox, RouteFilter ro
 {
     private static readonly DeliveryState[] All = Enum.GetValues<DeliveryState>();
 
-    public IEnumerable<GatewayMethod> Methods =>
+    public IEnumerable<RpcMethod> Methods =>
     [
-        GatewayMethod.Create(
+        RpcMethod.Create(
             "outbox.get",
             Scopes.Read,
             "The receipt of one message to a bridge.",
             ReceiptsJson.Default.MessageIdParameters,
             ReceiptsJson.Default.ReceiptView,
             async (parameters, call, cancel) => View(await GetAsync("outbox.get", parameters, call.Caller, cancel).ConfigureAwait(false))),
-        GatewayMethod.Create(
+        RpcMethod.Create(
             "outbox.list",
             Scopes.Read,
             "Receipts by channel, account, lane, state, reason and age, a page at a time.",

@@ -7,15 +7,15 @@ namespace ChannelBridge.Channels.InstaClaw.Methods;
 /// <summary><c>instaclaw.registration.*</c>: what the user's form reads, confirms and cancels. No answer holds a secret.</summary>
 internal sealed class RegistrationMethods(AccountBook accounts)
 {
-    public IEnumerable<GatewayMethod> Methods =>
+    public IEnumerable<RpcMethod> Methods =>
     [
-        GatewayMethod.Create(
+        RpcMethod.Create(
             "instaclaw.registration.get", Scopes.Read, "Where an InstaClaw account's registration stands: the proposal that waits, or the profile.",
             InstaClawJson.Relaxed.AccountParams, InstaClawJson.Relaxed.RegistrationResult, Get),
-        GatewayMethod.Create(
+        RpcMethod.Create(
             "instaclaw.registration.submit", Scopes.Write, "Confirms the proposed registration, with the form's changes, and registers at the platform.",
             InstaClawJson.Relaxed.SubmitParams, InstaClawJson.Relaxed.RegistrationResult, SubmitAsync),
-        GatewayMethod.Create(
+        RpcMethod.Create(
             "instaclaw.registration.cancel", Scopes.Write, "Declines the proposed registration; after a while the agent is asked for another one.",
             InstaClawJson.Relaxed.CancelParams, InstaClawJson.Relaxed.CancelResult, CancelAsync),
     ];

@@ -17,7 +17,7 @@ internal sealed class ToolSet : IToolSource
     private readonly AccountBook _accounts;
     private readonly InstaClawOptions _options;
     private readonly List<AgentTool> _tools = [];
-    private readonly List<GatewayMethod> _methods = [];
+    private readonly List<RpcMethod> _methods = [];
 
     public ToolSet(AccountBook accounts, InstaClawOptions options)
     {
@@ -41,7 +41,7 @@ internal sealed class ToolSet : IToolSource
     public IEnumerable<AgentTool> Tools => _tools;
 
     /// <summary>The same as gateway methods.</summary>
-    public IEnumerable<GatewayMethod> Methods => _methods;
+    public IEnumerable<RpcMethod> Methods => _methods;
 
     /// <summary>Who calls a tool, and for which account.</summary>
     private readonly record struct Asker(Caller Caller, bool IsAgent, string? SessionKey);
@@ -55,13 +55,13 @@ internal sealed class ToolSet : IToolSource
         Func<TParameters, Asker, CancellationToken, Task<TResult>> run)
         where TParameters : class
     {
-        _methods.Add(GatewayMethod.Create(
+        _methods.Add(RpcMethod.Create(
             MethodPrefix + name, scope, summary, parameters, result,
             async (arguments, call, cancellationToken) => await run(arguments, new Asker(call.Caller, IsAgent: false, null), cancellationToken).ConfigureAwait(false)));
         _tools.Add(new AgentTool(name, summary, parameters, (arguments, tool, output, cancellationToken) =>
         {
             var asker = new Asker(tool.Call.Caller, IsAgent: true, tool.SessionKey);
-            return GatewayMethod.Create(
+            return RpcMethod.Create(
                 name, scope, summary, parameters, result,
                 async (typed, _, token) => await run(typed, asker, token).ConfigureAwait(false)).InvokeAsync(arguments, tool.Call, output, cancellationToken);
         }));

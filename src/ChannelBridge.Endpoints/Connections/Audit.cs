@@ -1,0 +1,27 @@
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Endpoints.Connections;
+
+/// <summary>Who came in and who didn't, for the log and the rates. Names of tokens only.</summary>
+internal sealed partial class Audit(EndpointRuntime runtime)
+{
+    private readonly ILogger _logger = runtime.Logger;
+
+    /// <summary>A wrong or missing token.</summary>
+    public void Failed(ClientConnection connection, string client)
+    {
+        runtime.Rates.AuthenticationFailed(connection.Origin.Address);
+        Telemetry.AuthFailures.Add(1, new KeyValuePair<string, object?>("door", connection.Origin.Door.ToString()));
+        LogFailed(connection.Id, connection.Origin, client);
+    }
+
+    /// <summary>A good token.</summary>
+    public void Authenticated(ClientConnection connection, string client) =>
+        LogAuthenticated(connection.Id, connection.Origin, connection.Caller.Name, client);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Failed authentication on connection {Id} from {Origin}, client {Client}")]
+    private partial void LogFailed(string id, ConnectionOrigin origin, string client);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Connection {Id} from {Origin} authenticated with token '{Token}', client {Client}")]
+    private partial void LogAuthenticated(string id, ConnectionOrigin origin, string token, string client);
+}

@@ -1,0 +1,103 @@
+using System.Text.Json.Nodes;
+using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Protocol.OpenClaw;
+
+namespace ChannelBridge.Endpoints.Connections;
+
+/// <summary>Why a <c>connect</c> was refused.</summary>
+/// <param name="Error">What the client is told: the top code is always <c>INVALID_REQUEST</c>, <c>details.code</c> says more.</param>
+/// <param name="CloseCode">The WebSocket close code.</param>
+/// <param name="IsFailedAuthentication">True for a wrong token: it is logged and counted.</param>
+internal sealed record ConnectRefusal(BridgeException Error, int CloseCode = 1008, bool IsFailedAuthentication = false);
+
+/// <summary>Decides about a well-formed <c>connect</c> in the words of the gateway, so that its clients know what to do next.</summary>
+internal static class ConnectPolicy
+{
+    private const string NextSettings = "update_auth_configuration";
+    private const string NextCredentials = "update_auth_credentials";
+
+    /// <summary>Checks protocol, role and credentials. The device identity's shape was checked already; the token alone is trusted.</summary>
+    /// <returns>The refusal, or null when the client is in.</returns>
+    public static ConnectRefusal? Check(
+        ConnectParams connect, EndpointRuntime runtime, ConnectionOrigin origin, out Caller? caller, out Scopes granted)
+    {
+        caller = null;
+        granted = Scopes.None;
+        if (connect.MinProtocol > OpenClawNames.Protocol || connect.MaxProtocol < OpenClawNames.Protocol)
+        {
+            return new ConnectRefusal(
+                Invalid("protocol mismatch", new JsonObject
+                {
+                    ["code"] = OpenClawNames.ConnectErrors.ProtocolMismatch,
+                    ["clientMinProtocol"] = connect.MinProtocol,
+                    ["clientMaxProtocol"] = connect.MaxProtocol,
+                    ["expectedProtocol"] = OpenClawNames.Protocol,
+                }),
+                CloseCode: 1002);
+        }
+
+        if (connect.Role is not (null or "operator")) return new ConnectRefusal(Invalid("invalid role", null));
+        if (runtime.Rates.CheckAuthentication(origin.Address) is { } tooMany)
+        {
+            return new ConnectRefusal(new BridgeException(ErrorCodes.InvalidRequest, "unauthorized: too many failed authentication attempts (retry later)")
+            {
+                Retryable = true,
+                RetryAfter = tooMany.RetryAfter,
+                Details = Details(OpenClawNames.ConnectErrors.RateLimited, "rate_limited", "wait_then_retry"),
+            });
+        }
+
+        if (string.IsNullOrEmpty(connect.Auth?.Token)) return Missing(connect.Auth);
+        caller = runtime.Tokens.Authenticate(connect.Auth.Token, origin.Door);
+        if (caller is null)
+        {
+            return new ConnectRefusal(
+                Invalid(
+                    "unauthorized: gateway token mismatch (provide gateway auth token)",
+                    Details(OpenClawNames.ConnectErrors.TokenMismatch, "token_mismatch", NextCredentials)),
+                IsFailedAuthentication: true);
+        }
+
+        granted = Grant(caller.Scopes & ~Scopes.Link, connect.Scopes);
+        return granted != Scopes.None
+            ? null
+            : new ConnectRefusal(Invalid(
+                $"unauthorized: the token has none of the requested scopes; it has {string.Join(", ", (caller.Scopes & ~Scopes.Link).ToNames())}",
+                Details(OpenClawNames.ConnectErrors.ScopeMismatch, "scope_mismatch", "review_auth_configuration")));
+    }
+
+    // What was asked for and the token has; everything it has when nothing was asked for. Scopes of the gateway that the host doesn't know are nobody's.
+    private static Scopes Grant(Scopes owned, IReadOnlyList<string>? asked)
+    {
+        if (asked is not { Count: > 0 }) return owned;
+        var granted = Scopes.None;
+        foreach (var name in asked)
+        {
+            var scope = ScopeNames.Parse(name);
+            if (scope != Scopes.None && owned.Covers(scope)) granted |= scope;
+        }
+
+        return granted;
+    }
+
+    private static ConnectRefusal Missing(ConnectAuth? auth)
+    {
+        var (code, reason, message) =
+            !string.IsNullOrEmpty(auth?.Password) ? (OpenClawNames.ConnectErrors.PasswordMismatch, "password_mismatch", "unauthorized: this host knows no passwords (provide its token)")
+            : !string.IsNullOrEmpty(auth?.BootstrapToken) ? (OpenClawNames.ConnectErrors.BootstrapTokenInvalid, "bootstrap_token_invalid", "unauthorized: this host takes no setup codes (provide its token)")
+            : !string.IsNullOrEmpty(auth?.DeviceToken) ? (OpenClawNames.ConnectErrors.DeviceTokenMismatch, "device_token_mismatch", "unauthorized: device token rejected (provide gateway token)")
+            : (OpenClawNames.ConnectErrors.TokenMissing, "token_missing", "unauthorized: gateway token missing (provide gateway auth token)");
+        return new ConnectRefusal(Invalid(message, Details(code, reason, NextSettings)), IsFailedAuthentication: true);
+    }
+
+    private static JsonObject Details(string code, string reason, string next) => new()
+    {
+        ["code"] = code,
+        ["authReason"] = reason,
+        ["canRetryWithDeviceToken"] = false,
+        ["recommendedNextStep"] = next,
+    };
+
+    private static BridgeException Invalid(string message, JsonObject? details) => new(ErrorCodes.InvalidRequest, message) { Details = details };
+}

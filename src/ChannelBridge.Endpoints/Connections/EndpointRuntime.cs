@@ -1,0 +1,63 @@
+using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Methods;
+using ChannelBridge.Endpoints.Buffers;
+using ChannelBridge.Endpoints.Limits;
+using ChannelBridge.Endpoints.Router;
+using ChannelBridge.Protocol.Json;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace ChannelBridge.Endpoints.Connections;
+
+/// <summary>What every connection needs, in one place.</summary>
+internal sealed class EndpointRuntime(
+    MethodRouter router,
+    ITokenAuthority tokens,
+    IOptions<EndpointLimits> limits,
+    IOptions<EndpointOptions> options,
+    TimeProvider time,
+    ILoggerFactory loggers,
+    IBinaryReceiver? binaryReceiver = null)
+{
+    /// <summary>Who takes binary messages, or null: they are refused.</summary>
+    public IBinaryReceiver? BinaryReceiver { get; } = binaryReceiver;
+
+    /// <summary>The methods.</summary>
+    public MethodRouter Router { get; } = router;
+
+    /// <summary>The access tokens.</summary>
+    public ITokenAuthority Tokens { get; } = tokens;
+
+    /// <summary>The bounds.</summary>
+    public EndpointLimits Limits { get; } = limits.Value;
+
+    /// <summary>The settings.</summary>
+    public EndpointOptions Options { get; } = options.Value;
+
+    /// <summary>The bounds on one message.</summary>
+    public JsonLimits Json { get; } = limits.Value.ToJsonLimits();
+
+    /// <summary>Memory for messages of authenticated clients, while they arrive and until their requests have ended.</summary>
+    public MemoryBudget IncomingMemory { get; } = new(limits.Value.MessageMemory);
+
+    /// <summary>The same for clients that haven't authenticated: they can't take it from the others.</summary>
+    public MemoryBudget PreauthMemory { get; } = new(limits.Value.MessageMemory / 8);
+
+    /// <summary>Memory for messages that wait for slow clients.</summary>
+    public MemoryBudget OutgoingMemory { get; } = new(limits.Value.MessageMemory);
+
+    /// <summary>The rates.</summary>
+    public RateLimits Rates { get; } = new(limits.Value, time);
+
+    /// <summary>The clock.</summary>
+    public TimeProvider Time { get; } = time;
+
+    /// <summary>The open connections.</summary>
+    public ConnectionRegistry Connections { get; } = new(limits.Value);
+
+    /// <summary>The log of the connections.</summary>
+    public ILogger Logger { get; } = loggers.CreateLogger("ChannelBridge.Endpoints.Connections");
+
+    /// <summary>New at each start of the host.</summary>
+    public string BootId { get; } = Guid.NewGuid().ToString("N");
+}

@@ -1,0 +1,209 @@
+using System.Buffers;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Endpoints.Buffers;
+using ChannelBridge.Endpoints.Router;
+using ChannelBridge.Protocol.Json;
+using ChannelBridge.Protocol.OpenClaw;
+
+namespace ChannelBridge.Endpoints.Connections;
+
+/// <summary>A client that speaks the OpenClaw gateway's own protocol, version 4: existing bridges, unchanged.</summary>
+internal sealed class OpenClawConnection : ClientConnection
+{
+    private readonly Audit _audit;
+    private long _seq;
+    private long _lastTick;
+
+    public OpenClawConnection(EndpointRuntime runtime, MessageTransport transport, ConnectionOrigin origin)
+        : base(runtime, transport, origin, new Caller("anonymous", Scopes.None, origin.Door)) => _audit = new Audit(runtime);
+
+    public override string Dialect => "openclaw";
+
+    /// <inheritdoc/>
+    public override void Sweep()
+    {
+        base.Sweep();
+        var interval = Runtime.Limits.TickInterval;
+        if (!IsAuthenticated || IsClosing || interval <= TimeSpan.Zero) return;
+        if (Runtime.Time.GetElapsedTime(_lastTick) < interval) return;
+        _lastTick = Runtime.Time.GetTimestamp();
+        SendEvent(OpenClawNames.TickEvent, new JsonObject { ["ts"] = Now });
+    }
+
+    /// <summary>Tells the client that the host is about to go.</summary>
+    public void AnnounceShutdown()
+    {
+        if (IsAuthenticated) SendEvent(OpenClawNames.ShutdownEvent, new JsonObject { ["reason"] = "service restart" });
+    }
+
+    protected override void OnOpened()
+    {
+        var challenge = OutgoingMessage.Rent();
+        var payload = new JsonObject { ["nonce"] = Guid.NewGuid().ToString(), ["ts"] = Now, ["capabilities"] = new JsonArray() };
+        OpenClawFrameWriter.BeginEvent(challenge, OpenClawNames.ChallengeEvent, Utf8(payload));
+        OpenClawFrameWriter.EndEvent(challenge, null);
+        Send(challenge);
+    }
+
+    protected override void Handle(IncomingMessage message)
+    {
+        switch (message.Kind)
+        {
+            case IncomingKind.Text:
+                HandleText(message);
+                break;
+            case IncomingKind.TooLarge when !IsAuthenticated:
+                Close(1009, "preauth payload too large");
+                break;
+            case IncomingKind.NoRoom when !IsAuthenticated:
+                Close(1013, "too many large messages before authentication; try again later");
+                break;
+            case IncomingKind.NoRoom:
+                Reply(OpenClawFrameReader.AsFrameId(message.RecoveredId, Runtime.Json).Span, NoRoom(message));
+                break;
+            case IncomingKind.TooLarge:
+                Reply(
+                    OpenClawFrameReader.AsFrameId(message.RecoveredId, Runtime.Json).Span,
+                    new BridgeException(ErrorCodes.PayloadTooLarge, $"frame of {message.WireLength} bytes is larger than maxPayload {Transport.MaxMessageBytes}"));
+                break;
+            default:
+                var refusal = new BridgeException(ErrorCodes.InvalidRequest, "frames are text messages; this host takes no binary ones here");
+                Reply(default, refusal);
+                if (!IsAuthenticated) Close(1008, "invalid request frame");
+                break;
+        }
+    }
+
+    protected override void WriteEvent(OutgoingMessage output, string name, ReadOnlySpan<byte> payload) =>
+        OpenClawFrameWriter.BeginEvent(output, name, payload);
+
+    protected override void EndEvent(OutgoingMessage output) => OpenClawFrameWriter.EndEvent(output, ++_seq);
+
+    protected override void BeginResult(PendingRequest request) => OpenClawFrameWriter.BeginResult(request.Response, request.Id.Span);
+
+    protected override void EndResult(PendingRequest request) => request.Response.Write(OpenClawFrameWriter.End);
+
+    protected override void WriteError(PendingRequest request, BridgeException error) =>
+        ErrorRenderer.WriteOpenClaw(request.Response, request.Id.Span, error, request.Method?.LegacyErrors ?? error.LegacyText is not null);
+
+    protected override CancellationToken TokenOf(PendingRequest request) => Closed;
+
+    private static ReadOnlySpan<byte> Utf8(JsonObject value) => JsonSerializer.SerializeToUtf8Bytes(value, EndpointJson.Default.JsonObject);
+
+    private long Now => Runtime.Time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private void HandleText(IncomingMessage message)
+    {
+        var understood = OpenClawFrameReader.TryReadRequest(message.Memory, Runtime.Json, out var frame, out var error);
+        if (!IsAuthenticated)
+        {
+            if (understood) Connect(frame);
+            else RefuseHandshake(frame, error);
+            return;
+        }
+
+        if (!understood)
+        {
+            Reply(frame.Id.Span, TakeRate() ?? ErrorRenderer.Describe(error, "invalid request frame: "));
+            return;
+        }
+
+        if (frame.Name.Span.SequenceEqual("connect"u8))
+        {
+            Reply(frame.Id.Span, BridgeException.Invalid("connect is only valid as the first request"));
+            return;
+        }
+
+        var request = PendingRequest.Rent(this, message, frame.Id, Runtime.Time.GetTimestamp());
+        if (!Requests.TryAdd(request))
+        {
+            request.Return();
+            Reply(frame.Id.Span, BridgeException.Invalid("a request with this id is still running on this connection"));
+            return;
+        }
+
+        var parameters = frame.Payload.Span.SequenceEqual("null"u8) ? default : frame.Payload;
+        Start(request, frame.Name.Span, parameters, frame.TraceParent.Span);
+    }
+
+    // As the gateway does: what isn't even a request is closed without an answer, the rest is told why first.
+    private void RefuseHandshake(OpenClawFrame frame, in ProtocolError error)
+    {
+        if (!frame.Id.IsEmpty) Reply(frame.Id.Span, ErrorRenderer.Describe(error, "invalid request frame: "));
+        Close(1008, "invalid request frame");
+    }
+
+    private void Connect(OpenClawFrame frame)
+    {
+        if (!frame.Name.Span.SequenceEqual("connect"u8))
+        {
+            Fail(frame, BridgeException.Invalid("invalid handshake: first request must be connect"));
+            return;
+        }
+
+        if (!ConnectParamsReader.TryRead(frame.Payload, out var connect, out var fault))
+        {
+            Fail(frame, BridgeException.Invalid($"invalid connect params: {fault}"));
+            return;
+        }
+
+        if (ConnectPolicy.Check(connect!, Runtime, Origin, out var caller, out var granted) is { } refusal)
+        {
+            if (refusal.IsFailedAuthentication) _audit.Failed(this, connect!.Client.Id);
+            Fail(frame, refusal.Error, refusal.CloseCode);
+            return;
+        }
+
+        SetAuthenticated(caller! with { Scopes = granted });
+        _lastTick = Runtime.Time.GetTimestamp();
+        _audit.Authenticated(this, connect!.Client.Id);
+        Send(Hello(frame.Id.Span, granted));
+    }
+
+    private OutgoingMessage Hello(ReadOnlySpan<byte> id, Scopes granted)
+    {
+        var limits = Runtime.Limits;
+        var hello = new HelloOk
+        {
+            Server = new HelloServer(Runtime.Options.Version, Id, Runtime.BootId),
+            Features = new HelloFeatures(
+                Runtime.Router.NamesFor(granted),
+                [OpenClawNames.ChallengeEvent, .. Runtime.Router.Events, OpenClawNames.ShutdownEvent, OpenClawNames.TickEvent],
+                []),
+            Auth = new HelloAuth("operator", granted.ToNames(), "token"),
+            Policy = new HelloPolicy(limits.MaxPayloadBytes, limits.MaxBufferedBytes, (int)limits.TickInterval.TotalMilliseconds),
+        };
+        var message = OutgoingMessage.Rent();
+        OpenClawFrameWriter.BeginResult(message, id);
+        message.Write(JsonSerializer.SerializeToUtf8Bytes(hello, OpenClawJsonContext.Default.HelloOk));
+        message.Write(OpenClawFrameWriter.End);
+        return message;
+    }
+
+    private void Fail(OpenClawFrame frame, BridgeException error, int closeCode = 1008)
+    {
+        Telemetry.Refused.Add(1, new KeyValuePair<string, object?>("reason", "handshake"));
+        Reply(frame.Id.Span, error);
+        // A reason has room for 123 bytes.
+        var reason = error.Message.Length <= 100 ? error.Message : error.Message[..100];
+        Close(closeCode, reason.All(char.IsAscii) ? reason : "invalid handshake");
+    }
+
+    private void Reply(ReadOnlySpan<byte> id, BridgeException error)
+    {
+        Telemetry.Errors.Add(1, new KeyValuePair<string, object?>("code", error.Code));
+        var message = OutgoingMessage.Rent();
+        ErrorRenderer.WriteOpenClaw(message, id, error, legacy: false);
+        Send(message);
+    }
+
+    private void SendEvent(string name, JsonObject payload)
+    {
+        var message = OutgoingMessage.Rent();
+        WriteEvent(message, name, Utf8(payload));
+        if (Outgoing.TryEnqueue(message, EndEvent) != EnqueueOutcome.Enqueued) message.Return();
+    }
+}

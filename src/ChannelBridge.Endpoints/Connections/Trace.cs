@@ -1,0 +1,17 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace ChannelBridge.Endpoints.Connections;
+
+/// <summary>Reads the W3C trace context of a request.</summary>
+internal static class Trace
+{
+    private const int Length = 55;
+
+    /// <summary>The context, or default when there is none or it is malformed: a broken trace never breaks a request.</summary>
+    public static ActivityContext Parse(ReadOnlySpan<byte> traceParent)
+    {
+        if (traceParent.Length != Length) return default;
+        return ActivityContext.TryParse(Encoding.ASCII.GetString(traceParent), null, isRemote: true, out var context) ? context : default;
+    }
+}

@@ -1,0 +1,37 @@
+namespace ChannelBridge.Endpoints;
+
+/// <summary>What the doors are, beside their <see cref="EndpointLimits"/>.</summary>
+public sealed class EndpointOptions
+{
+    /// <summary>
+    /// The path of the Unix socket, or null for none. On Windows a named pipe is opened instead: its name is the path's file name and a hash of the
+    /// whole path, see <see cref="GetPipeName"/>.
+    /// </summary>
+    public string? SocketPath { get; set; }
+
+    /// <summary>True to speak JSON-RPC on standard input and output; the end of input stops the host. Nothing else may write there then.</summary>
+    public bool Stdio { get; set; }
+
+    /// <summary>
+    /// Origins of browser pages that may open a WebSocket beside those of the host itself and of loopback, e.g. <c>https://ops.example.org</c>;
+    /// <c>*</c> allows every page.
+    /// </summary>
+    public IList<string> AllowedOrigins { get; } = [];
+
+    /// <summary>The version in <c>hello-ok.server.version</c> and <c>rpc.discover</c>; default: that of this assembly.</summary>
+    public string Version { get; set; } = typeof(EndpointOptions).Assembly.GetName().Version?.ToString(3) ?? "0.0.0";
+
+    /// <summary>
+    /// True (default): the doors close when the host's services stop. False: the composition closes them itself with
+    /// <see cref="EndpointDoors.CloseAsync"/>, at the right moment between the end of the last turn and the closing of the store.
+    /// </summary>
+    public bool CloseOnHostStop { get; set; } = true;
+
+    /// <summary>The name of the pipe that stands in for a socket path on Windows.</summary>
+    public static string GetPipeName(string socketPath)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(socketPath);
+        var hash = System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(Path.GetFullPath(socketPath)));
+        return $"channelbridge-{Convert.ToHexStringLower(hash.AsSpan(0, 8))}";
+    }
+}

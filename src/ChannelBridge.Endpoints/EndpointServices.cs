@@ -1,0 +1,76 @@
+using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Diagnostics;
+using ChannelBridge.Core.Methods;
+using ChannelBridge.Core.Responses;
+using ChannelBridge.Endpoints;
+using ChannelBridge.Endpoints.Connections;
+using ChannelBridge.Endpoints.Doors;
+using ChannelBridge.Endpoints.Responses;
+using ChannelBridge.Endpoints.Router;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Registers and maps the doors.</summary>
+public static class EndpointServices
+{
+    /// <summary>
+    /// Adds the method router and the doors. The caller adds an <see cref="ITokenAuthority"/> and the <see cref="IMethodSource"/>s. The local doors open
+    /// when the host's services start, in the order of registration: register what must be ready before this.
+    /// </summary>
+    /// <param name="services">The container.</param>
+    /// <param name="configure">Sets the options.</param>
+    /// <param name="limits">Sets the limits.</param>
+    public static IServiceCollection AddChannelBridgeEndpoints(
+        this IServiceCollection services, Action<EndpointOptions>? configure = null, Action<EndpointLimits>? limits = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        services.AddOptions();
+        services.AddLogging();
+        if (configure is not null) services.Configure(configure);
+        if (limits is not null) services.Configure(limits);
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<MethodRouter>();
+        services.TryAddSingleton<EndpointRuntime>();
+        services.TryAddSingleton<WebSocketEndpoint>();
+        services.TryAddSingleton<ResponseAccess>();
+        services.TryAddSingleton<ResponsesSocket>();
+        services.TryAddSingleton<ResponsesEndpoint>();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IMethodSource, BuiltinMethods>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IDiagnosticsSource, EndpointDiagnostics>());
+        services.TryAddSingleton(provider => new EndpointDoors(
+            provider.GetRequiredService<EndpointRuntime>(),
+            provider.GetRequiredService<IHostApplicationLifetime>(),
+            provider.GetRequiredService<ILogger<EndpointDoors>>()));
+        services.AddHostedService(provider => provider.GetRequiredService<EndpointDoors>());
+        return services;
+    }
+
+    /// <summary>
+    /// Maps the WebSocket doors: <c>/</c> and <c>/ws</c> speak the OpenClaw protocol, <c>/rpc</c> JSON-RPC 2.0, and so does any path that nothing else is
+    /// mapped to when the client offers the subprotocol <c>jsonrpc</c>. Open Responses is on <c>/v1</c>. No WebSocket middleware is needed.
+    /// </summary>
+    public static IEndpointRouteBuilder MapChannelBridge(this IEndpointRouteBuilder endpoints)
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        var door = endpoints.ServiceProvider.GetRequiredService<WebSocketEndpoint>();
+        Map("/", WebSocketEndpoint.PathDialect.OpenClaw);
+        Map("/ws", WebSocketEndpoint.PathDialect.OpenClaw);
+        Map("/rpc", WebSocketEndpoint.PathDialect.JsonRpc);
+        // A host without agents has nothing to say there.
+        if (endpoints.ServiceProvider.GetService<ResponseRuns>() is not null) endpoints.ServiceProvider.GetRequiredService<ResponsesEndpoint>().Map(endpoints);
+        endpoints.MapFallback("{*path}", context => door.HandleAsync(context, WebSocketEndpoint.PathDialect.None));
+        return endpoints;
+
+        void Map(string pattern, WebSocketEndpoint.PathDialect dialect)
+        {
+            RequestDelegate handler = context => door.HandleAsync(context, dialect);
+            endpoints.Map(pattern, handler);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Endpoints.Connections;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace ChannelBridge.Endpoints.Responses;
+
+/// <summary>Reads a request's body up to a bound, before anything of it is parsed; large ones take their part of the memory that all doors share.</summary>
+internal sealed class BodyReader : IDisposable
+{
+    // What isn't counted, like ordinary messages of the other doors.
+    private const int Small = 4096;
+
+    // What a client that sends too much may still send while it is answered: one that finds the connection closed at its back may never read why.
+    private const int Spare = 1024 * 1024;
+    private static readonly TimeSpan SpareTime = TimeSpan.FromSeconds(2);
+
+    private readonly EndpointRuntime _runtime;
+    private readonly byte[] _buffer;
+    private readonly long _taken;
+
+    private BodyReader(EndpointRuntime runtime, byte[] buffer, int length, long taken)
+    {
+        _runtime = runtime;
+        _buffer = buffer;
+        _taken = taken;
+        Content = buffer.AsMemory(0, length);
+    }
+
+    /// <summary>The body; gone after <see cref="Dispose"/>.</summary>
+    public ReadOnlyMemory<byte> Content { get; }
+
+    /// <summary>Reads.</summary>
+    /// <exception cref="BridgeException"><c>PAYLOAD_TOO_LARGE</c>; <c>BUSY</c>: the host's memory for messages is taken; <c>TIMEOUT</c>: it came too slowly.</exception>
+    public static async Task<BodyReader> ReadAsync(HttpContext context, EndpointRuntime runtime, int limit)
+    {
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = (long)limit + Spare;
+        using var late = new CancellationTokenSource(runtime.Limits.MessageTimeout, runtime.Time);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(late.Token, context.RequestAborted);
+        var reader = context.Request.BodyReader;
+        if (context.Request.ContentLength > limit)
+        {
+            if (context.Request.ContentLength <= limit + (long)Spare) await DrainAsync(reader, runtime.Time, context.RequestAborted).ConfigureAwait(false);
+            throw TooLarge(limit);
+        }
+
+        try
+        {
+            while (true)
+            {
+                var read = await reader.ReadAsync(stop.Token).ConfigureAwait(false);
+                if (read.Buffer.Length > limit)
+                {
+                    reader.AdvanceTo(read.Buffer.End);
+                    if (!read.IsCompleted) await DrainAsync(reader, runtime.Time, context.RequestAborted).ConfigureAwait(false);
+                    throw TooLarge(limit);
+                }
+
+                if (!read.IsCompleted)
+                {
+                    reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                    // Whoever sends fast enough gets a second for each so many bytes on top.
+                    late.CancelAfter(runtime.Limits.MessageTimeout + TimeSpan.FromSeconds((double)read.Buffer.Length / runtime.Limits.MinBytesPerSecond));
+                    continue;
+                }
+
+                var length = (int)read.Buffer.Length;
+                var taken = length > Small ? length : 0L;
+                if (taken > 0 && !runtime.IncomingMemory.TryTake(taken)) throw BridgeException.Busy("The host's memory for messages is taken; try again.", TimeSpan.FromSeconds(1));
+                var buffer = ArrayPool<byte>.Shared.Rent(Math.Max(1, length));
+                read.Buffer.CopyTo(buffer);
+                reader.AdvanceTo(read.Buffer.End);
+                return new BodyReader(runtime, buffer, length, taken);
+            }
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
+        {
+            throw new BridgeException(ErrorCodes.InvalidRequest, "The body came too slowly.");
+        }
+        catch (BadHttpRequestException fault) when (fault.StatusCode == StatusCodes.Status413PayloadTooLarge)
+        {
+            throw TooLarge(limit);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_taken > 0) _runtime.IncomingMemory.Give(_taken);
+        ArrayPool<byte>.Shared.Return(_buffer, clearArray: true);
+    }
+
+    /// <summary>Reads the rest of a body that isn't wanted, if it comes soon and isn't much.</summary>
+    private static async Task DrainAsync(PipeReader reader, TimeProvider time, CancellationToken aborted)
+    {
+        using var late = new CancellationTokenSource(SpareTime, time);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(late.Token, aborted);
+        try
+        {
+            ReadResult read;
+            do
+            {
+                read = await reader.ReadAsync(stop.Token).ConfigureAwait(false);
+                reader.AdvanceTo(read.Buffer.End);
+            }
+            while (!read.IsCompleted);
+        }
+        catch (Exception fault) when (fault is OperationCanceledException or IOException)
+        {
+            // Much, slow or gone: it is answered all the same. (A BadHttpRequestException is an IOException.)
+        }
+    }
+
+    private static BridgeException TooLarge(int limit) => new(ErrorCodes.PayloadTooLarge, $"The body is larger than {limit} bytes.");
+}

@@ -1,0 +1,231 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text.Json;
+using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Responses;
+using ChannelBridge.Endpoints.Connections;
+using ChannelBridge.Protocol.OpenResponses;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Endpoints.Responses;
+
+/// <summary>The HTTP paths of Open Responses, under <c>/v1</c>.</summary>
+internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, ResponseRuns runs, ResponseOptions options, ResponseAccess access, ResponsesSocket socket)
+{
+    private readonly ILogger _logger = runtime.Logger;
+
+    /// <summary>Maps the paths.</summary>
+    public void Map(IEndpointRouteBuilder endpoints)
+    {
+        // Of the most specific template, not of the order here.
+        endpoints.MapPost("/v1/responses", Guard(Scopes.Write, CreateAsync));
+        endpoints.MapPost("/v1/responses/compact", Guard(Scopes.Write, CompactAsync));
+        endpoints.MapMethods("/v1/responses", ["GET", "CONNECT"], (RequestDelegate)(context => socket.HandleAsync(context)));
+        endpoints.MapGet("/v1/responses/{id}", Guard(Scopes.Read, GetAsync));
+        endpoints.MapDelete("/v1/responses/{id}", Guard(Scopes.Write, DeleteAsync));
+        endpoints.MapPost("/v1/responses/{id}/cancel", Guard(Scopes.Write, CancelAsync));
+        endpoints.MapGet("/v1/responses/{id}/input_items", Guard(Scopes.Read, GetInputAsync));
+        endpoints.MapGet("/v1/models", Guard(Scopes.Read, GetModelsAsync));
+        endpoints.MapGet("/v1/models/{**id}", Guard(Scopes.Read, GetModelAsync));
+        endpoints.Map("/v1/{**path}", context => WriteAsync(context, new ResponseFault(404, "not_found", "There is no such path, or not with this method.", null, "unknown_path")));
+    }
+
+    private RequestDelegate Guard(Scopes scope, Func<HttpContext, Caller, Task> handler) => async context =>
+    {
+        try
+        {
+            if (access.Enter(context, scope, out var fault) is { } caller) await handler(context, caller).ConfigureAwait(false);
+            else await WriteAsync(context, fault!).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // The client has left; whom should one tell?
+        }
+        catch (Exception fault)
+        {
+            if (fault is not (BridgeException or ResponseRequestException)) LogFault(fault, context.Request.Path);
+            if (context.Response.HasStarted) context.Abort();
+            else await WriteAsync(context, ResponseFault.Of(fault)).ConfigureAwait(false);
+        }
+    };
+
+    private async Task CreateAsync(HttpContext context, Caller caller)
+    {
+        var request = await ReadAsync(context).ConfigureAwait(false);
+        var run = await runs.StartAsync(new ResponseStart { Request = request, Owner = caller.Name }, context.RequestAborted).ConfigureAwait(false);
+        var background = request.Background == true;
+        try
+        {
+            if (request.Stream) await StreamAsync(context, run, -1).ConfigureAwait(false);
+            else if (background) await WriteAsync(context, 200, run.Snapshot).ConfigureAwait(false);
+            else await AnswerAsync(context, run).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (options.CancelOnDisconnect && !background && context.RequestAborted.IsCancellationRequested) await run.CancelAsync().ConfigureAwait(false);
+        }
+    }
+
+    private static async Task AnswerAsync(HttpContext context, IResponseRun run)
+    {
+        var final = await run.Completion.WaitAsync(context.RequestAborted).ConfigureAwait(false);
+        // Nothing came and nobody asked for that: the client's own way of trying again is right. What came in part is the client's to judge.
+        if (FailedEmpty(final) is { Code: not ResponseErrors.Cancelled } error) await WriteAsync(context, ResponseFault.Of(error)).ConfigureAwait(false);
+        else await WriteAsync(context, 200, final).ConfigureAwait(false);
+    }
+
+    private async Task StreamAsync(HttpContext context, IResponseRun run, long after)
+    {
+        var stream = new EventStream(context, options.Heartbeat, runtime.Time);
+        await stream.RunAsync(run.ReadAsync(after, context.RequestAborted), context.RequestAborted).ConfigureAwait(false);
+    }
+
+    private async Task CompactAsync(HttpContext context, Caller caller)
+    {
+        using var body = await BodyReader.ReadAsync(context, runtime, options.MaxBodyBytes).ConfigureAwait(false);
+        var request = ResponseRequestReader.Read(body.Content);
+        if (request.Model is null) throw new ResponseRequestException("model is required", "model", "missing_required_parameter");
+        await WriteAsync(context, 200, await runs.CompactAsync(request, caller.Name, context.RequestAborted).ConfigureAwait(false)).ConfigureAwait(false);
+    }
+
+    private async Task GetAsync(HttpContext context, Caller caller)
+    {
+        var id = Id(context);
+        if (!ReadFlag(context, "stream"))
+        {
+            if (await runs.GetAsync(id, caller.Name, context.RequestAborted).ConfigureAwait(false) is { } response) await WriteAsync(context, 200, response).ConfigureAwait(false);
+            else await WriteAsync(context, ResponseFault.NoResponse(id)).ConfigureAwait(false);
+            return;
+        }
+
+        long after = -1;
+        if (context.Request.Query["starting_after"].ToString() is { Length: > 0 } text && (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out after) || after < 0))
+            throw new ResponseRequestException("starting_after must be a sequence number", "starting_after", "invalid_value");
+        if (await runs.FindAsync(id, caller.Name, context.RequestAborted).ConfigureAwait(false) is { } run) await StreamAsync(context, run, after).ConfigureAwait(false);
+        else await WriteAsync(context, ResponseFault.NoResponse(id)).ConfigureAwait(false);
+    }
+
+    private async Task DeleteAsync(HttpContext context, Caller caller)
+    {
+        var id = Id(context);
+        if (await runs.DeleteAsync(id, caller.Name, context.RequestAborted).ConfigureAwait(false))
+        {
+            await WriteAsync(context, 200, Json(writer =>
+            {
+                writer.WriteString("id"u8, id);
+                writer.WriteString("object"u8, "response"u8);
+                writer.WriteBoolean("deleted"u8, true);
+            })).ConfigureAwait(false);
+        }
+        else
+        {
+            await WriteAsync(context, ResponseFault.NoResponse(id)).ConfigureAwait(false);
+        }
+    }
+
+    private async Task CancelAsync(HttpContext context, Caller caller)
+    {
+        var id = Id(context);
+        if (await runs.FindAsync(id, caller.Name, context.RequestAborted).ConfigureAwait(false) is not { } run)
+        {
+            await WriteAsync(context, ResponseFault.NoResponse(id)).ConfigureAwait(false);
+            return;
+        }
+
+        await run.CancelAsync().ConfigureAwait(false);
+        await WriteAsync(context, 200, await run.Completion.WaitAsync(context.RequestAborted).ConfigureAwait(false)).ConfigureAwait(false);
+    }
+
+    private async Task GetInputAsync(HttpContext context, Caller caller)
+    {
+        var id = Id(context);
+        if (await runs.GetInputAsync(id, caller.Name, context.RequestAborted).ConfigureAwait(false) is { } items)
+            await WriteAsync(context, 200, InputPage.Write(items, context.Request.Query)).ConfigureAwait(false);
+        else
+            await WriteAsync(context, ResponseFault.NoResponse(id)).ConfigureAwait(false);
+    }
+
+    private Task GetModelsAsync(HttpContext context, Caller caller) => WriteAsync(context, 200, Json(writer =>
+    {
+        writer.WriteString("object"u8, "list"u8);
+        writer.WriteStartArray("data"u8);
+        foreach (var agent in runs.Agents)
+        {
+            writer.WriteStartObject();
+            WriteModel(writer, agent);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+    }));
+
+    private Task GetModelAsync(HttpContext context, Caller caller)
+    {
+        var id = Id(context);
+        var agent = runs.Agents.FirstOrDefault(name => string.Equals(name, id, StringComparison.OrdinalIgnoreCase));
+        return agent is null
+            ? WriteAsync(context, new ResponseFault(404, "not_found", $"There is no agent '{id}'; there are: {string.Join(", ", runs.Agents)}.", "model", "model_not_found"))
+            : WriteAsync(context, 200, Json(writer => WriteModel(writer, agent)));
+    }
+
+    private static void WriteModel(Utf8JsonWriter writer, string agent)
+    {
+        writer.WriteString("id"u8, agent);
+        writer.WriteString("object"u8, "model"u8);
+        writer.WriteNumber("created"u8, 0);
+        writer.WriteString("owned_by"u8, "channelbridge"u8);
+    }
+
+    private async Task<ResponseRequest> ReadAsync(HttpContext context)
+    {
+        using var body = await BodyReader.ReadAsync(context, runtime, options.MaxBodyBytes).ConfigureAwait(false);
+        return ResponseRequestReader.Read(body.Content);
+    }
+
+    private static ResponseError? FailedEmpty(ReadOnlyMemory<byte> response)
+    {
+        using var document = JsonDocument.Parse(response);
+        var root = document.RootElement;
+        if (root.GetProperty("error") is not { ValueKind: JsonValueKind.Object } error || root.GetProperty("output").GetArrayLength() > 0) return null;
+        return new ResponseError(error.GetProperty("code").GetString()!, error.GetProperty("message").GetString()!);
+    }
+
+    private static bool ReadFlag(HttpContext context, string name) => context.Request.Query[name].ToString() is "true" or "1";
+
+    private static string Id(HttpContext context) => (string?)context.Request.RouteValues["id"] ?? "";
+
+    private static byte[] Json(Action<Utf8JsonWriter> write)
+    {
+        var buffer = new ArrayBufferWriter<byte>(256);
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            write(writer);
+            writer.WriteEndObject();
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    private static Task WriteAsync(HttpContext context, ResponseFault fault)
+    {
+        if (fault.RetryAfter is { } wait) context.Response.Headers.RetryAfter = Math.Ceiling(Math.Max(1, wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+        if (fault.Status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = "Bearer";
+        return WriteAsync(context, fault.Status, fault.ToBody());
+    }
+
+    private static Task WriteAsync(HttpContext context, int status, ReadOnlyMemory<byte> json)
+    {
+        context.Response.StatusCode = status;
+        context.Response.ContentType = "application/json";
+        context.Response.ContentLength = json.Length;
+        return context.Response.Body.WriteAsync(json, context.RequestAborted).AsTask();
+    }
+
+    [LoggerMessage(4511, LogLevel.Error, "A request to {Path} failed")]
+    private partial void LogFault(Exception fault, string path);
+}

@@ -1,0 +1,80 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+using System.Text.Json.Schema;
+using System.Text.Json.Serialization.Metadata;
+using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Connections;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Methods;
+using ChannelBridge.Endpoints.Connections;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ChannelBridge.Endpoints.Router;
+
+/// <summary>The methods of the doors themselves: <c>ping</c>, <c>rpc.discover</c> and <c>auth.authenticate</c>.</summary>
+internal sealed class BuiltinMethods(IServiceProvider services, TimeProvider time) : IMethodSource
+{
+    private static readonly JsonSchemaExporterOptions SchemaOptions = new() { TreatNullObliviousAsNonNullable = true };
+
+    // Anybody may ask, also before authentication: what it costs to make is paid once. Written out only, never changed.
+    private readonly ConcurrentDictionary<JsonTypeInfo, JsonNode> _schemas = new();
+    private readonly ConcurrentDictionary<Scopes, DiscoveredMethod[]> _discovered = new();
+
+    // Asked late: the runtime needs the router, and the router these methods.
+    private readonly Lazy<EndpointRuntime> _runtime = new(services.GetRequiredService<EndpointRuntime>);
+
+    /// <inheritdoc/>
+    public IEnumerable<RpcMethod> Methods =>
+    [
+        RpcMethod.Create(
+            "ping", Scopes.None, "Answers at once; for liveness and round-trip time.",
+            EndpointJson.Default.NoParameters, EndpointJson.Default.PingResult,
+            (_, _, _) => ValueTask.FromResult(new PingResult(true, time.GetUtcNow().ToUnixTimeMilliseconds()))),
+        RpcMethod.Create(
+            "rpc.discover", Scopes.None, "Lists the methods with scopes and JSON schemas, the events, and the limits.",
+            EndpointJson.Default.NoParameters, EndpointJson.Default.DiscoverResult,
+            (_, call, _) => ValueTask.FromResult(Discover(call))),
+        RpcMethod.Create(
+            "auth.authenticate", Scopes.None, "Shows an access token on a JSON-RPC connection; the connection has its scopes from then on.",
+            EndpointJson.Default.AuthenticateParameters, EndpointJson.Default.AuthenticateResult,
+            (parameters, call, _) => ValueTask.FromResult(Authenticate(parameters, call))),
+    ];
+
+    private DiscoverResult Discover(MethodCall call)
+    {
+        var runtime = _runtime.Value;
+        var limits = runtime.Limits;
+        return new DiscoverResult(
+            new DiscoveredServer("ChannelBridge", runtime.Options.Version, runtime.BootId, call.Connection.Id),
+            _discovered.GetOrAdd(call.Caller.Scopes, Describe),
+            runtime.Router.Events,
+            new DiscoveredLimits(
+                limits.MaxPayloadBytes, limits.MaxBufferedBytes, limits.MaxRequestsInFlight, limits.MaxBatchItems, limits.MaxJsonDepth, limits.MaxStringBytes));
+    }
+
+    private DiscoveredMethod[] Describe(Scopes scopes) =>
+    [
+        .. _runtime.Value.Router.Methods.Select(method => new DiscoveredMethod(
+            method.Name, method.Scope.ToNames(), method.Summary, scopes.Covers(method.Scope), Schema(method.ParametersType), Schema(method.ResultType))),
+    ];
+
+    private JsonNode Schema(JsonTypeInfo type) => _schemas.GetOrAdd(type, static info => info.GetJsonSchemaAsNode(SchemaOptions));
+
+    private AuthenticateResult Authenticate(AuthenticateParameters parameters, MethodCall call)
+    {
+        if (call.Connection is not (ClientConnection connection and IReauthenticatable door))
+            throw BridgeException.Invalid("auth.authenticate works on JSON-RPC connections; here the token stands in connect.auth.token");
+        var runtime = _runtime.Value;
+        if (runtime.Rates.CheckAuthentication(connection.Origin.Address) is { } tooMany) throw tooMany;
+        var audit = new Audit(runtime);
+        if (runtime.Tokens.Authenticate(parameters.Token, connection.Origin.Door) is not { } caller)
+        {
+            audit.Failed(connection, "json-rpc");
+            throw new BridgeException(ErrorCodes.Unauthorized, "this host doesn't know the token");
+        }
+
+        door.SetCaller(caller);
+        audit.Authenticated(connection, "json-rpc");
+        return new AuthenticateResult(true, caller.Name, caller.Scopes.ToNames(), connection.Id);
+    }
+}

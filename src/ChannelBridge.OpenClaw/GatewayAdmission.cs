@@ -1,0 +1,63 @@
+using ChannelBridge.Core.Channels;
+using ChannelBridge.Core.Connections;
+using ChannelBridge.Core.Errors;
+
+namespace ChannelBridge.OpenClaw;
+
+/// <inheritdoc cref="IGatewayAdmission"/>
+internal sealed class GatewayAdmission(LinkSession session) : IGatewayAdmission
+{
+    public async ValueTask<AdmissionDecision> AdmitAsync(
+        IClientConnection connection, AdmissionRequest request, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var answer = await session.Require().CallAsync(
+            "link.admit",
+            new AdmitParameters
+            {
+                Channel = request.Channel,
+                AccountId = request.AccountId,
+                Subject = request.Subject,
+                SenderId = request.SenderId,
+                ConversationId = request.ConversationId,
+                Route = request.Route,
+                IsGroup = request.IsGroup,
+                IsCommand = request.IsCommand,
+            },
+            LinkJson.Relaxed.AdmitParameters,
+            LinkJson.Relaxed.AdmitResult,
+            cancellationToken).ConfigureAwait(false);
+        return answer.Decision switch
+        {
+            "allow" => new AdmissionDecision(AdmissionOutcome.Allow),
+            "pairing" => new AdmissionDecision(AdmissionOutcome.Pairing, answer.Reason ?? "pairing required", answer.ReplyText, answer.ReplyKey),
+            "block" => new AdmissionDecision(AdmissionOutcome.Block, answer.Reason ?? "blocked by the gateway's policy"),
+            // Fail closed, and don't accept what nobody has judged.
+            _ => throw new BridgeException(ErrorCodes.Internal, "The plugin's decision is none that this host knows; update the host or the plugin."),
+        };
+    }
+
+    public GatewayAccount GetAccount(string channel, string accountId)
+    {
+        foreach (var account in session.Accounts)
+        {
+            if (!string.Equals(account.Channel, channel, StringComparison.OrdinalIgnoreCase)) continue;
+            if (!string.Equals(account.AccountId, accountId, StringComparison.OrdinalIgnoreCase)) continue;
+            return new GatewayAccount
+            {
+                AccountId = account.AccountId,
+                Name = account.Name,
+                Enabled = account.Enabled,
+                AgentId = account.AgentId ?? "main",
+                RequireAck = account.OutboundRequireAck.ValueKind switch
+                {
+                    System.Text.Json.JsonValueKind.True => true,
+                    System.Text.Json.JsonValueKind.False => false,
+                    _ => null,
+                },
+            };
+        }
+
+        return new GatewayAccount { AccountId = accountId };
+    }
+}

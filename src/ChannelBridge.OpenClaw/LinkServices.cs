@@ -1,0 +1,40 @@
+using ChannelBridge.Core.Agents;
+using ChannelBridge.Core.Channels;
+using ChannelBridge.Core.Diagnostics;
+using ChannelBridge.Core.Methods;
+using ChannelBridge.Core.Transfers;
+using ChannelBridge.OpenClaw;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Registers the link to the OpenClaw plugin.</summary>
+public static class LinkServices
+{
+    /// <summary>
+    /// Adds the host's side of the link: the methods <c>link.*</c>, the agent <c>openclaw</c>, admission by the gateway's resolver
+    /// (<see cref="IGatewayAdmission"/>) and the section <c>link</c> of the diagnostics. The caller adds the durable core, a store, a token
+    /// authority and the channels.
+    /// </summary>
+    public static IServiceCollection AddOpenClawLink(this IServiceCollection services, Action<LinkOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        var options = new LinkOptions();
+        configure?.Invoke(options);
+        services.TryAddSingleton(options);
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<LinkSession>();
+        services.TryAddSingleton<ChannelDirectory>();
+        services.TryAddSingleton<TurnMemory>();
+        services.TryAddSingleton(provider => new LinkMediaDesk(
+            provider.GetRequiredService<ChannelDirectory>(), provider.GetRequiredService<TimeProvider>(), provider.GetService<ISpool>()));
+        services.TryAddSingleton<LinkSends>();
+        services.TryAddSingleton<IGatewayAdmission, GatewayAdmission>();
+        services.AddSingleton<IDiagnosticsSource>(provider => provider.GetRequiredService<LinkSession>());
+        services.AddSingleton<IMethodSource, LinkMethods>();
+        services.TryAddSingleton<LinkTools>();
+        services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<LinkTools>());
+        services.AddSingleton<IAgent, OpenClawAgent>();
+        return services;
+    }
+}

@@ -1,0 +1,66 @@
+using System.Buffers;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Errors;
+using ChannelBridge.Core.Methods;
+using ChannelBridge.Core.Tools;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ChannelBridge.OpenClaw;
+
+/// <summary><c>link.tool</c>: the gateway's agent calls a tool of the host. What it may reach is each tool's own business; it is never more than the host's user may.</summary>
+internal sealed class LinkTools(IServiceProvider services) : IMethodSource
+{
+    // Asked for late: a source may itself depend on what depends on the methods.
+    private readonly Lazy<Dictionary<string, AgentTool>> _tools = new(
+        () => services.GetServices<IToolSource>().SelectMany(source => source.Tools).ToDictionary(tool => tool.Name, StringComparer.Ordinal));
+
+    /// <summary>The tools' names, which the plugin is told with its hello.</summary>
+    public IEnumerable<string> Names => _tools.Value.Keys;
+
+    public IEnumerable<RpcMethod> Methods =>
+    [
+        RpcMethod.CreateRaw(
+            "link.tool", Scopes.Link, "The gateway's agent calls a tool of the host; the result is the tool's own.",
+            LinkToolJson.Default.ToolParameters, LinkJson.Relaxed.Nothing, RunAsync),
+    ];
+
+    private ValueTask RunAsync(ReadOnlyMemory<byte> parameters, MethodCall call, IBufferWriter<byte> result, CancellationToken cancellationToken)
+    {
+        var request = Read(parameters.Span);
+        if (!_tools.Value.TryGetValue(request.Name, out var tool))
+        {
+            throw new BridgeException(ErrorCodes.NotFound, "This host has no such tool; update the host, or the plugin.");
+        }
+
+        var arguments = request.Arguments.ValueKind == JsonValueKind.Object ? System.Text.Encoding.UTF8.GetBytes(request.Arguments.GetRawText()) : default;
+        return tool.RunAsync(arguments, new AgentToolCall(request.SessionKey, call), result, cancellationToken);
+    }
+
+    private static ToolParameters Read(ReadOnlySpan<byte> parameters)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(parameters, LinkToolJson.Default.ToolParameters) ?? throw new JsonException();
+        }
+        catch (JsonException fault)
+        {
+            throw new BridgeException(ErrorCodes.InvalidRequest, "link.tool: params are {name, arguments, sessionKey?}", fault);
+        }
+    }
+}
+
+/// <summary><c>link.tool</c>.</summary>
+internal sealed record ToolParameters
+{
+    public required string Name { get; init; }
+
+    public JsonElement Arguments { get; set; }
+
+    public string? SessionKey { get; set; }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(ToolParameters))]
+internal sealed partial class LinkToolJson : JsonSerializerContext;
