@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Agents.Streams;
 using ChannelBridge.Core.Errors;
+using ChannelBridge.Protocol;
 
 namespace ChannelBridge.Agents.Http;
 
@@ -172,8 +173,7 @@ internal sealed class ProviderFaults(ProviderOptions options, Uri address, TimeP
         if (key is not null) said = said.Replace(key, "***", StringComparison.Ordinal);
         var line = new StringBuilder(said.Trim().ReplaceLineEndings(" "));
         for (var i = 0; i < line.Length; i++) if (char.IsControl(line[i])) line[i] = ' ';
-        var text = line.ToString();
-        return $": {(text.Length <= MaxQuote ? text : text[..MaxQuote] + "…").TrimEnd('.')}";
+        return $": {SoundText.Cut(line.ToString(), MaxQuote, "…").TrimEnd('.')}";
     }
 
     private static Exception Root(Exception fault) => fault.GetBaseException();

@@ -1,4 +1,5 @@
 using System.Text;
+using ChannelBridge.Protocol;
 
 namespace ChannelBridge.Agents.Streams;
 
@@ -23,7 +24,7 @@ internal sealed class GrowingText
             suffix = suffix[..^1];
         }
 
-        suffix = Mend(suffix);
+        suffix = SoundText.Mend(suffix);
         _text.Append(suffix);
         return suffix;
     }
@@ -34,7 +35,7 @@ internal sealed class GrowingText
     public string? Complete(string whole)
     {
         _half = '\0';
-        whole = Mend(whole);
+        whole = SoundText.Mend(whole);
         if (_text.Length > whole.Length || !_text.Equals(whole.AsSpan(0, _text.Length)))
         {
             _text.Clear().Append(whole);
@@ -47,17 +48,4 @@ internal sealed class GrowingText
     }
 
     public override string ToString() => _text.ToString();
-
-    /// <summary>Lone surrogates become U+FFFD: they can't be written as UTF-8, and some encoder later would replace them silently, or throw.</summary>
-    private static string Mend(string text)
-    {
-        for (var i = 0; i < text.Length; i++)
-        {
-            if (!char.IsSurrogate(text[i])) continue;
-            if (i + 1 < text.Length && char.IsSurrogatePair(text[i], text[i + 1])) i++;
-            else return Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
-        }
-
-        return text;
-    }
 }
