@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
-using ChannelBridge.Core.Agents;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Core.Responses;
 using ChannelBridge.Protocol.OpenResponses;
 using ChannelBridge.Storage.Sqlite;

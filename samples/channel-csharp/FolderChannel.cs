@@ -1,10 +1,10 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
-using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Methods;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Methods;
 
 namespace FolderSample;
 

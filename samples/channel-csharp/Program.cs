@@ -1,7 +1,8 @@
 // A host of your own with a channel of your own: dotnet run --project samples/channel-csharp -- FOLDER
 // Put a text into FOLDER/in/alice.txt; the echo agent's answer appears in FOLDER/out.
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Storage;
 using FolderSample;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;

@@ -1,11 +1,16 @@
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Diagnostics;
+using ChannelBridge.Abstractions.Events;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Responses;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Agents;
 using ChannelBridge.Core.Diagnostics;
 using ChannelBridge.Core.Events;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Messaging.Receipts;
-using ChannelBridge.Core.Methods;
 using ChannelBridge.Core.Responses;
-using ChannelBridge.Core.Storage;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 

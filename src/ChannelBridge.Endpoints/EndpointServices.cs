@@ -1,6 +1,6 @@
+using ChannelBridge.Abstractions.Diagnostics;
+using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Diagnostics;
-using ChannelBridge.Core.Methods;
 using ChannelBridge.Core.Responses;
 using ChannelBridge.Endpoints;
 using ChannelBridge.Endpoints.Connections;

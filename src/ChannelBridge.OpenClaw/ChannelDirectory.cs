@@ -1,5 +1,5 @@
-using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Errors;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ChannelBridge.OpenClaw;

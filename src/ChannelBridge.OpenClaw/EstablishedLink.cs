@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Errors;
 
 namespace ChannelBridge.OpenClaw;
 

@@ -1,6 +1,6 @@
-using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Errors;
 
 namespace ChannelBridge.OpenClaw;
 

@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.Text.Json;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Errors;
 
 namespace ChannelBridge.OpenClaw;
 

@@ -1,6 +1,6 @@
 using System.Text;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.OpenClaw;

@@ -2,9 +2,9 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.IO.Pipelines;
 using System.Text.Json;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Transfers;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Transfers;
 
 namespace ChannelBridge.OpenClaw;
 

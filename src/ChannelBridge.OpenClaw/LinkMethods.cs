@@ -3,12 +3,13 @@ using System.Collections.Frozen;
 using System.Diagnostics;
 using System.Reflection;
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Methods;
-using ChannelBridge.Core.Storage;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ChannelBridge.OpenClaw;

@@ -1,8 +1,8 @@
 using System.Globalization;
-using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.OpenClaw;
 

@@ -1,8 +1,8 @@
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Diagnostics;
-using ChannelBridge.Core.Methods;
-using ChannelBridge.Core.Transfers;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Diagnostics;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.OpenClaw;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Diagnostics;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Diagnostics;
+using ChannelBridge.Abstractions.Errors;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.OpenClaw;

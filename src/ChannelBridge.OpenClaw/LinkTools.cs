@@ -1,10 +1,10 @@
 using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Methods;
-using ChannelBridge.Core.Tools;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Tools;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ChannelBridge.OpenClaw;

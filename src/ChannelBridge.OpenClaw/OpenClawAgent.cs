@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.OpenClaw;

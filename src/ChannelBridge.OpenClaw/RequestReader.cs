@@ -1,5 +1,5 @@
 using System.Text.Json;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 
 namespace ChannelBridge.OpenClaw;
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Storage;
 
 namespace ChannelBridge.OpenClaw;
 

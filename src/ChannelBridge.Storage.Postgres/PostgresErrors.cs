@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 using Npgsql;
 
 namespace ChannelBridge.Storage.Postgres;

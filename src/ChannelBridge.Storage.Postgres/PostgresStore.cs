@@ -1,5 +1,5 @@
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Storage.Common;
 using ChannelBridge.Storage.Postgres.Reading;
 using ChannelBridge.Storage.Postgres.Writing;

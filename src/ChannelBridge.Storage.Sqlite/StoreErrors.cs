@@ -1,4 +1,4 @@
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Storage.Sqlite.Native;
 
 namespace ChannelBridge.Storage.Sqlite;

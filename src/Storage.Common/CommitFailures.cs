@@ -1,4 +1,4 @@
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Storage.Common;

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Threading.Tasks.Sources;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Storage.Common;
 

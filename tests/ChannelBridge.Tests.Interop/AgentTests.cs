@@ -1,7 +1,7 @@
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Agents;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
 using ChannelBridge.Protocol.OpenResponses;
 using ChannelBridge.Tests.Interop.Lab;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
 using Microsoft.Extensions.AI;
 
 namespace ChannelBridge.Agents.ChatClient;

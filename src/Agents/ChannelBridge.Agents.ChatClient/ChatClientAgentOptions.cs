@@ -1,4 +1,4 @@
-using ChannelBridge.Core.Agents;
+using ChannelBridge.Abstractions.Agents;
 
 namespace ChannelBridge.Agents.ChatClient;
 

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
 using Microsoft.Extensions.AI;
 
 namespace ChannelBridge.Agents.ChatClient;

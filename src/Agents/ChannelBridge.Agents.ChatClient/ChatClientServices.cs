@@ -1,5 +1,5 @@
+using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Agents.ChatClient;
-using ChannelBridge.Core.Agents;
 using Microsoft.Extensions.AI;
 
 namespace Microsoft.Extensions.DependencyInjection;

@@ -1,6 +1,6 @@
 using System.Text.Json;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Protocol.OpenResponses;
 using Microsoft.Extensions.AI;
 

@@ -1,5 +1,5 @@
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Agents;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using ChannelBridge.Core.Agents;
+using ChannelBridge.Abstractions.Agents;
 
 namespace ChannelBridge.Agents;
 
@@ -11,13 +11,13 @@ internal interface IProviderReading
 
     /// <summary>Reads one event.</summary>
     /// <returns>True when it was the last: nothing of interest follows.</returns>
-    /// <exception cref="Core.Errors.BridgeException">The provider tells a failure.</exception>
+    /// <exception cref="Abstractions.Errors.BridgeException">The provider tells a failure.</exception>
     bool Read(string type, JsonElement data, List<AgentEvent> output);
 
     /// <summary>The answer came as one object because the server doesn't stream.</summary>
     void ReadWhole(JsonElement data, List<AgentEvent> output);
 
     /// <summary>The stream ended, or said <c>[DONE]</c>, without a last event.</summary>
-    /// <exception cref="Core.Errors.BridgeException">It broke off.</exception>
+    /// <exception cref="Abstractions.Errors.BridgeException">It broke off.</exception>
     void End(List<AgentEvent> output);
 }

@@ -3,9 +3,9 @@ using System.Runtime.CompilerServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Agents.Http;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Errors;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Agents;

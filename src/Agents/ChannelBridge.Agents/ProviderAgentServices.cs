@@ -1,8 +1,8 @@
+using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Agents;
 using ChannelBridge.Agents.ChatCompletions;
 using ChannelBridge.Agents.Http;
 using ChannelBridge.Agents.Responses;
-using ChannelBridge.Core.Agents;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 

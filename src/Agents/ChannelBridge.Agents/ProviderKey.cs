@@ -1,4 +1,4 @@
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 
 namespace ChannelBridge.Agents;
 

@@ -1,8 +1,8 @@
 using System.Text.Json;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Agents.Http;
 using ChannelBridge.Agents.Streams;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Errors;
 
 namespace ChannelBridge.Agents;
 

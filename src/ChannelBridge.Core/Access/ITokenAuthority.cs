@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Access;
 namespace ChannelBridge.Core.Access;
 
 /// <summary>Knows the access tokens. Compares in constant time and never reveals a token.</summary>

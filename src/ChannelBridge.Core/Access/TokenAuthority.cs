@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using ChannelBridge.Abstractions.Access;
 
 namespace ChannelBridge.Core.Access;
 

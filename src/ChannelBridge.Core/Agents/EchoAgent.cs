@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text;
+using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Core.Agents;

@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Channels;
 namespace ChannelBridge.Core.Channels;
 
 /// <summary>Which channel a call means.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Agents;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Diagnostics;
 
 namespace ChannelBridge.Core.Diagnostics;
 

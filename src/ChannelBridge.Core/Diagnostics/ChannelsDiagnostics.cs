@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Channels;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Diagnostics;
 
 namespace ChannelBridge.Core.Diagnostics;
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Diagnostics;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Core.Diagnostics;
 

@@ -1,8 +1,9 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Methods;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Diagnostics;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Methods;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Core.Responses;
 
 namespace ChannelBridge.Core.Diagnostics;

@@ -2,10 +2,11 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Methods;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Events;
+using ChannelBridge.Abstractions.Methods;
 
 namespace ChannelBridge.Core.Events;
 

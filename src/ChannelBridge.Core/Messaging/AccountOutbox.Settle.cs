@@ -1,4 +1,5 @@
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Core.Messaging;
 

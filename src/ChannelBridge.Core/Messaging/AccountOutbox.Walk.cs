@@ -1,5 +1,6 @@
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
 
 namespace ChannelBridge.Core.Messaging;
 

@@ -1,8 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using ChannelBridge.Core.Connections;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging.Receipts;
-using ChannelBridge.Core.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Messaging;

@@ -1,4 +1,5 @@
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
 
 namespace ChannelBridge.Core.Messaging;
 

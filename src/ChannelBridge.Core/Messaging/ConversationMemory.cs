@@ -3,8 +3,9 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Protocol.OpenResponses;
 using Microsoft.Extensions.Logging;
 

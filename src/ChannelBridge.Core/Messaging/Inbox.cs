@@ -1,7 +1,8 @@
-using ChannelBridge.Core.Buffers;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging.Receipts;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Protocol.Buffers;
 
 namespace ChannelBridge.Core.Messaging;
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using ChannelBridge.Abstractions.Messaging;
 
 namespace ChannelBridge.Core.Messaging;
 

@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Messaging;
 namespace ChannelBridge.Core.Messaging;
 
 /// <summary>

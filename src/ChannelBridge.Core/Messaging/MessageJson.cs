@@ -2,8 +2,9 @@ using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Json;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Protocol.Json;
 
 namespace ChannelBridge.Core.Messaging;
 

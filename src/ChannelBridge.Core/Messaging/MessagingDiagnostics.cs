@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Diagnostics;
+using ChannelBridge.Abstractions.Diagnostics;
+using ChannelBridge.Abstractions.Messaging;
 
 namespace ChannelBridge.Core.Messaging;
 

@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Messaging;
 namespace ChannelBridge.Core.Messaging;
 
 /// <summary>Bounds and schedules of inbox, lanes and outbox. Section <c>Limits</c> and, for <see cref="Delivery"/>, <c>Channels:&lt;name&gt;:Delivery</c>.</summary>

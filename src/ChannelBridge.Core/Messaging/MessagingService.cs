@@ -1,5 +1,5 @@
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging.Claims;
-using ChannelBridge.Core.Storage;
 
 namespace ChannelBridge.Core.Messaging;
 

@@ -1,9 +1,10 @@
 using System.Collections.Concurrent;
-using ChannelBridge.Core.Buffers;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging.Claims;
 using ChannelBridge.Core.Messaging.Receipts;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Protocol.Buffers;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Messaging;

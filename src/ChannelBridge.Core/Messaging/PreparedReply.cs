@@ -1,5 +1,6 @@
-using ChannelBridge.Core.Buffers;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Protocol.Buffers;
 
 namespace ChannelBridge.Core.Messaging;
 

@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Messaging;
 namespace ChannelBridge.Core.Messaging;
 
 /// <summary>A message in the outbox that is in memory.</summary>

@@ -1,10 +1,12 @@
 using System.Diagnostics;
 using System.Text.Json.Serialization;
-using ChannelBridge.Core.Access;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Methods;
-using ChannelBridge.Core.Transfers;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ChannelBridge.Core.Messaging;

@@ -1,5 +1,5 @@
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging.Receipts;
-using ChannelBridge.Core.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Messaging;

@@ -1,8 +1,9 @@
 using System.Diagnostics;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging.Receipts;
-using ChannelBridge.Core.Storage;
 using ChannelBridge.Core.Transfers;
 using Microsoft.Extensions.Logging;
 

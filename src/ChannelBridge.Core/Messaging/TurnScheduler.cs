@@ -1,8 +1,9 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
-using ChannelBridge.Core.Agents;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging.Claims;
-using ChannelBridge.Core.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Messaging;

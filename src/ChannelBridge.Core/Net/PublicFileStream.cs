@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 
 namespace ChannelBridge.Core.Net;
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Responses;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Core.Responses;

@@ -1,5 +1,6 @@
 using System.Text.Json;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Core.Responses;

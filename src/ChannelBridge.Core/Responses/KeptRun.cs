@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Responses;
 
 namespace ChannelBridge.Core.Responses;
 

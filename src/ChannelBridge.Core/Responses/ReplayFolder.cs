@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Protocol.OpenResponses;
 using Microsoft.Extensions.Logging;
 

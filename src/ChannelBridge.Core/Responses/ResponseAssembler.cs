@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using ChannelBridge.Core.Agents;
+using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Core.Responses;

@@ -2,7 +2,8 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Protocol.OpenResponses;
 using Microsoft.Win32.SafeHandles;
 

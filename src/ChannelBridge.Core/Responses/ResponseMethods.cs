@@ -1,8 +1,9 @@
 using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Methods;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Protocol.OpenResponses;
 using Microsoft.Extensions.Logging;
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Responses;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Responses;

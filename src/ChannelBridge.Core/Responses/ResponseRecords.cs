@@ -1,5 +1,5 @@
 using System.Text.Json;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Core.Responses;

@@ -1,4 +1,5 @@
-using ChannelBridge.Core.Agents;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Responses;
 
 namespace ChannelBridge.Core.Responses;
 

@@ -1,8 +1,10 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Errors;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Core.Responses;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using ChannelBridge.Abstractions.Responses;
 
 namespace ChannelBridge.Core.Responses;
 

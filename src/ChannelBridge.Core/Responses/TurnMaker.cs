@@ -1,5 +1,5 @@
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Core.Responses;

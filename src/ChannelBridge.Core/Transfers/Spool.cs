@@ -1,7 +1,8 @@
 using System.Security.Cryptography;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Abstractions.Transfers;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Transfers;

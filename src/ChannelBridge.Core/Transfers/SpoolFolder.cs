@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 using Microsoft.Win32.SafeHandles;
 
 namespace ChannelBridge.Core.Transfers;

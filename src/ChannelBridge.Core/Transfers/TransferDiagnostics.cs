@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Diagnostics;
+using ChannelBridge.Abstractions.Diagnostics;
 
 namespace ChannelBridge.Core.Transfers;
 

@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
-using ChannelBridge.Core.Events;
+using ChannelBridge.Abstractions.Events;
 
 namespace ChannelBridge.Core.Transfers;
 

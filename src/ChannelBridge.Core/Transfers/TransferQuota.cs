@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using ChannelBridge.Abstractions.Errors;
 
 namespace ChannelBridge.Core.Transfers;
 
@@ -28,7 +29,7 @@ internal sealed class TransferQuota(TransferOptions options)
     }
 
     /// <summary>Takes room for a transfer.</summary>
-    /// <exception cref="Errors.BridgeException"><see cref="Errors.ErrorCodes.QuotaExceeded"/>; nothing was taken.</exception>
+    /// <exception cref="BridgeException"><see cref="ErrorCodes.QuotaExceeded"/>; nothing was taken.</exception>
     public void OpenTransfer(string account, long bytes)
     {
         lock (_gate)
@@ -60,7 +61,7 @@ internal sealed class TransferQuota(TransferOptions options)
     }
 
     /// <summary>Takes room for a file that comes without a transfer.</summary>
-    /// <exception cref="Errors.BridgeException"><see cref="Errors.ErrorCodes.QuotaExceeded"/>.</exception>
+    /// <exception cref="BridgeException"><see cref="ErrorCodes.QuotaExceeded"/>.</exception>
     public void Check(string account, long bytes)
     {
         lock (_gate) CheckFile(_accounts.GetOrAdd(account, static _ => new Use()), bytes);

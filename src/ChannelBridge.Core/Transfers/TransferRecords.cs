@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 
 namespace ChannelBridge.Core.Transfers;
 

@@ -1,7 +1,8 @@
-using ChannelBridge.Core.Diagnostics;
-using ChannelBridge.Core.Events;
+using ChannelBridge.Abstractions.Diagnostics;
+using ChannelBridge.Abstractions.Events;
+using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Core.Net;
-using ChannelBridge.Core.Storage;
 using ChannelBridge.Core.Transfers;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;

@@ -1,6 +1,7 @@
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Transfers;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Transfers;

@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using ChannelBridge.Core.Connections;
+using ChannelBridge.Abstractions.Connections;
 using Microsoft.Win32.SafeHandles;
 
 namespace ChannelBridge.Core.Transfers;

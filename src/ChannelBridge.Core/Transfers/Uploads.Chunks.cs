@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Text;
 using System.Security.Cryptography;
+using ChannelBridge.Abstractions.Transfers;
 using Microsoft.Win32.SafeHandles;
 
 namespace ChannelBridge.Core.Transfers;

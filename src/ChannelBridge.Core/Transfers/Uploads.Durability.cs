@@ -1,4 +1,5 @@
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Abstractions.Transfers;
 
 namespace ChannelBridge.Core.Transfers;
 

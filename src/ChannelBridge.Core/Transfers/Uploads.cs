@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Abstractions.Transfers;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 

@@ -1,5 +1,5 @@
 using System.Buffers;
-using ChannelBridge.Core.Connections;
+using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Protocol.Framing;
 using Microsoft.Extensions.ObjectPool;
 

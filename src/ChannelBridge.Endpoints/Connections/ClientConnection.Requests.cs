@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Methods;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Endpoints.Limits;
 using ChannelBridge.Endpoints.Router;
 using Microsoft.Extensions.Logging;

@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Methods;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Endpoints.Buffers;
 using ChannelBridge.Endpoints.Limits;
 using Microsoft.Extensions.Logging;

@@ -1,5 +1,5 @@
+using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Methods;
 using ChannelBridge.Endpoints.Buffers;
 using ChannelBridge.Endpoints.Limits;
 using ChannelBridge.Endpoints.Router;

@@ -1,11 +1,11 @@
 using System.Buffers;
 using System.Text.Json;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Buffers;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Endpoints.Buffers;
 using ChannelBridge.Endpoints.Router;
+using ChannelBridge.Protocol.Buffers;
 using ChannelBridge.Protocol.JsonRpc;
 
 namespace ChannelBridge.Endpoints.Connections;

@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Endpoints.Buffers;
 using ChannelBridge.Endpoints.Router;
 using ChannelBridge.Protocol.Json;

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Protocol.JsonRpc;
 
 namespace ChannelBridge.Endpoints.Connections;

@@ -1,5 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
-using ChannelBridge.Core.Connections;
+using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Endpoints.Buffers;
 
 namespace ChannelBridge.Endpoints.Connections;

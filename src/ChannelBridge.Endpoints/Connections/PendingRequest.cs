@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using ChannelBridge.Core.Methods;
+using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Endpoints.Buffers;
 using Microsoft.Extensions.ObjectPool;
 

@@ -1,5 +1,5 @@
 using System.Net;
-using ChannelBridge.Core.Access;
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Endpoints.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 
 namespace ChannelBridge.Endpoints.Limits;
 

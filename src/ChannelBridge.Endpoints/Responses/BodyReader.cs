@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Endpoints.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;

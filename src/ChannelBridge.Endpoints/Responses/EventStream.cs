@@ -1,5 +1,5 @@
 using System.Buffers;
-using ChannelBridge.Core.Responses;
+using ChannelBridge.Abstractions.Responses;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 

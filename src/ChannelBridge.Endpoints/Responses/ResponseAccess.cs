@@ -1,4 +1,4 @@
-using ChannelBridge.Core.Access;
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Endpoints.Connections;
 using ChannelBridge.Endpoints.Doors;
 using ChannelBridge.Endpoints.Limits;

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Responses;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Endpoints.Responses;

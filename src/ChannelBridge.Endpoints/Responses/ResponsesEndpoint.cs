@@ -1,8 +1,9 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Core.Responses;
 using ChannelBridge.Endpoints.Connections;
 using ChannelBridge.Protocol.OpenResponses;

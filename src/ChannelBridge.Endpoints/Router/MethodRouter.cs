@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Methods;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Methods;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ChannelBridge.Endpoints.Router;

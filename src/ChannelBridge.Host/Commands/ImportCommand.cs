@@ -1,6 +1,6 @@
 using System.CommandLine;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Channels.Bncr;
-using ChannelBridge.Core.Errors;
 using ChannelBridge.Host.Composition;
 using ChannelBridge.Host.Settings;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -39,7 +39,7 @@ internal static class ImportCommand
         {
             try
             {
-                var store = provider.GetRequiredService<Core.Storage.IStore>();
+                var store = provider.GetRequiredService<Abstractions.Storage.IStore>();
                 await store.OpenAsync(cancellationToken).ConfigureAwait(false);
                 using var json = file.OpenRead();
                 var report = await new BncrStateImporter(store, TimeProvider.System).ImportAsync(json, dryRun, cancellationToken).ConfigureAwait(false);

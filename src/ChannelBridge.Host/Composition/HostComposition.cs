@@ -1,11 +1,13 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Diagnostics;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Channels.InstaClaw;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Diagnostics;
-using ChannelBridge.Core.Methods;
-using ChannelBridge.Core.Storage;
 using ChannelBridge.Host.Settings;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.Extensions.Logging.Console;

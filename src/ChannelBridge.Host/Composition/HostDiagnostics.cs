@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Diagnostics;
 using ChannelBridge.Host.Settings;
 
 namespace ChannelBridge.Host.Composition;

@@ -1,8 +1,8 @@
-using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Responses;
-using ChannelBridge.Core.Storage;
 using ChannelBridge.Core.Transfers;
 using ChannelBridge.Endpoints;
 

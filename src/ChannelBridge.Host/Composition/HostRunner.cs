@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Host.Settings;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Host.Composition;
 

@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Core.Messaging;
 
 namespace ChannelBridge.Host.Settings;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Endpoints;
 using LinkOptions = ChannelBridge.OpenClaw.LinkOptions;

@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Storage.Postgres.Claims;
 

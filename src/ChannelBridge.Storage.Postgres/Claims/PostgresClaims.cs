@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Storage.Postgres.Claims;

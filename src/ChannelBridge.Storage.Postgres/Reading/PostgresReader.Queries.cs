@@ -1,6 +1,6 @@
 using System.Text;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using Npgsql;
 
 namespace ChannelBridge.Storage.Postgres.Reading;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Storage;
 using Npgsql;
 using NpgsqlTypes;
 

@@ -1,8 +1,8 @@
 using System.Data;
 using System.Diagnostics;
 using System.Threading.Channels;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Storage.Common;
 using Microsoft.Extensions.Logging;
 using Npgsql;

@@ -1,6 +1,6 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 
 namespace ChannelBridge.Storage.Sqlite.Native;
 

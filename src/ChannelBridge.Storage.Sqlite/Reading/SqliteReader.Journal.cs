@@ -1,6 +1,6 @@
 using System.Text;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Storage.Sqlite.Native;
 
 namespace ChannelBridge.Storage.Sqlite.Reading;

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Storage.Sqlite.Native;
 using ChannelBridge.Storage.Sqlite.Writing;
 

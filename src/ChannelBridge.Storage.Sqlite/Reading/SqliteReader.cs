@@ -1,4 +1,4 @@
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Storage.Sqlite.Native;
 using ChannelBridge.Storage.Sqlite.Young;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Storage.Common;
 using ChannelBridge.Storage.Sqlite.Native;
 using Microsoft.Extensions.Logging;

@@ -1,4 +1,4 @@
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Storage.Sqlite.Young;
 
 namespace ChannelBridge.Storage.Sqlite.Writing;

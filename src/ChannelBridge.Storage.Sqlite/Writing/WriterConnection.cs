@@ -1,4 +1,4 @@
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Storage.Sqlite.Native;
 using ChannelBridge.Storage.Sqlite.Young;
 using Microsoft.Extensions.Logging;

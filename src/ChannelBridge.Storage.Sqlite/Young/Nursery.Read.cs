@@ -1,4 +1,4 @@
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Storage.Sqlite.Writing;
 
 namespace ChannelBridge.Storage.Sqlite.Young;

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Storage.Sqlite.Native;
 
 namespace ChannelBridge.Storage.Sqlite.Young;

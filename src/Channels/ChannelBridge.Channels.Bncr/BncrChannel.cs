@@ -1,15 +1,15 @@
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Channels.Bncr.Leases;
 using ChannelBridge.Channels.Bncr.Methods;
 using ChannelBridge.Channels.Bncr.Policy;
 using ChannelBridge.Channels.Bncr.Routing;
 using ChannelBridge.Channels.Bncr.Wire;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Methods;
-using ChannelBridge.Core.Storage;
-using ChannelBridge.Core.Transfers;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 

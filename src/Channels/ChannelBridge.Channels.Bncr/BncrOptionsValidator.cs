@@ -1,6 +1,6 @@
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Channels.Bncr.Policy;
 using ChannelBridge.Channels.Bncr.Routing;
-using ChannelBridge.Core.Errors;
 using Microsoft.Extensions.Options;
 
 namespace ChannelBridge.Channels.Bncr;

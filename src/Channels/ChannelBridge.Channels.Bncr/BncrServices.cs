@@ -1,10 +1,10 @@
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Channels.Bncr.Leases;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Methods;
-using ChannelBridge.Core.Storage;
-using ChannelBridge.Core.Transfers;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;

@@ -1,4 +1,4 @@
-using ChannelBridge.Core.Access;
+using ChannelBridge.Abstractions.Access;
 
 namespace ChannelBridge.Channels.Bncr;
 
@@ -26,7 +26,7 @@ internal static class EventPrefixes
         from prefix in new[] { Own, Gateway } from suffix in Suffixes select prefix + suffix;
 
     /// <summary>The prefix for a client.</summary>
-    /// <exception cref="Core.Errors.BridgeException">It asked for one that doesn't exist.</exception>
+    /// <exception cref="Abstractions.Errors.BridgeException">It asked for one that doesn't exist.</exception>
     public static string Choose(Door door, string? asked, string configured)
     {
         asked = asked?.Trim().TrimEnd('.');

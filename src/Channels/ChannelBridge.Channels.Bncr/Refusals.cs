@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 
 namespace ChannelBridge.Channels.Bncr;
 

@@ -1,11 +1,11 @@
 using System.Globalization;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Channels.Bncr.Leases;
 using ChannelBridge.Channels.Bncr.Routing;
 using ChannelBridge.Channels.Bncr.Wire;
-using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Storage;
-using ChannelBridge.Core.Transfers;
 
 namespace ChannelBridge.Channels.Bncr;
 

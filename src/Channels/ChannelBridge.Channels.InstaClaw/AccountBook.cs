@@ -1,5 +1,5 @@
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Errors;
 
 namespace ChannelBridge.Channels.InstaClaw;
 

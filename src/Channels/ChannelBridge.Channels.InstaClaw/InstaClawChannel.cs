@@ -1,16 +1,16 @@
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Diagnostics;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Responses;
+using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Abstractions.Tools;
 using ChannelBridge.Channels.InstaClaw.Connection;
 using ChannelBridge.Channels.InstaClaw.Messages;
 using ChannelBridge.Channels.InstaClaw.Methods;
 using ChannelBridge.Channels.InstaClaw.Registration;
 using ChannelBridge.Channels.InstaClaw.Tools;
-using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Diagnostics;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Methods;
-using ChannelBridge.Core.Responses;
-using ChannelBridge.Core.Storage;
-using ChannelBridge.Core.Tools;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 

@@ -1,10 +1,10 @@
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Diagnostics;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Responses;
+using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Abstractions.Tools;
 using ChannelBridge.Channels.InstaClaw.Connection;
-using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Diagnostics;
-using ChannelBridge.Core.Methods;
-using ChannelBridge.Core.Responses;
-using ChannelBridge.Core.Storage;
-using ChannelBridge.Core.Tools;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;

@@ -1,7 +1,8 @@
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Core.Access;
 
 namespace ChannelBridge.Tests.Unit.Access;

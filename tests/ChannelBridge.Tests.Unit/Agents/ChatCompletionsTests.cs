@@ -1,7 +1,7 @@
 using System.Text.Json;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Agents;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Messaging;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Tests.Unit.Agents;

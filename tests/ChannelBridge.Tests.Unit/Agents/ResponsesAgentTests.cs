@@ -1,6 +1,6 @@
 using System.Text;
+using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Agents;
-using ChannelBridge.Core.Agents;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Tests.Unit.Agents;

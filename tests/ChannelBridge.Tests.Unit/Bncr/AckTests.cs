@@ -1,6 +1,6 @@
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
 
 namespace ChannelBridge.Tests.Unit.Bncr;
 
@@ -120,7 +120,7 @@ public sealed class AckTests
         Assert.Equal(2, (int)(await bncr.CallAsync(connection, "bncr.diagnostics"))["waiters"]!["messageAck"]!);
         await bncr.CallAsync(connection, "bncr.ack", $""" "messageId":"{ids[0]}" """);
         Assert.Equal(1, (int)(await bncr.CallAsync(connection, "bncr.diagnostics"))["waiters"]!["messageAck"]!);
-        connection.Outcome = ChannelBridge.Core.Connections.PushOutcome.Full;
+        connection.Outcome = ChannelBridge.Abstractions.Connections.PushOutcome.Full;
         await target.PushAsync(BncrUnderTest.Item(), CancellationToken.None);
         Assert.Equal(1, (int)(await bncr.CallAsync(connection, "bncr.diagnostics"))["waiters"]!["messageAck"]!);
         // Expired meanwhile.

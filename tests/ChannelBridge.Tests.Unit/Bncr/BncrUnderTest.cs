@@ -1,11 +1,11 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Channels.Bncr;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Methods;
 using ChannelBridge.Tests.Unit.Bncr.Fakes;
 using ChannelBridge.Tests.Unit.Support;
 using ChannelBridge.Tests.Unit.Transfers;

@@ -1,9 +1,9 @@
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr;
-using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Methods;
-using ChannelBridge.Core.Storage;
 using ChannelBridge.Tests.Unit.Bncr.Fakes;
 using ChannelBridge.Tests.Unit.Support;
 using Microsoft.Extensions.DependencyInjection;
@@ -199,8 +199,8 @@ public sealed class ChannelTests
     {
         var bncr = new BncrUnderTest();
         var scopes = bncr.Channel.Methods.ToDictionary(method => method.Name, method => method.Scope);
-        Assert.Equal(Core.Access.Scopes.Read, scopes["bncr.diagnostics"]);
-        foreach (var name in new[] { "bncr.connect", "bncr.inbound", "bncr.activity", "bncr.ack" }) Assert.Equal(Core.Access.Scopes.Write, scopes[name]);
+        Assert.Equal(Abstractions.Access.Scopes.Read, scopes["bncr.diagnostics"]);
+        foreach (var name in new[] { "bncr.connect", "bncr.inbound", "bncr.activity", "bncr.ack" }) Assert.Equal(Abstractions.Access.Scopes.Write, scopes[name]);
         Assert.All(bncr.Channel.Methods, method => Assert.True(method.LegacyErrors));
         Assert.Contains("plugin.bncr.push", bncr.Channel.Events);
         Assert.Contains("bncr.push", bncr.Channel.Events);

@@ -1,9 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
 
 namespace ChannelBridge.Tests.Unit.Bncr;
 
@@ -228,7 +228,7 @@ public sealed class ConnectTests
     public async Task Connect_LastCursor_SaysWhatItIsGoodFor()
     {
         var bncr = new BncrUnderTest();
-        var append = new ChannelBridge.Core.Storage.OutboxAppend
+        var append = new ChannelBridge.Abstractions.Storage.OutboxAppend
         {
             Lane = new LaneKey("bncr", "primary", "k"),
             Id = Guid.NewGuid(),

@@ -1,8 +1,9 @@
 using System.Buffers;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Storage;
 
 namespace ChannelBridge.Tests.Unit.Bncr;
 

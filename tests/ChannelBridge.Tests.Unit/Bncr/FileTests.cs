@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Tests.Unit.Bncr.Fakes;
 using ChannelBridge.Tests.Unit.Messaging;
 using ChannelBridge.Tests.Unit.Storage;

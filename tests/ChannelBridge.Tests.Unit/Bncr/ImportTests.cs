@@ -1,8 +1,9 @@
 using System.Text;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr;
-using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Storage;
 using ChannelBridge.Tests.Unit.Support;
 
 namespace ChannelBridge.Tests.Unit.Bncr;

@@ -1,8 +1,8 @@
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Channels.Bncr;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Errors;
 
 namespace ChannelBridge.Tests.Unit.Bncr;
 

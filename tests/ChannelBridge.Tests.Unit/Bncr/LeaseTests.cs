@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Tests.Unit.Bncr.Fakes;
 
 namespace ChannelBridge.Tests.Unit.Bncr;
@@ -217,7 +217,7 @@ public sealed class LeaseTests
     public async Task Activity_WakesTheFlush()
     {
         var bncr = new BncrUnderTest();
-        bncr.Outbox.Backlog = new ChannelBridge.Core.Messaging.Backlog(2, 0);
+        bncr.Outbox.Backlog = new ChannelBridge.Abstractions.Messaging.Backlog(2, 0);
         var (connection, _, _) = await bncr.ClientAsync();
         var before = bncr.Outbox.Attaches;
         var activity = await bncr.CallAsync(connection, "bncr.activity", """ "clientId":"bridge-1","reason":"heartbeat" """);

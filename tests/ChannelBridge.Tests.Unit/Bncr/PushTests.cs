@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Channels.Bncr.Wire;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Messaging;
 
 namespace ChannelBridge.Tests.Unit.Bncr;
 

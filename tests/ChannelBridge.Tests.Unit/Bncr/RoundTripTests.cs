@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Tests.Unit.Bncr.Fakes;
 using ChannelBridge.Tests.Unit.Messaging;
 using ChannelBridge.Tests.Unit.Support;

@@ -1,5 +1,5 @@
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Errors;
 
 namespace ChannelBridge.Tests.Unit.Bncr;
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Host.Settings;

@@ -1,11 +1,11 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Tools;
 using ChannelBridge.Channels.InstaClaw;
 using ChannelBridge.Channels.InstaClaw.Connection;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Methods;
-using ChannelBridge.Core.Tools;
 using ChannelBridge.Tests.Platform;
 using ChannelBridge.Tests.Unit.Support;
 using Microsoft.Extensions.Logging;

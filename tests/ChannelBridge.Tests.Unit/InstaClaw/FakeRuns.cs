@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Responses;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Tests.Unit.InstaClaw;

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Errors;
 
 namespace ChannelBridge.Tests.Unit.InstaClaw;
 

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Messaging;
 
 namespace ChannelBridge.Tests.Unit.Link;
 

@@ -1,12 +1,13 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Buffers;
-using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Protocol.Buffers;
 using ChannelBridge.Tests.Unit.Support;
 
 namespace ChannelBridge.Tests.Unit.Link;

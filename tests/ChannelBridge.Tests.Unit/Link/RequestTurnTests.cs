@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.OpenClaw;
 using ChannelBridge.Protocol.OpenResponses;
 

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Core.Messaging;
 
 namespace ChannelBridge.Tests.Unit.Messaging;

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Tests.Unit.Messaging;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Tests.Unit.Support;
 
 namespace ChannelBridge.Tests.Unit.Messaging;

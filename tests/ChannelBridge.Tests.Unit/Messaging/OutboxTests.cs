@@ -1,8 +1,9 @@
 using System.Diagnostics;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Storage;
 using ChannelBridge.Tests.Unit.Support;
 
 namespace ChannelBridge.Tests.Unit.Messaging;

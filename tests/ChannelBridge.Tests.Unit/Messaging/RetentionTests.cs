@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Messaging.Receipts;
 

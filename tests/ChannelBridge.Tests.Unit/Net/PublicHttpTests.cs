@@ -1,5 +1,5 @@
 using System.Net;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Core.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;

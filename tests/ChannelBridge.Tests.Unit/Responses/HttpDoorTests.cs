@@ -1,6 +1,6 @@
 using System.Net.Http.Headers;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Tests.Unit.Wire;
 
 namespace ChannelBridge.Tests.Unit.Responses;

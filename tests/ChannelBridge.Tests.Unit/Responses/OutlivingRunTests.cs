@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Agents;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Core.Responses;
 using ChannelBridge.Protocol.OpenResponses;
 using ChannelBridge.Tests.Unit.Support;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Agents;
+using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Core.Responses;
 using ChannelBridge.Protocol.OpenResponses;
 

@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Responses;
 using ChannelBridge.Protocol.OpenResponses;
 using ChannelBridge.Tests.Unit.Support;

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
-using ChannelBridge.Core.Agents;
+using ChannelBridge.Abstractions.Agents;
 
 namespace ChannelBridge.Tests.Unit.Responses;
 

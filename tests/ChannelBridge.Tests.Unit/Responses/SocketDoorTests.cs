@@ -1,6 +1,6 @@
 using System.Net.WebSockets;
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Agents;
+using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Protocol.OpenResponses;
 using ChannelBridge.Tests.Unit.Support;
 

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Storage.Postgres;
 using ChannelBridge.Storage.Postgres.Claims;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -1,4 +1,4 @@
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Storage.Postgres;
 using Microsoft.Extensions.Logging.Abstractions;
 

@@ -1,7 +1,7 @@
 using System.Text;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Storage.Sqlite;
 using ChannelBridge.Storage.Sqlite.Native;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -1,5 +1,5 @@
 using System.Text;
-using ChannelBridge.Core.Transfers;
+using ChannelBridge.Abstractions.Transfers;
 
 namespace ChannelBridge.Tests.Unit.Transfers;
 

@@ -1,5 +1,5 @@
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Core.Net;
 using ChannelBridge.Core.Transfers;
 using ChannelBridge.Tests.Unit.Storage;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Connections;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Core.Transfers;
 using ChannelBridge.Tests.Unit.Bncr.Fakes;
 using ChannelBridge.Tests.Unit.Support;

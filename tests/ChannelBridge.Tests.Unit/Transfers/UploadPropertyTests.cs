@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Transfers;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Tests.Unit.Storage;
 using ChannelBridge.Tests.Unit.Support;
 

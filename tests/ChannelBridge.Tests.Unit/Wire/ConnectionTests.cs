@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Connections;
+using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Endpoints;
 
 namespace ChannelBridge.Tests.Unit.Wire;

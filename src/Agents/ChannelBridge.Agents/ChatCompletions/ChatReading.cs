@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json;
+using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Agents.Http;
 using ChannelBridge.Agents.Streams;
-using ChannelBridge.Core.Agents;
 
 namespace ChannelBridge.Agents.ChatCompletions;
 

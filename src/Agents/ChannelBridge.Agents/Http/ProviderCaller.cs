@@ -1,5 +1,5 @@
 using System.Net;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 using Polly;
 using Polly.CircuitBreaker;
 using Polly.Retry;

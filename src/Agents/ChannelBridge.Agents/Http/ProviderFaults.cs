@@ -3,8 +3,8 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Agents.Streams;
-using ChannelBridge.Core.Errors;
 using ChannelBridge.Protocol;
 
 namespace ChannelBridge.Agents.Http;

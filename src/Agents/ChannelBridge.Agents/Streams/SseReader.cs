@@ -1,5 +1,5 @@
 using System.Buffers;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 
 namespace ChannelBridge.Agents.Streams;
 

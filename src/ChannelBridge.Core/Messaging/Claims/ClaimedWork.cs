@@ -1,4 +1,4 @@
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Core.Messaging.Claims;
 

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Core.Messaging.Claims;
 

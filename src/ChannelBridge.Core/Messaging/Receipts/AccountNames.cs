@@ -1,3 +1,6 @@
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Core.Channels;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -13,7 +16,7 @@ internal sealed class AccountNames(IServiceProvider services)
     public string Shown(LaneKey lane) => Find(lane.Channel)?.AccountName(lane.Account) ?? lane.Account;
 
     /// <summary>The account that a caller means, to filter by; null when none is named.</summary>
-    /// <exception cref="Errors.BridgeException">No account can have this id.</exception>
+    /// <exception cref="BridgeException">No account can have this id.</exception>
     public string? Meant(string? channel, string? account) =>
         account is null ? null : (ChannelChoice.Find(_channels.Value, channel)?.AccountName(account) ?? account).ToLowerInvariant();
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Core.Messaging.Receipts;
 

@@ -1,8 +1,9 @@
 using System.Text.Json;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Methods;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Messaging.Receipts;

@@ -1,6 +1,6 @@
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Core.Messaging.Receipts;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
-using ChannelBridge.Core.Events;
+using ChannelBridge.Abstractions.Events;
+using ChannelBridge.Abstractions.Messaging;
 
 namespace ChannelBridge.Core.Messaging.Receipts;
 

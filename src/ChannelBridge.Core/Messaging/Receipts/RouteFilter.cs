@@ -1,5 +1,6 @@
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Errors;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ChannelBridge.Core.Messaging.Receipts;

@@ -1,12 +1,13 @@
 using System.Text;
 using System.Text.Json;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr.Leases;
 using ChannelBridge.Channels.Bncr.Policy;
 using ChannelBridge.Channels.Bncr.Routing;
-using ChannelBridge.Core.Buffers;
-using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Protocol.Buffers;
 
 namespace ChannelBridge.Channels.Bncr;
 
@@ -177,7 +178,7 @@ public sealed class BncrStateImporter(IStore store, TimeProvider time)
         return new Attachment
         {
             MimeType = Text(message, "mimeType") is { } mimeType && Routing.Text.IsMimeType(mimeType) ? mimeType : "application/octet-stream",
-            FileName = Core.Transfers.FileNames.Sanitize(Text(message, "fileName")),
+            FileName = Abstractions.Transfers.FileNames.Sanitize(Text(message, "fileName")),
             Content = content.Length == 0 ? null : content,
             Location = string.IsNullOrEmpty(location) ? null : location,
         };

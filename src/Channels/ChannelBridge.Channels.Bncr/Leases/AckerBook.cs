@@ -1,5 +1,5 @@
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr.Routing;
-using ChannelBridge.Core.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Channels.Bncr.Leases;

@@ -1,5 +1,5 @@
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Channels.Bncr.Policy;
-using ChannelBridge.Core.Access;
 
 namespace ChannelBridge.Channels.Bncr.Leases;
 

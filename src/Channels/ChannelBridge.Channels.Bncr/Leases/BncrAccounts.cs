@@ -1,11 +1,11 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr.Policy;
 using ChannelBridge.Channels.Bncr.Routing;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Channels.Bncr.Leases;

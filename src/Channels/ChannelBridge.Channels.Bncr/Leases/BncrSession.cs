@@ -1,10 +1,10 @@
 using System.Diagnostics;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Channels.Bncr.Wire;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Buffers;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Transfers;
+using ChannelBridge.Protocol.Buffers;
 
 namespace ChannelBridge.Channels.Bncr.Leases;
 

@@ -1,7 +1,7 @@
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Storage;
-using ChannelBridge.Core.Transfers;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Abstractions.Transfers;
 
 namespace ChannelBridge.Channels.Bncr.Leases;
 

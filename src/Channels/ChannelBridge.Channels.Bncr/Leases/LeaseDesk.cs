@@ -1,11 +1,11 @@
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr.Wire;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Buffers;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Methods;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Protocol.Buffers;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Channels.Bncr.Leases;

@@ -1,10 +1,10 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Text;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Channels.Bncr.Wire;
-using ChannelBridge.Core.Agents;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Messaging;
 
 namespace ChannelBridge.Channels.Bncr.Leases;
 

@@ -1,4 +1,4 @@
-using ChannelBridge.Core.Access;
+using ChannelBridge.Abstractions.Access;
 
 namespace ChannelBridge.Channels.Bncr.Leases;
 

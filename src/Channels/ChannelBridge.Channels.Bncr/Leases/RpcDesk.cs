@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Channels.Bncr.Wire;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Errors;
 
 namespace ChannelBridge.Channels.Bncr.Leases;
 

@@ -1,9 +1,9 @@
 using System.Diagnostics;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Channels.Bncr.Leases;
 using ChannelBridge.Channels.Bncr.Wire;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Methods;
 
 namespace ChannelBridge.Channels.Bncr.Methods;
 

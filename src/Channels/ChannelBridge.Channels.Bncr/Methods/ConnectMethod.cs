@@ -1,7 +1,7 @@
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr.Leases;
 using ChannelBridge.Channels.Bncr.Wire;
-using ChannelBridge.Core.Methods;
-using ChannelBridge.Core.Storage;
 
 namespace ChannelBridge.Channels.Bncr.Methods;
 

@@ -1,13 +1,14 @@
 using System.Globalization;
 using System.Text.Json;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr.Leases;
 using ChannelBridge.Channels.Bncr.Routing;
 using ChannelBridge.Channels.Bncr.Wire;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Errors;
 using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Methods;
-using ChannelBridge.Core.Storage;
 
 namespace ChannelBridge.Channels.Bncr.Methods;
 

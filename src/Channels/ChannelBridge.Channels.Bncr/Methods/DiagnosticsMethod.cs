@@ -1,6 +1,6 @@
+using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Channels.Bncr.Leases;
 using ChannelBridge.Channels.Bncr.Wire;
-using ChannelBridge.Core.Methods;
 
 namespace ChannelBridge.Channels.Bncr.Methods;
 

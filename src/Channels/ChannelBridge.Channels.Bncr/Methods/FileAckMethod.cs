@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Channels.Bncr.Leases;
 using ChannelBridge.Channels.Bncr.Wire;
-using ChannelBridge.Core.Methods;
-using ChannelBridge.Core.Transfers;
 
 namespace ChannelBridge.Channels.Bncr.Methods;
 

@@ -2,15 +2,15 @@ using System.Buffers;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Channels.Bncr.Leases;
 using ChannelBridge.Channels.Bncr.Policy;
 using ChannelBridge.Channels.Bncr.Routing;
 using ChannelBridge.Channels.Bncr.Wire;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Connections;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Methods;
-using ChannelBridge.Core.Transfers;
 
 namespace ChannelBridge.Channels.Bncr.Methods;
 

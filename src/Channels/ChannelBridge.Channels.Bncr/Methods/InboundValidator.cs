@@ -1,8 +1,8 @@
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Channels.Bncr.Routing;
 using ChannelBridge.Channels.Bncr.Wire;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Transfers;
 
 namespace ChannelBridge.Channels.Bncr.Methods;
 

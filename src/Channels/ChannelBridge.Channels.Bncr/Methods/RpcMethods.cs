@@ -1,8 +1,8 @@
 using System.Text.Json;
+using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Channels.Bncr.Leases;
 using ChannelBridge.Channels.Bncr.Routing;
 using ChannelBridge.Channels.Bncr.Wire;
-using ChannelBridge.Core.Methods;
 
 namespace ChannelBridge.Channels.Bncr.Methods;
 

@@ -8,7 +8,7 @@ internal static class AccountIds
     public const int MaxLength = 64;
 
     /// <summary>The id to show for what a client wrote.</summary>
-    /// <exception cref="Core.Errors.BridgeException">It is too long or has characters that no id may have.</exception>
+    /// <exception cref="Abstractions.Errors.BridgeException">It is too long or has characters that no id may have.</exception>
     public static string Normalize(string? accountId)
     {
         var id = accountId.AsSpan().Trim();

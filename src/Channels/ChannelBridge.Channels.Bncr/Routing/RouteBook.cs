@@ -1,7 +1,7 @@
 using System.Text.Json;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr.Leases;
 using ChannelBridge.Channels.Bncr.Wire;
-using ChannelBridge.Core.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Channels.Bncr.Routing;

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 
 namespace ChannelBridge.Channels.Bncr.Wire;
 

@@ -2,9 +2,9 @@ using System.Buffers;
 using System.Security.Cryptography;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Channels.Bncr.Routing;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Transfers;
 
 namespace ChannelBridge.Channels.Bncr.Wire;
 

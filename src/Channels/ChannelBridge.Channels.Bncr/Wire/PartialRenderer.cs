@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Channels.Bncr.Routing;
-using ChannelBridge.Core.Agents;
 
 namespace ChannelBridge.Channels.Bncr.Wire;
 

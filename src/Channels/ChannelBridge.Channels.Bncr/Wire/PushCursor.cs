@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Buffers.Text;
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Messaging;
 
 namespace ChannelBridge.Channels.Bncr.Wire;
 

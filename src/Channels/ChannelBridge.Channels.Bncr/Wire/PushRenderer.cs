@@ -1,9 +1,9 @@
 using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Channels.Bncr.Routing;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Messaging;
 
 namespace ChannelBridge.Channels.Bncr.Wire;
 

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Responses;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Channels.InstaClaw.Messages;

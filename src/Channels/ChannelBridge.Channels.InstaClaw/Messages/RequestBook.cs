@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.InstaClaw.Wire;
-using ChannelBridge.Core.Storage;
 
 namespace ChannelBridge.Channels.InstaClaw.Messages;
 

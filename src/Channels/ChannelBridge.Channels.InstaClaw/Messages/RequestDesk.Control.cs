@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Errors;
+using ChannelBridge.Abstractions.Errors;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Channels.InstaClaw.Messages;

@@ -1,6 +1,6 @@
 using System.Net.WebSockets;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Channels.InstaClaw.Connection;
-using ChannelBridge.Core.Errors;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Channels.InstaClaw.Messages;
@@ -169,7 +169,7 @@ internal sealed partial class RequestDesk
         }
     }
 
-    private async Task SendEventAsync(OpenRequest request, Core.Responses.StreamEvent one, IBrokerSocket socket, CancellationToken end)
+    private async Task SendEventAsync(OpenRequest request, Abstractions.Responses.StreamEvent one, IBrokerSocket socket, CancellationToken end)
     {
         var stored = request.Stored;
         var frame = Frame.Write(

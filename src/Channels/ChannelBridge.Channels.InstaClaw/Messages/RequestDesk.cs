@@ -1,9 +1,9 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Threading.Channels;
+using ChannelBridge.Abstractions.Responses;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.InstaClaw.Connection;
-using ChannelBridge.Core.Responses;
-using ChannelBridge.Core.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Channels.InstaClaw.Messages;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Channels.InstaClaw.Messages;

@@ -1,6 +1,6 @@
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Channels.InstaClaw.Wire;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Methods;
 
 namespace ChannelBridge.Channels.InstaClaw.Methods;
 

@@ -2,8 +2,8 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Channels.InstaClaw.Wire;
-using ChannelBridge.Core.Errors;
 
 namespace ChannelBridge.Channels.InstaClaw.Registration;
 

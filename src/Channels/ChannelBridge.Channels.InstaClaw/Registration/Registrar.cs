@@ -1,7 +1,7 @@
 using System.Text.Json;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.InstaClaw.Wire;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Channels.InstaClaw.Registration;

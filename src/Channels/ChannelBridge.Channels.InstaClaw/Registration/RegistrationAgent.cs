@@ -1,9 +1,9 @@
 using System.Text.Json;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Channels.InstaClaw.Tools;
 using ChannelBridge.Channels.InstaClaw.Wire;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Responses;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Channels.InstaClaw.Registration;

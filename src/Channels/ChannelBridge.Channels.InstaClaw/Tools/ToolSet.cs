@@ -1,11 +1,11 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Tools;
 using ChannelBridge.Channels.InstaClaw.Methods;
 using ChannelBridge.Channels.InstaClaw.Wire;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Methods;
-using ChannelBridge.Core.Tools;
 
 namespace ChannelBridge.Channels.InstaClaw.Tools;
 

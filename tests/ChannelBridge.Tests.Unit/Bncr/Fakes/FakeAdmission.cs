@@ -1,5 +1,5 @@
-using ChannelBridge.Core.Channels;
-using ChannelBridge.Core.Connections;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Connections;
 
 namespace ChannelBridge.Tests.Unit.Bncr.Fakes;
 

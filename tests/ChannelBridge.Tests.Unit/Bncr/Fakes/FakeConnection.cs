@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Connections;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Connections;
 
 namespace ChannelBridge.Tests.Unit.Bncr.Fakes;
 

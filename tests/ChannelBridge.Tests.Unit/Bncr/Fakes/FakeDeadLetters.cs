@@ -1,6 +1,6 @@
-using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Tests.Unit.Bncr.Fakes;
 

@@ -1,4 +1,4 @@
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Messaging;
 
 namespace ChannelBridge.Tests.Unit.Bncr.Fakes;
 

@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using ChannelBridge.Core.Messaging;
+using ChannelBridge.Abstractions.Messaging;
 
 namespace ChannelBridge.Tests.Unit.Bncr.Fakes;
 

@@ -1,0 +1,87 @@
+using ChannelBridge.Abstractions.Messaging;
+
+namespace ChannelBridge.Abstractions.Agents;
+
+/// <summary>
+/// Something that happens in a turn. Texts grow by suffixes; a message of the answer ends with its <see cref="AgentReply"/>, whose text is the whole and
+/// final one. Only replies are durable for channels; all other events are for who watches, and for streams.
+/// </summary>
+public abstract record AgentEvent;
+
+/// <summary>More of the answer's text, to show while it grows: a suffix, never a snapshot. Not durable.</summary>
+/// <param name="Suffix">The text that is new.</param>
+public sealed record AgentPartial(string Suffix) : AgentEvent;
+
+/// <summary>The text that grew so far is replaced as a whole: the agent thought better of it. Not durable.</summary>
+/// <param name="Text">The text as it is now.</param>
+public sealed record AgentRewrite(string Text) : AgentEvent;
+
+/// <summary>
+/// The message whose text grew is over; what grows now is the next one. Only from an agent whose replies reach the outbox by a way of their own: with others
+/// the <see cref="AgentReply"/> says it.
+/// </summary>
+public sealed record AgentMessageEnd : AgentEvent
+{
+    /// <summary>The one instance.</summary>
+    public static AgentMessageEnd Instance { get; } = new();
+}
+
+/// <summary>The agent is at work (typing); not durable.</summary>
+public sealed record AgentTyping : AgentEvent
+{
+    /// <summary>The one instance.</summary>
+    public static AgentTyping Instance { get; } = new();
+}
+
+/// <summary>More of the reasoning.</summary>
+/// <param name="Suffix">The text that is new.</param>
+/// <param name="IsSummary">True for a summary meant for people; false for raw reasoning.</param>
+public sealed record AgentReasoning(string Suffix, bool IsSummary = true) : AgentEvent;
+
+/// <summary>More of a refusal: the model says why it doesn't answer.</summary>
+/// <param name="Suffix">The text that is new.</param>
+public sealed record AgentRefusal(string Suffix) : AgentEvent;
+
+/// <summary>The agent calls a tool.</summary>
+/// <param name="CallId">By which the result refers to it.</param>
+/// <param name="Name">The function.</param>
+/// <param name="Arguments">JSON text, whole.</param>
+public sealed record AgentToolCall(string CallId, string Name, string Arguments) : AgentEvent;
+
+/// <summary>A tool that the agent ran itself has given its result. A call without one is the client's to run.</summary>
+/// <param name="CallId">The call.</param>
+/// <param name="Output">What it gave, as text.</param>
+public sealed record AgentToolResult(string CallId, string Output) : AgentEvent;
+
+/// <summary>What the turn cost; the last one counts.</summary>
+public sealed record AgentUsage(long InputTokens, long OutputTokens, long CachedTokens = 0, long ReasoningTokens = 0) : AgentEvent;
+
+/// <summary>Why the model stopped. Without one, it came to its end.</summary>
+/// <param name="Reason">The reason.</param>
+public sealed record AgentFinish(FinishReason Reason) : AgentEvent;
+
+/// <summary>Why a model stopped.</summary>
+public enum FinishReason
+{
+    /// <summary>It had said what it wanted to say.</summary>
+    Stop,
+
+    /// <summary>The most tokens were reached: the answer is incomplete.</summary>
+    Length,
+
+    /// <summary>A filter of the provider cut it off: the answer is incomplete.</summary>
+    ContentFilter,
+
+    /// <summary>It waits for the client to run its tool calls.</summary>
+    ToolCalls,
+}
+
+/// <summary>A finished message of the answer.</summary>
+/// <param name="Text">Its text, refusals not included; empty when the agent had nothing to say, and then a channel delivers nothing.</param>
+/// <param name="Kind"><c>final</c>, <c>block</c> or <c>tool</c>.</param>
+/// <param name="Attachment">A file that goes with it, or null.</param>
+public sealed record AgentReply(string Text, string Kind = "final", Attachment? Attachment = null) : AgentEvent
+{
+    /// <summary>The whole text of the refusals in this message, or null. A channel shows it where there is no text.</summary>
+    public string? Refusal { get; init; }
+}

@@ -1,0 +1,75 @@
+using ChannelBridge.Abstractions.Methods;
+
+namespace ChannelBridge.Abstractions.Channels;
+
+/// <summary>
+/// A channel: its methods, its events, and what it says of itself. It gets <c>IInbox</c>, <c>IOutbox</c> and <c>IStore</c> (records, sequences)
+/// from the container, and knows no endpoint, no engine and no other channel.
+/// </summary>
+public interface IChannel : IMethodSource
+{
+    /// <summary>The channel id, e.g. <c>bncr</c>.</summary>
+    string Id { get; }
+
+    /// <summary>False for a channel that only answers: <see cref="ResolveTargetAsync"/> always throws, and no call means it by default.</summary>
+    bool CanSend => true;
+
+    /// <summary>Called once after the store is open and before any door is.</summary>
+    ValueTask StartAsync(CancellationToken cancellationToken);
+
+    /// <summary>Called when the doors are closed and turns have ended.</summary>
+    ValueTask StopAsync(CancellationToken cancellationToken);
+
+    /// <summary>The accounts as they are now, for diagnostics and the gateway's status.</summary>
+    IReadOnlyList<ChannelAccountStatus> GetAccounts();
+
+    /// <summary>How an account is shown, whatever the case in which it is named: the store keeps the id in lower case.</summary>
+    /// <exception cref="Errors.BridgeException">No account can have this id.</exception>
+    string AccountName(string accountId) => accountId;
+
+    /// <summary>
+    /// Resolves where a proactive send goes: a target as an operator or agent wrote it, to a route of this channel.
+    /// </summary>
+    /// <exception cref="Errors.BridgeException">The target is malformed or unknown.</exception>
+    ValueTask<ChannelTarget> ResolveTargetAsync(string accountId, string target, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The target that people would write for a conversation, which <see cref="ResolveTargetAsync"/> resolves to the same lane. The session key
+    /// itself where the channel has no shorter form that keeps the lane.
+    /// </summary>
+    string FormatTarget(string sessionKey, string route) => sessionKey;
+}
+
+/// <summary>A resolved target of a send.</summary>
+/// <param name="AccountId">The account in its display case.</param>
+/// <param name="SessionKey">The canonical session key.</param>
+/// <param name="Route">The channel's own address.</param>
+public sealed record ChannelTarget(string AccountId, string SessionKey, string Route);
+
+/// <summary>An account's state: three kinds of health, apart.</summary>
+public sealed record ChannelAccountStatus
+{
+    /// <summary>The account in its display case.</summary>
+    public required string AccountId { get; init; }
+
+    /// <summary>Transport: a client is connected and reachable.</summary>
+    public bool Connected { get; init; }
+
+    /// <summary>Connections of the account.</summary>
+    public int ActiveConnections { get; init; }
+
+    /// <summary>Inbound: when the last message was accepted (Unix ms), or null.</summary>
+    public long? LastInboundAt { get; init; }
+
+    /// <summary>When the last message was pushed (Unix ms), or null.</summary>
+    public long? LastOutboundAt { get; init; }
+
+    /// <summary>When a client was last heard (Unix ms), or null.</summary>
+    public long? LastActivityAt { get; init; }
+
+    /// <summary>Backlog: replies that aren't settled.</summary>
+    public long Pending { get; init; }
+
+    /// <summary>Dead letters.</summary>
+    public long DeadLetter { get; init; }
+}

@@ -1,0 +1,17 @@
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Storage;
+
+namespace ChannelBridge.Abstractions.Messaging;
+
+/// <summary>Removes dead letters on behalf of a channel's own methods, with the same record of who did it as <c>deadLetters.discard</c>.</summary>
+public interface IDeadLetters
+{
+    /// <summary>Removes a dead or expired message for good. Completes when that is durable.</summary>
+    /// <param name="entry">The message, as the store listed it; its payload isn't needed.</param>
+    /// <param name="caller">Who removes it; recorded in the same commit.</param>
+    /// <param name="cancellationToken">Stops before the write.</param>
+    /// <returns>False when it was gone already, or is on its way again.</returns>
+    /// <exception cref="BridgeException">A store error; nothing was removed.</exception>
+    ValueTask<bool> DiscardAsync(OutboxEntry entry, Caller caller, CancellationToken cancellationToken = default);
+}

@@ -1,0 +1,24 @@
+using ChannelBridge.Abstractions.Agents;
+
+namespace ChannelBridge.Abstractions.Messaging;
+
+/// <summary>
+/// Hears what happens in turns while it happens: a channel that shows partial text or a typing sign. Best effort: nothing of it is durable, a repeated
+/// turn repeats it, and a listener must neither block nor throw.
+/// </summary>
+public interface ITurnListener
+{
+    /// <summary>
+    /// Something happened in a turn. Finished replies are heard here before they are durable, so that what was shown of them can be completed; they are
+    /// delivered through the outbox.
+    /// </summary>
+    /// <param name="turn">The turn.</param>
+    /// <param name="ordinal">Which message of the answer it belongs to, 0 for the first: <see cref="MessageIds.ForReply"/> is that message's id.</param>
+    /// <param name="agentEvent">What happened.</param>
+    void OnTurnEvent(AgentTurn turn, int ordinal, AgentEvent agentEvent);
+
+    /// <summary>The turn is over; nothing more comes of this attempt.</summary>
+    /// <param name="turn">The turn.</param>
+    /// <param name="failed">True when it came to no end: what was shown of a message that has no reply is void.</param>
+    void OnTurnEnded(AgentTurn turn, bool failed);
+}

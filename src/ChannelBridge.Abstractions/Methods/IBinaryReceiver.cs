@@ -1,0 +1,14 @@
+namespace ChannelBridge.Abstractions.Methods;
+
+/// <summary>
+/// Takes binary messages: <c>u32 header length, big endian | JSON header | bytes</c>. A channel contributes one; the doors hand over whatever comes
+/// after authentication, and the receiver says what is wrong with it. Answers go as events to the connection.
+/// </summary>
+public interface IBinaryReceiver
+{
+    /// <summary>Takes one message; called in the order of arrival, and not waited for before the next.</summary>
+    /// <param name="message">The whole message, valid until the task has completed.</param>
+    /// <param name="call">Where it came from.</param>
+    /// <param name="cancellationToken">The connection's end.</param>
+    ValueTask ReceiveAsync(ReadOnlyMemory<byte> message, MethodCall call, CancellationToken cancellationToken);
+}

@@ -1,0 +1,14 @@
+namespace ChannelBridge.Abstractions.Methods;
+
+/// <summary>Contributes methods to the router: a channel, the link, diagnostics. Registered in the container; asked once at start.</summary>
+public interface IMethodSource
+{
+    /// <summary>The methods; names are unique in the host.</summary>
+    IEnumerable<RpcMethod> Methods { get; }
+
+    /// <summary>True when clients of the OpenClaw gateway may call these, too, as they may the methods of channels; default false.</summary>
+    bool ForGateway => false;
+
+    /// <summary>The names of the events that this source may send to clients, for <c>hello-ok.features.events</c>.</summary>
+    IEnumerable<string> Events => [];
+}
