@@ -23,6 +23,36 @@ public sealed record Caller(string Name, Scopes Scopes, Door Door)
     /// <summary>The account ids (lower case) that the token is limited to; null means every account.</summary>
     public IReadOnlySet<string>? Accounts { get; init; }
 
+    /// <summary>The channels (lower case) that the token is limited to; null means every channel.</summary>
+    public IReadOnlySet<string>? Channels { get; init; }
+
+    /// <summary>The platforms (lower case) that the token is limited to; null means every platform.</summary>
+    public IReadOnlySet<string>? Platforms { get; init; }
+
+    /// <summary>The methods that the token is limited to, <c>bncr.*</c> for all that begin so; null means every method that its scopes allow.</summary>
+    public IReadOnlySet<string>? Methods { get; init; }
+
+    /// <summary>Signalled when the token that the caller showed holds no more: connections and streams end then. Never signalled for tokens of the settings.</summary>
+    public CancellationToken Revoked { get; init; }
+
+    /// <summary>True when the caller may use this channel (compared without case).</summary>
+    public bool MayUseChannel(string channelId) => Channels is null || Channels.Contains(channelId.ToLowerInvariant());
+
+    /// <summary>True when the caller may act for this platform (compared without case).</summary>
+    public bool MayUsePlatform(string platform) => Platforms is null || Platforms.Contains(platform.ToLowerInvariant());
+
+    /// <summary>True when the token isn't limited to other methods than this one. Its scope is another matter.</summary>
+    public bool MayCall(string method)
+    {
+        if (Methods is null || Methods.Contains(method)) return true;
+        for (var dot = method.LastIndexOf('.'); dot > 0; dot = method.LastIndexOf('.', dot - 1))
+        {
+            if (Methods.Contains(string.Concat(method.AsSpan(0, dot), ".*"))) return true;
+        }
+
+        return false;
+    }
+
     /// <summary>True when the caller may act for this account (compared without case).</summary>
     public bool MayUseAccount(string accountId) => Accounts is null || Accounts.Contains(accountId.ToLowerInvariant());
 }

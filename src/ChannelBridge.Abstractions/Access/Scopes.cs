@@ -1,6 +1,6 @@
 namespace ChannelBridge.Abstractions.Access;
 
-/// <summary>What a caller may do. Names on the wire: <c>operator.read</c>, <c>operator.write</c>, <c>operator.admin</c>, <c>link</c>.</summary>
+/// <summary>What a caller may do. Names on the wire: <c>operator.read</c>, <c>operator.write</c>, <c>operator.admin</c>, <c>link</c>, <c>peer</c>.</summary>
 [Flags]
 public enum Scopes
 {
@@ -19,7 +19,10 @@ public enum Scopes
     /// <summary><c>link</c>: the role of the gateway plugin, which may speak for other connections. No other scope includes it.</summary>
     Link = 8,
 
-    /// <summary>Every scope, as the first token has it.</summary>
+    /// <summary><c>peer</c>: the endpoints of its channels and no method. No other scope includes it.</summary>
+    Peer = 16,
+
+    /// <summary>Every scope of the first token: all but <see cref="Peer"/>.</summary>
     All = Read | Write | Admin | Link,
 }
 
@@ -38,6 +41,12 @@ public static class ScopeNames
     /// <summary>The wire name of the plugin's role.</summary>
     public const string Link = "link";
 
+    /// <summary>The wire name of the right to a channel's endpoints.</summary>
+    public const string Peer = "peer";
+
+    /// <summary>True for who may use endpoints of channels and nothing else: no method, no <c>/v1</c>.</summary>
+    public static bool IsPeerOnly(this Scopes granted) => granted == Scopes.Peer;
+
     /// <summary>True when <paramref name="granted"/> covers <paramref name="needed"/>: admin covers write, write covers read.</summary>
     public static bool Covers(this Scopes granted, Scopes needed)
     {
@@ -53,17 +62,19 @@ public static class ScopeNames
         Write => Scopes.Write,
         Admin => Scopes.Admin,
         Link => Scopes.Link,
+        Peer => Scopes.Peer,
         _ => Scopes.None,
     };
 
-    /// <summary>The wire names of a set, in the order read, write, admin, link.</summary>
+    /// <summary>The wire names of a set, in the order read, write, admin, link, peer.</summary>
     public static IReadOnlyList<string> ToNames(this Scopes scopes)
     {
-        var names = new List<string>(4);
+        var names = new List<string>(5);
         if (scopes.HasFlag(Scopes.Read)) names.Add(Read);
         if (scopes.HasFlag(Scopes.Write)) names.Add(Write);
         if (scopes.HasFlag(Scopes.Admin)) names.Add(Admin);
         if (scopes.HasFlag(Scopes.Link)) names.Add(Link);
+        if (scopes.HasFlag(Scopes.Peer)) names.Add(Peer);
         return names;
     }
 }
