@@ -184,7 +184,7 @@ public sealed partial class SqliteStore : IStore
         WriterConnection? connection = null;
         try
         {
-            SqliteLibrary.EnsureLoaded();
+            SqliteLibrary.EnsureLoaded(_options.Engine);
             files = StoreFiles.Lock(_path);
             files.Prepare();
             connection = new WriterConnection(_options, _path, _logger);
@@ -193,7 +193,8 @@ public sealed partial class SqliteStore : IStore
             _writer = new GroupWriter(_options, connection, _time, _logger);
             _connection = connection;
             _files = files;
-            LogOpened(_path, SqliteLibrary.Version);
+            LogOpened(_path, SqliteLibrary.Version, SqliteLibrary.Loaded == SqliteEngine.Package ? "package" : "system");
+            if (SqliteLibrary.HasLogFault) LogFaultyEngine(SqliteLibrary.Version);
         }
         catch (Exception e)
         {
@@ -281,6 +282,12 @@ public sealed partial class SqliteStore : IStore
 
     private long Now() => _time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Opened the store {Path} with SQLite {Version}")]
-    private partial void LogOpened(string path, string version);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Opened the store {Path} with SQLite {Version} (the {Source}'s)")]
+    private partial void LogOpened(string path, string version, string source);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "SQLite {Version} has a fault that can damage the store when a commit meets a checkpoint (WAL reset). Mended in 3.51.3, 3.50.7 and 3.44.6: "
+            + "use the engine that comes with ChannelBridge (Store:SqliteEngine=package), or update the system's")]
+    private partial void LogFaultyEngine(string version);
 }

@@ -1,5 +1,15 @@
 namespace ChannelBridge.Storage.Sqlite;
 
+/// <summary>Where the SQLite engine comes from.</summary>
+public enum SqliteEngine
+{
+    /// <summary>From the package; from the system only where the package's doesn't run.</summary>
+    Package = 0,
+
+    /// <summary>From the operating system.</summary>
+    System = 1,
+}
+
 /// <summary>Settings of the SQLite store.</summary>
 public sealed class SqliteStoreOptions
 {
@@ -8,6 +18,9 @@ public sealed class SqliteStoreOptions
     /// live <c>-wal</c>, <c>-shm</c> and <c>.lock</c>. Put it on a local disk: network file systems break the locks that it relies on.
     /// </summary>
     public string Path { get; set; } = "channelbridge.db";
+
+    /// <summary>Which engine is used. A process has one engine: the first store that is opened decides. Default: the package's.</summary>
+    public SqliteEngine Engine { get; set; }
 
     /// <summary>How many commits may wait for the writer, 1…1,048,576; more are refused as busy. Default 8,192.</summary>
     public int QueueCapacity { get; set; } = 8192;

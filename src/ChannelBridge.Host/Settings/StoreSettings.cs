@@ -49,6 +49,7 @@ internal static class StoreSettings
         .Number("MaxGroupSize", 1, 1 << 16, o => o.Sqlite.MaxGroupSize, (o, v) => o.Sqlite.MaxGroupSize = o.Postgres.MaxGroupSize = (int)v, "Commits that share one flush to the disk at most")
         .Size("MaxGroupBytes", 1, int.MaxValue, o => o.Sqlite.MaxGroupBytes, (o, v) => o.Sqlite.MaxGroupBytes = o.Postgres.MaxGroupBytes = (int)v, "Payload that shares one flush at most")
         .Number("LaneCacheSize", 1, 1 << 20, o => o.Sqlite.LaneCacheSize, (o, v) => o.Sqlite.LaneCacheSize = o.Postgres.LaneCacheSize = (int)v, "Conversations whose numbers the writer keeps in memory")
+        .Choice<SqliteEngine>("SqliteEngine", o => o.Sqlite.Engine, (o, v) => o.Sqlite.Engine = v, "SQLite: the engine that comes with ChannelBridge, or the system's")
         .Number("Readers", 1, 64, o => o.Sqlite.Readers, (o, v) => o.Sqlite.Readers = (int)v, "SQLite: connections that serve reads")
         .Size("CacheBytes", 1 << 20, int.MaxValue, o => o.Sqlite.CacheBytes, (o, v) => o.Sqlite.CacheBytes = (int)v, "SQLite: the writer's page cache")
         .Duration("BusyTimeout", TimeSpan.Zero, TimeSpan.FromMinutes(5), o => o.Sqlite.BusyTimeout, (o, v) => o.Sqlite.BusyTimeout = v, "SQLite: how long to wait for a lock that another program (a backup) holds");

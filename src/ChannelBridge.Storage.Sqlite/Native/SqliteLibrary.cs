@@ -5,54 +5,95 @@ using ChannelBridge.Abstractions.Errors;
 namespace ChannelBridge.Storage.Sqlite.Native;
 
 /// <summary>
-/// Finds the SQLite library of the operating system, once per process. No other is bundled, because the distribution patches its own.
+/// Finds the SQLite engine, once per process: the one that comes with the package, else the operating system's. All stores of a process share it.
 /// </summary>
 internal static class SqliteLibrary
 {
     /// <summary>The name by which <see cref="Sqlite3"/> asks for it.</summary>
     public const string Name = "sqlite3";
 
+    private const string PackageName = "e_sqlite3";
+
     // UPDATE/INSERT … RETURNING came with 3.35.0.
     private const int OldestVersion = 3_035_000;
 
-    private static readonly Lazy<BridgeException?> Fault = new(Load, LazyThreadSafetyMode.ExecutionAndPublication);
+    private static readonly Lock Gate = new();
+    private static bool _tried;
+    private static BridgeException? _fault;
+    private static SqliteEngine _wanted;
 
-    /// <summary>The library's version, e.g. <c>3.40.1</c>; only after <see cref="EnsureLoaded"/>.</summary>
+    /// <summary>The engine's version, e.g. <c>3.53.3</c>; only after <see cref="EnsureLoaded"/>.</summary>
     public static unsafe string Version => Marshal.PtrToStringUTF8((nint)Sqlite3.LibraryVersion()) ?? "";
 
-    /// <summary>Loads the library; throws what to install when it isn't there.</summary>
-    public static void EnsureLoaded()
+    /// <summary>Which engine was loaded; only after <see cref="EnsureLoaded"/>.</summary>
+    public static SqliteEngine Loaded { get; private set; }
+
+    /// <summary>True when the loaded engine has the WAL-reset fault; only after <see cref="EnsureLoaded"/>.</summary>
+    public static bool HasLogFault => HasFault(Sqlite3.LibraryVersionNumber());
+
+    /// <summary>
+    /// Loads the engine; throws what to install when there is none. The first call in a process decides: a library can't be exchanged while
+    /// connections use it.
+    /// </summary>
+    public static void EnsureLoaded(SqliteEngine wanted = SqliteEngine.Package)
     {
-        // A new exception each time, so that stack traces don't mix.
-        if (Fault.Value is { } fault) throw new BridgeException(fault.Code, fault.Message, fault.InnerException);
+        lock (Gate)
+        {
+            if (!_tried)
+            {
+                (_tried, _wanted) = (true, wanted);
+                _fault = Load();
+            }
+
+            // A new exception each time, so that stack traces don't mix.
+            if (_fault is { } fault) throw new BridgeException(fault.Code, fault.Message, fault.InnerException);
+        }
     }
 
-    /// <summary>The file names that are tried, best first.</summary>
-    internal static IReadOnlyList<string> Candidates()
+    /// <summary>
+    /// True for versions in which a commit beside the start of a checkpoint can damage the file (the WAL-reset fault). It came with 3.7.0
+    /// and was mended in 3.51.3, and in 3.50.7 and 3.44.6 for those who stay on older lines.
+    /// </summary>
+    internal static bool HasFault(int version) => version switch
+    {
+        >= 3_051_003 => false,
+        >= 3_051_000 => true,
+        >= 3_050_007 => false,
+        >= 3_045_000 => true,
+        >= 3_044_006 => false,
+        _ => true,
+    };
+
+    /// <summary>The system's file names that are tried, best first.</summary>
+    internal static IReadOnlyList<string> SystemNames()
     {
         if (OperatingSystem.IsWindows()) return ["winsqlite3.dll", "sqlite3.dll"];
         if (OperatingSystem.IsMacOS()) return ["/usr/lib/libsqlite3.dylib", "libsqlite3.dylib"];
         return ["libsqlite3.so.0", "libsqlite3.so"];
     }
 
-    /// <summary>Loads the first library of a list that is there; 0 when none is.</summary>
-    internal static IntPtr LoadFirst(IEnumerable<string> names)
+    /// <summary>Loads the wanted engine, or the system's where the package's doesn't fit; 0 when there is none.</summary>
+    internal static (IntPtr Handle, SqliteEngine Engine) Find(SqliteEngine wanted, Func<string, IntPtr> package, Func<string, IntPtr> system)
     {
-        foreach (var name in names)
+        // The package's engine isn't there on a platform that it wasn't built for, and can't be loaded where the C library is too old.
+        if (wanted == SqliteEngine.Package && package(PackageName) is not 0 and var bundled) return (bundled, SqliteEngine.Package);
+        foreach (var name in SystemNames())
         {
-            if (NativeLibrary.TryLoad(name, out var handle)) return handle;
+            if (system(name) is not 0 and var handle) return (handle, SqliteEngine.System);
         }
 
-        return IntPtr.Zero;
+        return (0, SqliteEngine.System);
     }
 
     /// <summary>What a result code means, in the engine's words.</summary>
     internal static unsafe string ErrorText(int code) => Marshal.PtrToStringUTF8((nint)Sqlite3.ErrorText(code)) ?? "";
 
-    /// <summary>The error when no library could be loaded.</summary>
-    internal static BridgeException NotFound(Exception? cause) => new(
+    /// <summary>The error when no engine could be loaded.</summary>
+    internal static BridgeException NotFound(SqliteEngine wanted, Exception? cause) => new(
         ErrorCodes.StoreUnavailable,
-        "The SQLite library was not found. Install it ("
+        (wanted == SqliteEngine.System
+            ? "The system's SQLite library was not found. Install it ("
+            : "The SQLite engine of the package doesn't run on this system, and the system's own was not found. Install that one (")
         + (OperatingSystem.IsWindows() ? "Windows 10 and later bring winsqlite3.dll; otherwise put sqlite3.dll beside the program"
             : OperatingSystem.IsMacOS() ? "macOS brings /usr/lib/libsqlite3.dylib; otherwise `brew install sqlite`"
             : "Debian and Ubuntu: `apt-get install libsqlite3-0`; Fedora: `dnf install sqlite-libs`; Alpine: `apk add sqlite-libs`")
@@ -80,10 +121,17 @@ internal static class SqliteLibrary
         }
         catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException or BadImageFormatException or TypeInitializationException)
         {
-            return NotFound(e);
+            return NotFound(_wanted, e);
         }
     }
 
-    private static IntPtr Resolve(string name, Assembly assembly, DllImportSearchPath? path) =>
-        string.Equals(name, Name, StringComparison.Ordinal) ? LoadFirst(Candidates()) : IntPtr.Zero;
+    private static IntPtr Resolve(string name, Assembly assembly, DllImportSearchPath? path)
+    {
+        if (!string.Equals(name, Name, StringComparison.Ordinal)) return 0;
+        (var handle, Loaded) = Find(
+            _wanted,
+            package => NativeLibrary.TryLoad(package, assembly, null, out var found) ? found : 0,
+            system => NativeLibrary.TryLoad(system, out var found) ? found : 0);
+        return handle;
+    }
 }

@@ -216,13 +216,45 @@ public sealed class SqliteStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Library_NotThere_SaysWhatToInstall()
+    public void Engine_OfThePackage_IsLoadedAndMended()
     {
-        Assert.Equal(IntPtr.Zero, SqliteLibrary.LoadFirst(["libnothing-of-this-name.so.7"]));
-        var error = SqliteLibrary.NotFound(null);
+        SqliteLibrary.EnsureLoaded();
+        Assert.Equal((SqliteEngine.Package, "3.53.3", false), (SqliteLibrary.Loaded, SqliteLibrary.Version, SqliteLibrary.HasLogFault));
+    }
+
+    [Theory]
+    [InlineData(SqliteEngine.Package, true, true, SqliteEngine.Package)]
+    [InlineData(SqliteEngine.Package, false, true, SqliteEngine.System)]
+    [InlineData(SqliteEngine.System, true, true, SqliteEngine.System)]
+    public void Engine_ThatDoesNotLoad_GivesWayToTheSystems(SqliteEngine wanted, bool package, bool system, SqliteEngine loaded)
+    {
+        var (handle, engine) = SqliteLibrary.Find(wanted, _ => package ? 1 : 0, _ => system ? 2 : 0);
+        Assert.Equal((loaded, loaded == SqliteEngine.Package ? 1 : 2), (engine, (int)handle));
+    }
+
+    [Theory]
+    [InlineData(SqliteEngine.Package, "doesn't run on this system")]
+    [InlineData(SqliteEngine.System, "was not found")]
+    public void Engine_NotThere_SaysWhatToInstall(SqliteEngine wanted, string says)
+    {
+        Assert.Equal(IntPtr.Zero, SqliteLibrary.Find(wanted, _ => 0, _ => 0).Handle);
+        var error = SqliteLibrary.NotFound(wanted, null);
         Assert.Equal(ErrorCodes.StoreUnavailable, error.Code);
+        Assert.Contains(says, error.Message, StringComparison.Ordinal);
         if (OperatingSystem.IsLinux()) Assert.Contains("apt-get install libsqlite3-0", error.Message, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData(3_040_001, true)]
+    [InlineData(3_044_005, true)]
+    [InlineData(3_044_006, false)]
+    [InlineData(3_045_000, true)]
+    [InlineData(3_050_006, true)]
+    [InlineData(3_050_007, false)]
+    [InlineData(3_051_002, true)]
+    [InlineData(3_051_003, false)]
+    [InlineData(3_053_003, false)]
+    public void Engine_BelowAMendedVersion_IsKnownByItsNumber(int version, bool faulty) => Assert.Equal(faulty, SqliteLibrary.HasFault(version));
 
     [Fact]
     public async Task AddSqliteStore_Registered_ResolvesOneStoreAndKeepsAnEarlierOne()
