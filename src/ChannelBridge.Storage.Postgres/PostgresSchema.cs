@@ -106,6 +106,23 @@ internal static class PostgresSchema
             ADD COLUMN push_holder text;
         CREATE INDEX account_pusher ON account(push_host) WHERE push_host <> 0;
         """,
+
+        // Numbered logs. Appends lock their logs in the order of names, so numbers become visible in order.
+        """
+        CREATE TABLE log(
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            name text COLLATE "C" NOT NULL UNIQUE,
+            last bigint NOT NULL DEFAULT 0) WITH (fillfactor = 70);
+        CREATE TABLE log_entry(
+            log bigint NOT NULL,
+            number bigint NOT NULL,
+            expires_at bigint NOT NULL,
+            once text COLLATE "C",
+            value bytea,
+            PRIMARY KEY(log, number));
+        CREATE INDEX log_once ON log_entry(once, log) WHERE once IS NOT NULL;
+        CREATE INDEX log_expiry ON log_entry(expires_at) WHERE expires_at > 0;
+        """,
     ];
 
     /// <summary>Makes the schema or brings it up to date, guarded against another host that does the same.</summary>

@@ -158,6 +158,11 @@ public sealed partial class PostgresStore : IStore
         await Reader().ListRecordsAsync(ns, null, index, after, limit, Now(), cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<SequenceEntry>> ReadSequenceAsync(
+        string sequence, long after, int limit, CancellationToken cancellationToken = default) =>
+        await Reader().ReadSequenceAsync(sequence, after, limit, Now(), cancellationToken).ConfigureAwait(false);
+
+    /// <inheritdoc/>
     public async ValueTask<long> SweepAsync(SweepLimits limits, CancellationToken cancellationToken = default)
     {
         using var activity = Telemetry.Source.StartActivity("store.sweep");

@@ -24,6 +24,9 @@ internal static class SqliteSchema
     //   each part that is full.
     // * The partial indexes hold only what is unfinished, so they stay small however many tombstones and receipts are kept. There is no index of
     //   all ordinals and seqs: only unfinished entries are asked for by lane and number; settled ones are found by their id.
+    // * log_entry holds the values of numbered logs by a growing rowid: a message for a thousand receivers is a thousand neighbours. Where each entry of
+    //   a log is stands in log_place, by log and number; what is new comes to log_recent first and moves in order when that has some thousand rows
+    //   (LogStatements), so that neither costs a page for each receiver. log_once begins with the text, which is the same for all of them.
     // * outbox_accepted pages lists in time order and finds what a sweep may remove; it grows at its end as well.
     private static readonly string[] Migrations =
     [
@@ -107,6 +110,14 @@ internal static class SqliteSchema
         """,
         """
         CREATE TABLE nursery(id INTEGER PRIMARY KEY, writes BLOB NOT NULL);
+        """,
+        """
+        CREATE TABLE log(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, last INTEGER NOT NULL);
+        CREATE TABLE log_entry(id INTEGER PRIMARY KEY, log INTEGER NOT NULL, number INTEGER NOT NULL, once TEXT, expires_at INTEGER NOT NULL, value BLOB);
+        CREATE INDEX log_once ON log_entry(once, log) WHERE once IS NOT NULL;
+        CREATE INDEX log_expiry ON log_entry(expires_at) WHERE expires_at > 0;
+        CREATE TABLE log_recent(log INTEGER NOT NULL, number INTEGER NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY(log, number)) WITHOUT ROWID;
+        CREATE TABLE log_place(log INTEGER NOT NULL, number INTEGER NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY(log, number)) WITHOUT ROWID;
         """,
     ];
 

@@ -134,6 +134,12 @@ public sealed partial class SqliteStore : IStore
             static (r, s) => r.ListRecords(s.ns, s.index, s.after, s.limit, s.now), (ns, index, after, limit, now: Now()), cancellationToken);
 
     /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<SequenceEntry>> ReadSequenceAsync(
+        string sequence, long after, int limit, CancellationToken cancellationToken = default) =>
+        Readers().ReadAsync(
+            static (r, s) => r.ReadSequence(s.sequence, s.after, s.limit, s.now), (sequence, after, limit, now: Now()), cancellationToken);
+
+    /// <inheritdoc/>
     public async ValueTask<long> SweepAsync(SweepLimits limits, CancellationToken cancellationToken = default)
     {
         using var activity = Telemetry.Source.StartActivity("store.sweep");
@@ -149,14 +155,17 @@ public sealed partial class SqliteStore : IStore
         var removed = await SweepRowsAsync(SweepKind.Inbox, limits, cancellationToken).ConfigureAwait(false);
         _forgotten += removed;
         removed += await SweepRowsAsync(SweepKind.Outbox, limits, cancellationToken).ConfigureAwait(false);
-        SweepWrite step;
-        do
+        foreach (var kind in (SweepKind[])[SweepKind.Records, SweepKind.Logs])
         {
-            step = new SweepWrite { Kind = SweepKind.Records, Limits = limits };
-            await Writer().EnqueueUpkeepAsync(step, cancellationToken).ConfigureAwait(false);
-            removed += step.Removed;
+            SweepWrite step;
+            do
+            {
+                step = new SweepWrite { Kind = kind, Limits = limits };
+                await Writer().EnqueueUpkeepAsync(step, cancellationToken).ConfigureAwait(false);
+                removed += step.Removed;
+            }
+            while (step.Removed == SweepWrite.MaxRows);
         }
-        while (step.Removed == SweepWrite.MaxRows);
 
         if (_forgotten >= _options.RecentKeys)
         {

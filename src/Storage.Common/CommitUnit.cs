@@ -99,6 +99,7 @@ internal sealed class CommitUnit : IValueTaskSource
         InboxAppend w => w.Payload.Length,
         OutboxAppend w => w.Payload.Length,
         RecordPut w => w.Value.Length,
+        SequenceAppend w => w.Value.Length,
         _ => 0,
     };
 }

@@ -22,7 +22,7 @@ public interface IStore : IAsyncDisposable
     /// <summary>Opens or creates the store and brings its schema up to date. Called once, before anything else.</summary>
     ValueTask OpenAsync(CancellationToken cancellationToken);
 
-    /// <summary>Writes and commits a trifle: completes when the store can be written, throws why not otherwise.</summary>
+    /// <summary>Commits a small test write: completes when the store can be written, throws why not otherwise.</summary>
     ValueTask ProbeAsync(CancellationToken cancellationToken);
 
     /// <summary>
@@ -72,8 +72,11 @@ public interface IStore : IAsyncDisposable
     ValueTask<IReadOnlyList<StoreRecord>> ListRecordsAsync(
         string ns, string? index, string? after, int limit, CancellationToken cancellationToken = default);
 
+    /// <summary>Values of a numbered log behind a number, in order; those that have expired are left out.</summary>
+    ValueTask<IReadOnlyList<SequenceEntry>> ReadSequenceAsync(string sequence, long after, int limit, CancellationToken cancellationToken = default);
+
     /// <summary>
-    /// Removes what has outlived its time: inbox tombstones, settled receipts, expired records. Works in small commits so that it holds nobody up.
+    /// Removes what has outlived its time: inbox tombstones, settled receipts, expired records and values of logs. Works in small commits so that it holds nobody up.
     /// Returns how many rows went.
     /// </summary>
     ValueTask<long> SweepAsync(SweepLimits limits, CancellationToken cancellationToken = default);

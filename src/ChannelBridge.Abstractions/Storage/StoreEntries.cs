@@ -121,6 +121,12 @@ public readonly record struct PendingLane(long Id, LaneKey Key, long First);
 /// <param name="UpdatedAt">When it was last put (Unix ms).</param>
 public sealed record StoreRecord(string Key, ReadOnlyMemory<byte> Value, long Version, string? Index, long UpdatedAt);
 
+/// <summary>A value of a numbered log.</summary>
+/// <param name="Number">Its number in the log.</param>
+/// <param name="Value">The value.</param>
+/// <param name="ExpiresAt">Until when it is kept (Unix ms), or 0.</param>
+public sealed record SequenceEntry(long Number, ReadOnlyMemory<byte> Value, long ExpiresAt);
+
 /// <summary>Counts of an account.</summary>
 /// <param name="Channel">The channel id.</param>
 /// <param name="Account">The account, lower case.</param>
@@ -168,7 +174,7 @@ public sealed record OutboxQuery
 }
 
 /// <summary>What a sweep may remove.</summary>
-/// <param name="Now">Now (Unix ms): tombstones and records that expired before go.</param>
+/// <param name="Now">Now (Unix ms): tombstones, records and values of logs that expired before go.</param>
 /// <param name="SettledBefore">Receipts settled before this time go (Unix ms); dead letters have their own limit.</param>
 /// <param name="DeadBefore">Dead and expired entries that ended before this time go (Unix ms).</param>
 public readonly record struct SweepLimits(long Now, long SettledBefore, long DeadBefore);

@@ -249,6 +249,34 @@ public sealed class RecordDelete : StoreWrite
     public required string Key { get; init; }
 }
 
+/// <summary>
+/// Appends a value to a numbered log: a sequence whose values are kept and can be read in order. Its numbers are 1, 2, 3 … without a hole, whatever
+/// crashes, whichever host appends: who has seen number n can read every earlier one that hasn't expired.
+/// </summary>
+public sealed class SequenceAppend : StoreWrite
+{
+    /// <summary>The log's name; made if new. Logs and the sequences of <see cref="SequenceNext"/> count apart, even under the same name.</summary>
+    public required string Sequence { get; init; }
+
+    /// <summary>What makes it the same value, or null: while an entry of this log with the same text is kept, nothing is appended.</summary>
+    public string? Once { get; init; }
+
+    /// <summary>The value. Not copied: it stays untouched until the commit completes.</summary>
+    public required ReadOnlyMemory<byte> Value { get; init; }
+
+    /// <summary>Until when it is kept (Unix ms), or 0 for ever. Numbers never start again, even when every entry has gone.</summary>
+    public long ExpiresAt { get; init; }
+
+    /// <summary>Now (Unix ms).</summary>
+    public required long At { get; init; }
+
+    /// <summary>Result: <see cref="Once"/> was known; nothing was appended.</summary>
+    public bool Duplicate { get; set; }
+
+    /// <summary>Result: the number of the value; for a duplicate, the first one's.</summary>
+    public long Number { get; set; }
+}
+
 /// <summary>Takes the next number of a named sequence.</summary>
 public sealed class SequenceNext : StoreWrite
 {

@@ -153,6 +153,15 @@ internal sealed partial class PostgresReader
         }
     }
 
+    public ValueTask<List<SequenceEntry>> ReadSequenceAsync(string sequence, long after, int limit, long now, CancellationToken cancellationToken) => ReadAsync(
+        """
+        SELECT e.number, e.value, e.expires_at FROM log l JOIN log_entry e ON e.log = l.id
+        WHERE l.name = $1 AND e.number > $2 AND (e.expires_at = 0 OR e.expires_at > $3) ORDER BY e.log, e.number LIMIT $4
+        """,
+        [P(sequence), P(after), P(now), P(limit)],
+        row => new SequenceEntry(row.GetInt64(0), Bytes(row, 1), row.GetInt64(2)),
+        cancellationToken);
+
     private static bool IsBeyond(int size, int maxBytes, ref long bytes, ref bool first)
     {
         bytes += size;

@@ -20,6 +20,7 @@ internal sealed partial class GroupCommand(List<Stage> stages, LaneIds lanes)
         await using (batch.ConfigureAwait(false))
         {
             AddLock(batch);
+            AddLogLock(batch);
             foreach (var stage in stages) Add(batch, stage);
             await ExecuteAsync(batch, cancellationToken).ConfigureAwait(false);
         }
@@ -110,6 +111,7 @@ internal sealed partial class GroupCommand(List<Stage> stages, LaneIds lanes)
             case StageKind.OutboxAppend: AddOutboxAppends(batch, stage.Writes); break;
             case StageKind.InboxUpdate: AddInboxUpdates(batch, stage.Writes); break;
             case StageKind.OutboxUpdate: AddOutboxUpdates(batch, stage.Writes); break;
+            case StageKind.LogAppend: AddLogAppends(batch, stage.Writes); break;
             default: AddSingle(batch, stage.Writes[0]); break;
         }
     }

@@ -18,6 +18,9 @@ internal enum StageKind
     /// <summary>How far messages got.</summary>
     OutboxUpdate,
 
+    /// <summary>Values of numbered logs.</summary>
+    LogAppend,
+
     /// <summary>Anything else: a statement for each.</summary>
     Single,
 }
@@ -72,7 +75,7 @@ internal sealed class GroupPlan
         for (; kind != StageKind.Single && from < Stages.Count; from++)
         {
             var stage = Stages[from];
-            if (stage.Kind != kind || stage.Keys.Contains(first) || (second is { } key && stage.Keys.Contains(key))) continue;
+            if (stage.Kind != kind || (first is { } entry && stage.Keys.Contains(entry)) || (second is { } key && stage.Keys.Contains(key))) continue;
             Add(stage, write, first, second);
             return from;
         }
@@ -82,10 +85,10 @@ internal sealed class GroupPlan
         return Stages.Count - 1;
     }
 
-    private static void Add(Stage stage, StoreWrite write, (UInt128, long) first, (UInt128, long)? second)
+    private static void Add(Stage stage, StoreWrite write, (UInt128, long)? first, (UInt128, long)? second)
     {
         stage.Writes.Add(write);
-        stage.Keys.Add(first);
+        if (first is { } entry) stage.Keys.Add(entry);
         if (second is { } key) stage.Keys.Add(key);
     }
 
@@ -95,15 +98,18 @@ internal sealed class GroupPlan
         OutboxAppend => StageKind.OutboxAppend,
         InboxUpdate => StageKind.InboxUpdate,
         OutboxUpdate => StageKind.OutboxUpdate,
+        SequenceAppend => StageKind.LogAppend,
         _ => StageKind.Single,
     };
 
-    private static ((UInt128 Entry, long Number) First, (UInt128 Entry, long Number)? Second) KeysOf(StoreWrite write) => write switch
+    private static ((UInt128 Entry, long Number)? First, (UInt128 Entry, long Number)? Second) KeysOf(StoreWrite write) => write switch
     {
         InboxAppend w => ((w.DedupeKey, 0), null),
         OutboxAppend w => ((KeyBytes.ToKey(w.Id), 0), null),
         InboxUpdate w => (((UInt128)w.LaneId, w.Ordinal), null),
         OutboxUpdate w => (((UInt128)w.LaneId, w.Seq), w.Id == Guid.Empty ? null : (KeyBytes.ToKey(w.Id), -1)),
+        // Two texts with the same hash only cost a statement.
+        SequenceAppend w => (w.Once is null ? null : ((UInt128)(uint)HashCode.Combine(w.Sequence, w.Once), 0), null),
         _ => ((0, 0), null),
     };
 }

@@ -47,6 +47,13 @@ internal static class PostgresSweep
         SELECT count(*) FROM d
         """;
 
+    private const string Logs =
+        """
+        WITH d AS (DELETE FROM log_entry WHERE (log, number) IN (
+            SELECT log, number FROM log_entry WHERE expires_at > 0 AND expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1)
+        SELECT count(*) FROM d
+        """;
+
     /// <summary>Sweeps everything; returns how many rows went. Dedupe keys don't count: their entries did.</summary>
     public static async ValueTask<long> RunAsync(PostgresReader reader, SweepLimits limits, CancellationToken cancellationToken)
     {
@@ -54,6 +61,7 @@ internal static class PostgresSweep
         removed += await LoopAsync(InboxDead, true).ConfigureAwait(false);
         await LoopAsync(InboxKeys, false).ConfigureAwait(false);
         removed += await LoopAsync(Records, false).ConfigureAwait(false);
+        removed += await LoopAsync(Logs, false).ConfigureAwait(false);
 
         var cursor = long.MinValue;
         while (true)

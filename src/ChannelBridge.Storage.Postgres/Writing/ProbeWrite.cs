@@ -2,7 +2,7 @@ using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Storage.Postgres.Writing;
 
-/// <summary>Writes a trifle, to see whether the store can be written.</summary>
+/// <summary>Commits a small test write, to see whether the store can be written.</summary>
 internal sealed class ProbeWrite : StoreWrite
 {
     /// <summary>Now (Unix ms).</summary>

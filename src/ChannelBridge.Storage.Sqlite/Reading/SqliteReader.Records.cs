@@ -27,6 +27,32 @@ internal sealed partial class SqliteReader
         return records;
     }
 
+    public IReadOnlyList<SequenceEntry> ReadSequence(string sequence, long after, int limit, long now)
+    {
+        var entries = new List<SequenceEntry>();
+        var statements = Use();
+
+        // One transaction, so that what moves from one part of the index to the other isn't missed.
+        statements.Database.Execute("BEGIN");
+        try
+        {
+            Read(statements.LogPlaces);
+            if (entries.Count < limit) Read(statements.LogRecent);
+            return entries;
+        }
+        finally
+        {
+            statements.Database.Execute("COMMIT");
+        }
+
+        void Read(SqliteStatement read)
+        {
+            read.Bind(1, sequence).Bind(2, after).Bind(3, now).Bind(4, limit - entries.Count);
+            while (read.Step()) entries.Add(new SequenceEntry(read.GetInt64(0), read.GetCopy(1), read.GetInt64(2)));
+            read.Reset();
+        }
+    }
+
     public IReadOnlyList<AccountCounts> Count()
     {
         var counts = new Dictionary<long, AccountCounts>();

@@ -106,10 +106,22 @@ internal sealed partial class SqliteReader(string path, TimeSpan busyTimeout, Fu
             WHERE ns = ?1 AND key > ?2 AND (expires_at = 0 OR expires_at > ?3) ORDER BY key LIMIT ?4
             """);
 
+        public readonly SqliteStatement LogPlaces = database.Prepare(LogSql("log_place"));
+
+        public readonly SqliteStatement LogRecent = database.Prepare(LogSql("log_recent"));
+
         public readonly SqliteStatement RecordsByIndex = database.Prepare(
             """
             SELECT key, value, version, idx, updated_at FROM record INDEXED BY record_index
             WHERE ns = ?1 AND key > ?2 AND (expires_at = 0 OR expires_at > ?3) AND idx = ?5 ORDER BY key LIMIT ?4
             """);
+
+        // CROSS JOIN keeps the order of the tables: the places lead to the entries, in order and without sorting.
+        private static string LogSql(string places) =>
+            $"""
+            SELECT e.number, e.value, e.expires_at FROM log l CROSS JOIN {places} p CROSS JOIN log_entry e
+            WHERE l.name = ?1 AND p.log = l.id AND p.number > ?2 AND e.id = p.entry AND (e.expires_at = 0 OR e.expires_at > ?3)
+            ORDER BY p.number LIMIT ?4
+            """;
     }
 }

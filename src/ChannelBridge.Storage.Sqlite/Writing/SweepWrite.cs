@@ -14,6 +14,9 @@ internal enum SweepKind
     /// <summary>Expired records.</summary>
     Records,
 
+    /// <summary>Values of numbered logs whose time is up.</summary>
+    Logs,
+
     /// <summary>A part of the dedupe keys.</summary>
     Keys,
 }
@@ -34,7 +37,7 @@ internal sealed class SweepWrite : StoreWrite
     /// <summary>What may go.</summary>
     public required SweepLimits Limits { get; init; }
 
-    /// <summary>The rows that a reader found; not used for records.</summary>
+    /// <summary>The rows that a reader found; not used for records and logs.</summary>
     public IReadOnlyList<long> Rows { get; init; } = [];
 
     /// <summary>The part of the dedupe keys whose time is up.</summary>
@@ -57,7 +60,7 @@ internal sealed class MoveWrite : StoreWrite
     public bool Done { get; set; }
 }
 
-/// <summary>Writes a trifle, to see whether the store can be written.</summary>
+/// <summary>Commits a small test write, to see whether the store can be written.</summary>
 internal sealed class ProbeWrite : StoreWrite
 {
     /// <summary>Now (Unix ms).</summary>

@@ -7,6 +7,7 @@ namespace ChannelBridge.Storage.Sqlite.Writing;
 internal sealed partial class WriteApplier
 {
     private readonly RecordStatements _records;
+    private readonly LogStatements _logs;
     private readonly SweepStatements _sweep;
 
     private void Apply(RecordPut write)
@@ -57,6 +58,9 @@ internal sealed partial class WriteApplier
             case SweepKind.Keys:
                 Remove(_sweep.Keys.Bind(1, write.Part).Bind(2, SweepWrite.MaxRows));
                 if (write.Removed < SweepWrite.MaxRows) _sweep.Filter.Bind(1, write.Part).Run();
+                break;
+            case SweepKind.Logs:
+                write.Removed = _logs.Sweep(write.Limits.Now, SweepWrite.MaxRows);
                 break;
             case SweepKind.Records:
                 Remove(_sweep.Records.Bind(1, write.Limits.Now).Bind(2, SweepWrite.MaxRows));

@@ -58,6 +58,7 @@ internal sealed partial class WriteApplier
         _keys = new DedupeKeys(database, recentKeys);
         _outbox = new OutboxStatements(database);
         _records = new RecordStatements(database);
+        _logs = new LogStatements(database);
         _sweep = new SweepStatements(database);
         _young = new YoungStatements(database);
         LoadYoung();
@@ -85,6 +86,7 @@ internal sealed partial class WriteApplier
         _keys.MoveSlice();
         _nursery.MoveOld(_move);
         _nursery.Store(_young.Insert, _young.Delete);
+        _logs.MoveRecent();
         foreach (var lane in _dirty) _saveLane.Bind(1, lane.Id).Bind(2, lane.LastIn).Bind(3, lane.LastOut).Run();
         faults.Commit(_commit.Run);
         _nursery.Committed();
@@ -106,6 +108,7 @@ internal sealed partial class WriteApplier
 
         // Some failures have rolled back already.
         if (!_database.AutoCommit) _database.Execute("ROLLBACK");
+        _logs.CountRecent();
     }
 
     private void Apply(StoreWrite write)
@@ -123,6 +126,7 @@ internal sealed partial class WriteApplier
             case RecordPut w: Apply(w); break;
             case RecordDelete w: Apply(w); break;
             case SequenceNext w: Apply(w); break;
+            case SequenceAppend w: _logs.Append(w); break;
             case SweepWrite w: Apply(w); break;
             case MoveWrite w: Apply(w); break;
             case ProbeWrite w: _probe.Bind(1, w.At).Run(); break;

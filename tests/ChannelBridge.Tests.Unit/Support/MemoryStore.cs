@@ -20,6 +20,13 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
     private readonly Dictionary<Guid, OutboxEntry> _outbox = [];
     private readonly Dictionary<(string, string), (StoreRecord Record, long ExpiresAt)> _records = [];
     private readonly Dictionary<string, long> _sequences = [];
+    private readonly Dictionary<string, (long Last, List<LogEntry> Kept)> _logs = [];
+    private bool _closed;
+
+    private sealed record LogEntry(long Number, string? Once, byte[] Value, long ExpiresAt);
+
+    /// <summary>True: as with the engine of a single host, a claim other than 1 is outdated. False: claims aren't looked at.</summary>
+    public bool ChecksClaims { get; init; }
 
     /// <summary>Called before each commit; may throw, wait, or count.</summary>
     public Func<IReadOnlyList<StoreWrite>, Task>? BeforeCommit { get; set; }
@@ -28,19 +35,32 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
 
     public Guid StoreId { get; } = Guid.NewGuid();
 
-    public ValueTask OpenAsync(CancellationToken cancellationToken) => default;
+    public ValueTask OpenAsync(CancellationToken cancellationToken)
+    {
+        _closed = false;
+        return default;
+    }
 
     public ValueTask ProbeAsync(CancellationToken cancellationToken) => default;
 
-    public ValueTask DisposeAsync() => default;
+    public ValueTask DisposeAsync()
+    {
+        _closed = ChecksClaims;
+        return default;
+    }
 
     public ValueTask CommitAsync(StoreWrite write, CancellationToken cancellationToken = default) => CommitAsync([write], cancellationToken);
 
     public async ValueTask CommitAsync(IReadOnlyList<StoreWrite> batch, CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         if (BeforeCommit is { } hook) await hook(batch);
         lock (_gate)
         {
+            ThrowIfClosed();
+
+            // Before anything is applied: a batch is all or nothing.
+            if (ChecksClaims && batch.Any(IsOutdated)) throw new BridgeException(ErrorCodes.ClaimLost, "outdated claim");
             foreach (var write in batch) Apply(write);
         }
     }
@@ -141,6 +161,11 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
                     && (after is null || string.CompareOrdinal(pair.Key.Item2, after) > 0))
                 .OrderBy(pair => pair.Key.Item2, StringComparer.Ordinal).Take(limit).Select(pair => pair.Value.Record)]);
 
+    public ValueTask<IReadOnlyList<SequenceEntry>> ReadSequenceAsync(string sequence, long after, int limit, CancellationToken cancellationToken = default) =>
+        Read<IReadOnlyList<SequenceEntry>>(() => !_logs.TryGetValue(sequence, out var log) ? [] :
+            [.. log.Kept.Where(entry => entry.Number > after && Lives(entry.ExpiresAt, Now())).Take(limit)
+                .Select(entry => new SequenceEntry(entry.Number, entry.Value, entry.ExpiresAt))]);
+
     public ValueTask<long> SweepAsync(SweepLimits limits, CancellationToken cancellationToken = default) => Read(() =>
     {
         var removed = 0L;
@@ -163,6 +188,8 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
         {
             if (!Lives(value.ExpiresAt, limits.Now) && _records.Remove(key)) removed++;
         }
+
+        foreach (var log in _logs.Values) removed += log.Kept.RemoveAll(entry => !Lives(entry.ExpiresAt, limits.Now));
 
         return removed;
     });
@@ -199,8 +226,20 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
 
     private ValueTask<T> Read<T>(Func<T> read)
     {
-        lock (_gate) return ValueTask.FromResult(read());
+        lock (_gate)
+        {
+            ThrowIfClosed();
+            return ValueTask.FromResult(read());
+        }
     }
+
+    private void ThrowIfClosed()
+    {
+        if (_closed) throw new BridgeException(ErrorCodes.StoreUnavailable, "The store is closed.");
+    }
+
+    private static bool IsOutdated(StoreWrite write) =>
+        write.Claim is not (1 or StoreWrite.Unfenced) && write is not (InboxAppend or RecordPut or RecordDelete or SequenceNext or SequenceAppend);
 
     private long LaneOf(LaneKey key)
     {
@@ -231,6 +270,7 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
                 break;
             case RecordPut put: Put(put); break;
             case RecordDelete delete: _records.Remove((delete.Namespace, delete.Key)); break;
+            case SequenceAppend append: Append(append); break;
             case SequenceNext next: next.Value = _sequences[next.Name] = _sequences.GetValueOrDefault(next.Name) + 1; break;
             default: throw new BridgeException(ErrorCodes.Internal, $"unknown write {write.GetType().Name}");
         }
@@ -369,6 +409,17 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
             Error = null,
             History = Join(entry.History, replay.HistoryLine),
         };
+    }
+
+    private void Append(SequenceAppend append)
+    {
+        var (last, kept) = _logs.GetValueOrDefault(append.Sequence, (0, []));
+        var known = append.Once is null ? null : kept.Find(entry => entry.Once == append.Once && Lives(entry.ExpiresAt, append.At));
+        append.Duplicate = known is not null;
+        append.Number = known?.Number ?? last + 1;
+        if (append.Duplicate) return;
+        kept.Add(new LogEntry(append.Number, append.Once, append.Value.ToArray(), append.ExpiresAt));
+        _logs[append.Sequence] = (append.Number, kept);
     }
 
     private void Put(RecordPut put)
