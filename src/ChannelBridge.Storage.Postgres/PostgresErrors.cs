@@ -41,6 +41,18 @@ internal static class PostgresErrors
         _ => true,
     };
 
+    /// <summary>
+    /// True when driver and server may disagree about what has been said: something failed while a message was written, or the server doesn't know
+    /// a statement that the driver has prepared. Such a connection must not go back to the pool; <see cref="NpgsqlDataSource.Clear"/> has it closed.
+    /// Lost connections are closed by the driver itself.
+    /// </summary>
+    public static bool LeavesConnectionInDoubt(Exception exception) => exception switch
+    {
+        PostgresException e => e.SqlState == PostgresErrorCodes.InvalidSqlStatementName || e.SqlState.StartsWith("08", StringComparison.Ordinal),
+        BridgeException or NpgsqlException or IOException or SocketException or TimeoutException or OperationCanceledException => false,
+        _ => true,
+    };
+
     private static BridgeException Map(PostgresException e) => e.SqlState switch
     {
         // Only the claim check divides: see GroupCommand.

@@ -61,7 +61,7 @@ internal sealed class ClaimCommands(NpgsqlDataSource source, Guid storeId, TimeS
             P(channels),
             P(accounts),
             P(wanted.Select(w => w.Rank).ToArray()),
-            new NpgsqlParameter<string?[]> { TypedValue = [.. wanted.Select(w => w.Holder)] },
+            P<string?[]>([.. wanted.Select(w => w.Holder)]),
             P(HostPrefix));
         return await QueryAsync(command, row => (row.GetString(0), row.GetString(1), row.GetInt64(2))).ConfigureAwait(false);
     }
@@ -106,17 +106,25 @@ internal sealed class ClaimCommands(NpgsqlDataSource source, Guid storeId, TimeS
         return await RunAsync(command, row, timeout.Token).WaitAsync(timeout.Token).ConfigureAwait(false);
     }
 
-    private static async Task<List<T>> RunAsync<T>(NpgsqlCommand command, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken)
+    private async Task<List<T>> RunAsync<T>(NpgsqlCommand command, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken)
     {
-        await using (command.ConfigureAwait(false))
+        try
         {
-            var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            await using (reader.ConfigureAwait(false))
+            await using (command.ConfigureAwait(false))
             {
-                var rows = new List<T>();
-                while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false)) rows.Add(row(reader));
-                return rows;
+                var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+                await using (reader.ConfigureAwait(false))
+                {
+                    var rows = new List<T>();
+                    while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false)) rows.Add(row(reader));
+                    return rows;
+                }
             }
+        }
+        catch (Exception e) when (PostgresErrors.LeavesConnectionInDoubt(e))
+        {
+            source.Clear();
+            throw;
         }
     }
 
@@ -127,5 +135,5 @@ internal sealed class ClaimCommands(NpgsqlDataSource source, Guid storeId, TimeS
         return command;
     }
 
-    private static NpgsqlParameter<T> P<T>(T value) => new() { TypedValue = value };
+    private static NpgsqlParameter<T> P<T>(T value) => Parameters.Of(value);
 }

@@ -1,7 +1,6 @@
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace ChannelBridge.Storage.Postgres.Reading;
 
@@ -45,6 +44,7 @@ internal sealed partial class PostgresReader(NpgsqlDataSource source)
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
+            if (PostgresErrors.LeavesConnectionInDoubt(e)) source.Clear();
             throw PostgresErrors.Map(e);
         }
     }
@@ -56,7 +56,7 @@ internal sealed partial class PostgresReader(NpgsqlDataSource source)
     public static NpgsqlParameter P(Guid value) => new NpgsqlParameter<Guid> { TypedValue = value };
 
     /// <summary>Text, or NULL.</summary>
-    public static NpgsqlParameter P(string? value) => new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text };
+    public static NpgsqlParameter P(string? value) => Parameters.OrNull(value);
 
     private static LaneKey Lane(NpgsqlDataReader row, int from) => new(row.GetString(from), row.GetString(from + 1), row.GetString(from + 2));
 

@@ -128,7 +128,7 @@ internal sealed partial class GroupCommand
                 Parameter(write.Key),
                 Parameter(write.At),
                 Parameter(write.ExpiresAt),
-                new NpgsqlParameter { Value = (object?)write.Index ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text },
+                Postgres.Parameters.OrNull(write.Index),
                 Bytes(write.Value),
                 new NpgsqlParameter { Value = (object?)write.ExpectedVersion ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint },
             },

@@ -327,7 +327,7 @@ internal sealed partial class GroupCommand(List<Stage> stages, LaneIds lanes)
 
     private static NpgsqlBatchCommand Command(string sql) => new(sql);
 
-    private static NpgsqlParameter<T> Parameter<T>(T value) => new() { TypedValue = value };
+    private static NpgsqlParameter<T> Parameter<T>(T value) => Parameters.Of(value);
 
     private static void Add<T1, T2, T3, T4, T5>(NpgsqlBatchCommand command, T1 first, T2 second, T3 third, T4 fourth, T5 fifth)
     {

@@ -1,4 +1,5 @@
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Protocol;
 using ChannelBridge.Storage.Common;
 
 namespace ChannelBridge.Storage.Postgres.Writing;
@@ -109,7 +110,7 @@ internal sealed class GroupPlan
         InboxUpdate w => (((UInt128)w.LaneId, w.Ordinal), null),
         OutboxUpdate w => (((UInt128)w.LaneId, w.Seq), w.Id == Guid.Empty ? null : (KeyBytes.ToKey(w.Id), -1)),
         // Two texts with the same hash only cost a statement.
-        SequenceAppend w => (w.Once is null ? null : ((UInt128)(uint)HashCode.Combine(w.Sequence, w.Once), 0), null),
+        SequenceAppend w => (w.Once is null ? null : ((UInt128)(uint)HashCode.Combine(SoundText.Storable(w.Sequence), SoundText.Storable(w.Once)), 0), null),
         _ => ((0, 0), null),
     };
 }

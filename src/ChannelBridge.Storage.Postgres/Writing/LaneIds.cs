@@ -49,9 +49,9 @@ internal sealed class LaneIds(int capacity)
         void Add(string sql)
         {
             var command = new NpgsqlBatchCommand(sql);
-            command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. unknown.Select(l => l.Channel)] });
-            command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. unknown.Select(l => l.Account)] });
-            command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. unknown.Select(l => l.SessionKey)] });
+            command.Parameters.Add(Parameters.Of<string[]>([.. unknown.Select(l => l.Channel)]));
+            command.Parameters.Add(Parameters.Of<string[]>([.. unknown.Select(l => l.Account)]));
+            command.Parameters.Add(Parameters.Of<string[]>([.. unknown.Select(l => l.SessionKey)]));
             batch.BatchCommands.Add(command);
         }
     }

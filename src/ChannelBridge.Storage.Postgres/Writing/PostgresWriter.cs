@@ -139,7 +139,9 @@ internal sealed partial class PostgresWriter : IAsyncDisposable
             }
             catch (Exception e)
             {
-                if (e is not PostgresException and not BridgeException) await GiveUpAsync().ConfigureAwait(false);
+                if (PostgresErrors.LeavesConnectionInDoubt(e)) _source.Clear();
+                else if (e is PostgresException or BridgeException) return e;
+                await GiveUpAsync().ConfigureAwait(false);
                 return e;
             }
         }

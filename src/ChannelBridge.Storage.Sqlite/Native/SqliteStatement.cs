@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
+using ChannelBridge.Protocol;
 
 namespace ChannelBridge.Storage.Sqlite.Native;
 
@@ -60,6 +61,8 @@ internal sealed unsafe class SqliteStatement(SqliteDatabase database, nint handl
             return this;
         }
 
+        // The same text as on PostgreSQL, which has no NUL.
+        value = SoundText.Storable(value);
         var size = Encoding.UTF8.GetMaxByteCount(value.Length);
         var rented = size > StackLimit ? ArrayPool<byte>.Shared.Rent(size) : null;
         var buffer = rented ?? stackalloc byte[StackLimit];

@@ -1,4 +1,5 @@
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Protocol;
 using ChannelBridge.Storage.Sqlite.Young;
 
 namespace ChannelBridge.Storage.Sqlite.Reading;
@@ -81,7 +82,7 @@ internal sealed partial class SqliteReader
         if (query.Channel is { } channel && entry.Lane.Key.Channel != channel) return false;
         if (query.Account is { } account && entry.Lane.Key.Account != account) return false;
         if (query.SessionKey is { } session && entry.Lane.Key.SessionKey != session) return false;
-        if (query.Error is { } error && entry.Kept.Error != error) return false;
+        if (query.Error is { } error && entry.Kept.Error != SoundText.Storable(error)) return false;
         if (query.AcceptedBefore > 0 && entry.AcceptedAt >= query.AcceptedBefore) return false;
         if (query.States.Count > 0 && !query.States.Contains(entry.Kept.State)) return false;
         if (query.After is not { } after) return true;

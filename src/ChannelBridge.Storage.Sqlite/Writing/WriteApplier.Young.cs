@@ -1,5 +1,6 @@
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Protocol;
 using ChannelBridge.Storage.Sqlite.Native;
 using ChannelBridge.Storage.Sqlite.Young;
 
@@ -54,7 +55,7 @@ internal sealed partial class WriteApplier
             Attempts = write.Attempts,
             NextAttemptAt = write.State == TurnState.Pending ? write.NextAttemptAt : 0,
             EndedAt = write.State == TurnState.Pending ? entry.State.EndedAt : write.At,
-            Error = write.Error ?? entry.State.Error,
+            Error = Storable(write.Error) ?? entry.State.Error,
             PayloadDropped = write.State == TurnState.Done,
         });
     }
@@ -79,7 +80,7 @@ internal sealed partial class WriteApplier
         state.State = write.State;
         state.Attempts = write.Attempts;
         state.NextAttemptAt = write.NextAttemptAt;
-        state.Error = write.Error ?? state.Error;
+        state.Error = Storable(write.Error) ?? state.Error;
         state.History = WithLine(state.History, write.HistoryLine.Span);
         var pushedAt = write.PushedAt == 0 && write.State == DeliveryState.Pushed ? write.At : write.PushedAt;
         if (pushedAt != 0) state.PushedAt = pushedAt;
@@ -125,6 +126,8 @@ internal sealed partial class WriteApplier
             History = WithLine(entry.State.History, write.HistoryLine.Span),
         });
     }
+
+    private static string? Storable(string? text) => text is null ? null : SoundText.Storable(text);
 
     private static bool HasEnded(YoungOutbox entry) => entry.State is { Settled: true, State: DeliveryState.Expired or DeliveryState.Dead };
 

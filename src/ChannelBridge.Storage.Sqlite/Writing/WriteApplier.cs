@@ -1,6 +1,7 @@
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Protocol;
 using ChannelBridge.Storage.Common;
 using ChannelBridge.Storage.Sqlite.Native;
 using ChannelBridge.Storage.Sqlite.Young;
@@ -143,6 +144,14 @@ internal sealed partial class WriteApplier
     private LaneState Lane(in LaneKey key)
     {
         if (_lanes.Find(key) is { } known) return known;
+
+        // Stored as it can be stored, and known by that: two texts that are stored alike are one lane.
+        var stored = new LaneKey(SoundText.Storable(key.Channel), SoundText.Storable(key.Account), SoundText.Storable(key.SessionKey));
+        return stored == key ? LoadLane(key) : _lanes.Find(stored) ?? LoadLane(stored);
+    }
+
+    private LaneState LoadLane(in LaneKey key)
+    {
         var account = Account(key.Channel, key.Account);
         LaneState lane;
         _findLane.Bind(1, account).Bind(2, key.SessionKey);

@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
+using System.Text;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Storage.Postgres;
+using ChannelBridge.Storage.Postgres.Reading;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
@@ -173,13 +175,52 @@ public sealed class PostgresStoreTests : IAsyncLifetime
     }
 
     [StoreFact]
-    public async Task Commit_KeyWithNul_IsInvalidAndFailsAlone()
+    public async Task Read_ThatBreaksOffWhileItIsWritten_LeavesNoBrokenConnectionInThePool()
     {
-        var store = await OpenAsync();
-        var bad = store.CommitAsync(Message("a\0b", 1)).AsTask();
-        var good = Enumerable.Range(0, 5).Select(i => store.CommitAsync(Message("lane", (UInt128)(i + 2))).AsTask()).ToArray();
-        Assert.Equal(ErrorCodes.InvalidRequest, (await Assert.ThrowsAsync<BridgeException>(() => bad)).Code);
-        await Task.WhenAll(good);
+        // One connection for all, and statements prepared at once: what the failed one leaves behind would meet everything after it.
+        await using var source = NpgsqlDataSource.Create(PostgresServer.Require() + ";Maximum Pool Size=1;Max Auto Prepare=10;Auto Prepare Min Usages=1");
+        var reader = new PostgresReader(source);
+        for (var round = 0; round < 3; round++)
+        {
+            await Assert.ThrowsAsync<BridgeException>(async () => await reader.ReadAsync(
+                "SELECT $1 || $2", [new NpgsqlParameter<string> { TypedValue = "a" }, new NpgsqlParameter<string> { TypedValue = "\uD83D" }], row => row.GetString(0), CancellationToken.None));
+            foreach (var sql in new[] { "SELECT $1 || $2", "SELECT $2 || $1" })
+            {
+                var rows = await reader.ReadAsync(sql, [PostgresReader.P("a"), PostgresReader.P("\uD83D")], row => row.GetString(0), CancellationToken.None);
+                Assert.Equal(2, Assert.Single(rows).Length);
+            }
+        }
+    }
+
+    [StoreFact]
+    public async Task SequenceAppend_TwoHostsCrossing_ShareNumbersWithoutHoles()
+    {
+        const int Rounds = 60, Logs = 6;
+        var hosts = await Task.WhenAll(OpenAsync(), OpenAsync());
+        var acked = new ConcurrentBag<(string Log, string Value, long Number, bool Duplicate)>();
+        await Task.WhenAll(hosts.SelectMany((host, h) => Enumerable.Range(0, 4).Select(async worker =>
+        {
+            for (var round = 0; round < Rounds; round++)
+            {
+                // Each host begins at another end; every value is sent by both.
+                var logs = Enumerable.Range(0, Logs).Select(log => $"log {log}");
+                var value = $"{worker}/{round}";
+                var writes = (h == 0 ? logs : logs.Reverse())
+                    .Select(log => new SequenceAppend { Sequence = log, Once = value, Value = Encoding.UTF8.GetBytes(value), At = 1 }).ToArray();
+                await host.CommitAsync(writes);
+                foreach (var write in writes) acked.Add((write.Sequence, value, write.Number, write.Duplicate));
+                var seen = await host.ReadSequenceAsync(writes[0].Sequence, 0, 10_000);
+                Assert.Equal(Enumerable.Range(1, seen.Count).Select(n => (long)n), seen.Select(e => e.Number));
+            }
+        })));
+
+        foreach (var log in acked.GroupBy(a => a.Log))
+        {
+            var stored = (await hosts[0].ReadSequenceAsync(log.Key, 0, 10_000)).ToDictionary(e => e.Number, e => Encoding.UTF8.GetString(e.Value.Span));
+            Assert.Equal(4 * Rounds, stored.Count);
+            Assert.Equal(4 * Rounds, log.Count(a => !a.Duplicate));
+            foreach (var (_, value, number, _) in log) Assert.Equal(value, stored[number]);
+        }
     }
 
     [StoreFact]

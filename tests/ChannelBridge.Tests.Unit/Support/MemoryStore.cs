@@ -2,6 +2,7 @@ using System.Text;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Protocol;
 
 namespace ChannelBridge.Tests.Unit.Support;
 
@@ -60,6 +61,7 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
             ThrowIfClosed();
 
             // Before anything is applied: a batch is all or nothing.
+            if (batch.OfType<InboxAppend>().Any(IdIsTaken)) throw new BridgeException(ErrorCodes.Conflict, "the id exists");
             if (ChecksClaims && batch.Any(IsOutdated)) throw new BridgeException(ErrorCodes.ClaimLost, "outdated claim");
             foreach (var write in batch) Apply(write);
         }
@@ -99,14 +101,14 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
     public ValueTask<OutboxEntry?> GetOutboxAsync(Guid id, CancellationToken cancellationToken = default) => Read(() => _outbox.GetValueOrDefault(id));
 
     public ValueTask<IReadOnlyList<OutboxEntry>> QueryOutboxAsync(OutboxQuery query, CancellationToken cancellationToken = default) =>
-        Read<IReadOnlyList<OutboxEntry>>(() =>
+        query.Limit is < 1 or > 1000 ? throw BridgeException.Invalid("limit must be 1 to 1000.") : Read<IReadOnlyList<OutboxEntry>>(() =>
         {
             var found = _outbox.Values.Where(entry =>
                 (query.Channel is null || entry.Lane.Channel == query.Channel)
                 && (query.Account is null || entry.Lane.Account == query.Account)
                 && (query.SessionKey is null || entry.Lane.SessionKey == query.SessionKey)
                 && (query.States.Count == 0 || query.States.Contains(entry.State))
-                && (query.Error is null || entry.Error == query.Error)
+                && (query.Error is null || entry.Error == Sound(query.Error))
                 && (query.AcceptedBefore == 0 || entry.AcceptedAt < query.AcceptedBefore));
             int Compare(OutboxEntry left, OutboxEntry right) => left.AcceptedAt != right.AcceptedAt
                 ? left.AcceptedAt.CompareTo(right.AcceptedAt)
@@ -152,17 +154,17 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
             }).Where(counts => counts.InboxPending + counts.InboxDead + counts.OutboxPending + counts.OutboxDead > 0)]);
 
     public ValueTask<StoreRecord?> GetRecordAsync(string ns, string key, CancellationToken cancellationToken = default) =>
-        Read(() => _records.TryGetValue((ns, key), out var found) && Lives(found.ExpiresAt, Now()) ? found.Record : null);
+        Read(() => _records.TryGetValue((Sound(ns)!, Sound(key)!), out var found) && Lives(found.ExpiresAt, Now()) ? found.Record : null);
 
     public ValueTask<IReadOnlyList<StoreRecord>> ListRecordsAsync(
         string ns, string? index, string? after, int limit, CancellationToken cancellationToken = default) =>
         Read<IReadOnlyList<StoreRecord>>(() =>
-            [.. _records.Where(pair => pair.Key.Item1 == ns && Lives(pair.Value.ExpiresAt, Now()) && (index is null || pair.Value.Record.Index == index)
+            [.. _records.Where(pair => pair.Key.Item1 == Sound(ns) && Lives(pair.Value.ExpiresAt, Now()) && (index is null || pair.Value.Record.Index == Sound(index))
                     && (after is null || string.CompareOrdinal(pair.Key.Item2, after) > 0))
                 .OrderBy(pair => pair.Key.Item2, StringComparer.Ordinal).Take(limit).Select(pair => pair.Value.Record)]);
 
     public ValueTask<IReadOnlyList<SequenceEntry>> ReadSequenceAsync(string sequence, long after, int limit, CancellationToken cancellationToken = default) =>
-        Read<IReadOnlyList<SequenceEntry>>(() => !_logs.TryGetValue(sequence, out var log) ? [] :
+        Read<IReadOnlyList<SequenceEntry>>(() => !_logs.TryGetValue(Sound(sequence)!, out var log) ? [] :
             [.. log.Kept.Where(entry => entry.Number > after && Lives(entry.ExpiresAt, Now())).Take(limit)
                 .Select(entry => new SequenceEntry(entry.Number, entry.Value, entry.ExpiresAt))]);
 
@@ -238,11 +240,17 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
         if (_closed) throw new BridgeException(ErrorCodes.StoreUnavailable, "The store is closed.");
     }
 
+    private bool IdIsTaken(InboxAppend append) =>
+        _inbox.ContainsKey(append.Id) && !(_seen.TryGetValue(append.DedupeKey, out var known) && known.Until > append.At);
+
     private static bool IsOutdated(StoreWrite write) =>
         write.Claim is not (1 or StoreWrite.Unfenced) && write is not (InboxAppend or RecordPut or RecordDelete or SequenceNext or SequenceAppend);
 
+    private static string? Sound(string? text) => text is null ? null : SoundText.Storable(text);
+
     private long LaneOf(LaneKey key)
     {
+        key = new LaneKey(Sound(key.Channel)!, Sound(key.Account)!, Sound(key.SessionKey)!);
         if (_laneIds.TryGetValue(key, out var id)) return id;
         id = _laneIds.Count + 1;
         _laneIds[key] = id;
@@ -269,7 +277,7 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
                 if (discard.Discarded) _outbox.Remove(discard.Id);
                 break;
             case RecordPut put: Put(put); break;
-            case RecordDelete delete: _records.Remove((delete.Namespace, delete.Key)); break;
+            case RecordDelete delete: _records.Remove((Sound(delete.Namespace)!, Sound(delete.Key)!)); break;
             case SequenceAppend append: Append(append); break;
             case SequenceNext next: next.Value = _sequences[next.Name] = _sequences.GetValueOrDefault(next.Name) + 1; break;
             default: throw new BridgeException(ErrorCodes.Internal, $"unknown write {write.GetType().Name}");
@@ -281,7 +289,12 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
         append.LaneId = LaneOf(append.Lane);
         append.Duplicate = _seen.TryGetValue(append.DedupeKey, out var known) && known.Until > append.At;
         append.KnownId = append.Duplicate ? known.Id : append.Id;
-        if (append.Duplicate) return;
+        if (append.Duplicate)
+        {
+            if (_inbox.TryGetValue(known.Id, out var first)) (append.LaneId, append.Ordinal) = (first.LaneId, first.Ordinal);
+            return;
+        }
+
         _seen[append.DedupeKey] = (append.Id, append.DedupeUntil);
         var (key, nextIn, nextOut) = _lanes[append.LaneId];
         append.Ordinal = nextIn;
@@ -309,7 +322,7 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
             State = update.State,
             Attempts = update.Attempts,
             NextAttemptAt = update.State == TurnState.Pending ? update.NextAttemptAt : 0,
-            Error = update.Error ?? entry.Error,
+            Error = Sound(update.Error) ?? entry.Error,
             EndedAt = update.State == TurnState.Pending ? entry.EndedAt : update.At,
             Payload = update.State == TurnState.Done ? default : entry.Payload,
         };
@@ -380,7 +393,7 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
             Settled = update.Settled,
             Attempts = update.Attempts,
             NextAttemptAt = update.NextAttemptAt,
-            Error = update.Error ?? entry.Error,
+            Error = Sound(update.Error) ?? entry.Error,
             History = Join(entry.History, update.HistoryLine),
             PushedAt = update.PushedAt > 0 ? update.PushedAt : update.State == DeliveryState.Pushed ? update.At : entry.PushedAt,
             AckedAt = update.State is DeliveryState.Acked or DeliveryState.Delivered ? update.At : entry.AckedAt,
@@ -413,22 +426,24 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
 
     private void Append(SequenceAppend append)
     {
-        var (last, kept) = _logs.GetValueOrDefault(append.Sequence, (0, []));
-        var known = append.Once is null ? null : kept.Find(entry => entry.Once == append.Once && Lives(entry.ExpiresAt, append.At));
+        var (sequence, once) = (Sound(append.Sequence)!, Sound(append.Once));
+        var (last, kept) = _logs.GetValueOrDefault(sequence, (0, []));
+        var known = once is null ? null : kept.Find(entry => entry.Once == once && Lives(entry.ExpiresAt, append.At));
         append.Duplicate = known is not null;
         append.Number = known?.Number ?? last + 1;
         if (append.Duplicate) return;
-        kept.Add(new LogEntry(append.Number, append.Once, append.Value.ToArray(), append.ExpiresAt));
-        _logs[append.Sequence] = (append.Number, kept);
+        kept.Add(new LogEntry(append.Number, once, append.Value.ToArray(), append.ExpiresAt));
+        _logs[sequence] = (append.Number, kept);
     }
 
     private void Put(RecordPut put)
     {
-        var current = _records.TryGetValue((put.Namespace, put.Key), out var known) && Lives(known.ExpiresAt, put.At) ? known.Record.Version : 0;
+        var (ns, key) = (Sound(put.Namespace)!, Sound(put.Key)!);
+        var current = _records.TryGetValue((ns, key), out var known) && Lives(known.ExpiresAt, put.At) ? known.Record.Version : 0;
         put.Conflict = put.ExpectedVersion is { } expected && expected != current;
         put.Version = put.Conflict ? current : current + 1;
         if (put.Conflict) return;
-        _records[(put.Namespace, put.Key)] = (new StoreRecord(put.Key, put.Value.ToArray(), put.Version, put.Index, put.At), put.ExpiresAt);
+        _records[(ns, key)] = (new StoreRecord(key, put.Value.ToArray(), put.Version, Sound(put.Index), put.At), put.ExpiresAt);
     }
 
     private static ReadOnlyMemory<byte> Join(ReadOnlyMemory<byte> history, ReadOnlyMemory<byte> line) =>
