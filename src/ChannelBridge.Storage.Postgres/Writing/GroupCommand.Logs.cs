@@ -1,4 +1,4 @@
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Storage;
 using Npgsql;
 
 namespace ChannelBridge.Storage.Postgres.Writing;

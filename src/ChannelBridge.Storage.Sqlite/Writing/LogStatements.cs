@@ -1,4 +1,4 @@
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Storage.Sqlite.Native;
 
 namespace ChannelBridge.Storage.Sqlite.Writing;

@@ -1,4 +1,4 @@
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Tests.Unit.Support;
 
 namespace ChannelBridge.Tests.Unit.Storage;

@@ -1,5 +1,6 @@
-using ChannelBridge.Core.Errors;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Tests.Unit.Storage;
 
@@ -68,7 +69,7 @@ public abstract partial class StoreContractTests
     {
         var before = await CommitAsync(Outbox(LaneA));
         await CommitAsync(LogAppend("a", "one"));
-        var stale = new OutboxUpdate { LaneId = before.LaneId, Seq = before.Seq, State = Core.Messaging.DeliveryState.Acked, Settled = true, At = Start, Claim = 0 };
+        var stale = new OutboxUpdate { LaneId = before.LaneId, Seq = before.Seq, State = DeliveryState.Acked, Settled = true, At = Start, Claim = 0 };
         var failing = Store.CommitAsync([LogAppend("a", "undone", once: "m"), LogAppend("new", "undone"), stale]).AsTask();
         var others = Enumerable.Range(0, 20).Select(i => LogAppend("a", $"{i}")).ToArray();
         await Task.WhenAll(others.Select(o => Store.CommitAsync(o).AsTask()));

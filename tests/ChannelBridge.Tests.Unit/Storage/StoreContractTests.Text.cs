@@ -1,5 +1,5 @@
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Storage;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Tests.Unit.Storage;
 
