@@ -8,16 +8,20 @@ using ChannelBridge.Abstractions.Methods;
 
 namespace FolderSample;
 
+/// <summary>What the channel must be told.</summary>
+/// <param name="Folder">The folder in which <c>in</c> and <c>out</c> lie.</param>
+public sealed record FolderOptions(string Folder);
+
 /// <summary>
 /// A channel in one file: what is put into <c>in/NAME.txt</c> is a message of the conversation NAME, its answers appear in <c>out/</c>. A message's file is
 /// removed when the message is on disk here, an answer is acked when its file is there: killed at any moment, it loses nothing.
 /// </summary>
-public sealed class FolderChannel(string folder, IInbox inbox, IOutbox outbox) : IChannel, IPushTarget, IDisposable
+public sealed class FolderChannel(FolderOptions options, IInbox inbox, IOutbox outbox) : IChannel, IPushTarget, IDisposable
 {
     private const string Account = "main";
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
-    private readonly string _in = Directory.CreateDirectory(Path.Combine(folder, "in")).FullName;
-    private readonly string _out = Directory.CreateDirectory(Path.Combine(folder, "out")).FullName;
+    private readonly string _in = Directory.CreateDirectory(Path.Combine(options.Folder, "in")).FullName;
+    private readonly string _out = Directory.CreateDirectory(Path.Combine(options.Folder, "out")).FullName;
     private readonly CancellationTokenSource _stop = new();
     private Task _reading = Task.CompletedTask;
 

@@ -17,19 +17,20 @@ using Microsoft.Extensions.Logging;
 namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>Registers the durable core.</summary>
-public static class CoreServices
+internal static class CoreServices
 {
     /// <summary>
     /// Adds inbox, lanes, outbox and the echo agent. The caller adds a store (<see cref="IStore"/>; one that several hosts share brings
     /// <see cref="ILaneClaims"/>, too), further agents and channels, and calls <see cref="MessagingService"/> at start and stop.
     /// </summary>
-    public static IServiceCollection AddChannelBridgeCore(this IServiceCollection services, Action<MessagingOptions>? configure = null)
+    internal static IServiceCollection AddChannelBridgeCore(this IServiceCollection services, Action<MessagingOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
         var options = new MessagingOptions();
         configure?.Invoke(options);
         services.TryAddSingleton(options);
         services.TryAddSingleton(TimeProvider.System);
+        services.AddRegistry();
         services.TryAddSingleton(Random.Shared);
         services.TryAddSingleton<Backlogs>();
         services.TryAddSingleton<AccountNames>();
@@ -47,10 +48,7 @@ public static class CoreServices
         services.TryAddSingleton<TurnRunner>();
         services.TryAddSingleton<TurnScheduler>();
         services.TryAddSingleton<Inbox>();
-        services.TryAddSingleton(provider => ReleasingInbox.Wrap(
-            new BoundedInbox(provider.GetRequiredService<Inbox>(), provider.GetRequiredService<TurnScheduler>().Bound),
-            provider.GetRequiredService<Outbox>(),
-            provider.GetRequiredService<IStore>()));
+        services.TryAddSingleton<IInbox>(provider => provider.GetRequiredService<Inbox>());
         services.TryAddSingleton<DeadLetterRetention>();
         services.TryAddSingleton<StoreJanitor>();
         services.TryAddSingleton<MessagingGauges>();
@@ -65,22 +63,23 @@ public static class CoreServices
             provider.GetService<ILaneClaims>()));
         services.TryAddSingleton(provider => new EventHub(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<IEventHub>(provider => provider.GetRequiredService<EventHub>());
-        services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<EventHub>());
+        services.AddContributor<EventHub>();
         services.TryAddSingleton<RouteFilter>();
-        services.TryAddSingleton<ReceiptMethods>();
-        services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<ReceiptMethods>());
+        services.AddContributor<ReceiptMethods>();
         services.TryAddSingleton<DeadMessages>();
-        services.TryAddSingleton<DeadLetterMethods>();
+        services.AddContributor<DeadLetterMethods>();
         services.TryAddSingleton<IDeadLetters>(provider => provider.GetRequiredService<DeadLetterMethods>());
-        services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<DeadLetterMethods>());
-        services.AddSingleton<IMethodSource, SendMethods>();
+        services.TryAddSingleton<IDeliveries, Deliveries>();
+        services.TryAddSingleton<IMessageImport, MessageImport>();
+        services.TryAddSingleton<IRecords>(provider => provider.GetRequiredService<IStore>());
+        services.AddContributor<SendMethods>();
         services.AddSingleton<IAgent, EchoAgent>();
         services.TryAddSingleton<ResponseOptions>();
         services.TryAddSingleton<ResponseRuns>();
         services.TryAddSingleton<IResponseRuns>(provider => provider.GetRequiredService<ResponseRuns>());
-        services.AddSingleton<IDiagnosticsSource, ResponsesDiagnostics>();
-        services.AddSingleton<IMethodSource, ResponseMethods>();
-        services.AddSingleton<IDiagnosticsSource, MessagingDiagnostics>();
+        services.AddContributor<ResponsesDiagnostics>();
+        services.AddContributor<ResponseMethods>();
+        services.AddContributor<MessagingDiagnostics>();
         return services;
     }
 }

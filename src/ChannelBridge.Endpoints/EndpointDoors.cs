@@ -1,4 +1,5 @@
 using ChannelBridge.Endpoints.Connections;
+using ChannelBridge.Core.Hosting;
 using ChannelBridge.Endpoints.Doors;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -9,7 +10,7 @@ namespace ChannelBridge.Endpoints;
 /// Opens the local doors when the host starts, looks after the connections of all doors, and closes them in order: first nobody comes in, then
 /// running requests end, then each client is told (1012 <c>service restart</c>).
 /// </summary>
-public sealed partial class EndpointDoors : IHostedService, IAsyncDisposable
+internal sealed partial class EndpointDoors : IDoors, IAsyncDisposable
 {
     private readonly EndpointRuntime _runtime;
     private readonly IHostApplicationLifetime _lifetime;
@@ -21,7 +22,7 @@ public sealed partial class EndpointDoors : IHostedService, IAsyncDisposable
     private Task _sweeping = Task.CompletedTask;
     private Task? _closing;
 
-    internal EndpointDoors(EndpointRuntime runtime, IHostApplicationLifetime lifetime, ILogger<EndpointDoors> logger)
+    public EndpointDoors(EndpointRuntime runtime, IHostApplicationLifetime lifetime, ILogger<EndpointDoors> logger)
     {
         _runtime = runtime;
         _lifetime = lifetime;
@@ -34,7 +35,7 @@ public sealed partial class EndpointDoors : IHostedService, IAsyncDisposable
 
     /// <summary>Opens the socket or pipe and standard input and output, as the options say.</summary>
     /// <exception cref="IOException">A door can't be opened.</exception>
-    public async Task StartAsync(CancellationToken cancellationToken)
+    public async Task OpenAsync(CancellationToken cancellationToken)
     {
         // A method that stands twice must stop the host at its start, not at the first request.
         _ = _runtime.Router.Methods;
@@ -48,10 +49,6 @@ public sealed partial class EndpointDoors : IHostedService, IAsyncDisposable
 
         if (_runtime.Options.Stdio) await OpenAsync(new StdioEndpoint(_runtime, _lifetime)).ConfigureAwait(false);
     }
-
-    /// <summary>Closes the doors, unless the composition does it itself.</summary>
-    public Task StopAsync(CancellationToken cancellationToken) =>
-        _runtime.Options.CloseOnHostStop ? CloseAsync(cancellationToken) : Task.CompletedTask;
 
     /// <summary>Lets nobody in any more. Open connections go on, pushes and acks included.</summary>
     public async Task StopAcceptingAsync()

@@ -21,12 +21,6 @@ public sealed class EndpointOptions
     /// <summary>The version in <c>hello-ok.server.version</c> and <c>rpc.discover</c>; default: that of this assembly.</summary>
     public string Version { get; set; } = typeof(EndpointOptions).Assembly.GetName().Version?.ToString(3) ?? "0.0.0";
 
-    /// <summary>
-    /// True (default): the doors close when the host's services stop. False: the composition closes them itself with
-    /// <see cref="EndpointDoors.CloseAsync"/>, at the right moment between the end of the last turn and the closing of the store.
-    /// </summary>
-    public bool CloseOnHostStop { get; set; } = true;
-
     /// <summary>The name of the pipe that stands in for a socket path on Windows.</summary>
     public static string GetPipeName(string socketPath)
     {

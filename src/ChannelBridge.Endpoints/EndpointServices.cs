@@ -1,6 +1,8 @@
 using ChannelBridge.Abstractions.Diagnostics;
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Hosting;
 using ChannelBridge.Core.Responses;
 using ChannelBridge.Endpoints;
 using ChannelBridge.Endpoints.Connections;
@@ -20,13 +22,23 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class EndpointServices
 {
     /// <summary>
-    /// Adds the method router and the doors. The caller adds an <see cref="ITokenAuthority"/> and the <see cref="IMethodSource"/>s. The local doors open
-    /// when the host's services start, in the order of registration: register what must be ready before this.
+    /// Adds the doors: WebSocket, HTTP, Unix socket or pipe, standard input and output. The host adds an <see cref="ITokenAuthority"/> and maps the listener's
+    /// doors with <see cref="MapChannelBridge"/>.
     /// </summary>
-    /// <param name="services">The container.</param>
+    /// <param name="builder">The builder.</param>
     /// <param name="configure">Sets the options.</param>
     /// <param name="limits">Sets the limits.</param>
-    public static IServiceCollection AddChannelBridgeEndpoints(
+    public static IChannelBridgeBuilder AddEndpoints(
+        this IChannelBridgeBuilder builder, Action<EndpointOptions>? configure = null, Action<EndpointLimits>? limits = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddChannelBridgeEndpoints(configure, limits);
+        builder.Services.TryAddSingleton<IDoors>(provider => provider.GetRequiredService<EndpointDoors>());
+        return builder;
+    }
+
+    /// <summary>The doors alone; see <see cref="DoorsAlone"/>.</summary>
+    internal static IServiceCollection AddChannelBridgeEndpoints(
         this IServiceCollection services, Action<EndpointOptions>? configure = null, Action<EndpointLimits>? limits = null)
     {
         ArgumentNullException.ThrowIfNull(services);
@@ -41,13 +53,13 @@ public static class EndpointServices
         services.TryAddSingleton<ResponseAccess>();
         services.TryAddSingleton<ResponsesSocket>();
         services.TryAddSingleton<ResponsesEndpoint>();
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IMethodSource, BuiltinMethods>());
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IDiagnosticsSource, EndpointDiagnostics>());
+        services.AddRegistry();
+        services.AddContributor<BuiltinMethods>();
+        services.AddContributor<EndpointDiagnostics>();
         services.TryAddSingleton(provider => new EndpointDoors(
             provider.GetRequiredService<EndpointRuntime>(),
             provider.GetRequiredService<IHostApplicationLifetime>(),
             provider.GetRequiredService<ILogger<EndpointDoors>>()));
-        services.AddHostedService(provider => provider.GetRequiredService<EndpointDoors>());
         return services;
     }
 

@@ -1,17 +1,13 @@
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Errors;
-using Microsoft.Extensions.DependencyInjection;
+using ChannelBridge.Abstractions.Hosting;
 
 namespace ChannelBridge.OpenClaw;
 
-/// <summary>
-/// The channels by id. Asked for late: a channel needs the inbox, the inbox its agents, and the agent of the link needs the channels again.
-/// </summary>
-internal sealed class ChannelDirectory(IServiceProvider services)
+/// <summary>The channels by id.</summary>
+internal sealed class ChannelDirectory(IRegistry registry)
 {
-    private readonly Lazy<IReadOnlyList<IChannel>> _all = new(() => [.. services.GetServices<IChannel>()]);
-
-    public IReadOnlyList<IChannel> All => _all.Value;
+    public IReadOnlyList<IChannel> All => registry.Current.Of<IChannel>();
 
     /// <summary>The channel.</summary>
     /// <exception cref="BridgeException"><see cref="ErrorCodes.NotFound"/>: this host doesn't have it.</exception>

@@ -7,10 +7,10 @@ using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Access;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace ChannelBridge.OpenClaw;
 
@@ -25,17 +25,27 @@ internal sealed class LinkMethods(
     IStore store,
     LinkOptions options,
     TimeProvider time,
-    IServiceProvider services)
+    IRegistry registry)
     : IMethodSource
 {
     /// <summary>The link's protocol that this host speaks.</summary>
     private const int Protocol = 1;
 
-    private readonly Lazy<FrozenDictionary<string, RpcMethod>> _forwarded = new(
-        () => channels.All.SelectMany(channel => channel.Methods)
-            // Asked for at the first request, not in the constructor: this is one of them.
-            .Concat(services.GetServices<IMethodSource>().Where(source => source.ForGateway).SelectMany(source => source.Methods))
-            .ToFrozenDictionary(method => method.Name, StringComparer.Ordinal));
+    private volatile Tuple<long, FrozenDictionary<string, RpcMethod>>? _forwarded;
+
+    /// <summary>The methods of the channels, and those of others that clients of the gateway may call.</summary>
+    private FrozenDictionary<string, RpcMethod> Forwarded
+    {
+        get
+        {
+            var snapshot = registry.Current;
+            if (_forwarded is { } known && known.Item1 == snapshot.Version) return known.Item2;
+            var methods = snapshot.Of<IMethodSource>().Where(source => source is IChannel || source.ForGateway).SelectMany(source => source.Methods)
+                .ToFrozenDictionary(method => method.Name, StringComparer.Ordinal);
+            _forwarded = Tuple.Create(snapshot.Version, methods);
+            return methods;
+        }
+    }
 
     public IEnumerable<RpcMethod> Methods =>
     [
@@ -114,7 +124,7 @@ internal sealed class LinkMethods(
     {
         var request = RequestReader.Read(parameters);
         var link = Of(call);
-        if (!_forwarded.Value.TryGetValue(request.Method, out var method))
+        if (!Forwarded.TryGetValue(request.Method, out var method))
         {
             throw new BridgeException(ErrorCodes.InvalidRequest, $"unknown method: {request.Method}");
         }

@@ -1,6 +1,7 @@
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Diagnostics;
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.OpenClaw;
@@ -16,24 +17,31 @@ public static class LinkServices
     /// (<see cref="IGatewayAdmission"/>) and the section <c>link</c> of the diagnostics. The caller adds the durable core, a store, a token
     /// authority and the channels.
     /// </summary>
-    public static IServiceCollection AddOpenClawLink(this IServiceCollection services, Action<LinkOptions>? configure = null)
+    public static IChannelBridgeBuilder AddOpenClaw(this IChannelBridgeBuilder builder, Action<LinkOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddOpenClawLink(configure);
+        return builder;
+    }
+
+    /// <summary>The same on a container, for tests.</summary>
+    internal static IServiceCollection AddOpenClawLink(this IServiceCollection services, Action<LinkOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
         var options = new LinkOptions();
         configure?.Invoke(options);
         services.TryAddSingleton(options);
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton<LinkSession>();
         services.TryAddSingleton<ChannelDirectory>();
         services.TryAddSingleton<TurnMemory>();
         services.TryAddSingleton(provider => new LinkMediaDesk(
             provider.GetRequiredService<ChannelDirectory>(), provider.GetRequiredService<TimeProvider>(), provider.GetService<ISpool>()));
         services.TryAddSingleton<LinkSends>();
         services.TryAddSingleton<IGatewayAdmission, GatewayAdmission>();
-        services.AddSingleton<IDiagnosticsSource>(provider => provider.GetRequiredService<LinkSession>());
-        services.AddSingleton<IMethodSource, LinkMethods>();
-        services.TryAddSingleton<LinkTools>();
-        services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<LinkTools>());
+        services.AddRegistry();
+        services.AddContributor<LinkSession>();
+        services.AddContributor<LinkMethods>();
+        services.AddContributor<LinkTools>();
         services.AddSingleton<IAgent, OpenClawAgent>();
         return services;
     }

@@ -3,21 +3,19 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Tools;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace ChannelBridge.OpenClaw;
 
 /// <summary><c>link.tool</c>: the gateway's agent calls a tool of the host. What it may reach is each tool's own business; it is never more than the host's user may.</summary>
-internal sealed class LinkTools(IServiceProvider services) : IMethodSource
+internal sealed class LinkTools(IRegistry registry) : IMethodSource
 {
-    // Asked for late: a source may itself depend on what depends on the methods.
-    private readonly Lazy<Dictionary<string, AgentTool>> _tools = new(
-        () => services.GetServices<IToolSource>().SelectMany(source => source.Tools).ToDictionary(tool => tool.Name, StringComparer.Ordinal));
+    private IEnumerable<AgentTool> Tools => registry.Current.Of<IToolSource>().SelectMany(source => source.Tools);
 
     /// <summary>The tools' names, which the plugin is told with its hello.</summary>
-    public IEnumerable<string> Names => _tools.Value.Keys;
+    public IEnumerable<string> Names => Tools.Select(tool => tool.Name);
 
     public IEnumerable<RpcMethod> Methods =>
     [
@@ -29,7 +27,7 @@ internal sealed class LinkTools(IServiceProvider services) : IMethodSource
     private ValueTask RunAsync(ReadOnlyMemory<byte> parameters, MethodCall call, IBufferWriter<byte> result, CancellationToken cancellationToken)
     {
         var request = Read(parameters.Span);
-        if (!_tools.Value.TryGetValue(request.Name, out var tool))
+        if (Tools.FirstOrDefault(candidate => candidate.Name == request.Name) is not { } tool)
         {
             throw new BridgeException(ErrorCodes.NotFound, "This host has no such tool; update the host, or the plugin.");
         }

@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Storage.Postgres;
 using ChannelBridge.Storage.Postgres.Claims;
@@ -10,6 +11,16 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Registers the PostgreSQL store.</summary>
 public static class PostgresStoreServiceCollectionExtensions
 {
+    /// <summary>Messages are kept in a PostgreSQL database, which several hosts may share.</summary>
+    /// <param name="builder">The builder.</param>
+    /// <param name="configure">Sets the options, at least <see cref="PostgresStoreOptions.ConnectionString"/>.</param>
+    public static IChannelBridgeBuilder UsePostgres(this IChannelBridgeBuilder builder, Action<PostgresStoreOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddPostgresStore(configure);
+        return builder;
+    }
+
     /// <summary>Registers the PostgreSQL store as <see cref="IStore"/>, with the <see cref="ILaneClaims"/> by which hosts share it, unless a store is registered already. Whoever hosts it opens and disposes it.</summary>
     /// <param name="services">The services.</param>
     /// <param name="configure">Sets the options, at least <see cref="PostgresStoreOptions.ConnectionString"/>.</param>

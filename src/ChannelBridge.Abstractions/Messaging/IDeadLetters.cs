@@ -1,6 +1,5 @@
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Errors;
-using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Abstractions.Messaging;
 
@@ -8,10 +7,10 @@ namespace ChannelBridge.Abstractions.Messaging;
 public interface IDeadLetters
 {
     /// <summary>Removes a dead or expired message for good. Completes when that is durable.</summary>
-    /// <param name="entry">The message, as the store listed it; its payload isn't needed.</param>
+    /// <param name="id">The message's outbox id.</param>
     /// <param name="caller">Who removes it; recorded in the same commit.</param>
     /// <param name="cancellationToken">Stops before the write.</param>
     /// <returns>False when it was gone already, or is on its way again.</returns>
     /// <exception cref="BridgeException">A store error; nothing was removed.</exception>
-    ValueTask<bool> DiscardAsync(OutboxEntry entry, Caller caller, CancellationToken cancellationToken = default);
+    ValueTask<bool> DiscardAsync(Guid id, Caller caller, CancellationToken cancellationToken = default);
 }

@@ -1,4 +1,5 @@
 using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Hosting;
 
 namespace ChannelBridge.Abstractions.Messaging;
 
@@ -6,7 +7,7 @@ namespace ChannelBridge.Abstractions.Messaging;
 /// Hears what happens in turns while it happens: a channel that shows partial text or a typing sign. Best effort: nothing of it is durable, a repeated
 /// turn repeats it, and a listener must neither block nor throw.
 /// </summary>
-public interface ITurnListener
+public interface ITurnListener : IContributor
 {
     /// <summary>
     /// Something happened in a turn. Finished replies are heard here before they are durable, so that what was shown of them can be completed; they are

@@ -1,7 +1,9 @@
+using ChannelBridge.Abstractions.Hosting;
+
 namespace ChannelBridge.Abstractions.Methods;
 
-/// <summary>Contributes methods to the router: a channel, the link, diagnostics. Registered in the container; asked once at start.</summary>
-public interface IMethodSource
+/// <summary>Contributes methods to the router: a channel, the link, diagnostics. Its methods don't change while it is registered.</summary>
+public interface IMethodSource : IContributor
 {
     /// <summary>The methods; names are unique in the host.</summary>
     IEnumerable<RpcMethod> Methods { get; }

@@ -11,13 +11,10 @@ namespace ChannelBridge.Abstractions.Storage;
 /// queue behind writes, and see at least everything whose commit has completed.
 /// Every failure is a <see cref="BridgeException"/> with a <c>STORE_…</c> code, or <see cref="ErrorCodes.Busy"/> when the writer's queue is full.
 /// </remarks>
-public interface IStore : IAsyncDisposable
+public interface IStore : IRecords, IAsyncDisposable
 {
     /// <summary>What it is and where, for logs and diagnostics; no secrets.</summary>
     string Description { get; }
-
-    /// <summary>A random id made when the store was created: message ids derived from it never repeat after the store was deleted.</summary>
-    Guid StoreId { get; }
 
     /// <summary>Opens or creates the store and brings its schema up to date. Called once, before anything else.</summary>
     ValueTask OpenAsync(CancellationToken cancellationToken);
@@ -65,12 +62,8 @@ public interface IStore : IAsyncDisposable
     /// <summary>Counts of the whole store by account, of those with any; for start-up and diagnostics, not for the hot path.</summary>
     ValueTask<IReadOnlyList<AccountCounts>> CountAsync(CancellationToken cancellationToken = default);
 
-    /// <summary>A record, or null when it doesn't exist or has expired.</summary>
-    ValueTask<StoreRecord?> GetRecordAsync(string ns, string key, CancellationToken cancellationToken = default);
-
-    /// <summary>Records of a namespace by key, after <paramref name="after"/>; with <paramref name="index"/>, only those whose indexed field equals it.</summary>
-    ValueTask<IReadOnlyList<StoreRecord>> ListRecordsAsync(
-        string ns, string? index, string? after, int limit, CancellationToken cancellationToken = default);
+    /// <inheritdoc/>
+    ValueTask IRecords.WriteAsync(IReadOnlyList<RecordWrite> writes, CancellationToken cancellationToken) => CommitAsync(writes, cancellationToken);
 
     /// <summary>Values of a numbered log behind a number, in order; those that have expired are left out.</summary>
     ValueTask<IReadOnlyList<SequenceEntry>> ReadSequenceAsync(string sequence, long after, int limit, CancellationToken cancellationToken = default);

@@ -16,6 +16,9 @@ public abstract class StoreWrite
     public long Claim { get; init; } = 1;
 }
 
+/// <summary>A change of a channel's own state: a record or a sequence. It may ride along in the commit of a message, see <c>IInbox</c> and <c>IOutbox</c>.</summary>
+public abstract class RecordWrite : StoreWrite;
+
 /// <summary>Appends a message to a lane's inbox, once per dedupe key.</summary>
 public sealed class InboxAppend : StoreWrite
 {
@@ -209,7 +212,7 @@ public sealed class OutboxDiscard : StoreWrite
 }
 
 /// <summary>Puts a record.</summary>
-public sealed class RecordPut : StoreWrite
+public sealed class RecordPut : RecordWrite
 {
     /// <summary>The namespace, e.g. <c>bncr.route</c>.</summary>
     public required string Namespace { get; init; }
@@ -240,7 +243,7 @@ public sealed class RecordPut : StoreWrite
 }
 
 /// <summary>Deletes a record, if it is there.</summary>
-public sealed class RecordDelete : StoreWrite
+public sealed class RecordDelete : RecordWrite
 {
     /// <summary>The namespace.</summary>
     public required string Namespace { get; init; }
@@ -278,7 +281,7 @@ public sealed class SequenceAppend : StoreWrite
 }
 
 /// <summary>Takes the next number of a named sequence.</summary>
-public sealed class SequenceNext : StoreWrite
+public sealed class SequenceNext : RecordWrite
 {
     /// <summary>The sequence's name; made if new.</summary>
     public required string Name { get; init; }

@@ -1,12 +1,13 @@
 using System.Buffers;
 using System.Text.Json.Serialization.Metadata;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
 
 namespace ChannelBridge.Abstractions.Tools;
 
 /// <summary>Contributes tools that agents may call: the OpenClaw plugin offers them to the gateway's agent and calls them by <c>link.tool</c>.</summary>
-public interface IToolSource
+public interface IToolSource : IContributor
 {
     /// <summary>The tools; names are unique in the host.</summary>
     IEnumerable<AgentTool> Tools { get; }

@@ -1,13 +1,16 @@
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Diagnostics;
+using ChannelBridge.Abstractions.Hosting;
+using ChannelBridge.Core.Hosting;
 
 namespace ChannelBridge.Core.Diagnostics;
 
 /// <summary>The section <c>channels</c>: each channel with its accounts and their three kinds of health, apart.</summary>
-/// <param name="channels">The channels of this host.</param>
+/// <param name="registry">Where the channels come from.</param>
 /// <param name="time">The clock.</param>
-public sealed class ChannelsDiagnostics(IEnumerable<IChannel> channels, TimeProvider time) : IDiagnosticsSource
+/// <param name="starts">How their start went.</param>
+internal sealed class ChannelsDiagnostics(IRegistry registry, TimeProvider time, ChannelStarts? starts = null) : IDiagnosticsSource
 {
     /// <inheritdoc/>
     public string Section => "channels";
@@ -17,11 +20,14 @@ public sealed class ChannelsDiagnostics(IEnumerable<IChannel> channels, TimeProv
     {
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
         var section = new JsonObject();
-        foreach (var channel in channels)
+        foreach (var channel in registry.Current.Of<IChannel>())
         {
             var accounts = new JsonArray();
             foreach (var account in channel.GetAccounts()) accounts.Add((JsonNode)Describe(account, now));
-            section[channel.Id] = new JsonObject { ["accounts"] = accounts };
+            var about = new JsonObject { ["state"] = starts?.FailureOf(channel) is null ? "running" : "failed" };
+            if (starts?.FailureOf(channel) is { } failure) about["failure"] = failure;
+            about["accounts"] = accounts;
+            section[channel.Id] = about;
         }
 
         return ValueTask.FromResult(section);

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -18,17 +19,17 @@ public sealed partial class DiagnosticsMethods : IMethodSource
 {
     private static readonly TimeSpan SectionTimeout = TimeSpan.FromSeconds(2);
 
-    private readonly Lazy<IDiagnosticsSource[]> _sources;
+    private readonly IRegistry _registry;
     private readonly TimeProvider _time;
     private readonly ILogger<DiagnosticsMethods> _logger;
 
     /// <summary>Creates the method.</summary>
-    /// <param name="services">Where the sources come from, at the first call.</param>
+    /// <param name="registry">Where the sections come from.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">The log.</param>
-    public DiagnosticsMethods(IServiceProvider services, TimeProvider time, ILogger<DiagnosticsMethods> logger)
+    public DiagnosticsMethods(IRegistry registry, TimeProvider time, ILogger<DiagnosticsMethods> logger)
     {
-        _sources = new(() => [.. services.GetServices<IDiagnosticsSource>()]);
+        _registry = registry;
         _time = time;
         _logger = logger;
         Methods =
@@ -44,13 +45,14 @@ public sealed partial class DiagnosticsMethods : IMethodSource
 
     private async ValueTask<JsonObject> CollectAsync(DiagnosticsParameters parameters, MethodCall call, CancellationToken cancellationToken)
     {
-        var sources = _sources.Value;
+        var all = _registry.Current.Of<IDiagnosticsSource>();
+        var sources = all.ToArray();
         if (parameters.Section is { } wanted)
         {
-            sources = [.. sources.Where(source => source.Section == wanted)];
+            sources = [.. all.Where(source => source.Section == wanted)];
             if (sources.Length == 0)
             {
-                var known = string.Join(", ", _sources.Value.Select(source => source.Section).Distinct().Order(StringComparer.Ordinal));
+                var known = string.Join(", ", all.Select(source => source.Section).Distinct().Order(StringComparer.Ordinal));
                 throw new BridgeException(ErrorCodes.NotFound, $"diagnostics: no section '{Cut(wanted)}'; the sections are {known}");
             }
         }

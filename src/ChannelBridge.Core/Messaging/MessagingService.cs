@@ -4,8 +4,7 @@ using ChannelBridge.Core.Messaging.Claims;
 namespace ChannelBridge.Core.Messaging;
 
 /// <summary>
-/// Starts and stops the durable core, in the order that loses nothing. The host calls it: after the store is open and the channels have started,
-/// and before any door opens; at the stop, after the doors have closed and before the store does.
+/// Starts and stops inbox, turns and outbox, as <see cref="Hosting.BridgeLifetime"/> says.
 /// </summary>
 public sealed class MessagingService
 {
@@ -16,6 +15,7 @@ public sealed class MessagingService
     private readonly Outbox _outbox;
     private readonly StoreJanitor _janitor;
     private readonly ILaneClaims _claims;
+    private bool _loaded;
 
     internal MessagingService(
         IStore store,
@@ -38,10 +38,18 @@ public sealed class MessagingService
         _ = gauges;
     }
 
-    /// <summary>Counts what the store holds and takes up every message without a finished turn.</summary>
+    /// <summary>Counts what the store holds. Before anything is accepted: what comes later is counted as it comes.</summary>
+    public async Task LoadAsync(CancellationToken cancellationToken)
+    {
+        if (_loaded) return;
+        _backlogs.Load(await _store.CountAsync(cancellationToken).ConfigureAwait(false));
+        _loaded = true;
+    }
+
+    /// <summary>Takes up every message without a finished turn.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        _backlogs.Load(await _store.CountAsync(cancellationToken).ConfigureAwait(false));
+        await LoadAsync(cancellationToken).ConfigureAwait(false);
         await _claims.StartAsync(new ClaimedWork(_turns, _outbox, _backlogs), cancellationToken).ConfigureAwait(false);
         _turns.Start();
         _janitor.Start();

@@ -3,11 +3,11 @@ using System.Text.Json.Serialization;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Core.Channels;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace ChannelBridge.Core.Messaging;
 
@@ -19,14 +19,14 @@ internal sealed class SendMethods : IMethodSource
 {
     private const int MaxKeyLength = 256;
 
-    private readonly IServiceProvider _services;
+    private readonly IRegistry _registry;
     private readonly IOutbox _outbox;
     private readonly IMediaSource? _media;
     private readonly ISpool? _spool;
 
-    public SendMethods(IServiceProvider services, IOutbox outbox, IMediaSource? media = null, ISpool? spool = null)
+    public SendMethods(IRegistry registry, IOutbox outbox, IMediaSource? media = null, ISpool? spool = null)
     {
-        _services = services;
+        _registry = registry;
         _outbox = outbox;
         _media = media;
         _spool = spool;
@@ -89,8 +89,7 @@ internal sealed class SendMethods : IMethodSource
 
     private IChannel Find(string? name)
     {
-        // Asked for here, not in the constructor: a channel may itself depend on the router.
-        var channels = _services.GetServices<IChannel>().ToArray();
+        var channels = _registry.Current.Of<IChannel>();
         return ChannelChoice.Find(channels, name)
             ?? throw BridgeException.Invalid($"send: params.channel must be one of {string.Join(", ", channels.Where(channel => channel.CanSend).Select(channel => channel.Id))}");
     }

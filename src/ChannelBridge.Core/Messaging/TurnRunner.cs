@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging.Receipts;
@@ -22,7 +23,7 @@ internal sealed partial class TurnRunner(
     IStore store,
     Outbox outbox,
     Backlogs backlogs,
-    IEnumerable<ITurnListener> listeners,
+    IRegistry registry,
     MessagingEvents events,
     MessagingOptions options,
     TimeProvider time,
@@ -31,8 +32,6 @@ internal sealed partial class TurnRunner(
 {
     private static readonly TimeSpan LongestRetry = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan AwayDelay = TimeSpan.FromMilliseconds(200);
-
-    private readonly ITurnListener[] _listeners = [.. listeners];
 
     public async Task<TurnVerdict> RunAsync(IAgent agent, TurnLane lane, TurnItem item, CancellationToken abort)
     {
@@ -78,7 +77,7 @@ internal sealed partial class TurnRunner(
             (verdict, outcome) = await FailAsync(lane, item, error, abort).ConfigureAwait(false);
         }
 
-        foreach (var listener in _listeners) listener.OnTurnEnded(turn, failed: outcome != "done");
+        foreach (var listener in registry.Current.Of<ITurnListener>()) listener.OnTurnEnded(turn, failed: outcome != "done");
         Telemetry.TurnsRunning.Add(-1);
         var tags = new TagList { { "channelbridge.agent", agent.Name }, { "channelbridge.outcome", outcome } };
         Telemetry.Turns.Add(1, tags);
@@ -134,7 +133,7 @@ internal sealed partial class TurnRunner(
 
     private void Tell(AgentTurn turn, int ordinal, AgentEvent agentEvent)
     {
-        foreach (var listener in _listeners) listener.OnTurnEvent(turn, ordinal, agentEvent);
+        foreach (var listener in registry.Current.Of<ITurnListener>()) listener.OnTurnEvent(turn, ordinal, agentEvent);
     }
 
     private async Task<TurnVerdict> FinishAsync(TurnLane lane, TurnItem item, PreparedReply? last, RecordPut? remembered, CancellationToken abort)

@@ -10,12 +10,12 @@ using Microsoft.Extensions.Logging;
 namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>Registers file transfers.</summary>
-public static class TransferServices
+internal static class TransferServices
 {
     /// <summary>Adds the spool and transfers into it. The caller calls <see cref="TransferService"/> at start and stop.</summary>
     /// <param name="services">The container.</param>
     /// <param name="options">The folder and the limits.</param>
-    public static IServiceCollection AddChannelBridgeTransfers(this IServiceCollection services, TransferOptions options)
+    internal static IServiceCollection AddChannelBridgeTransfers(this IServiceCollection services, TransferOptions options)
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(options);
@@ -45,7 +45,7 @@ public static class TransferServices
         services.TryAddSingleton<TurnFiles>();
         services.TryAddSingleton<TransferSweeper>();
         services.TryAddSingleton(provider => new TransferService(provider.GetRequiredService<Uploads>(), provider.GetRequiredService<TransferSweeper>()));
-        services.AddSingleton<IDiagnosticsSource, TransferDiagnostics>();
+        services.AddContributor<TransferDiagnostics>();
         return services;
     }
 }

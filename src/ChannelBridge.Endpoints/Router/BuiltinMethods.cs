@@ -7,21 +7,17 @@ using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Endpoints.Connections;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace ChannelBridge.Endpoints.Router;
 
 /// <summary>The methods of the doors themselves: <c>ping</c>, <c>rpc.discover</c> and <c>auth.authenticate</c>.</summary>
-internal sealed class BuiltinMethods(IServiceProvider services, TimeProvider time) : IMethodSource
+internal sealed class BuiltinMethods(EndpointRuntime runtime, TimeProvider time) : IMethodSource
 {
     private static readonly JsonSchemaExporterOptions SchemaOptions = new() { TreatNullObliviousAsNonNullable = true };
 
     // Anybody may ask, also before authentication: what it costs to make is paid once. Written out only, never changed.
     private readonly ConcurrentDictionary<JsonTypeInfo, JsonNode> _schemas = new();
-    private readonly ConcurrentDictionary<Scopes, DiscoveredMethod[]> _discovered = new();
-
-    // Asked late: the runtime needs the router, and the router these methods.
-    private readonly Lazy<EndpointRuntime> _runtime = new(services.GetRequiredService<EndpointRuntime>);
+    private readonly ConcurrentDictionary<(long Version, Scopes Scopes), DiscoveredMethod[]> _discovered = new();
 
     /// <inheritdoc/>
     public IEnumerable<RpcMethod> Methods =>
@@ -42,19 +38,29 @@ internal sealed class BuiltinMethods(IServiceProvider services, TimeProvider tim
 
     private DiscoverResult Discover(MethodCall call)
     {
-        var runtime = _runtime.Value;
         var limits = runtime.Limits;
         return new DiscoverResult(
             new DiscoveredServer("ChannelBridge", runtime.Options.Version, runtime.BootId, call.Connection.Id),
-            _discovered.GetOrAdd(call.Caller.Scopes, Describe),
+            Discovered(call.Caller.Scopes),
             runtime.Router.Events,
             new DiscoveredLimits(
                 limits.MaxPayloadBytes, limits.MaxBufferedBytes, limits.MaxRequestsInFlight, limits.MaxBatchItems, limits.MaxJsonDepth, limits.MaxStringBytes));
     }
 
+    private DiscoveredMethod[] Discovered(Scopes scopes)
+    {
+        var version = runtime.Router.Version;
+        foreach (var old in _discovered.Keys)
+        {
+            if (old.Version != version) _discovered.TryRemove(old, out _);
+        }
+
+        return _discovered.GetOrAdd((version, scopes), key => Describe(key.Scopes));
+    }
+
     private DiscoveredMethod[] Describe(Scopes scopes) =>
     [
-        .. _runtime.Value.Router.Methods.Select(method => new DiscoveredMethod(
+        .. runtime.Router.Methods.Select(method => new DiscoveredMethod(
             method.Name, method.Scope.ToNames(), method.Summary, scopes.Covers(method.Scope), Schema(method.ParametersType), Schema(method.ResultType))),
     ];
 
@@ -64,13 +70,12 @@ internal sealed class BuiltinMethods(IServiceProvider services, TimeProvider tim
     {
         if (call.Connection is not (ClientConnection connection and IReauthenticatable door))
             throw BridgeException.Invalid("auth.authenticate works on JSON-RPC connections; here the token stands in connect.auth.token");
-        var runtime = _runtime.Value;
         if (runtime.Rates.CheckAuthentication(connection.Origin.Address) is { } tooMany) throw tooMany;
         var audit = new Audit(runtime);
         if (runtime.Tokens.Authenticate(parameters.Token, connection.Origin.Door) is not { } caller)
         {
             audit.Failed(connection, "json-rpc");
-            throw new BridgeException(ErrorCodes.Unauthorized, "this host doesn't know the token");
+            throw new BridgeException(ErrorCodes.Unauthorized, "invalid token");
         }
 
         door.SetCaller(caller);

@@ -1,42 +1,56 @@
 using System.Collections.Concurrent;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace ChannelBridge.Endpoints.Router;
 
 /// <summary>
-/// Every method of the host by its name, for every door. Built from all <see cref="IMethodSource"/>s when it is first asked, so that a source may
-/// itself ask for the router.
+/// Every method of the host by its name, for every door. The table is made anew when the registry has changed.
 /// </summary>
 public sealed class MethodRouter
 {
-    private readonly Lazy<Table> _table;
+    private readonly IRegistry _registry;
+    private volatile Table _table;
 
-    /// <summary>Creates a router over the sources in the container.</summary>
-    public MethodRouter(IServiceProvider services)
+    /// <summary>Creates a router over the methods of the registry.</summary>
+    public MethodRouter(IRegistry registry)
     {
-        ArgumentNullException.ThrowIfNull(services);
-        _table = new Lazy<Table>(() => new Table(services.GetServices<IMethodSource>()));
+        ArgumentNullException.ThrowIfNull(registry);
+        _registry = registry;
+        _table = new Table(registry.Current);
+    }
+
+    /// <summary>Which state of the registry the answers are of.</summary>
+    public long Version => Current.Version;
+
+    private Table Current
+    {
+        get
+        {
+            var snapshot = _registry.Current;
+            var table = _table;
+            return table.Version == snapshot.Version ? table : _table = new Table(snapshot);
+        }
     }
 
     /// <summary>Every method, by name.</summary>
-    public IReadOnlyList<RpcMethod> Methods => _table.Value.Methods;
+    public IReadOnlyList<RpcMethod> Methods => Current.Methods;
 
     /// <summary>Every event that may be sent to clients, by name.</summary>
-    public IReadOnlyList<string> Events => _table.Value.Events;
+    public IReadOnlyList<string> Events => Current.Events;
 
     /// <summary>Finds a method by its name on the wire.</summary>
     /// <returns>The method, or null.</returns>
-    public RpcMethod? Find(ReadOnlySpan<byte> name) => _table.Value.Lookup.TryGetValue(name, out var method) ? method : null;
+    public RpcMethod? Find(ReadOnlySpan<byte> name) => Current.Lookup.TryGetValue(name, out var method) ? method : null;
 
     /// <summary>Finds a method by its name.</summary>
     /// <returns>The method, or null.</returns>
-    public RpcMethod? Find(string name) => _table.Value.ByName.GetValueOrDefault(name);
+    public RpcMethod? Find(string name) => Current.ByName.GetValueOrDefault(name);
 
     /// <summary>The names of the methods that a caller with these scopes may call, sorted.</summary>
-    public IReadOnlyList<string> NamesFor(Scopes scopes) => _table.Value.NamesFor(scopes);
+    public IReadOnlyList<string> NamesFor(Scopes scopes) => Current.NamesFor(scopes);
 
     /// <summary>The error for a caller who lacks a scope, or null when it doesn't.</summary>
     public static BridgeException? CheckScope(RpcMethod method, Caller caller)
@@ -52,14 +66,14 @@ public sealed class MethodRouter
     {
         private readonly ConcurrentDictionary<Scopes, IReadOnlyList<string>> _names = new();
 
-        public Table(IEnumerable<IMethodSource> sources)
+        public Table(RegistrySnapshot snapshot)
         {
-            var all = sources.ToArray();
+            Version = snapshot.Version;
+            var all = snapshot.Of<IMethodSource>();
             var byName = new Dictionary<string, RpcMethod>(Utf8NameComparer.Instance);
             foreach (var method in all.SelectMany(source => source.Methods))
             {
-                if (!byName.TryAdd(method.Name, method))
-                    throw new InvalidOperationException($"Two sources contribute a method named '{method.Name}'; names are unique in the host.");
+                byName[method.Name] = method;
             }
 
             ByName = byName;
@@ -67,6 +81,8 @@ public sealed class MethodRouter
             Methods = [.. byName.Values.OrderBy(method => method.Name, StringComparer.Ordinal)];
             Events = [.. all.SelectMany(source => source.Events).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
         }
+
+        public long Version { get; }
 
         public Dictionary<string, RpcMethod> ByName { get; }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Channels.Bncr;
+using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Host.Composition;
 using ChannelBridge.Host.Settings;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -42,7 +43,7 @@ internal static class ImportCommand
                 var store = provider.GetRequiredService<Abstractions.Storage.IStore>();
                 await store.OpenAsync(cancellationToken).ConfigureAwait(false);
                 using var json = file.OpenRead();
-                var report = await new BncrStateImporter(store, TimeProvider.System).ImportAsync(json, dryRun, cancellationToken).ConfigureAwait(false);
+                var report = await new BncrStateImporter(store, new MessageImport(store, TimeProvider.System), TimeProvider.System).ImportAsync(json, dryRun, cancellationToken).ConfigureAwait(false);
                 Console.WriteLine($"{(dryRun ? "would take over" : "took over")}: {report.Queued} messages that wait, {report.DeadLetters} dead letters, {report.Routes} conversations");
                 if (report.Known > 0) Console.WriteLine($"known from an earlier import, left as they are: {report.Known}");
                 foreach (var line in report.Skipped) await Console.Error.WriteLineAsync("skipped: " + line).ConfigureAwait(false);

@@ -38,7 +38,7 @@ internal static class HostComposition
         services.Configure<HostOptions>(options =>
         {
             options.ShutdownTimeout = settings.StopTimeout;
-            // Kestrel waits for its connections while the lifetime service finishes their work and then ends them; see HostLifetime.
+            // Kestrel waits for its connections while the lifetime service finishes their work and then ends them; see BridgeLifetime.
             options.ServicesStopConcurrently = true;
         });
         services.AddSingleton(settings);
@@ -56,36 +56,33 @@ internal static class HostComposition
         // Added first, so that the core takes it as it is.
         services.AddSingleton(settings.Messaging);
         services.AddSingleton(settings.Responses);
-        services.AddChannelBridgeCore();
-        services.AddChannelBridgeTransfers(settings.Files);
-        settings.Store.AddTo(services);
         services.AddSingleton(settings.Link);
-        services.AddOpenClawLink();
+        settings.Store.AddTo(services);
+        var bridge = services.AddChannelBridge().AddTransfers(settings.Files).AddOpenClaw();
         foreach (var agent in settings.Agents) services.AddProviderAgent(agent);
         services.AddSingleton(Options.Create(settings.Bncr));
-        services.AddBncrChannel();
+        bridge.AddBncr();
         services.AddSingleton(Options.Create(settings.InstaClaw));
-        services.AddInstaClawChannel();
-        services.AddSingleton<IMethodSource, DiagnosticsMethods>();
-        services.AddSingleton<IDiagnosticsSource, HostDiagnostics>();
-        services.AddSingleton<IDiagnosticsSource, StoreDiagnostics>();
-        if (settings.Store.IsShared) services.AddSingleton<IDiagnosticsSource, ClaimsDiagnostics>();
-        services.AddSingleton<IDiagnosticsSource, AgentsDiagnostics>();
-        services.AddSingleton<IDiagnosticsSource, ChannelsDiagnostics>();
-        // Before the doors: what they lead to is ready when they open.
-        services.AddHostedService<HostLifetime>();
+        bridge.AddInstaClaw();
+        services.AddContributor<DiagnosticsMethods>();
+        services.AddContributor<HostDiagnostics>();
+        services.AddContributor<StoreDiagnostics>();
+        if (settings.Store.IsShared) services.AddContributor<ClaimsDiagnostics>();
+        services.AddContributor<AgentsDiagnostics>();
+        services.AddContributor<ChannelsDiagnostics>();
         if (settings.Managed) services.AddHostedService<ParentWatch>();
         services.AddSingleton(Options.Create(settings.Limits));
-        services.AddChannelBridgeEndpoints(options =>
+        bridge.AddEndpoints(options =>
         {
             options.SocketPath = settings.Socket;
             options.Stdio = settings.Stdio;
             options.Version = ProductVersion.Text;
-            options.CloseOnHostStop = false;
             foreach (var origin in settings.AllowedOrigins) options.AllowedOrigins.Add(origin);
         });
 
         var app = builder.Build();
+        var state = app.Services.GetRequiredService<HostState>();
+        app.Lifetime.ApplicationStopping.Register(state.Stopping);
         app.Services.GetRequiredService<Readiness>().Map(app);
         app.MapChannelBridge();
         return app;

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Host.Settings;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -57,6 +58,8 @@ internal static class HostRunner
             // What has started is stopped in order; the store must not be left half open.
             using var timeout = new CancellationTokenSource(settings.StopTimeout);
             await app.StopAsync(timeout.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (fault is BridgeException { Code: var code } && code.StartsWith("STORE", StringComparison.Ordinal))
+                throw new HostStartException(ExitCodes.Store, $"the store can't be opened: {fault.Message} ({code})", fault);
             if (fault is IOException or SocketException)
             {
                 throw new HostStartException(

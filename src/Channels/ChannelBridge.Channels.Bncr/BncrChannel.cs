@@ -1,4 +1,5 @@
 using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
@@ -19,7 +20,7 @@ namespace ChannelBridge.Channels.Bncr;
 /// The bncr channel: bridges of the Bncr protocol connect, bring messages (<c>bncr.inbound</c>) and are pushed replies (<c>bncr.push</c>, or
 /// <c>plugin.bncr.push</c> through the OpenClaw gateway). A client of the existing plugin works unchanged.
 /// </summary>
-internal sealed class BncrChannel : IChannel, IBinaryReceiver
+internal sealed class BncrChannel : IChannel, IBinaryReceiver, ITurnListener
 {
     public const string ChannelId = "bncr";
 
@@ -29,11 +30,13 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver
     private readonly BncrOptions _options;
     private readonly IGatewayAdmission? _gateway;
     private readonly FileMethods _files;
+    private readonly PartialPresenter _partials;
 
     public BncrChannel(
         IInbox inbox,
         IOutbox outbox,
-        IStore store,
+        IRecords records,
+        IDeliveries deliveries,
         IOptions<BncrOptions> options,
         TimeProvider time,
         ILoggerFactory loggers,
@@ -42,27 +45,26 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver
         ITransfers? transfers = null,
         ISpool? spool = null,
         IFileSender? sender = null,
-        PartialShow? partials = null,
-        Func<IEnumerable<string>>? agents = null)
+        IReadOnlyList<string>? agents = null)
     {
         _options = options.Value;
         _gateway = gateway;
-        _accounts = new BncrAccounts(store, new BncrPolicies(_options), _options, time, loggers.CreateLogger<BncrAccounts>());
-        if (partials is not null) partials.Accounts = _accounts;
-        _routes = new RouteBook(store, time, loggers.CreateLogger<RouteBook>());
-        _status = new StatusReporter(outbox, store, _routes, time, sender);
-        var context = new LeaseContext(store, time, gateway, sender, spool, _options.InlinePushBytes);
-        var ackers = new AckerBook(store, time, loggers.CreateLogger<AckerBook>());
-        var desk = new LeaseDesk(context, ackers, outbox, store, _options, loggers.CreateLogger<LeaseDesk>());
+        _accounts = new BncrAccounts(records, new BncrPolicies(_options), _options, time, loggers.CreateLogger<BncrAccounts>());
+        _partials = new PartialPresenter(_accounts, time);
+        _routes = new RouteBook(records, time, loggers.CreateLogger<RouteBook>());
+        _status = new StatusReporter(outbox, records, _routes, time, sender);
+        var context = new LeaseContext(records, time, gateway, sender, spool, _options.InlinePushBytes);
+        var ackers = new AckerBook(records, time, loggers.CreateLogger<AckerBook>());
+        var desk = new LeaseDesk(context, ackers, outbox, records, _options, loggers.CreateLogger<LeaseDesk>());
         var rpc = new RpcMethods(_accounts, new RpcDesk(time), _options);
         _files = new FileMethods(_accounts, desk, transfers, _options, time);
         var fileAcks = new FileAckMethod(_accounts, desk, context, _files);
-        var dead = new DeadLetterMethods(_accounts, desk, outbox, store, deadLetters, time);
+        var dead = new DeadLetterMethods(_accounts, desk, outbox, deliveries, deadLetters, time);
         Methods =
         [
             Method(
                 "bncr.connect", Scopes.Write, "Makes the caller the primary client of an account and pushes what waits for it.", BncrJson.Default.ConnectParams,
-                BncrJson.Default.ConnectResult, new ConnectMethod(_accounts, desk, _status, store, _options, time).InvokeAsync, actsAfterAnswer: true),
+                BncrJson.Default.ConnectResult, new ConnectMethod(_accounts, desk, _status, records, deliveries, _options, time).InvokeAsync, actsAfterAnswer: true),
             Method(
                 "bncr.inbound", Scopes.Write, "Takes a message for the agent; answers when it is on disk.", BncrJson.Default.InboundParams, BncrJson.Default.InboundResult,
                 new InboundMethod(_accounts, desk, _routes, inbox, outbox, gateway, spool, agents, _options, time).InvokeAsync),
@@ -113,6 +115,12 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver
     public IEnumerable<RpcMethod> Methods { get; }
 
     public IEnumerable<string> Events => EventPrefixes.All;
+
+    string IBinaryReceiver.Channel => ChannelId;
+
+    public void OnTurnEvent(AgentTurn turn, int ordinal, AgentEvent agentEvent) => _partials.OnTurnEvent(turn, ordinal, agentEvent);
+
+    public void OnTurnEnded(AgentTurn turn, bool failed) => _partials.OnTurnEnded(turn, failed);
 
     public ValueTask ReceiveAsync(ReadOnlyMemory<byte> message, MethodCall call, CancellationToken cancellationToken) =>
         _files.BinaryAsync(message, call, cancellationToken);

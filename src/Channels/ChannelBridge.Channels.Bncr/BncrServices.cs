@@ -1,5 +1,6 @@
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Storage;
@@ -16,13 +17,21 @@ namespace ChannelBridge.Channels.Bncr;
 public static class BncrServices
 {
     /// <summary>
-    /// Adds the bncr channel. It needs <see cref="IInbox"/>, <see cref="IOutbox"/>, <see cref="IStore"/> and <see cref="TimeProvider"/>, and uses
+    /// Adds the bncr channel. It needs <see cref="IInbox"/>, <see cref="IOutbox"/>, <see cref="IRecords"/> and <see cref="TimeProvider"/>, and uses
     /// <see cref="IGatewayAdmission"/> where there is one: without it, messages of the gateway door are answered <c>UNAVAILABLE</c>. Files need
     /// <see cref="ITransfers"/> and <see cref="ISpool"/>.
     /// </summary>
-    /// <param name="services">The container.</param>
+    /// <param name="builder">The builder.</param>
     /// <param name="configure">Sets <see cref="BncrOptions"/>; a host binds the section <see cref="BncrOptions.Section"/> besides. Faults are reported at start.</param>
-    public static IServiceCollection AddBncrChannel(this IServiceCollection services, Action<BncrOptions>? configure = null)
+    public static IChannelBridgeBuilder AddBncr(this IChannelBridgeBuilder builder, Action<BncrOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddBncrChannel(configure);
+        return builder;
+    }
+
+    /// <summary>The same on a container, for tests.</summary>
+    internal static IServiceCollection AddBncrChannel(this IServiceCollection services, Action<BncrOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
         var options = services.AddOptions<BncrOptions>();
@@ -30,12 +39,11 @@ public static class BncrServices
         options.ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<BncrOptions>, BncrOptionsValidator>());
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton<PartialShow>();
-        services.AddSingleton<ITurnListener>(provider => provider.GetRequiredService<PartialShow>());
         services.TryAddSingleton(provider => new BncrChannel(
             provider.GetRequiredService<IInbox>(),
             provider.GetRequiredService<IOutbox>(),
-            provider.GetRequiredService<IStore>(),
+            provider.GetRequiredService<IRecords>(),
+            provider.GetRequiredService<IDeliveries>(),
             provider.GetRequiredService<IOptions<BncrOptions>>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILoggerFactory>(),
@@ -44,12 +52,7 @@ public static class BncrServices
             provider.GetService<ITransfers>(),
             provider.GetService<ISpool>(),
             provider.GetService<IFileSender>(),
-            provider.GetRequiredService<PartialShow>(),
-            // Asked when a message names one: an agent may itself need what a channel needs.
-            () => provider.GetServices<IAgent>().Select(agent => agent.Name)));
-        services.AddSingleton<IChannel>(provider => provider.GetRequiredService<BncrChannel>());
-        services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<BncrChannel>());
-        services.AddSingleton<IBinaryReceiver>(provider => provider.GetRequiredService<BncrChannel>());
-        return services;
+            [.. provider.GetServices<IAgent>().Select(agent => agent.Name)]));
+        return services.AddContributor<BncrChannel>();
     }
 }

@@ -10,7 +10,7 @@ using ChannelBridge.Channels.Bncr.Wire;
 namespace ChannelBridge.Channels.Bncr;
 
 /// <summary>Says how an account does, in the shapes of <c>bncr.connect</c>, <c>bncr.diagnostics</c> and the gateway's status.</summary>
-internal sealed class StatusReporter(IOutbox outbox, IStore store, RouteBook routes, TimeProvider time, IFileSender? files = null)
+internal sealed class StatusReporter(IOutbox outbox, IRecords records, RouteBook routes, TimeProvider time, IFileSender? files = null)
 {
     /// <summary>A client that was heard within this time counts as seen recently; for show only, its connection's end is what counts.</summary>
     private static readonly long RecentlyMs = 120_000;
@@ -21,7 +21,7 @@ internal sealed class StatusReporter(IOutbox outbox, IStore store, RouteBook rou
     private string? _bridgeId;
 
     /// <summary>Names the store: as long as it is the same, so are queue, leases and cursors.</summary>
-    public string BridgeId => _bridgeId ??= $"channelbridge-{store.StoreId:N}";
+    public string BridgeId => _bridgeId ??= $"channelbridge-{records.StoreId:N}";
 
     public Backlog Backlog(BncrAccount account) => outbox.GetBacklog(BncrChannel.ChannelId, account.DisplayId);
 

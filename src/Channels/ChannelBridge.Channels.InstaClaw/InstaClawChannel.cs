@@ -34,7 +34,7 @@ internal sealed class InstaClawChannel : IChannel, IDiagnosticsSource, IToolSour
     public InstaClawChannel(
         IOptions<InstaClawOptions> options,
         IBrokerDialer dialer,
-        IStore store,
+        IRecords records,
         IResponseRuns? runs,
         TimeProvider time,
         Random random,
@@ -42,7 +42,7 @@ internal sealed class InstaClawChannel : IChannel, IDiagnosticsSource, IToolSour
     {
         _options = options.Value;
         _accounts = new AccountBook(
-            _options.IsOn ? [.. Configured(_options).Select(one => Make(one.Id, one.Account, _options, dialer, store, runs, time, random, loggers))] : []);
+            _options.IsOn ? [.. Configured(_options).Select(one => Make(one.Id, one.Account, _options, dialer, records, runs, time, random, loggers))] : []);
         _tools = new ToolSet(_accounts, _options);
         Methods = [.. new RegistrationMethods(_accounts).Methods, .. _tools.Methods];
     }
@@ -101,7 +101,7 @@ internal sealed class InstaClawChannel : IChannel, IDiagnosticsSource, IToolSour
         InstaClawAccountOptions own,
         InstaClawOptions options,
         IBrokerDialer dialer,
-        IStore store,
+        IRecords records,
         IResponseRuns? runs,
         TimeProvider time,
         Random random,
@@ -117,8 +117,8 @@ internal sealed class InstaClawChannel : IChannel, IDiagnosticsSource, IToolSour
             options,
             files,
             desk => new BrokerConnection(id, endpoints.Broker, options, dialer, desk, time, random, loggers.CreateLogger<BrokerConnection>()),
-            new RequestDesk(id, agent, options, runs, store, time, loggers.CreateLogger<RequestDesk>()),
-            new Registrar(id, options, files, platform, store, asked, time, loggers.CreateLogger<Registrar>()),
+            new RequestDesk(id, agent, options, runs, records, time, loggers.CreateLogger<RequestDesk>()),
+            new Registrar(id, options, files, platform, records, asked, time, loggers.CreateLogger<Registrar>()),
             platform,
             time,
             loggers.CreateLogger<InstaClawAccount>());

@@ -1,5 +1,6 @@
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Diagnostics;
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
@@ -15,10 +16,18 @@ namespace ChannelBridge.Channels.InstaClaw;
 /// <summary>Adds the InstaClaw channel to a host.</summary>
 public static class InstaClawServices
 {
-    /// <summary>Adds the InstaClaw channel, which does nothing unless it is configured. It needs an <see cref="IStore"/> and, to answer, <see cref="IResponseRuns"/>.</summary>
-    /// <param name="services">The container.</param>
+    /// <summary>Adds the InstaClaw channel, which does nothing unless it is configured. It needs an <see cref="IRecords"/> and, to answer, <see cref="IResponseRuns"/>.</summary>
+    /// <param name="builder">The builder.</param>
     /// <param name="configure">Sets <see cref="InstaClawOptions"/>; a host binds the section <see cref="InstaClawOptions.Section"/> besides. Faults are reported at start.</param>
-    public static IServiceCollection AddInstaClawChannel(this IServiceCollection services, Action<InstaClawOptions>? configure = null)
+    public static IChannelBridgeBuilder AddInstaClaw(this IChannelBridgeBuilder builder, Action<InstaClawOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddInstaClawChannel(configure);
+        return builder;
+    }
+
+    /// <summary>The same on a container, for tests.</summary>
+    internal static IServiceCollection AddInstaClawChannel(this IServiceCollection services, Action<InstaClawOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
         var options = services.AddOptions<InstaClawOptions>();
@@ -30,15 +39,11 @@ public static class InstaClawServices
         services.TryAddSingleton(provider => new InstaClawChannel(
             provider.GetRequiredService<IOptions<InstaClawOptions>>(),
             new WebSocketDialer(provider.GetRequiredService<IOptions<InstaClawOptions>>().Value.MaxMessageBytes),
-            provider.GetRequiredService<IStore>(),
+            provider.GetRequiredService<IRecords>(),
             provider.GetService<IResponseRuns>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<Random>(),
             provider.GetRequiredService<ILoggerFactory>()));
-        services.AddSingleton<IChannel>(provider => provider.GetRequiredService<InstaClawChannel>());
-        services.AddSingleton<IMethodSource>(provider => provider.GetRequiredService<InstaClawChannel>());
-        services.AddSingleton<IToolSource>(provider => provider.GetRequiredService<InstaClawChannel>());
-        services.AddSingleton<IDiagnosticsSource>(provider => provider.GetRequiredService<InstaClawChannel>());
-        return services;
+        return services.AddContributor<InstaClawChannel>();
     }
 }

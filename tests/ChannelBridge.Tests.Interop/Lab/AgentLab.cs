@@ -39,12 +39,11 @@ public sealed class AgentLab : IAsyncLifetime
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Services.AddSingleton<ITokenAuthority>(new TokenAuthority([AccessToken.FromToken("first", Token, Scopes.All)]));
-        builder.Services.AddChannelBridgeCore();
-        builder.Services.AddSqliteStore(options => options.Path = Path.Combine(state, "host.db"));
-        builder.Services.AddOpenClawLink();
-        builder.Services.AddChannelBridgeEndpoints(options => options.SocketPath = socket);
+        builder.Services.AddChannelBridge()
+            .UseSqlite(options => options.Path = Path.Combine(state, "host.db"))
+            .AddOpenClaw()
+            .AddEndpoints(options => options.SocketPath = socket);
         _app = builder.Build();
-        await _app.Services.GetRequiredService<IStore>().OpenAsync(CancellationToken.None);
         _app.MapChannelBridge();
         await _app.StartAsync();
         OpenClaw = _app.Services.GetServices<IAgent>().Single(agent => agent.Name == "openclaw");

@@ -6,6 +6,7 @@ using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Channels.Bncr;
+using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Tests.Unit.Bncr.Fakes;
 using ChannelBridge.Tests.Unit.Support;
 using ChannelBridge.Tests.Unit.Transfers;
@@ -34,8 +35,8 @@ internal sealed class BncrUnderTest
         Store = store ?? new MemoryStore();
         Time = time ?? new ManualTime();
         Channel = new BncrChannel(
-            inbox ?? Inbox, outbox ?? Outbox, Store, Microsoft.Extensions.Options.Options.Create(Options), Time, NullLoggerFactory.Instance, withGateway ? Gateway : null, new FakeDeadLetters(Store),
-            transfers?.Uploads, transfers?.Spool, transfers?.Downloads, agents: () => ["echo", "openclaw", "Big"]);
+            inbox ?? Inbox, outbox ?? Outbox, Store, new Deliveries(Store), Microsoft.Extensions.Options.Options.Create(Options), Time, NullLoggerFactory.Instance, withGateway ? Gateway : null, new FakeDeadLetters(Store),
+            transfers?.Uploads, transfers?.Spool, transfers?.Downloads, agents: ["echo", "openclaw", "Big"]);
     }
 
     public BncrOptions Options { get; }

@@ -1,9 +1,11 @@
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr;
+using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Tests.Unit.Bncr.Fakes;
 using ChannelBridge.Tests.Unit.Support;
 using Microsoft.Extensions.DependencyInjection;
@@ -211,11 +213,10 @@ public sealed class ChannelTests
     {
         var services = new ServiceCollection();
         services.AddLogging();
-        services.AddSingleton<IInbox>(new FakeInbox()).AddSingleton<IOutbox>(new FakeOutbox()).AddSingleton<IStore>(new MemoryStore());
+        services.AddSingleton<IInbox>(new FakeInbox()).AddSingleton<IOutbox>(new FakeOutbox()).AddSingleton<IRecords>(new MemoryStore()).AddSingleton<IDeliveries>(new Deliveries(new MemoryStore()));
         services.AddBncrChannel(options => options.Agent = "openclaw");
         using var provider = services.BuildServiceProvider();
-        var channel = Assert.Single(provider.GetServices<IChannel>());
-        Assert.Same(channel, Assert.Single(provider.GetServices<IMethodSource>()));
+        var channel = Assert.IsAssignableFrom<IChannel>(Assert.Single(provider.GetServices<IContributor>()));
         Assert.Equal("bncr", channel.Id);
     }
 
@@ -239,10 +240,10 @@ public sealed class ChannelTests
     {
         var services = new ServiceCollection();
         services.AddLogging();
-        services.AddSingleton<IInbox>(new FakeInbox()).AddSingleton<IOutbox>(new FakeOutbox()).AddSingleton<IStore>(new MemoryStore());
+        services.AddSingleton<IInbox>(new FakeInbox()).AddSingleton<IOutbox>(new FakeOutbox()).AddSingleton<IRecords>(new MemoryStore()).AddSingleton<IDeliveries>(new Deliveries(new MemoryStore()));
         services.AddBncrChannel(change);
         using var provider = services.BuildServiceProvider();
-        var error = Assert.Throws<OptionsValidationException>(provider.GetServices<IChannel>);
+        var error = Assert.Throws<OptionsValidationException>(provider.GetServices<IContributor>);
         Assert.Contains(key, error.Message, StringComparison.Ordinal);
         Assert.Contains("Example:", error.Message, StringComparison.Ordinal);
     }

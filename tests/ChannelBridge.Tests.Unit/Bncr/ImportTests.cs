@@ -5,6 +5,7 @@ using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Tests.Unit.Support;
+using ChannelBridge.Core.Messaging.Receipts;
 
 namespace ChannelBridge.Tests.Unit.Bncr;
 
@@ -107,7 +108,7 @@ public sealed class ImportTests
     public async Task Import_DryRun_WritesNothing()
     {
         var store = new MemoryStore { BeforeCommit = _ => throw new InvalidOperationException("a dry run writes") };
-        var report = await new BncrStateImporter(store, new ManualTime()).ImportAsync(new MemoryStream(Encoding.UTF8.GetBytes(State)), dryRun: true);
+        var report = await new BncrStateImporter(store, new MessageImport(store, new ManualTime()), new ManualTime()).ImportAsync(new MemoryStream(Encoding.UTF8.GetBytes(State)), dryRun: true);
         Assert.Equal((3, 1, 2), (report.Queued, report.DeadLetters, report.Routes));
     }
 
@@ -121,5 +122,5 @@ public sealed class ImportTests
         Assert.Equal(ErrorCodes.InvalidRequest, (await Assert.ThrowsAsync<BridgeException>(() => ImportAsync(new MemoryStore(), json))).Code);
 
     private static Task<BncrImportReport> ImportAsync(IStore store, string json) =>
-        new BncrStateImporter(store, new ManualTime()).ImportAsync(new MemoryStream(Encoding.UTF8.GetBytes(json)));
+        new BncrStateImporter(store, new MessageImport(store, new ManualTime()), new ManualTime()).ImportAsync(new MemoryStream(Encoding.UTF8.GetBytes(json)));
 }

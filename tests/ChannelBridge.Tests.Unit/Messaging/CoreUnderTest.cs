@@ -8,6 +8,7 @@ using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Core.Agents;
 using ChannelBridge.Core.Events;
+using ChannelBridge.Core.Hosting;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Tests.Unit.Support;
@@ -29,11 +30,11 @@ internal sealed class CoreUnderTest
         configure?.Invoke(Options);
         var backlogs = new Backlogs();
         Hub = new EventHub(Time);
-        Events = new MessagingEvents(Hub, new AccountNames(new ServiceCollection().BuildServiceProvider()), Time);
+        Events = new MessagingEvents(Hub, new AccountNames(new Registry()), Time);
         Outbox = new Outbox(Store, backlogs, Events, Options, Time, new Random(1), NullLogger<Outbox>.Instance);
-        var runner = new TurnRunner(Store, Outbox, backlogs, [], Events, Options, Time, NullLogger<TurnRunner>.Instance);
+        var runner = new TurnRunner(Store, Outbox, backlogs, new Registry(), Events, Options, Time, NullLogger<TurnRunner>.Instance);
         Turns = new TurnScheduler(Store, [agent ?? new EchoAgent()], runner, Options, Time, NullLogger<TurnScheduler>.Instance);
-        Inbox = new Inbox(Store, Turns, backlogs, Events, Options, Time, Random.Shared);
+        Inbox = new Inbox(Store, Turns, Outbox, backlogs, Events, Options, Time, Random.Shared);
         DeadMessages = new DeadMessages(Store, Turns, backlogs, Options, Time);
         Retention = new DeadLetterRetention(Store, Outbox, DeadMessages, backlogs, Options, Time, Log);
         Service = new MessagingService(
@@ -96,7 +97,7 @@ internal sealed class CoreUnderTest
     }
 
     public ValueTask<InboxReceipt> AcceptAsync(InboundMessage message) =>
-        ReleasingInbox.Wrap(new BoundedInbox(Inbox, Turns.Bound), Outbox, Store).AcceptAsync(message, KeyOf(message), TimeSpan.FromDays(30));
+        Inbox.AcceptAsync(message, KeyOf(message), TimeSpan.FromDays(30));
 
     /// <summary>Its dedupe key. As wide as a real one: of ten thousand messages with keys of 32 bits two are the same in one run of a hundred.</summary>
     private static UInt128 KeyOf(InboundMessage message) =>

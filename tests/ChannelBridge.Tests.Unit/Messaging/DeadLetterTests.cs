@@ -9,6 +9,7 @@ using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Core.Hosting;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Messaging.Receipts;
 using Microsoft.Extensions.DependencyInjection;
@@ -317,8 +318,8 @@ public sealed class DeadLetterTests
 
     private static async Task<JsonNode> CallAsync(CoreUnderTest core, string name, object parameters, Caller? caller = null)
     {
-        var routes = new RouteFilter(new ServiceCollection().BuildServiceProvider());
-        var receipts = new ReceiptMethods(core.Store, core.Outbox, routes, new AccountNames(new ServiceCollection().BuildServiceProvider()), core.Time);
+        var routes = new RouteFilter(new Registry());
+        var receipts = new ReceiptMethods(core.Store, core.Outbox, routes, new AccountNames(new Registry()), core.Time);
         var letters = new DeadLetterMethods(core.Store, core.Outbox, core.DeadMessages, receipts, routes, core.Options, core.Time, NullLogger<DeadLetterMethods>.Instance);
         var method = receipts.Methods.Concat(letters.Methods).Single(candidate => candidate.Name == name);
         return await InvokeAsync(method, JsonSerializer.Serialize(parameters), new FakeConnection(caller));

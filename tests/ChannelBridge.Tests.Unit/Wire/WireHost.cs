@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Endpoints;
@@ -60,7 +61,7 @@ internal sealed class WireHost : IAsyncDisposable
             AccessToken.FromToken("reader", ReadToken, Scopes.Read),
         ]);
         builder.Services.AddSingleton<ITokenAuthority>(tokens);
-        builder.Services.AddSingleton<IMethodSource>(methods);
+        builder.Services.AddSingleton<IContributor>(methods);
         if (time is not null) builder.Services.AddSingleton(time);
         more?.Invoke(builder.Services);
         builder.Services.AddChannelBridgeEndpoints(
@@ -71,6 +72,7 @@ internal sealed class WireHost : IAsyncDisposable
                 options?.Invoke(gateway);
             },
             limits);
+        builder.Services.AddHostedService<DoorsAlone>();
         var app = builder.Build();
         app.MapChannelBridge();
         await app.StartAsync();

@@ -73,11 +73,9 @@ internal sealed partial class DeadLetterMethods(
             AuditAsync),
     ];
 
-    public ValueTask<bool> DiscardAsync(OutboxEntry entry, Caller caller, CancellationToken cancellationToken = default)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        return ChangeAsync(entry, caller, replay: false);
-    }
+    public async ValueTask<bool> DiscardAsync(Guid id, Caller caller, CancellationToken cancellationToken = default) =>
+        await store.GetOutboxAsync(id, cancellationToken).ConfigureAwait(false) is { } entry
+        && await ChangeAsync(entry, caller, replay: false).ConfigureAwait(false);
 
     private async ValueTask<OutboxListResult> ListAsync(OutboxListParameters parameters, MethodCall call, CancellationToken cancellationToken)
     {

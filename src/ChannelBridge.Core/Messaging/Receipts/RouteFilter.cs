@@ -1,12 +1,12 @@
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Core.Channels;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace ChannelBridge.Core.Messaging.Receipts;
 
 /// <summary>Turns the parameter <c>route</c> of lists and selections, a conversation as people write it, into the lane's session key.</summary>
-internal sealed class RouteFilter(IServiceProvider services)
+internal sealed class RouteFilter(IRegistry registry)
 {
     /// <summary>The session key to filter by, or null for all lanes.</summary>
     /// <exception cref="BridgeException">Both are given, or the channel doesn't know the conversation.</exception>
@@ -15,8 +15,7 @@ internal sealed class RouteFilter(IServiceProvider services)
     {
         if (string.IsNullOrWhiteSpace(route)) return sessionKey;
         if (sessionKey is not null) throw BridgeException.Invalid($"{method}: params.sessionKey and params.route mean the same; give one of them.");
-        // Asked for here, not in the constructor: a channel may itself depend on the router.
-        var channels = services.GetServices<IChannel>().ToArray();
+        var channels = registry.Current.Of<IChannel>();
         if (ChannelChoice.Find(channels, channel) is not { } wanted)
         {
             throw BridgeException.Invalid(

@@ -6,8 +6,6 @@ using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr.Leases;
 using ChannelBridge.Channels.Bncr.Policy;
 using ChannelBridge.Channels.Bncr.Routing;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Protocol.Buffers;
 
 namespace ChannelBridge.Channels.Bncr;
 
@@ -15,9 +13,10 @@ namespace ChannelBridge.Channels.Bncr;
 /// Takes over <c>bncr-bridge-state.json</c>, the state file of the existing plugin: its queue, its dead letters and its known conversations. Message ids
 /// stay, so a client that had got a message before knows it again, and a second import of the same file writes nothing twice.
 /// </summary>
-/// <param name="store">The store, opened. No host may be delivering from it meanwhile.</param>
+/// <param name="records">The records of an open store. No host may be delivering from it meanwhile.</param>
+/// <param name="messages">Where its messages go.</param>
 /// <param name="time">The clock.</param>
-public sealed class BncrStateImporter(IStore store, TimeProvider time)
+public sealed class BncrStateImporter(IRecords records, IMessageImport messages, TimeProvider time)
 {
     private const int BatchSize = 256;
     private const string Unknown = "unknown";
@@ -45,21 +44,20 @@ public sealed class BncrStateImporter(IStore store, TimeProvider time)
         _skipped.Clear();
         _known = 0;
         var routes = Entries(root, "sessionRoutes").Select(Route).OfType<RecordPut>().ToList();
-        var queued = Entries(root, "outbox").Select(entry => Message(entry, "outbox")).OfType<Imported>().OrderBy(entry => entry.CreatedAt).ToList();
-        var dead = Entries(root, "deadLetter").Select(entry => Message(entry, "deadLetter")).OfType<Imported>().OrderBy(entry => entry.CreatedAt).ToList();
+        var queued = Entries(root, "outbox").Select(entry => Message(entry, "outbox")).OfType<ImportedMessage>().OrderBy(entry => entry.CreatedAt).ToList();
+        var dead = Entries(root, "deadLetter").Select(entry => Message(entry, "deadLetter")).OfType<ImportedMessage>().OrderBy(entry => entry.CreatedAt).ToList();
         if (!dryRun)
         {
             var now = Now();
-            var accounts = _accounts.Values.Select(StoreWrite (account) => new RecordPut
+            var accounts = _accounts.Values.Select(account => new RecordPut
             {
                 Namespace = BncrAccounts.Namespace,
                 Key = account.Key,
                 Value = Encoding.UTF8.GetBytes(account.DisplayId),
                 At = now,
             });
-            await CommitAsync([.. accounts, .. routes], cancellationToken).ConfigureAwait(false);
-            await QueueAsync(queued, cancellationToken).ConfigureAwait(false);
-            await BuryAsync(dead, cancellationToken).ConfigureAwait(false);
+            foreach (var batch in accounts.Concat(routes).Chunk(BatchSize)) await records.WriteAsync(batch, cancellationToken).ConfigureAwait(false);
+            _known = await messages.ImportAsync([.. queued, .. dead.Select(entry => entry with { Dead = true })], cancellationToken).ConfigureAwait(false);
         }
 
         return new BncrImportReport { Queued = queued.Count, DeadLetters = dead.Count, Routes = routes.Count, Known = _known, Skipped = [.. _skipped] };
@@ -79,78 +77,27 @@ public sealed class BncrStateImporter(IStore store, TimeProvider time)
         }
     }
 
-    private async Task QueueAsync(List<Imported> messages, CancellationToken cancellationToken)
-    {
-        foreach (var batch in messages.Chunk(BatchSize))
-        {
-            var appends = Array.ConvertAll(batch, entry => entry.Append());
-            await CommitAsync(appends, cancellationToken).ConfigureAwait(false);
-            _known += appends.Count(append => append.Duplicate);
-        }
-    }
-
-    /// <summary>
-    /// A dead letter is appended and then given up. An import that was cut off in between left it pending: then the second run gives it up.
-    /// </summary>
-    private async Task BuryAsync(List<Imported> messages, CancellationToken cancellationToken)
-    {
-        foreach (var batch in messages.Chunk(BatchSize))
-        {
-            var appends = Array.ConvertAll(batch, entry => entry.Append());
-            await CommitAsync(appends, cancellationToken).ConfigureAwait(false);
-            var burials = new List<StoreWrite>();
-            for (var i = 0; i < batch.Length; i++)
-            {
-                if (appends[i].Duplicate)
-                {
-                    _known++;
-                    if (await store.GetOutboxAsync(appends[i].Id, cancellationToken).ConfigureAwait(false) is not { Settled: false }) continue;
-                }
-
-                burials.Add(new OutboxUpdate
-                {
-                    LaneId = appends[i].LaneId,
-                    Seq = appends[i].Seq,
-                    State = DeliveryState.Dead,
-                    Settled = true,
-                    Attempts = batch[i].Attempts,
-                    Error = batch[i].Error,
-                    // Kept from now on, however old it is.
-                    At = Now(),
-                    Claim = StoreWrite.Unfenced,
-                });
-            }
-
-            await CommitAsync(burials, cancellationToken).ConfigureAwait(false);
-        }
-    }
-
-    private async ValueTask CommitAsync(IReadOnlyList<StoreWrite> writes, CancellationToken cancellationToken)
-    {
-        foreach (var batch in writes.Chunk(BatchSize)) await store.CommitAsync(batch, cancellationToken).ConfigureAwait(false);
-    }
-
     private RecordPut? Route(JsonElement entry)
     {
         if (!TryAccount(entry, out var account) || !TryKey(entry, out var key)) return Skip<RecordPut>("sessionRoutes", entry, "has no bncr session key or account");
         return RouteBook.Put(account, key, Number(entry, "updatedAt"));
     }
 
-    private Imported? Message(JsonElement entry, string list)
+    private ImportedMessage? Message(JsonElement entry, string list)
     {
-        if (!Guid.TryParse(Text(entry, "messageId"), out var id)) return Skip<Imported>(list, entry, "has no UUID as messageId");
-        if (!TryAccount(entry, out var account) || !TryKey(entry, out var key)) return Skip<Imported>(list, entry, "has no bncr session key or account");
+        if (!Guid.TryParse(Text(entry, "messageId"), out var id)) return Skip<ImportedMessage>(list, entry, "has no UUID as messageId");
+        if (!TryAccount(entry, out var account) || !TryKey(entry, out var key)) return Skip<ImportedMessage>(list, entry, "has no bncr session key or account");
         if (!entry.TryGetProperty("payload", out var payload) || payload.ValueKind is not JsonValueKind.Object)
         {
-            return Skip<Imported>(list, entry, "has no payload");
+            return Skip<ImportedMessage>(list, entry, "has no payload");
         }
 
         // Text messages hold a `message`; files that were still to be transferred hold their text and source beside it.
         var message = payload.TryGetProperty("message", out var inner) && inner.ValueKind is JsonValueKind.Object ? inner : payload;
         var text = Text(message, "msg") ?? Text(message, "text") ?? "";
         var file = File(message);
-        if (text.Length == 0 && file is null) return Skip<Imported>(list, entry, "has neither text nor a file");
-        return new Imported(
+        if (text.Length == 0 && file is null) return Skip<ImportedMessage>(list, entry, "has neither text nor a file");
+        return new ImportedMessage(
             id,
             new OutboundMessage
             {
@@ -164,10 +111,9 @@ public sealed class BncrStateImporter(IStore store, TimeProvider time)
                 ReplyToId = Text(payload, "replyToId"),
                 Attachment = file,
             },
-            account.Key,
             Number(entry, "createdAt") is > 0 and var createdAt ? createdAt : Now(),
-            (int)Math.Clamp(Number(entry, "retryCount"), 0, 1000),
-            Text(entry, "lastError") ?? Unknown);
+            Attempts: (int)Math.Clamp(Number(entry, "retryCount"), 0, 1000),
+            Error: Text(entry, "lastError") ?? Unknown);
     }
 
     private static Attachment? File(JsonElement message)
@@ -234,21 +180,4 @@ public sealed class BncrStateImporter(IStore store, TimeProvider time)
 
     private static long Number(JsonElement element, string name) =>
         element.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.Number && value.TryGetDouble(out var number) && number is > 0 and < 1e15 ? (long)number : 0;
-
-    private sealed record Imported(Guid Id, OutboundMessage Message, string AccountKey, long CreatedAt, int Attempts, string Error)
-    {
-        public OutboxAppend Append()
-        {
-            using var payload = new PooledBuffer(512 + Message.Text.Length);
-            MessageCodec.Write(Message, payload);
-            return new OutboxAppend
-            {
-                Lane = new LaneKey(BncrChannel.ChannelId, AccountKey, Message.SessionKey),
-                Id = Id,
-                At = CreatedAt,
-                Payload = payload.Written.ToArray(),
-                Claim = StoreWrite.Unfenced,
-            };
-        }
-    }
 }

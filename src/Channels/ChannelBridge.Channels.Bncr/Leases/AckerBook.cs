@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace ChannelBridge.Channels.Bncr.Leases;
 
 /// <summary>Which clients have ever acked: one record per account and client id, written at the first ack.</summary>
-internal sealed partial class AckerBook(IStore store, TimeProvider time, ILogger<AckerBook> logger)
+internal sealed partial class AckerBook(IRecords records, TimeProvider time, ILogger<AckerBook> logger)
 {
     public const string Namespace = "bncr.acker";
 
@@ -18,7 +18,7 @@ internal sealed partial class AckerBook(IStore store, TimeProvider time, ILogger
         var key = KeyOf(session);
         if (!_known.TryGet(key, out var acks))
         {
-            acks = await store.GetRecordAsync(Namespace, key, cancellationToken).ConfigureAwait(false) is not null;
+            acks = await records.GetRecordAsync(Namespace, key, cancellationToken).ConfigureAwait(false) is not null;
             // Only what never changes is kept: another host may learn that the client acks.
             if (acks) _known.Set(key, acks);
         }
@@ -36,7 +36,7 @@ internal sealed partial class AckerBook(IStore store, TimeProvider time, ILogger
         try
         {
             var now = time.GetUtcNow().ToUnixTimeMilliseconds();
-            await store.CommitAsync(
+            await records.WriteAsync(
                 new RecordPut { Namespace = Namespace, Key = key, Value = "{}"u8.ToArray(), Index = session.Account.Key, At = now }).ConfigureAwait(false);
             _known.Set(key, true);
         }

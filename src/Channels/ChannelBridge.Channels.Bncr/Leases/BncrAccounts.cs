@@ -12,7 +12,7 @@ namespace ChannelBridge.Channels.Bncr.Leases;
 
 /// <summary>The accounts: configured, known from before, or new. An account keeps the spelling under which it was first seen.</summary>
 internal sealed partial class BncrAccounts(
-    IStore store, BncrPolicies policies, BncrOptions options, TimeProvider time, ILogger<BncrAccounts> logger)
+    IRecords records, BncrPolicies policies, BncrOptions options, TimeProvider time, ILogger<BncrAccounts> logger)
 {
     public const string Namespace = "bncr.account";
 
@@ -28,7 +28,7 @@ internal sealed partial class BncrAccounts(
         string? after = null;
         while (_accounts.Count < options.MaxAccounts)
         {
-            var page = await store.ListRecordsAsync(Namespace, null, after, 1000, cancellationToken).ConfigureAwait(false);
+            var page = await records.ListRecordsAsync(Namespace, null, after, 1000, cancellationToken).ConfigureAwait(false);
             foreach (var record in page) Make(Encoding.UTF8.GetString(record.Value.Span)).Recorded = true;
             if (page.Count < 1000) return;
             after = page[^1].Key;
@@ -72,7 +72,7 @@ internal sealed partial class BncrAccounts(
     {
         try
         {
-            await store.CommitAsync(
+            await records.WriteAsync(
                 new RecordPut
                 {
                     Namespace = Namespace,

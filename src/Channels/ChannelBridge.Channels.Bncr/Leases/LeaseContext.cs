@@ -7,7 +7,7 @@ namespace ChannelBridge.Channels.Bncr.Leases;
 
 /// <summary>What all sessions share.</summary>
 internal sealed class LeaseContext(
-    IStore store, TimeProvider time, IGatewayAdmission? gateway, IFileSender? files = null, ISpool? spool = null, int inlinePushBytes = 0)
+    IRecords records, TimeProvider time, IGatewayAdmission? gateway, IFileSender? files = null, ISpool? spool = null, int inlinePushBytes = 0)
 {
     public PushLedger Ledger { get; } = new();
 
@@ -19,7 +19,7 @@ internal sealed class LeaseContext(
     /// <summary>Files up to this size go inside the message.</summary>
     public int InlinePushBytes => inlinePushBytes;
 
-    public Guid StoreId => store.StoreId;
+    public Guid StoreId => records.StoreId;
 
     /// <summary>Unix milliseconds.</summary>
     public long Now => time.GetUtcNow().ToUnixTimeMilliseconds();

@@ -16,7 +16,7 @@ namespace ChannelBridge.Channels.Bncr.Leases;
 /// own lease back. A client that never asks for a lease is primary while there is no other.
 /// </summary>
 internal sealed partial class LeaseDesk(
-    LeaseContext context, AckerBook ackers, IOutbox outbox, IStore store, BncrOptions options, ILogger<LeaseDesk> logger)
+    LeaseContext context, AckerBook ackers, IOutbox outbox, IRecords records, BncrOptions options, ILogger<LeaseDesk> logger)
 {
     private const string EpochSequence = "bncr.epoch/";
 
@@ -29,7 +29,7 @@ internal sealed partial class LeaseDesk(
         var caller = connection.Caller;
         lock (account.Gate) RefuseStranger(account, caller);
         var epoch = new SequenceNext { Name = EpochSequence + account.Key };
-        await store.CommitAsync(epoch, cancellationToken).ConfigureAwait(false);
+        await records.WriteAsync(epoch, cancellationToken).ConfigureAwait(false);
         var now = context.Now;
         var session = new BncrSession(account, connection, eventPrefix, context)
         {

@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr.Leases;
@@ -7,7 +8,7 @@ namespace ChannelBridge.Channels.Bncr.Methods;
 
 /// <summary><c>bncr.connect</c>: a client becomes its account's primary, and what waits for it is pushed.</summary>
 internal sealed class ConnectMethod(
-    BncrAccounts accounts, LeaseDesk desk, StatusReporter status, IStore store, BncrOptions options, TimeProvider time)
+    BncrAccounts accounts, LeaseDesk desk, StatusReporter status, IRecords records, IDeliveries deliveries, BncrOptions options, TimeProvider time)
 {
     private const long MaxInlineBytes = 16 << 20;
 
@@ -69,8 +70,8 @@ internal sealed class ConnectMethod(
     {
         if (InboundValidator.Blank(lastCursor) is not { } text) return null;
         if (!PushCursor.TryParse(text, out var cursor)) return new ResumeResult(false, "cursor-malformed");
-        if (cursor.Store != store.StoreId) return new ResumeResult(false, "cursor-of-another-store");
-        var entry = await store.GetOutboxAsync(cursor.MessageId, cancellationToken).ConfigureAwait(false);
+        if (cursor.Store != records.StoreId) return new ResumeResult(false, "cursor-of-another-store");
+        var entry = await deliveries.FindAsync(cursor.MessageId, cancellationToken).ConfigureAwait(false);
         return entry is not null && entry.Lane.Channel == BncrChannel.ChannelId && entry.Lane.Account == account.Key
             ? new ResumeResult(true, null)
             : new ResumeResult(false, "cursor-too-old");

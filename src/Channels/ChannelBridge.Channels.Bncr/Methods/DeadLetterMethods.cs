@@ -8,7 +8,6 @@ using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr.Leases;
 using ChannelBridge.Channels.Bncr.Routing;
 using ChannelBridge.Channels.Bncr.Wire;
-using ChannelBridge.Core.Messaging;
 
 namespace ChannelBridge.Channels.Bncr.Methods;
 
@@ -17,7 +16,7 @@ namespace ChannelBridge.Channels.Bncr.Methods;
 /// messages count as dead letters here.
 /// </summary>
 internal sealed class DeadLetterMethods(
-    BncrAccounts accounts, LeaseDesk desk, IOutbox outbox, IStore store, IDeadLetters? deadLetters, TimeProvider time)
+    BncrAccounts accounts, LeaseDesk desk, IOutbox outbox, IDeliveries deliveries, IDeadLetters? deadLetters, TimeProvider time)
 {
     /// <summary>How many of an account's dead letters a call looks at.</summary>
     private const int Cap = 10_000;
@@ -99,17 +98,17 @@ internal sealed class DeadLetterMethods(
 
     private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    private ValueTask<bool> DiscardAsync(OutboxEntry entry, MethodCall call, CancellationToken cancellationToken) =>
-        deadLetters?.DiscardAsync(entry, call.Caller, cancellationToken)
+    private ValueTask<bool> DiscardAsync(Delivery entry, MethodCall call, CancellationToken cancellationToken) =>
+        deadLetters?.DiscardAsync(entry.Id, call.Caller, cancellationToken)
         ?? throw BridgeException.Unavailable("dead letters can't be removed in this host");
 
-    private async ValueTask<List<OutboxEntry>> ListAsync(BncrAccount account, bool descending, CancellationToken cancellationToken)
+    private async ValueTask<List<Delivery>> ListAsync(BncrAccount account, bool descending, CancellationToken cancellationToken)
     {
-        var found = new List<OutboxEntry>();
+        var found = new List<Delivery>();
         (long, Guid)? after = null;
         while (found.Count < Cap)
         {
-            var page = await store.QueryOutboxAsync(
+            var page = await deliveries.ListAsync(
                 new OutboxQuery
                 {
                     Channel = BncrChannel.ChannelId,
@@ -130,7 +129,7 @@ internal sealed class DeadLetterMethods(
     }
 
     private async ValueTask<List<DeadLetterEntry>> DescribeAsync(
-        BncrAccount account, IEnumerable<OutboxEntry> entries, Caller caller, CancellationToken cancellationToken)
+        BncrAccount account, IEnumerable<Delivery> entries, Caller caller, CancellationToken cancellationToken)
     {
         // Who may only read numbers and lists sees no piece of a body.
         var mayReadText = caller.Scopes.Covers(Scopes.Write);
@@ -138,8 +137,8 @@ internal sealed class DeadLetterMethods(
         foreach (var header in entries)
         {
             // Headers don't hold the message; at most a hundred are read.
-            if (await store.GetOutboxAsync(header.Id, cancellationToken).ConfigureAwait(false) is not { } entry) continue;
-            var message = entry.Payload.IsEmpty ? null : MessageCodec.ReadOutbound(entry.Payload.Span);
+            if (await deliveries.FindAsync(header.Id, cancellationToken).ConfigureAwait(false) is not { } entry) continue;
+            var message = entry.Message;
             described.Add(new DeadLetterEntry
             {
                 MessageId = entry.Id.ToString(),
@@ -157,7 +156,7 @@ internal sealed class DeadLetterMethods(
         return described;
     }
 
-    private DeadLetterSummary Summarize(BncrAccount account, List<OutboxEntry> entries) => new(
+    private DeadLetterSummary Summarize(BncrAccount account, List<Delivery> entries) => new(
         entries.Count,
         accounts.All.Sum(other => outbox.GetBacklog(BncrChannel.ChannelId, other.DisplayId).DeadLetter),
         entries.Count(entry => entry.EndedAt >= _startedAt),
@@ -172,7 +171,7 @@ internal sealed class DeadLetterMethods(
                 .Take(5),
         ]);
 
-    private static bool Matches(OutboxEntry entry, DeadLetterFilters filters) =>
+    private static bool Matches(Delivery entry, DeadLetterFilters filters) =>
         (filters.Reason is null || entry.Error == filters.Reason) && (filters.OlderThan is not { } before || entry.AcceptedAt < before);
 
     private static DeadLetterFilters Filters(DeadLetterParams parameters) => new(InboundValidator.Blank(parameters.Reason), OlderThan(parameters.OlderThan));

@@ -21,7 +21,7 @@ internal sealed class InboundMethod(
     IOutbox outbox,
     IGatewayAdmission? gateway,
     ISpool? spool,
-    Func<IEnumerable<string>>? agents,
+    IReadOnlyList<string>? agents,
     BncrOptions options,
     TimeProvider time)
 {
@@ -159,7 +159,7 @@ internal sealed class InboundMethod(
                 "agent-of-the-gateway", $"messages through the gateway are answered by its own agent; leave agent out, or send '{GatewayAgent}'", "invalid agent");
         }
 
-        var known = agents?.Invoke().Order(StringComparer.OrdinalIgnoreCase).ToList() ?? [usual];
+        var known = agents?.Order(StringComparer.OrdinalIgnoreCase).ToList() ?? [usual];
         return known.Find(name => string.Equals(name, named, StringComparison.OrdinalIgnoreCase))
             ?? throw Refusals.Invalid("unknown-agent", $"agent names nobody here; there are: {string.Join(", ", known)}", "unknown agent");
     }

@@ -10,7 +10,7 @@ namespace ChannelBridge.Channels.Bncr.Routing;
 /// The conversations that have ever written, for the look-up of a send's target. One record per account and route; a hot conversation is written again
 /// after an hour only.
 /// </summary>
-internal sealed partial class RouteBook(IStore store, TimeProvider time, ILogger<RouteBook> logger)
+internal sealed partial class RouteBook(IRecords records, TimeProvider time, ILogger<RouteBook> logger)
 {
     public const string Namespace = "bncr.route";
 
@@ -58,10 +58,10 @@ internal sealed partial class RouteBook(IStore store, TimeProvider time, ILogger
     public async ValueTask<(BncrRoute Route, string SessionKey)?> FindAsync(BncrAccount account, BncrRoute route, CancellationToken cancellationToken)
     {
         if (_fresh.TryGet((account.Key, route), out var known)) return (route, new SessionKey(known.AgentId, route).ToString());
-        var record = await store.GetRecordAsync(Namespace, KeyOf(account, route), cancellationToken).ConfigureAwait(false);
+        var record = await records.GetRecordAsync(Namespace, KeyOf(account, route), cancellationToken).ConfigureAwait(false);
         if (record is null)
         {
-            var alike = await store.ListRecordsAsync(Namespace, IndexOf(account, route), null, 2, cancellationToken).ConfigureAwait(false);
+            var alike = await records.ListRecordsAsync(Namespace, IndexOf(account, route), null, 2, cancellationToken).ConfigureAwait(false);
             if (alike.Count != 1) return null;
             record = alike[0];
         }
@@ -74,7 +74,7 @@ internal sealed partial class RouteBook(IStore store, TimeProvider time, ILogger
     {
         try
         {
-            await store.CommitAsync(Put(account, key, now)).ConfigureAwait(false);
+            await records.WriteAsync(Put(account, key, now)).ConfigureAwait(false);
             _fresh.Set((account.Key, key.Route), (key.AgentId, now));
         }
         catch (Exception fault)

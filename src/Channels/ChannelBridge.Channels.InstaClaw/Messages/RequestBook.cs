@@ -6,7 +6,7 @@ using ChannelBridge.Channels.InstaClaw.Wire;
 namespace ChannelBridge.Channels.InstaClaw.Messages;
 
 /// <summary>What an account keeps on disk: its requests, for as long as a message's id is remembered, and each session's last response.</summary>
-internal sealed class RequestBook(string accountId, InstaClawOptions options, IStore store, TimeProvider time)
+internal sealed class RequestBook(string accountId, InstaClawOptions options, IRecords records, TimeProvider time)
 {
     private const string Requests = "instaclaw.request";
     private const string Sessions = "instaclaw.session";
@@ -19,7 +19,7 @@ internal sealed class RequestBook(string accountId, InstaClawOptions options, IS
 
     /// <summary>A request that is remembered, or null.</summary>
     public async ValueTask<StoredRequest?> FindAsync(string messageId, CancellationToken cancellationToken) =>
-        await store.GetRecordAsync(Requests, Key(messageId), cancellationToken).ConfigureAwait(false) is { } record ? Read(record) : null;
+        await records.GetRecordAsync(Requests, Key(messageId), cancellationToken).ConfigureAwait(false) is { } record ? Read(record) : null;
 
     /// <summary>Requests whose answers the platform doesn't wholly have, oldest first.</summary>
     public async Task<List<StoredRequest>> ListOpenAsync(CancellationToken cancellationToken)
@@ -28,7 +28,7 @@ internal sealed class RequestBook(string accountId, InstaClawOptions options, IS
         string? after = null;
         while (true)
         {
-            var page = await store.ListRecordsAsync(Requests, OpenIndex, after, Page, cancellationToken).ConfigureAwait(false);
+            var page = await records.ListRecordsAsync(Requests, OpenIndex, after, Page, cancellationToken).ConfigureAwait(false);
             foreach (var record in page)
             {
                 if (Read(record) is { } request) found.Add(request);
@@ -46,20 +46,20 @@ internal sealed class RequestBook(string accountId, InstaClawOptions options, IS
     public async ValueTask<bool> AddAsync(StoredRequest request, CancellationToken cancellationToken)
     {
         var put = Put(request, OpenIndex, 0);
-        await store.CommitAsync(put, cancellationToken).ConfigureAwait(false);
+        await records.WriteAsync(put, cancellationToken).ConfigureAwait(false);
         return !put.Conflict;
     }
 
     /// <summary>Records how far the platform has it; with <see cref="StoredRequest.Done"/> only the id stays.</summary>
     public ValueTask UpdateAsync(StoredRequest request) =>
-        store.CommitAsync(Put(request.Done ? request with { Data = null } : request, request.Done ? null : OpenIndex, null), CancellationToken.None);
+        records.WriteAsync(Put(request.Done ? request with { Data = null } : request, request.Done ? null : OpenIndex, null), CancellationToken.None);
 
     /// <summary>The response that a session's next message continues, or null.</summary>
     public async ValueTask<string?> PreviousAsync(string sessionId, CancellationToken cancellationToken) =>
-        await store.GetRecordAsync(Sessions, Key(sessionId), cancellationToken).ConfigureAwait(false) is { } record ? Encoding.UTF8.GetString(record.Value.Span) : null;
+        await records.GetRecordAsync(Sessions, Key(sessionId), cancellationToken).ConfigureAwait(false) is { } record ? Encoding.UTF8.GetString(record.Value.Span) : null;
 
     /// <summary>A session has got an answer.</summary>
-    public ValueTask AnsweredAsync(string sessionId, string responseId) => store.CommitAsync(
+    public ValueTask AnsweredAsync(string sessionId, string responseId) => records.WriteAsync(
         new RecordPut
         {
             Namespace = Sessions,

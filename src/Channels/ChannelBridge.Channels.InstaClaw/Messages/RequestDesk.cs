@@ -41,13 +41,13 @@ internal sealed partial class RequestDesk : IBrokerEvents, IDisposable
     private long _taken;
 
     public RequestDesk(
-        string accountId, string agent, InstaClawOptions options, IResponseRuns? runs, IStore store, TimeProvider time, ILogger logger)
+        string accountId, string agent, InstaClawOptions options, IResponseRuns? runs, IRecords records, TimeProvider time, ILogger logger)
     {
         _accountId = accountId;
         _agent = agent;
         _options = options;
         _runs = runs;
-        _book = new RequestBook(accountId, options, store, time);
+        _book = new RequestBook(accountId, options, records, time);
         _time = time;
         _logger = logger;
         Slots = new TurnSlots(options.MaxConcurrentRequests, options.MaxQueuedRequests);

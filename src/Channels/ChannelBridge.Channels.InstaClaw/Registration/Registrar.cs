@@ -11,7 +11,7 @@ namespace ChannelBridge.Channels.InstaClaw.Registration;
 /// the platform. A proposal outlives a restart; whether the agent is at it doesn't.
 /// </summary>
 internal sealed partial class Registrar(
-    string accountId, InstaClawOptions options, ProfileFiles files, PlatformApi platform, IStore store, IRegistrationAgent? agent, TimeProvider time, ILogger logger)
+    string accountId, InstaClawOptions options, ProfileFiles files, PlatformApi platform, IRecords records, IRegistrationAgent? agent, TimeProvider time, ILogger logger)
 {
     private const string Namespace = "instaclaw.proposal";
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(10);
@@ -63,7 +63,7 @@ internal sealed partial class Registrar(
 
         try
         {
-            await store.CommitAsync(
+            await records.WriteAsync(
                 new RecordPut
                 {
                     Namespace = Namespace,
@@ -195,7 +195,7 @@ internal sealed partial class Registrar(
             if (_loaded) return;
         }
 
-        var record = await store.GetRecordAsync(Namespace, Key, cancellationToken).ConfigureAwait(false);
+        var record = await records.GetRecordAsync(Namespace, Key, cancellationToken).ConfigureAwait(false);
         lock (_gate)
         {
             if (!_loaded && record is not null) _pending = JsonSerializer.Deserialize(record.Value.Span, InstaClawJson.Default.Proposal);
@@ -213,7 +213,7 @@ internal sealed partial class Registrar(
             _notBefore = time.GetUtcNow() + pause;
         }
 
-        await store.CommitAsync(new RecordDelete { Namespace = Namespace, Key = Key }, CancellationToken.None).ConfigureAwait(false);
+        await records.WriteAsync(new RecordDelete { Namespace = Namespace, Key = Key }, CancellationToken.None).ConfigureAwait(false);
     }
 
     private void RefuseStranger(string? proposalId)

@@ -7,9 +7,9 @@ namespace ChannelBridge.Tests.Unit.Bncr.Fakes;
 /// <summary>Removes from the store and notes nothing.</summary>
 internal sealed class FakeDeadLetters(IStore store) : IDeadLetters
 {
-    public async ValueTask<bool> DiscardAsync(OutboxEntry entry, Caller caller, CancellationToken cancellationToken = default)
+    public async ValueTask<bool> DiscardAsync(Guid id, Caller caller, CancellationToken cancellationToken = default)
     {
-        var discard = new OutboxDiscard { Id = entry.Id };
+        var discard = new OutboxDiscard { Id = id };
         await store.CommitAsync(discard, cancellationToken);
         return discard.Discarded;
     }

@@ -12,12 +12,9 @@ namespace ChannelBridge.Channels.Bncr.Leases;
 /// Shows answers while they grow to bridges that asked for it (<c>bncr.inbound {stream:true}</c>): events <c>partial</c> to the account's primary client. They
 /// are not durable and not repeated; the finished message comes through the outbox under the same <c>streamId</c>, after the last of them.
 /// </summary>
-internal sealed class PartialShow(TimeProvider time) : ITurnListener
+internal sealed class PartialPresenter(BncrAccounts accounts, TimeProvider time)
 {
     private readonly ConcurrentDictionary<Guid, Show> _shows = new();
-
-    /// <summary>Set by the channel: the inbox needs its listeners before the channel can have the inbox.</summary>
-    public BncrAccounts? Accounts { get; set; }
 
     public void OnTurnEvent(AgentTurn turn, int ordinal, AgentEvent agentEvent)
     {
@@ -25,7 +22,7 @@ internal sealed class PartialShow(TimeProvider time) : ITurnListener
         if (agentEvent is not (AgentPartial or AgentRewrite or AgentReply or AgentMessageEnd or AgentRefusal)) return;
         if (!_shows.TryGetValue(turn.Id, out var show))
         {
-            if (Accounts is null || !Accounts.TryGet(turn.Message.AccountId, out var account) || !BncrRoute(turn, out var route)) return;
+            if (!accounts.TryGet(turn.Message.AccountId, out var account) || !BncrRoute(turn, out var route)) return;
             _shows[turn.Id] = show = new Show(account, turn, route, time);
         }
 

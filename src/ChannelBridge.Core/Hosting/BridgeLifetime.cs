@@ -1,0 +1,98 @@
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Hosting;
+using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Responses;
+using ChannelBridge.Core.Transfers;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace ChannelBridge.Core.Hosting;
+
+/// <summary>
+/// The one owner of the start and the stop; nothing else knows the order. Start: store, counts, responses, channels, transfers, messages, doors. Stop: no new
+/// work, turns finished or handed back, doors, transfers, channels; the container disposes the store last.
+/// </summary>
+internal sealed partial class BridgeLifetime(
+    IRegistry registry,
+    IEnumerable<IContributor> contributors,
+    IStore store,
+    MessagingService messaging,
+    MessagingOptions options,
+    ResponseRuns responses,
+    ChannelStarts starts,
+    ILogger<BridgeLifetime> logger,
+    TransferService? transfers = null,
+    IDoors? doors = null)
+    : IHostedService
+{
+    private readonly List<IChannel> _started = [];
+    private bool _messagingStarted;
+    private bool _responsesStarted;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        registry.Add([.. contributors]);
+        await store.OpenAsync(cancellationToken).ConfigureAwait(false);
+        // Before the channels: what one of them accepts in its start is counted once, as it comes.
+        await messaging.LoadAsync(cancellationToken).ConfigureAwait(false);
+        await responses.StartAsync(cancellationToken).ConfigureAwait(false);
+        _responsesStarted = true;
+        foreach (var channel in registry.Current.Of<IChannel>()) await StartAsync(channel, cancellationToken).ConfigureAwait(false);
+        if (transfers is not null) await transfers.StartAsync(cancellationToken).ConfigureAwait(false);
+        await messaging.StartAsync(cancellationToken).ConfigureAwait(false);
+        _messagingStarted = true;
+        if (doors is not null) await doors.OpenAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        LogStopping();
+        if (doors is not null) await doors.StopAcceptingAsync().ConfigureAwait(false);
+
+        // Connections stay open meanwhile: the replies of the last turns are still pushed and acked.
+        var answering = _responsesStarted ? responses.StopAsync(options.StopGrace) : Task.CompletedTask;
+        if (_messagingStarted) await messaging.StopAsync().ConfigureAwait(false);
+        await answering.ConfigureAwait(false);
+        if (doors is not null) await doors.CloseAsync(cancellationToken).ConfigureAwait(false);
+        if (_messagingStarted && transfers is not null) await transfers.StopAsync().ConfigureAwait(false);
+        foreach (var channel in Enumerable.Reverse(_started))
+        {
+            try
+            {
+                await channel.StopAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception fault)
+            {
+                // The other channels and the store must be stopped whatever one channel does.
+                LogChannelStopFailed(fault, channel.Id);
+            }
+        }
+    }
+
+    private async Task StartAsync(IChannel channel, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await channel.StartAsync(cancellationToken).ConfigureAwait(false);
+            _started.Add(channel);
+            starts.Started(channel);
+        }
+        catch (Exception fault) when (fault is not (OptionsValidationException or OperationCanceledException))
+        {
+            // Wrong settings stop the start, so that they are seen; any other fault of one channel is that channel's own.
+            starts.Failed(channel, fault);
+            LogChannelStartFailed(fault, channel.Id);
+        }
+    }
+
+    [LoggerMessage(EventId = CoreEvents.Stopping, Level = LogLevel.Information, Message = "Stopping: no new work, finishing what runs")]
+    private partial void LogStopping();
+
+    [LoggerMessage(EventId = CoreEvents.ChannelStopFailed, Level = LogLevel.Error, Message = "Channel {Channel} failed to stop")]
+    private partial void LogChannelStopFailed(Exception fault, string channel);
+
+    [LoggerMessage(EventId = CoreEvents.ChannelStartFailed, Level = LogLevel.Error, Message = "Channel {Channel} failed to start; the others run without it")]
+    private partial void LogChannelStartFailed(Exception fault, string channel);
+}
