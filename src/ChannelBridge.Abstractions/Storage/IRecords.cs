@@ -23,6 +23,9 @@ public interface IRecords
     ValueTask<IReadOnlyList<StoreRecord>> ListRecordsAsync(
         string ns, string? index, string? after, int limit, CancellationToken cancellationToken = default);
 
+    /// <summary>Values of a numbered log behind a number, in order; those that have expired are left out.</summary>
+    ValueTask<IReadOnlyList<SequenceEntry>> ReadSequenceAsync(string sequence, long after, int limit, CancellationToken cancellationToken = default);
+
     /// <summary>Writes a batch in order, all or nothing. Results, a version conflict among them, stand in the write objects afterwards.</summary>
     /// <exception cref="BridgeException">A store error; nothing was written, or (<see cref="ErrorCodes.StoreUnavailable"/>) it isn't known.</exception>
     ValueTask WriteAsync(IReadOnlyList<RecordWrite> writes, CancellationToken cancellationToken = default);

@@ -65,9 +65,6 @@ public interface IStore : IRecords, IAsyncDisposable
     /// <inheritdoc/>
     ValueTask IRecords.WriteAsync(IReadOnlyList<RecordWrite> writes, CancellationToken cancellationToken) => CommitAsync(writes, cancellationToken);
 
-    /// <summary>Values of a numbered log behind a number, in order; those that have expired are left out.</summary>
-    ValueTask<IReadOnlyList<SequenceEntry>> ReadSequenceAsync(string sequence, long after, int limit, CancellationToken cancellationToken = default);
-
     /// <summary>
     /// Removes what has outlived its time: inbox tombstones, settled receipts, expired records and values of logs. Works in small commits so that it holds nobody up.
     /// Returns how many rows went.

@@ -256,7 +256,7 @@ public sealed class RecordDelete : RecordWrite
 /// Appends a value to a numbered log: a sequence whose values are kept and can be read in order. Its numbers are 1, 2, 3 … without a hole, whatever
 /// crashes, whichever host appends: who has seen number n can read every earlier one that hasn't expired.
 /// </summary>
-public sealed class SequenceAppend : StoreWrite
+public sealed class SequenceAppend : RecordWrite
 {
     /// <summary>The log's name; made if new. Logs and the sequences of <see cref="SequenceNext"/> count apart, even under the same name.</summary>
     public required string Sequence { get; init; }
