@@ -88,7 +88,8 @@ public sealed class A2AClientTests
 
     private static async Task PushConfigsAsync(A2AClient client, string task)
     {
-        var set = await client.SetPushConfigAsync(new PushConfig { Id = "p1", TaskId = task, Url = "https://example.com/push", Token = "t" });
+        var set = await client.SetPushConfigAsync(
+            new PushConfig { Id = "p1", TaskId = task, Url = "https://example.com/push", Token = "t" });
         Assert.Equal("https://example.com/push", set.Url);
         var got = await client.GetPushConfigAsync(new PushConfigRequest { TaskId = task, Id = "p1" });
         Assert.Equal(("p1", task), (got.Id, got.TaskId));

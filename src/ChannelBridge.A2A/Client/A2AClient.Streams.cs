@@ -7,23 +7,29 @@ namespace ChannelBridge.A2A.Client;
 public sealed partial class A2AClient
 {
     /// <summary>
-    /// Sends a message and tells what becomes of it, until the task has ended or waits for the client. A peer that doesn't stream is polled; a stream that
-    /// breaks off is taken up again, so that a caller sees one row of events.
+    /// Sends a message and tells what becomes of it, until the task has ended or waits for the client. A peer that doesn't stream is
+    /// polled; a stream that breaks off is taken up again, so that a caller sees one row of events.
     /// </summary>
     /// <exception cref="A2AException">The call failed, or took too long as a whole.</exception>
-    public async IAsyncEnumerable<StreamItem> StreamAsync(SendRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<StreamItem> StreamAsync(
+        SendRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(request);
         using var whole = new CancellationTokenSource(_options.TotalTimeout, _options.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(whole.Token, cancellationToken);
         var streams = await StreamsAsync(either.Token).ConfigureAwait(false);
         var opening = streams ? OpenedAsync(request, either.Token) : SentAsync(request, either.Token);
-        await foreach (var item in FollowAsync(opening, streams, request.Tenant, whole.Token, either.Token, cancellationToken).ConfigureAwait(false)) yield return item;
+        await foreach (
+            var item in FollowAsync(opening, streams, request.Tenant, whole.Token, either.Token, cancellationToken).ConfigureAwait(false))
+        {
+            yield return item;
+        }
     }
 
     /// <summary>Tells what becomes of a task, from how it is now until it has ended or waits for the client.</summary>
     /// <exception cref="A2AException">There is no such task, it has ended, or the call failed.</exception>
-    public async IAsyncEnumerable<StreamItem> SubscribeAsync(SubscribeRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<StreamItem> SubscribeAsync(
+        SubscribeRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(request);
         using var whole = new CancellationTokenSource(_options.TotalTimeout, _options.Time);
@@ -32,7 +38,11 @@ public sealed partial class A2AClient
         var opening = streams
             ? EventsAsync(SubscribeCall(request.Id, request.Tenant), either.Token)
             : LookedAtAsync(request.Id, request.Tenant, either.Token);
-        await foreach (var item in FollowAsync(opening, streams, request.Tenant, whole.Token, either.Token, cancellationToken).ConfigureAwait(false)) yield return item;
+        await foreach (
+            var item in FollowAsync(opening, streams, request.Tenant, whole.Token, either.Token, cancellationToken).ConfigureAwait(false))
+        {
+            yield return item;
+        }
     }
 
     /// <summary>Sends a message and follows its task to the end, or to where it waits for the client.</summary>
@@ -40,14 +50,20 @@ public sealed partial class A2AClient
     /// <param name="progress">Hears every event, or null.</param>
     /// <param name="cancellationToken">Ends the wait; the task goes on.</param>
     /// <returns>The task as it stands then, or the agent's direct answer.</returns>
-    public async Task<SendResult> RunAsync(SendRequest request, Action<StreamItem>? progress = null, CancellationToken cancellationToken = default)
+    public async Task<SendResult> RunAsync(
+        SendRequest request, Action<StreamItem>? progress = null, CancellationToken cancellationToken = default)
     {
         TaskFold? fold = null;
         await foreach (var item in StreamAsync(request, cancellationToken).ConfigureAwait(false))
         {
             progress?.Invoke(item);
             if (item.Message is { } message) return new SendResult { Message = message };
-            if (fold is null) fold = item.Task is { } task ? new TaskFold(task) : throw new A2AException(A2AFault.BadAnswer, "The peer's first event is no task.");
+            if (fold is null)
+            {
+                fold = item.Task is { } task
+                    ? new TaskFold(task)
+                    : throw new A2AException(A2AFault.BadAnswer, "The peer's first event is no task.");
+            }
             else fold.Apply(item);
         }
 
@@ -66,10 +82,12 @@ public sealed partial class A2AClient
     private static Call SubscribeCall(string id, string? tenant) => new(
         Operation.Subscribe,
         dialect => dialect.Subscribe.ToBytes(new SubscribeRequest { Id = id, Tenant = tenant }),
-        TaskPath(id) + ":subscribe") { Streams = true, Tenant = tenant };
+        TaskPath(id) + ":subscribe")
+    { Streams = true, Tenant = tenant };
 
     private async Task<bool> StreamsAsync(CancellationToken cancellationToken) =>
-        _options.Direct is not null || (await _cards.GetAsync(anew: false, cancellationToken).ConfigureAwait(false)).Capabilities.Streaming is true;
+        _options.Direct is not null || (
+            await _cards.GetAsync(anew: false, cancellationToken).ConfigureAwait(false)).Capabilities.Streaming is true;
 
     /// <summary>Passes events on and keeps the task that they make, to go on where a stream breaks off.</summary>
     private async IAsyncEnumerable<StreamItem> FollowAsync(
@@ -116,13 +134,19 @@ public sealed partial class A2AClient
             }
 
             // The stream is over and the task isn't.
-            if (fold is null) throw new A2AException(A2AFault.StreamBroken, "The peer's stream ended with nothing in it.") { Retryable = true };
-            events = streams && breaks <= _options.Retries && breaks > 0 ? ResumedAsync(fold.Id, tenant, either) : PolledAsync(fold.Id, tenant, either);
+            if (fold is null)
+            {
+                throw new A2AException(A2AFault.StreamBroken, "The peer's stream ended with nothing in it.") { Retryable = true };
+            }
+            events = streams && breaks <= _options.Retries && breaks > 0
+                ? ResumedAsync(fold.Id, tenant, either)
+                : PolledAsync(fold.Id, tenant, either);
             streams = streams && breaks > 0;
         }
     }
 
-    private static bool Resumable(A2AException fault) => fault.Fault is A2AFault.StreamBroken or A2AFault.SilenceTimeout or A2AFault.Unreachable or A2AFault.PeerFailed
+    private static bool Resumable(A2AException fault) =>
+        fault.Fault is A2AFault.StreamBroken or A2AFault.SilenceTimeout or A2AFault.Unreachable or A2AFault.PeerFailed
         or A2AFault.ConnectTimeout or A2AFault.RateLimited;
 
     /// <summary>What a caller is told of an event: after a break, the look at the task only tells what is new.</summary>
@@ -137,7 +161,9 @@ public sealed partial class A2AClient
             }
 
             // Servers of 0.3 may begin with a change; the task is made of it.
-            var (id, context) = item.StatusUpdate is { } status ? (status.TaskId, status.ContextId) : (item.ArtifactUpdate!.TaskId, item.ArtifactUpdate.ContextId);
+            var (id, context) = item.StatusUpdate is { } status
+                ? (status.TaskId, status.ContextId)
+                : (item.ArtifactUpdate!.TaskId, item.ArtifactUpdate.ContextId);
             var made = new A2ATask { Id = id, ContextId = context, Status = new A2ATaskStatus { State = TaskState.Submitted } };
             fold = new TaskFold(made);
             fold.Apply(item);
@@ -154,7 +180,8 @@ public sealed partial class A2AClient
     }
 
     /// <summary>Asks for a stream; of a peer that has none after all, for an answer at once.</summary>
-    private async IAsyncEnumerable<StreamItem> OpenedAsync(SendRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<StreamItem> OpenedAsync(
+        SendRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var source = EventsAsync(StreamCall(request), cancellationToken).GetAsyncEnumerator(cancellationToken);
         await using var closing = source.ConfigureAwait(false);
@@ -164,7 +191,8 @@ public sealed partial class A2AClient
             {
                 if (!await source.MoveNextAsync().ConfigureAwait(false)) yield break;
             }
-            catch (A2AException fault) when (!begun && (fault.Error == A2AError.UnsupportedOperation || fault.Error == A2AError.MethodNotFound))
+            catch (A2AException fault) when (
+                !begun && (fault.Error == A2AError.UnsupportedOperation || fault.Error == A2AError.MethodNotFound))
             {
                 break;
             }
@@ -182,15 +210,20 @@ public sealed partial class A2AClient
         yield return new StreamItem { Task = result.Task, Message = result.Message };
     }
 
-    private async IAsyncEnumerable<StreamItem> LookedAtAsync(string id, string? tenant, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<StreamItem> LookedAtAsync(
+        string id, string? tenant, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var task = await GetTaskAsync(new GetTaskRequest { Id = id, Tenant = tenant }, cancellationToken).ConfigureAwait(false);
-        if (TaskStates.IsTerminal(task.Status.State)) throw new A2AException(A2AError.UnsupportedOperation, "The task has ended: there is nothing to wait for.");
+        if (TaskStates.IsTerminal(task.Status.State))
+        {
+            throw new A2AException(A2AError.UnsupportedOperation, "The task has ended: there is nothing to wait for.");
+        }
         yield return new StreamItem { Task = task };
     }
 
     /// <summary>A broken stream is taken up again; a peer that can't, or whose task has ended meanwhile, is polled.</summary>
-    private async IAsyncEnumerable<StreamItem> ResumedAsync(string id, string? tenant, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<StreamItem> ResumedAsync(
+        string id, string? tenant, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var source = EventsAsync(SubscribeCall(id, tenant), cancellationToken).GetAsyncEnumerator(cancellationToken);
         await using var closing = source.ConfigureAwait(false);
@@ -208,14 +241,19 @@ public sealed partial class A2AClient
             yield return source.Current;
         }
 
-        yield return new StreamItem { Task = await GetTaskAsync(new GetTaskRequest { Id = id, Tenant = tenant }, cancellationToken).ConfigureAwait(false) };
+        yield return new StreamItem
+        {
+            Task = await GetTaskAsync(new GetTaskRequest { Id = id, Tenant = tenant }, cancellationToken).ConfigureAwait(false),
+        };
     }
 
-    private async IAsyncEnumerable<StreamItem> PolledAsync(string id, string? tenant, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<StreamItem> PolledAsync(
+        string id, string? tenant, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         for (var round = 0; ; round++)
         {
-            await Task.Delay(_options.PollDelays[Math.Min(round, _options.PollDelays.Count - 1)], _options.Time, cancellationToken).ConfigureAwait(false);
+            var delay = _options.PollDelays[Math.Min(round, _options.PollDelays.Count - 1)];
+            await Task.Delay(delay, _options.Time, cancellationToken).ConfigureAwait(false);
             var task = await GetTaskAsync(new GetTaskRequest { Id = id, Tenant = tenant }, cancellationToken).ConfigureAwait(false);
             yield return new StreamItem { Task = task };
             if (TaskStates.EndsStream(task.Status.State)) yield break;
@@ -249,7 +287,8 @@ public sealed partial class A2AClient
         try
         {
             using var document = JsonDocument.Parse(data);
-            return ErrorBodies.Read(document.RootElement, null) ?? new A2AException(A2AFault.BadAnswer, "The peer's stream ended with an error that has no code.");
+            return ErrorBodies.Read(document.RootElement, null)
+                ?? new A2AException(A2AFault.BadAnswer, "The peer's stream ended with an error that has no code.");
         }
         catch (JsonException fault)
         {

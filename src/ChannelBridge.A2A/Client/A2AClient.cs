@@ -1,11 +1,10 @@
-using System.Runtime.CompilerServices;
 using System.Text.Json;
 
 namespace ChannelBridge.A2A.Client;
 
 /// <summary>
-/// A client for one peer. It reads the peer's card, chooses version and transport, and speaks the records of 1.0 whatever the peer speaks. Safe for several
-/// threads at once; keep one for each peer, because breaker and card are in it.
+/// A client for one peer. It reads the peer's card, chooses version and transport, and speaks the records of 1.0 whatever the peer speaks.
+/// Safe for several threads at once; keep one for each peer, because breaker and card are in it.
 /// </summary>
 public sealed partial class A2AClient : IDisposable
 {
@@ -33,13 +32,16 @@ public sealed partial class A2AClient : IDisposable
     /// <summary>The peer's card.</summary>
     /// <param name="anew">True to ask the peer even when the card was read a moment ago.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public Task<AgentCard> GetCardAsync(bool anew = false, CancellationToken cancellationToken = default) => _cards.GetAsync(anew, cancellationToken);
+    public Task<AgentCard> GetCardAsync(bool anew = false, CancellationToken cancellationToken = default) =>
+        _cards.GetAsync(anew, cancellationToken);
 
     /// <summary>The interface that calls go to.</summary>
     public async Task<AgentInterface> GetInterfaceAsync(CancellationToken cancellationToken = default) =>
         (await PlacesAsync(cancellationToken).ConfigureAwait(false))[0].Wire.Place;
 
-    /// <summary>Sends a message. Unless the configuration says otherwise, the answer comes when the task has ended or waits for the client.</summary>
+    /// <summary>
+    /// Sends a message. Unless the configuration says otherwise, the answer comes when the task has ended or waits for the client.
+    /// </summary>
     public Task<SendResult> SendAsync(SendRequest request, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -70,7 +72,9 @@ public sealed partial class A2AClient : IDisposable
     {
         ArgumentNullException.ThrowIfNull(request);
         return CallAsync(
-            new Call(Operation.List, dialect => dialect.List?.ToBytes(request), "tasks" + ListQuery.Of(request)) { Tenant = request.Tenant },
+            new Call(
+                Operation.List, dialect => dialect.List?.ToBytes(request), "tasks" + ListQuery.Of(request))
+            { Tenant = request.Tenant },
             static (dialect, body) => dialect.ListResult!.Read(body.Span),
             cancellationToken);
     }
@@ -80,7 +84,9 @@ public sealed partial class A2AClient : IDisposable
     {
         ArgumentNullException.ThrowIfNull(request);
         return CallAsync(
-            new Call(Operation.Cancel, dialect => dialect.Cancel.ToBytes(request), TaskPath(request.Id) + ":cancel") { Tenant = request.Tenant },
+            new Call(
+                Operation.Cancel, dialect => dialect.Cancel.ToBytes(request), TaskPath(request.Id) + ":cancel")
+            { Tenant = request.Tenant },
             static (dialect, body) => dialect.Task.Read(body.Span),
             cancellationToken);
     }
@@ -114,7 +120,10 @@ public sealed partial class A2AClient : IDisposable
     {
         ArgumentNullException.ThrowIfNull(request);
         return CallAsync(
-            new Call(Operation.ListPush, dialect => dialect.ListPush.ToBytes(request), TaskPath(request.TaskId) + "/pushNotificationConfigs") { Tenant = request.Tenant },
+            new Call(
+                Operation.ListPush, dialect =>
+                    dialect.ListPush.ToBytes(request), TaskPath(request.TaskId) + "/pushNotificationConfigs")
+            { Tenant = request.Tenant },
             static (dialect, body) => dialect.Pushes.Read(body.Span),
             cancellationToken);
     }
@@ -144,13 +153,15 @@ public sealed partial class A2AClient : IDisposable
 
     private static string TaskPath(string id) => "tasks/" + Uri.EscapeDataString(id);
 
-    private static string PushPath(PushConfigRequest request) => $"{TaskPath(request.TaskId)}/pushNotificationConfigs/{Uri.EscapeDataString(request.Id)}";
+    private static string PushPath(PushConfigRequest request) =>
+        $"{TaskPath(request.TaskId)}/pushNotificationConfigs/{Uri.EscapeDataString(request.Id)}";
 
     private async Task<IReadOnlyList<(Wire Wire, UrlOrigin Origin)>> PlacesAsync(CancellationToken cancellationToken)
     {
         if (_options.Direct is { } direct)
         {
-            var wire = Wire.For(direct) ?? throw new A2AException(A2AFault.NoInterface, "The interface that was given is none that is spoken here.");
+            var wire = Wire.For(direct)
+                ?? throw new A2AException(A2AFault.NoInterface, "The interface that was given is none that is spoken here.");
             return [(wire, InterfaceChoice.OriginOf(wire.Url, _options))];
         }
 
@@ -176,7 +187,9 @@ public sealed partial class A2AClient : IDisposable
         }
     }
 
-    /// <summary>Begins a call at the interface that is liked best; at the next one, when the peer doesn't speak what its card says.</summary>
+    /// <summary>
+    /// Begins a call at the interface that is liked best; at the next one, when the peer doesn't speak what its card says.
+    /// </summary>
     private async Task<(Wire Wire, HttpResponseMessage Answer)> BeginAsync(Call call, CancellationToken cancellationToken)
     {
         var places = await PlacesAsync(cancellationToken).ConfigureAwait(false);
@@ -185,8 +198,11 @@ public sealed partial class A2AClient : IDisposable
             var (wire, origin) = places[i];
             try
             {
-                var named = call.Tenant is null && wire.Place.Tenant is { Length: > 0 } tenant ? call with { Body = Naming(call.Body, tenant) } : call;
-                var answer = await _caller.SendAsync(() => wire.Request(named), origin, call.Waits, cancellationToken).ConfigureAwait(false);
+                var named = call.Tenant is null && wire.Place.Tenant is { Length: > 0 } tenant
+                    ? call with { Body = Naming(call.Body, tenant) }
+                    : call;
+                var answer = await _caller.SendAsync(
+                    () => wire.Request(named), origin, call.Waits, cancellationToken).ConfigureAwait(false);
                 return (wire, answer);
             }
             catch (A2AException fault) when (i + 1 < places.Count && fault.Error == A2AError.VersionNotSupported)
@@ -220,6 +236,11 @@ public sealed partial class A2AClient : IDisposable
         }
     }
 
-    private A2AException TooLong(Exception fault) =>
-        new(A2AFault.TotalTimeout, $"The call to the peer was given up after {_options.TotalTimeout.TotalSeconds:0} s.", fault) { Retryable = true };
+    private A2AException TooLong(Exception fault)
+    {
+        var seconds = _options.TotalTimeout.TotalSeconds;
+        return new A2AException(
+            A2AFault.TotalTimeout, $"The call to the peer was given up after {seconds:0} s.", fault)
+        { Retryable = true };
+    }
 }

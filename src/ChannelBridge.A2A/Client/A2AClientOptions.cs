@@ -14,14 +14,17 @@ public enum UrlOrigin
 public sealed class A2AClientOptions
 {
     /// <summary>
-    /// Where the peer is: the base of its address, where the card is looked for below <c>/.well-known/</c>, or the card's own address, ending in <c>.json</c>.
+    /// Where the peer is: the base of its address, where the card is looked for below <c>/.well-known/</c>, or the card's own address,
+    /// ending in <c>.json</c>.
     /// </summary>
     public required Uri Address { get; init; }
 
     /// <summary>An interface that is used without asking for a card.</summary>
     public AgentInterface? Direct { get; init; }
 
-    /// <summary>The key that the peer knows the client by, read anew for each request. It is sent to the host of <see cref="Address"/> only.</summary>
+    /// <summary>
+    /// The key that the peer knows the client by, read anew for each request. It is sent to the host of <see cref="Address"/> only.
+    /// </summary>
     public Func<string?>? Key { get; init; }
 
     /// <summary>Only this version; null means the newest that both speak.</summary>
@@ -31,8 +34,8 @@ public sealed class A2AClientOptions
     public string? Binding { get; init; }
 
     /// <summary>
-    /// What carries requests out, by who named the address. It follows no redirects. Null: a handler of the client's own, and a card's interfaces on other
-    /// hosts aren't used.
+    /// What carries requests out, by who named the address. It follows no redirects. Null: a handler of the client's own, and a card's
+    /// interfaces on other hosts aren't used.
     /// </summary>
     public Func<UrlOrigin, HttpMessageInvoker>? Http { get; init; }
 

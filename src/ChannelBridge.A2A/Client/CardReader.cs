@@ -38,7 +38,8 @@ internal sealed class CardReader(A2AClientOptions options, PeerCaller caller) : 
             HttpResponseMessage answer;
             try
             {
-                answer = await caller.SendAsync(() => Request(url), UrlOrigin.Operator, waits: false, cancellationToken).ConfigureAwait(false);
+                answer = await caller.SendAsync(
+                    () => Request(url), UrlOrigin.Operator, waits: false, cancellationToken).ConfigureAwait(false);
             }
             catch (A2AException fault) when (fault.HttpStatus is (int)HttpStatusCode.NotFound or (int)HttpStatusCode.MethodNotAllowed)
             {

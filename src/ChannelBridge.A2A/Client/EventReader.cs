@@ -3,8 +3,8 @@ using System.Buffers;
 namespace ChannelBridge.A2A.Client;
 
 /// <summary>
-/// Reads server-sent events from a stream of bytes within bounds. Comments and other lines count as signs of life; the data of an event is handed out as bytes
-/// that hold until the next one is read.
+/// Reads server-sent events from a stream of bytes within bounds. Comments and other lines count as signs of life; the data of an event is
+/// handed out as bytes that hold until the next one is read.
 /// </summary>
 internal sealed class EventReader(Stream stream, A2AClientOptions options) : IDisposable
 {
@@ -115,7 +115,12 @@ internal sealed class EventReader(Stream stream, A2AClientOptions options) : IDi
         }
         catch (OperationCanceledException) when (silence.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw new A2AException(A2AFault.SilenceTimeout, $"The peer's stream has said nothing for {options.SilenceTimeout.TotalSeconds:0} s.") { Retryable = true };
+            throw new A2AException(
+                A2AFault.SilenceTimeout, $"The peer's stream has said nothing for {options.SilenceTimeout.TotalSeconds:0} s.")
+            {
+                Retryable =
+                    true
+            };
         }
         catch (Exception fault) when (fault is IOException or HttpRequestException)
         {
@@ -128,5 +133,6 @@ internal sealed class EventReader(Stream stream, A2AClientOptions options) : IDi
         return read > 0;
     }
 
-    private static A2AException TooLarge(string what, long bound) => new(A2AFault.TooLarge, $"{what} of the peer is larger than {bound} bytes.");
+    private static A2AException TooLarge(string what, long bound) =>
+        new(A2AFault.TooLarge, $"{what} of the peer is larger than {bound} bytes.");
 }

@@ -10,7 +10,10 @@ internal static class InterfaceChoice
             .Where(static entry => entry.Wire is not null)
             .Select(entry => (Wire: entry.Wire!, Origin: OriginOf(entry.Wire!.Url, options), entry.order))
             .Where(entry => options.Version is null || entry.Wire.Dialect.Version == Versions.Normalise(options.Version))
-            .Where(entry => options.Binding is null || string.Equals(entry.Wire.Place.ProtocolBinding, options.Binding, StringComparison.OrdinalIgnoreCase))
+            .Where(
+                entry =>
+                    options.Binding is null || string.Equals(
+                        entry.Wire.Place.ProtocolBinding, options.Binding, StringComparison.OrdinalIgnoreCase))
             .Where(entry => entry.Origin is UrlOrigin.Operator || options.Http is not null)
             .OrderByDescending(static entry => entry.Wire.Dialect.Version == Versions.V10)
             .ThenByDescending(static entry => entry.Origin is UrlOrigin.Operator)
@@ -19,7 +22,8 @@ internal static class InterfaceChoice
             .Select(static entry => (entry.Wire, entry.Origin))
             .ToList();
         if (chosen.Count > 0) return chosen;
-        var offered = string.Join(", ", card.SupportedInterfaces.Select(static place => $"{place.ProtocolBinding} {place.ProtocolVersion} at {Host(place.Url)}"));
+        var offered = string.Join(
+            ", ", card.SupportedInterfaces.Select(static place => $"{place.ProtocolBinding} {place.ProtocolVersion} at {Host(place.Url)}"));
         throw new A2AException(A2AFault.NoInterface, offered.Length == 0
             ? "The peer's card names no interface."
             : $"The peer's card names no interface that can be used here; it has {offered}.");

@@ -12,7 +12,8 @@ internal sealed record Operation(string Name10, string? Name03, HttpMethod Verb)
     public static readonly Operation SetPush = new("CreateTaskPushNotificationConfig", "tasks/pushNotificationConfig/set", HttpMethod.Post);
     public static readonly Operation GetPush = new("GetTaskPushNotificationConfig", "tasks/pushNotificationConfig/get", HttpMethod.Get);
     public static readonly Operation ListPush = new("ListTaskPushNotificationConfigs", "tasks/pushNotificationConfig/list", HttpMethod.Get);
-    public static readonly Operation DeletePush = new("DeleteTaskPushNotificationConfig", "tasks/pushNotificationConfig/delete", HttpMethod.Delete);
+    public static readonly Operation DeletePush = new(
+        "DeleteTaskPushNotificationConfig", "tasks/pushNotificationConfig/delete", HttpMethod.Delete);
     public static readonly Operation ExtendedCard = new("GetExtendedAgentCard", "agent/getAuthenticatedExtendedCard", HttpMethod.Get);
 }
 

@@ -8,8 +8,8 @@ using Polly.Retry;
 namespace ChannelBridge.A2A.Client;
 
 /// <summary>
-/// Sends the requests of one peer: with its key, within time-outs that are told apart, tried again while nothing of an answer has come, and not at all while
-/// the peer's breaker is open.
+/// Sends the requests of one peer: with its key, within time-outs that are told apart, tried again while nothing of an answer has come, and
+/// not at all while the peer's breaker is open.
 /// </summary>
 internal sealed class PeerCaller : IDisposable
 {
@@ -77,12 +77,14 @@ internal sealed class PeerCaller : IDisposable
     public bool Resting => _state.CircuitState is CircuitState.Open or CircuitState.Isolated;
 
     /// <summary>Sends a request until its answer has begun well.</summary>
-    public async Task<HttpResponseMessage> SendAsync(Func<HttpRequestMessage> request, UrlOrigin origin, bool waits, CancellationToken cancellationToken)
+    public async Task<HttpResponseMessage> SendAsync(
+        Func<HttpRequestMessage> request, UrlOrigin origin, bool waits, CancellationToken cancellationToken)
     {
         try
         {
             return await _pipeline.ExecuteAsync(
-                static async (state, token) => await state.Self.TryAsync(state.request(), state.origin, state.waits, token).ConfigureAwait(false),
+                static async (state, token) =>
+                    await state.Self.TryAsync(state.request(), state.origin, state.waits, token).ConfigureAwait(false),
                 (Self: this, request, origin, waits),
                 cancellationToken).ConfigureAwait(false);
         }
@@ -119,7 +121,10 @@ internal sealed class PeerCaller : IDisposable
         }
         catch (OperationCanceledException) when (silence.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw new A2AException(A2AFault.SilenceTimeout, $"The peer's answer did not come to its end within {_options.SilenceTimeout.TotalSeconds:0} s.") { Retryable = true };
+            var seconds = _options.SilenceTimeout.TotalSeconds;
+            throw new A2AException(
+                A2AFault.SilenceTimeout, $"The peer's answer did not come to its end within {seconds:0} s.")
+            { Retryable = true };
         }
         catch (Exception fault) when (fault is IOException or HttpRequestException)
         {
@@ -129,7 +134,8 @@ internal sealed class PeerCaller : IDisposable
 
     public void Dispose() => _own?.Dispose();
 
-    private async Task<HttpResponseMessage> TryAsync(HttpRequestMessage request, UrlOrigin origin, bool waits, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> TryAsync(
+        HttpRequestMessage request, UrlOrigin origin, bool waits, CancellationToken cancellationToken)
     {
         using var sent = request;
         Authorize(request);
@@ -146,16 +152,26 @@ internal sealed class PeerCaller : IDisposable
         }
         catch (IOException fault)
         {
-            throw new A2AException(A2AFault.Unreachable, "The connection to the peer broke before it had answered.", fault) { Retryable = true };
+            throw new A2AException(
+                A2AFault.Unreachable, "The connection to the peer broke before it had answered.", fault)
+            { Retryable = true };
         }
         catch (OperationCanceledException fault) when (!cancellationToken.IsCancellationRequested)
         {
-            throw patience.IsCancellationRequested
-                ? new A2AException(
-                    waits ? A2AFault.TotalTimeout : A2AFault.FirstAnswerTimeout,
-                    $"The peer has not begun to answer within {(waits ? _options.TotalTimeout : _options.FirstAnswerTimeout).TotalSeconds:0} s.",
-                    fault) { Retryable = true }
-                : new A2AException(A2AFault.ConnectTimeout, "No connection to the peer came about in time.", fault) { Retryable = true };
+            if (!patience.IsCancellationRequested)
+            {
+                // The handler's own time-out.
+                throw new A2AException(
+                    A2AFault.ConnectTimeout, "No connection to the peer came about in time.", fault)
+                { Retryable = true };
+            }
+
+            var (which, waited) = waits
+                ? (A2AFault.TotalTimeout, _options.TotalTimeout)
+                : (A2AFault.FirstAnswerTimeout, _options.FirstAnswerTimeout);
+            throw new A2AException(
+                which, $"The peer has not begun to answer within {waited.TotalSeconds:0} s.", fault)
+            { Retryable = true };
         }
 
         if (answer.StatusCode is >= HttpStatusCode.OK and < HttpStatusCode.MultipleChoices or HttpStatusCode.NotModified) return answer;
@@ -175,18 +191,29 @@ internal sealed class PeerCaller : IDisposable
         var said = await SaidAsync(answer, status, cancellationToken).ConfigureAwait(false);
         if (answer.StatusCode is HttpStatusCode.TooManyRequests)
         {
-            return new A2AException(A2AFault.RateLimited, "The peer is asked too often.") { HttpStatus = status, Retryable = true, RetryAfter = RetryAfter(answer) ?? said?.RetryAfter };
+            return new A2AException(A2AFault.RateLimited, "The peer is asked too often.")
+            {
+                HttpStatus = status,
+                Retryable = true,
+                RetryAfter = RetryAfter(answer) ?? said?.RetryAfter,
+            };
         }
 
         if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
         {
-            return new A2AException(A2AFault.Refused, $"The peer refuses the request with {status}: check the key that it gave you.") { HttpStatus = status };
+            return new A2AException(
+                A2AFault.Refused, $"The peer refuses the request with {status}: check the key that it gave you.")
+            { HttpStatus = status };
         }
 
         if (said is { Error.IsOfProtocol: true }) return said;
         if (status is >= 300 and < 400)
         {
-            return new A2AException(A2AFault.AddressRefused, "The peer sends the request elsewhere, which isn't followed: use the address itself.") { HttpStatus = status };
+            return new A2AException(
+                A2AFault.AddressRefused, "The peer sends the request elsewhere, which isn't followed: use the address itself.")
+            {
+                HttpStatus = status,
+            };
         }
 
         if (status >= 500)
@@ -225,5 +252,6 @@ internal sealed class PeerCaller : IDisposable
         _ => null,
     };
 
-    private static A2AException TooLarge(string what, long bound) => new(A2AFault.TooLarge, $"{what} of the peer is larger than {bound} bytes.");
+    private static A2AException TooLarge(string what, long bound) =>
+        new(A2AFault.TooLarge, $"{what} of the peer is larger than {bound} bytes.");
 }

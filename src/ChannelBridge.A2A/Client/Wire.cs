@@ -18,7 +18,10 @@ internal abstract class Wire(AgentInterface place, A2ADialect dialect)
     /// <summary>Whatever is spoken here of what a card offers; null: none of ours.</summary>
     public static Wire? For(AgentInterface place)
     {
-        if (!Uri.TryCreate(place.Url, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url.UserInfo.Length > 0) return null;
+        if (!Uri.TryCreate(place.Url, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url.UserInfo.Length > 0)
+        {
+            return null;
+        }
         return (place.ProtocolBinding.ToUpperInvariant(), Versions.Normalise(place.ProtocolVersion)) switch
         {
             (Bindings.JsonRpc, Versions.V10) => new JsonRpcWire(place, A2ADialect.V10),
@@ -46,15 +49,21 @@ internal abstract class Wire(AgentInterface place, A2ADialect dialect)
 
     protected abstract HttpRequestMessage Build(Call call);
 
-    protected static ByteArrayContent Content(byte[] body, string mediaType) => new(body) { Headers = { ContentType = new MediaTypeHeaderValue(mediaType) } };
+    protected static ByteArrayContent Content(byte[] body, string mediaType) =>
+        new(body) { Headers = { ContentType = new MediaTypeHeaderValue(mediaType) } };
 
-    protected A2AException NotSpoken(Call call) => new(A2AError.UnsupportedOperation, $"Version {Dialect.Version} of the protocol has no {call.Operation.Name10}.");
+    protected A2AException NotSpoken(Call call) =>
+        new(A2AError.UnsupportedOperation, $"Version {Dialect.Version} of the protocol has no {call.Operation.Name10}.");
 }
 
 /// <summary>JSON-RPC 2.0.</summary>
 internal sealed class JsonRpcWire(AgentInterface place, A2ADialect dialect) : Wire(place, dialect)
 {
-    private static readonly JsonWriterOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    private static readonly JsonWriterOptions Plain = new()
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        SkipValidation = true,
+    };
     private static long _ids;
 
     protected override string MediaType => "application/json";
@@ -64,7 +73,10 @@ internal sealed class JsonRpcWire(AgentInterface place, A2ADialect dialect) : Wi
         var reader = new Utf8JsonReader(body.Span);
         ReadOnlyMemory<byte>? result = null;
         ReadOnlyMemory<byte>? error = null;
-        if (!reader.Read() || reader.TokenType is not JsonTokenType.StartObject) throw new JsonException("The answer is no JSON-RPC response.");
+        if (!reader.Read() || reader.TokenType is not JsonTokenType.StartObject)
+        {
+            throw new JsonException("The answer is no JSON-RPC response.");
+        }
         while (reader.Read() && reader.TokenType is JsonTokenType.PropertyName)
         {
             var isResult = reader.ValueTextEquals("result"u8);

@@ -9,7 +9,10 @@ namespace ChannelBridge.A2A;
 public sealed class A2ACodec<T>
     where T : class
 {
-    private static readonly JsonWriterOptions WriterOptions = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonWriterOptions WriterOptions = new()
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
     private readonly Reader _read;
     private readonly Action<Utf8JsonWriter, T> _write;
 

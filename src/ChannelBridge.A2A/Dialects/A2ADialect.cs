@@ -5,8 +5,8 @@ using ChannelBridge.A2A.V03Rest;
 namespace ChannelBridge.A2A;
 
 /// <summary>
-/// How a version writes its records over one transport. The records are those of 1.0 always; 0.3 is a way to spell them, and has two: one over JSON-RPC and
-/// another one over plain HTTP. Clients and servers read and write by the same codecs.
+/// How a version writes its records over one transport. The records are those of 1.0 always; 0.3 is a way to spell them, and has two: one
+/// over JSON-RPC and another one over plain HTTP. Clients and servers read and write by the same codecs.
 /// </summary>
 public sealed class A2ADialect
 {
@@ -26,10 +26,13 @@ public sealed class A2ADialect
         Subscribe = A2ACodec<SubscribeRequest>.Direct(A2AJson.Relaxed.SubscribeRequest, static request => Check.Needed(request.Id, "id")),
         Push = A2ACodec<PushConfig>.Direct(A2AJson.Relaxed.PushConfig, Check.Push),
         PushResult = A2ACodec<PushConfig>.Direct(A2AJson.Relaxed.PushConfig, Check.Push),
-        PushId = A2ACodec<PushConfigRequest>.Direct(A2AJson.Relaxed.PushConfigRequest, static request => Check.Needed(request.TaskId, "taskId")),
-        ListPush = A2ACodec<ListPushConfigsRequest>.Direct(A2AJson.Relaxed.ListPushConfigsRequest, static request => Check.Needed(request.TaskId, "taskId")),
+        PushId = A2ACodec<PushConfigRequest>.Direct(
+            A2AJson.Relaxed.PushConfigRequest, static request => Check.Needed(request.TaskId, "taskId")),
+        ListPush = A2ACodec<ListPushConfigsRequest>.Direct(
+            A2AJson.Relaxed.ListPushConfigsRequest, static request => Check.Needed(request.TaskId, "taskId")),
         Pushes = A2ACodec<ListPushConfigsResult>.Direct(A2AJson.Relaxed.ListPushConfigsResult, Check.Pushes),
-        Card = A2ACodec<AgentCard>.Via(CardJson03.Relaxed.Card03, ConvertCard03.From, ConvertCard03.To, static _ => { }).Writing(A2AJson.Relaxed.AgentCard),
+        Card = A2ACodec<AgentCard>.Via(
+            CardJson03.Relaxed.Card03, ConvertCard03.From, ConvertCard03.To, static _ => { }).Writing(A2AJson.Relaxed.AgentCard),
     };
 
     /// <summary>0.3 over JSON-RPC.</summary>
@@ -38,7 +41,8 @@ public sealed class A2ADialect
         Send = A2ACodec<SendRequest>.Via(Json03.Relaxed.Send03, Requests03.Send, Requests03.Send, Check.Send),
         SendResult = A2ACodec<SendResult>.Via(Json03.Relaxed.Item03, Convert03.Result, Convert03.Result, Check.Result),
         Item = A2ACodec<StreamItem>.Via(Json03.Relaxed.Item03, Convert03.Item, Convert03.Item, Check.Item),
-        Task = A2ACodec<A2ATask>.Via(Json03.Relaxed.Item03, static item => Convert03.Task(item, "$"), Convert03.Task, static task => Check.Task(task, "$")),
+        Task = A2ACodec<A2ATask>.Via(
+            Json03.Relaxed.Item03, static item => Convert03.Task(item, "$"), Convert03.Task, static task => Check.Task(task, "$")),
         Get = A2ACodec<GetTaskRequest>.Via(Json03.Relaxed.TaskId03, Requests03.Get, Requests03.Get, Check.Get),
         Cancel = A2ACodec<CancelTaskRequest>.Via(Json03.Relaxed.TaskId03, Requests03.Cancel, Requests03.Cancel, static _ => { }),
         Subscribe = A2ACodec<SubscribeRequest>.Via(Json03.Relaxed.TaskId03, Requests03.Subscribe, Requests03.Subscribe, static _ => { }),
@@ -46,7 +50,8 @@ public sealed class A2ADialect
         PushResult = A2ACodec<PushConfig>.Via(Json03.Relaxed.TaskPush03, Requests03.TaskPush, Requests03.TaskPush, Check.Push),
         PushId = A2ACodec<PushConfigRequest>.Via(Json03.Relaxed.TaskId03, Requests03.PushId, Requests03.PushId, static _ => { }),
         ListPush = A2ACodec<ListPushConfigsRequest>.Via(Json03.Relaxed.TaskId03, Requests03.ListPush, Requests03.ListPush, static _ => { }),
-        Pushes = A2ACodec<ListPushConfigsResult>.Via(Json03.Relaxed.IReadOnlyListTaskPush03, Requests03.Pushes, Requests03.Pushes, Check.Pushes),
+        Pushes = A2ACodec<ListPushConfigsResult>.Via(
+            Json03.Relaxed.IReadOnlyListTaskPush03, Requests03.Pushes, Requests03.Pushes, Check.Pushes),
         Card = A2ACodec<AgentCard>.Via(CardJson03.Relaxed.Card03, ConvertCard03.From, ConvertCard03.To, static _ => { }),
     };
 
@@ -56,11 +61,14 @@ public sealed class A2ADialect
         Send = A2ACodec<SendRequest>.Via(RestJson.Relaxed.RestSend, RequestsRest.Send, RequestsRest.Send, Check.Send),
         SendResult = A2ACodec<SendResult>.Via(RestJson.Relaxed.RestItem, ConvertRest.Result, ConvertRest.Result, Check.Result),
         Item = A2ACodec<StreamItem>.Via(RestJson.Relaxed.RestItem, ConvertRest.Item, ConvertRest.Item, Check.Item),
-        Task = A2ACodec<A2ATask>.Via(RestJson.Relaxed.RestTask, static task => ConvertRest.Task(task, "$"), ConvertRest.Task, static task => Check.Task(task, "$")),
+        Task = A2ACodec<A2ATask>.Via(
+            RestJson.Relaxed.RestTask, static task => ConvertRest.Task(task, "$"), ConvertRest.Task, static task => Check.Task(task, "$")),
         Get = V03.Get,
         Cancel = V03.Cancel,
         Subscribe = V03.Subscribe,
-        Push = A2ACodec<PushConfig>.Via(RestJson.Relaxed.RestPushCreate, RequestsRest.Create, RequestsRest.Create, static config => Check.Needed(config.Url, "config.pushNotificationConfig.url")),
+        Push = A2ACodec<PushConfig>.Via(
+            RestJson.Relaxed.RestPushCreate, RequestsRest.Create, RequestsRest.Create, static config =>
+                Check.Needed(config.Url, "config.pushNotificationConfig.url")),
         PushResult = A2ACodec<PushConfig>.Via(RestJson.Relaxed.RestPush, RequestsRest.Push, RequestsRest.Push, Check.Push),
         PushId = V03.PushId,
         ListPush = V03.ListPush,

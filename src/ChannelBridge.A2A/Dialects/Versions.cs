@@ -13,7 +13,8 @@ public static class Versions
     public const string V10 = "1.0";
 
     /// <summary>
-    /// <c>Major.Minor</c> of a version as a card or a header has it: <c>1.0.1</c> is <c>1.0</c>. Whatever comes before 1.0 is read as 0.3, and so is nothing.
+    /// <c>Major.Minor</c> of a version as a card or a header has it: <c>1.0.1</c> is <c>1.0</c>. Whatever comes before 1.0 is read as 0.3,
+    /// and so is nothing.
     /// </summary>
     public static string Normalise(string? version)
     {

@@ -12,13 +12,15 @@ public sealed record A2AError(int Code, string Reason, int HttpStatus, string St
     public static A2AError Parse { get; } = new(-32700, "PARSE_ERROR", 400, "INVALID_ARGUMENT", "The body is not JSON.");
 
     /// <summary>The body is JSON and no request.</summary>
-    public static A2AError InvalidRequest { get; } = new(-32600, "INVALID_REQUEST", 400, "INVALID_ARGUMENT", "The body is not a JSON-RPC 2.0 request.");
+    public static A2AError InvalidRequest { get; } = new(
+        -32600, "INVALID_REQUEST", 400, "INVALID_ARGUMENT", "The body is not a JSON-RPC 2.0 request.");
 
     /// <summary>There is no such method.</summary>
     public static A2AError MethodNotFound { get; } = new(-32601, "METHOD_NOT_FOUND", 404, "NOT_FOUND", "There is no such method.");
 
     /// <summary>A parameter is missing, of the wrong type or out of range.</summary>
-    public static A2AError InvalidParams { get; } = new(-32602, "INVALID_PARAMS", 400, "INVALID_ARGUMENT", "A parameter is missing or wrong.");
+    public static A2AError InvalidParams { get; } = new(
+        -32602, "INVALID_PARAMS", 400, "INVALID_ARGUMENT", "A parameter is missing or wrong.");
 
     /// <summary>A fault of the server.</summary>
     public static A2AError Internal { get; } = new(-32603, "INTERNAL_ERROR", 500, "INTERNAL", "The server has failed.");
@@ -43,7 +45,8 @@ public sealed record A2AError(int Code, string Reason, int HttpStatus, string St
         new(-32005, "CONTENT_TYPE_NOT_SUPPORTED", 400, "INVALID_ARGUMENT", "The content is of a type that isn't taken.");
 
     /// <summary>The agent has answered with something that is no answer.</summary>
-    public static A2AError InvalidAgentResponse { get; } = new(-32006, "INVALID_AGENT_RESPONSE", 500, "INTERNAL", "The agent's answer makes no sense.");
+    public static A2AError InvalidAgentResponse { get; } = new(
+        -32006, "INVALID_AGENT_RESPONSE", 500, "INTERNAL", "The agent's answer makes no sense.");
 
     /// <summary>There is no extended card.</summary>
     public static A2AError ExtendedCardNotConfigured { get; } =
@@ -60,8 +63,9 @@ public sealed record A2AError(int Code, string Reason, int HttpStatus, string St
     /// <summary>Every error of the protocol.</summary>
     public static IReadOnlyList<A2AError> All { get; } =
     [
-        Parse, InvalidRequest, MethodNotFound, InvalidParams, Internal, TaskNotFound, TaskNotCancelable, PushNotSupported, UnsupportedOperation,
-        ContentTypeNotSupported, InvalidAgentResponse, ExtendedCardNotConfigured, ExtensionSupportRequired, VersionNotSupported,
+        Parse, InvalidRequest, MethodNotFound, InvalidParams, Internal, TaskNotFound, TaskNotCancelable, PushNotSupported,
+        UnsupportedOperation, ContentTypeNotSupported, InvalidAgentResponse, ExtendedCardNotConfigured, ExtensionSupportRequired,
+        VersionNotSupported,
     ];
 
     /// <summary>True for those that the protocol adds to JSON-RPC's own.</summary>

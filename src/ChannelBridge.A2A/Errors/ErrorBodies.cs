@@ -9,8 +9,8 @@ public static class ErrorBodies
     private const string Domain = "a2a-protocol.org";
 
     /// <summary>
-    /// Writes the <c>error</c> of a JSON-RPC response. Errors of the protocol have 1.0's list of details; JSON-RPC's own have an object with
-    /// <c>code</c>, <c>retryable</c> and <c>retryAfterMs</c>, where there is something to say.
+    /// Writes the <c>error</c> of a JSON-RPC response. Errors of the protocol have 1.0's list of details; JSON-RPC's own have an object
+    /// with <c>code</c>, <c>retryable</c> and <c>retryAfterMs</c>, where there is something to say.
     /// </summary>
     public static void WriteJsonRpc(Utf8JsonWriter writer, A2AException fault, string version)
     {
@@ -83,7 +83,9 @@ public static class ErrorBodies
         if (body.ValueKind is not JsonValueKind.Object) return null;
         if (body.TryGetProperty("error", out var inner) && inner.ValueKind is JsonValueKind.Object) body = inner;
         if (!body.TryGetProperty("code", out var codeElement) || !codeElement.TryGetInt32(out var code)) return null;
-        var message = body.TryGetProperty("message", out var said) && said.ValueKind is JsonValueKind.String ? Shorten(said.GetString()!) : null;
+        var message = body.TryGetProperty("message", out var said) && said.ValueKind is JsonValueKind.String
+            ? Shorten(said.GetString()!)
+            : null;
         JsonElement? info = null;
         if (body.TryGetProperty("details", out var details) || body.TryGetProperty("data", out details))
         {
@@ -97,17 +99,27 @@ public static class ErrorBodies
 
         var reason = info is { ValueKind: JsonValueKind.Object } known ? Text(known, "reason") : null;
         var error = A2AError.Of(code) ?? (reason is null ? null : A2AError.Of(reason));
-        var facts = info is { ValueKind: JsonValueKind.Object } holder && holder.TryGetProperty("metadata", out var metadata) && metadata.ValueKind is JsonValueKind.Object
+        var facts = info is
+        {
+            ValueKind: JsonValueKind.Object,
+        } holder && holder.TryGetProperty("metadata", out var metadata) && metadata.ValueKind is JsonValueKind.Object
             ? metadata
             : info;
         var own = facts is { ValueKind: JsonValueKind.Object } object1 ? Text(object1, "code") : null;
         var retryable = facts is { ValueKind: JsonValueKind.Object } object2 && Text(object2, "retryable") is "true";
-        TimeSpan? after = facts is { ValueKind: JsonValueKind.Object } object3 && int.TryParse(Text(object3, "retryAfterMs"), out var milliseconds) && milliseconds >= 0
+        TimeSpan? after = facts is
+        {
+            ValueKind: JsonValueKind.Object,
+        } object3 && int.TryParse(Text(object3, "retryAfterMs"), out var milliseconds) && milliseconds >= 0
             ? TimeSpan.FromMilliseconds(milliseconds)
             : null;
-        if (error is not null) return new A2AException(error, message) { HttpStatus = httpStatus, Code = own, Retryable = retryable, RetryAfter = after };
+        if (error is not null)
+        {
+            return new A2AException(error, message) { HttpStatus = httpStatus, Code = own, Retryable = retryable, RetryAfter = after };
+        }
         // A code that isn't the protocol's: some servers say by one that they are asked too often.
-        var busy = message is not null && message.Contains("rate", StringComparison.OrdinalIgnoreCase) && message.Contains("limit", StringComparison.OrdinalIgnoreCase);
+        var busy = message is not null && message.Contains("rate", StringComparison.OrdinalIgnoreCase) && message.Contains(
+            "limit", StringComparison.OrdinalIgnoreCase);
         return new A2AException(busy ? A2AFault.RateLimited : A2AFault.Protocol, message ?? $"The peer answers with error {code}.")
         {
             ForeignCode = code,

@@ -31,6 +31,7 @@ internal sealed partial class A2AJson : JsonSerializerContext
     /// <summary>Made when it is first used: before that the generated part may not be there yet.</summary>
     private static class Holder
     {
-        public static readonly A2AJson Value = new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, TypeInfoResolver = null });
+        public static readonly A2AJson Value = new(
+            new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, TypeInfoResolver = null });
     }
 }

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace ChannelBridge.A2A.Json;
 
 /// <summary>
-/// What the serializer doesn't see: members that must be there, lists with holes. A fault is a <see cref="JsonException"/> whose path names the member, as
-/// the serializer's own are.
+/// What the serializer doesn't see: members that must be there, lists with holes. A fault is a <see cref="JsonException"/> whose path names
+/// the member, as the serializer's own are.
 /// </summary>
 internal static class Check
 {
@@ -159,7 +159,7 @@ internal static class Check
             }
             catch (JsonException fault)
             {
-                throw new JsonException($"{path}[{i}]{fault.Message}", $"{path}[{i}]{fault.Path}", null, null);
+                throw new JsonException($"{path}[{i}]{fault.Message}", $"{path}[{i}]{fault.Path}", null, null, fault);
             }
         }
     }

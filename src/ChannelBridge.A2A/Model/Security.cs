@@ -81,7 +81,8 @@ public sealed record MutualTlsScheme
 public sealed record SecurityRequirement
 {
     /// <summary>Scopes by the scheme's name.</summary>
-    public IReadOnlyDictionary<string, ScopeList> Schemes { get; init => field = value ?? new Dictionary<string, ScopeList>(); } = new Dictionary<string, ScopeList>();
+    public IReadOnlyDictionary<string, ScopeList> Schemes { get; init => field = value ?? new Dictionary<string, ScopeList>(); } =
+        new Dictionary<string, ScopeList>();
 }
 
 /// <summary>Scopes.</summary>

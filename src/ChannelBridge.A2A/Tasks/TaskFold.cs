@@ -14,8 +14,9 @@ public enum FoldResult
 }
 
 /// <summary>
-/// A task as the sum of its events. Whatever comes in whatever order, its states follow each other legally, it ends once, and it stays within its bounds.
-/// Both sides use it: the server to keep what it tells, the client to know what it was told. Not for several threads at once.
+/// A task as the sum of its events. Whatever comes in whatever order, its states follow each other legally, it ends once, and it stays
+/// within its bounds. Both sides use it: the server to keep what it tells, the client to know what it was told. Not for several threads at
+/// once.
 /// </summary>
 public sealed class TaskFold
 {
@@ -134,7 +135,11 @@ public sealed class TaskFold
         {
             var known = _artifacts.Find(piece => piece.Head.ArtifactId == artifact.ArtifactId);
             if (known is not null && known.Bytes == PartSizes.Of(artifact.Parts) && known.Count == artifact.Parts.Count) continue;
-            events.Add(new StreamItem { ArtifactUpdate = new TaskArtifactUpdate { TaskId = Id, ContextId = ContextId, Artifact = artifact, LastChunk = true } });
+            events.Add(
+                new StreamItem
+                {
+                    ArtifactUpdate = new TaskArtifactUpdate { TaskId = Id, ContextId = ContextId, Artifact = artifact, LastChunk = true },
+                });
         }
 
         if (next.Status.State != State || next.Status.Message?.MessageId != _task.Status.Message?.MessageId)

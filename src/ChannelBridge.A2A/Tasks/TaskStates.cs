@@ -4,7 +4,8 @@ namespace ChannelBridge.A2A;
 public static class TaskStates
 {
     /// <summary>Completed, failed, canceled or rejected: nothing follows.</summary>
-    public static bool IsTerminal(TaskState state) => state is TaskState.Completed or TaskState.Failed or TaskState.Canceled or TaskState.Rejected;
+    public static bool IsTerminal(TaskState state) =>
+        state is TaskState.Completed or TaskState.Failed or TaskState.Canceled or TaskState.Rejected;
 
     /// <summary>The task waits for its client: for a message, or for an authentication.</summary>
     public static bool IsInterrupted(TaskState state) => state is TaskState.InputRequired or TaskState.AuthRequired;
@@ -13,8 +14,8 @@ public static class TaskStates
     public static bool EndsStream(TaskState state) => IsTerminal(state) || IsInterrupted(state);
 
     /// <summary>
-    /// True when a task in one state may go to the other: from an ended one nowhere; back to submitted never, but from a waiting one, whose next message is
-    /// submitted. A state may be told again with another message.
+    /// True when a task in one state may go to the other: from an ended one nowhere; back to submitted never, but from a waiting one, whose
+    /// next message is submitted. A state may be told again with another message.
     /// </summary>
     public static bool MayFollow(TaskState from, TaskState to)
     {

@@ -133,6 +133,7 @@ internal sealed partial class CardJson03 : JsonSerializerContext
     /// <summary>Made when it is first used: before that the generated part may not be there yet.</summary>
     private static class Holder
     {
-        public static readonly CardJson03 Value = new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, TypeInfoResolver = null });
+        public static readonly CardJson03 Value = new(
+            new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, TypeInfoResolver = null });
     }
 }

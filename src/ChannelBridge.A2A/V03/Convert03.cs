@@ -10,7 +10,9 @@ internal static class Convert03
         MessageId = item.MessageId is { Length: > 0 } id ? id : throw Check.Fault(path + ".messageId", "is missing"),
         ContextId = item.ContextId,
         TaskId = item.TaskId,
-        Role = Spelling.Role03(item.Role) is var role and not MessageRole.Unspecified ? role : throw Check.Fault(path + ".role", "is neither user nor agent"),
+        Role = Spelling.Role03(item.Role) is var role and not MessageRole.Unspecified
+            ? role
+            : throw Check.Fault(path + ".role", "is neither user nor agent"),
         Parts = Check.Map(item.Parts, path + ".parts", Parts03.From) ?? throw Check.Fault(path + ".parts", "is missing"),
         Metadata = item.Metadata,
         Extensions = item.Extensions,
@@ -124,7 +126,8 @@ internal static class Convert03
     /// <summary>A change of state of which the sender said that it is the last one.</summary>
     public static bool IsFinal(Item03 item) => item.Final is true;
 
-    private static string? Kind(Item03 item) => item.Kind ?? (item.MessageId is not null ? Item03.Message : item.Id is not null ? Item03.Task : null);
+    private static string? Kind(Item03 item) =>
+        item.Kind ?? (item.MessageId is not null ? Item03.Message : item.Id is not null ? Item03.Task : null);
 
     private static A2ATaskStatus Status(Status03? status, string path) => status is null
         ? throw Check.Fault(path, "is missing")

@@ -21,7 +21,8 @@ internal static class ConvertCard03
             Extensions = card.Capabilities?.Extensions,
             ExtendedAgentCard = card.Capabilities?.ExtendedAgentCard ?? card.SupportsAuthenticatedExtendedCard,
         },
-        SecuritySchemes = card.SecuritySchemes?.Where(static pair => pair.Value is not null).ToDictionary(static pair => pair.Key, static pair => Scheme(pair.Value)),
+        SecuritySchemes = card.SecuritySchemes?.Where(static pair => pair.Value is not null).ToDictionary(
+            static pair => pair.Key, static pair => Scheme(pair.Value)),
         SecurityRequirements = Requirements(card.Security, card.SecurityRequirements),
         DefaultInputModes = card.DefaultInputModes ?? [],
         DefaultOutputModes = card.DefaultOutputModes ?? [],
@@ -86,8 +87,18 @@ internal static class ConvertCard03
 
         void Add(string address, string? binding)
         {
-            var place = new AgentInterface { Url = address, ProtocolBinding = binding is { Length: > 0 } said ? said : Bindings.JsonRpc, ProtocolVersion = version };
-            if (!places.Exists(known => known.Url == place.Url && known.ProtocolBinding == place.ProtocolBinding && known.ProtocolVersion == version)) places.Add(place);
+            var place = new AgentInterface
+            {
+                Url = address,
+                ProtocolBinding = binding is { Length: > 0 } said ? said : Bindings.JsonRpc,
+                ProtocolVersion = version,
+            };
+            if (
+                !places.Exists(
+                    known => known.Url == place.Url && known.ProtocolBinding == place.ProtocolBinding && known.ProtocolVersion == version))
+            {
+                places.Add(place);
+            }
         }
     }
 
@@ -131,19 +142,38 @@ internal static class ConvertCard03
     {
         { Type: "apiKey" } => new SecurityScheme
         {
-            ApiKeySecurityScheme = new ApiKeyScheme { Description = scheme.Description, Location = scheme.In ?? "", Name = scheme.Name ?? "" },
+            ApiKeySecurityScheme = new ApiKeyScheme
+            {
+                Description = scheme.Description,
+                Location = scheme.In ?? "",
+                Name = scheme.Name ?? "",
+            },
         },
         { Type: "http" } => new SecurityScheme
         {
-            HttpAuthSecurityScheme = new HttpAuthScheme { Description = scheme.Description, Scheme = scheme.Scheme ?? "", BearerFormat = scheme.BearerFormat },
+            HttpAuthSecurityScheme = new HttpAuthScheme
+            {
+                Description = scheme.Description,
+                Scheme = scheme.Scheme ?? "",
+                BearerFormat = scheme.BearerFormat,
+            },
         },
         { Type: "oauth2" } => new SecurityScheme
         {
-            Oauth2SecurityScheme = new OAuth2Scheme { Description = scheme.Description, Flows = scheme.Flows, Oauth2MetadataUrl = scheme.Oauth2MetadataUrl },
+            Oauth2SecurityScheme = new OAuth2Scheme
+            {
+                Description = scheme.Description,
+                Flows = scheme.Flows,
+                Oauth2MetadataUrl = scheme.Oauth2MetadataUrl,
+            },
         },
         { Type: "openIdConnect" } => new SecurityScheme
         {
-            OpenIdConnectSecurityScheme = new OpenIdConnectScheme { Description = scheme.Description, OpenIdConnectUrl = scheme.OpenIdConnectUrl ?? "" },
+            OpenIdConnectSecurityScheme = new OpenIdConnectScheme
+            {
+                Description = scheme.Description,
+                OpenIdConnectUrl = scheme.OpenIdConnectUrl ?? "",
+            },
         },
         { Type: "mutualTLS" } => new SecurityScheme { MtlsSecurityScheme = new MutualTlsScheme { Description = scheme.Description } },
         _ => new SecurityScheme
@@ -169,8 +199,10 @@ internal static class ConvertCard03
         };
         return scheme switch
         {
-            { ApiKeySecurityScheme: { } key } => both with { Type = "apiKey", Description = key.Description, In = key.Location, Name = key.Name },
-            { HttpAuthSecurityScheme: { } http } => both with { Type = "http", Description = http.Description, Scheme = http.Scheme, BearerFormat = http.BearerFormat },
+            { ApiKeySecurityScheme: { } key } =>
+                both with { Type = "apiKey", Description = key.Description, In = key.Location, Name = key.Name },
+            { HttpAuthSecurityScheme: { } http } =>
+                both with { Type = "http", Description = http.Description, Scheme = http.Scheme, BearerFormat = http.BearerFormat },
             { Oauth2SecurityScheme: { } oauth } => both with
             {
                 Type = "oauth2",
@@ -178,7 +210,8 @@ internal static class ConvertCard03
                 Flows = oauth.Flows,
                 Oauth2MetadataUrl = oauth.Oauth2MetadataUrl,
             },
-            { OpenIdConnectSecurityScheme: { } open } => both with { Type = "openIdConnect", Description = open.Description, OpenIdConnectUrl = open.OpenIdConnectUrl },
+            { OpenIdConnectSecurityScheme: { } open } =>
+                both with { Type = "openIdConnect", Description = open.Description, OpenIdConnectUrl = open.OpenIdConnectUrl },
             { MtlsSecurityScheme: { } tls } => both with { Type = "mutualTLS", Description = tls.Description },
             _ => both,
         };

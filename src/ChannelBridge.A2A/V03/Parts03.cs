@@ -5,8 +5,8 @@ using ChannelBridge.A2A.Json;
 namespace ChannelBridge.A2A.V03;
 
 /// <summary>
-/// Parts and artifacts of 0.3. Its data is an object always; any other value of 1.0 is wrapped as <c>{"value": …}</c> under a mark in the metadata, as the
-/// JavaScript SDK does it. A text's media type and file name have no place in 0.3 and are left out.
+/// Parts and artifacts of 0.3. Its data is an object always; any other value of 1.0 is wrapped as <c>{"value": …}</c> under a mark in the
+/// metadata, as the JavaScript SDK does it. A text's media type and file name have no place in 0.3 and are left out.
 /// </summary>
 internal static class Parts03
 {
@@ -15,8 +15,10 @@ internal static class Parts03
     public static A2APart From(Part03 part, string path) => part switch
     {
         { Kind: "text", Text: { } text } => new A2APart { Text = text, Metadata = part.Metadata },
-        { Kind: "file", File: { Bytes: { } bytes } file } => new A2APart { Raw = bytes, Filename = file.Name, MediaType = file.MimeType, Metadata = part.Metadata },
-        { Kind: "file", File: { Uri: { } uri } file } => new A2APart { Url = uri, Filename = file.Name, MediaType = file.MimeType, Metadata = part.Metadata },
+        { Kind: "file", File: { Bytes: { } bytes } file } =>
+            new A2APart { Raw = bytes, Filename = file.Name, MediaType = file.MimeType, Metadata = part.Metadata },
+        { Kind: "file", File: { Uri: { } uri } file } =>
+            new A2APart { Url = uri, Filename = file.Name, MediaType = file.MimeType, Metadata = part.Metadata },
         { Kind: "data", Data: { } data } => FromData(data, part.Metadata),
         _ => throw Check.Fault(path, "is no text, file or data part"),
     };
@@ -26,12 +28,22 @@ internal static class Parts03
         if (part.Text is { } text) return new Part03 { Kind = "text", Text = text, Metadata = part.Metadata };
         if (part.Raw is { } raw)
         {
-            return new Part03 { Kind = "file", File = new File03 { Bytes = raw, Name = part.Filename, MimeType = part.MediaType }, Metadata = part.Metadata };
+            return new Part03
+            {
+                Kind = "file",
+                File = new File03 { Bytes = raw, Name = part.Filename, MimeType = part.MediaType },
+                Metadata = part.Metadata,
+            };
         }
 
         if (part.Url is { } url)
         {
-            return new Part03 { Kind = "file", File = new File03 { Uri = url, Name = part.Filename, MimeType = part.MediaType }, Metadata = part.Metadata };
+            return new Part03
+            {
+                Kind = "file",
+                File = new File03 { Uri = url, Name = part.Filename, MimeType = part.MediaType },
+                Metadata = part.Metadata,
+            };
         }
 
         if (part.Data is not { } data) return new Part03 { Kind = "text", Text = "" };

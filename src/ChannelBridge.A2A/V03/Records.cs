@@ -4,7 +4,9 @@ using System.Text.Json.Serialization;
 
 namespace ChannelBridge.A2A.V03;
 
-/// <summary>Whatever 0.3 tells apart by <c>kind</c>: a task, a message, or a change of a task. Members that a kind doesn't have are null.</summary>
+/// <summary>
+/// Whatever 0.3 tells apart by <c>kind</c>: a task, a message, or a change of a task. Members that a kind doesn't have are null.
+/// </summary>
 internal sealed record Item03
 {
     public const string Task = "task";
@@ -167,6 +169,7 @@ internal sealed partial class Json03 : JsonSerializerContext
     /// <summary>Made when it is first used: before that the generated part may not be there yet.</summary>
     private static class Holder
     {
-        public static readonly Json03 Value = new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, TypeInfoResolver = null });
+        public static readonly Json03 Value = new(
+            new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, TypeInfoResolver = null });
     }
 }

@@ -80,7 +80,11 @@ internal static class Requests03
         Token = push.Token,
         // 0.3 lets a client name several schemes; the first is used, as 1.0 has one only.
         Authentication = push.Authentication is { } authentication
-            ? new PushAuthentication { Scheme = authentication.Schemes is [{ } scheme, ..] ? scheme : "", Credentials = authentication.Credentials }
+            ? new PushAuthentication
+            {
+                Scheme = authentication.Schemes is [{ } scheme, ..] ? scheme : "",
+                Credentials = authentication.Credentials,
+            }
             : null,
     };
 
@@ -90,7 +94,11 @@ internal static class Requests03
         Url = config.Url,
         Token = config.Token,
         Authentication = config.Authentication is { } authentication
-            ? new PushAuthentication03 { Schemes = authentication.Scheme.Length > 0 ? [authentication.Scheme] : [], Credentials = authentication.Credentials }
+            ? new PushAuthentication03
+            {
+                Schemes = authentication.Scheme.Length > 0 ? [authentication.Scheme] : [],
+                Credentials = authentication.Credentials,
+            }
             : null,
     };
 }

@@ -5,8 +5,8 @@ using ChannelBridge.A2A.V03;
 namespace ChannelBridge.A2A.V03Rest;
 
 /// <summary>
-/// Between the records of 1.0 and what 0.3 has over plain HTTP: the JSON of its protocol buffers. Parts go by way of 0.3's own, so that both of its forms lose
-/// and keep the same.
+/// Between the records of 1.0 and what 0.3 has over plain HTTP: the JSON of its protocol buffers. Parts go by way of 0.3's own, so that
+/// both of its forms lose and keep the same.
 /// </summary>
 internal static class ConvertRest
 {
@@ -72,14 +72,18 @@ internal static class ConvertRest
             };
         }
 
-        if (item.ArtifactUpdate is not { } update) throw Check.Fault("$", "must hold exactly one of task, message, statusUpdate and artifactUpdate");
+        if (item.ArtifactUpdate is not { } update)
+        {
+            throw Check.Fault("$", "must hold exactly one of task, message, statusUpdate and artifactUpdate");
+        }
         return new StreamItem
         {
             ArtifactUpdate = new TaskArtifactUpdate
             {
                 TaskId = update.TaskId ?? throw Check.Fault("artifactUpdate.taskId", "is missing"),
                 ContextId = update.ContextId ?? "",
-                Artifact = Artifact(update.Artifact ?? throw Check.Fault("artifactUpdate.artifact", "is missing"), "artifactUpdate.artifact"),
+                Artifact = Artifact(
+                    update.Artifact ?? throw Check.Fault("artifactUpdate.artifact", "is missing"), "artifactUpdate.artifact"),
                 Append = update.Append ?? false,
                 LastChunk = update.LastChunk ?? false,
                 Metadata = update.Metadata,
@@ -132,7 +136,13 @@ internal static class ConvertRest
             { File: { } file } => new Part03
             {
                 Kind = "file",
-                File = new File03 { Bytes = file.FileWithBytes, Uri = file.FileWithUri, MimeType = Filled(file.MimeType), Name = Filled(file.Name) },
+                File = new File03
+                {
+                    Bytes = file.FileWithBytes,
+                    Uri = file.FileWithUri,
+                    MimeType = Filled(file.MimeType),
+                    Name = Filled(file.Name),
+                },
                 Metadata = part.Metadata,
             },
             { Data.Data: { ValueKind: JsonValueKind.Object } data } => new Part03 { Kind = "data", Data = data, Metadata = part.Metadata },

@@ -179,6 +179,7 @@ internal sealed partial class RestJson : JsonSerializerContext
     /// <summary>Made when it is first used: before that the generated part may not be there yet.</summary>
     private static class Holder
     {
-        public static readonly RestJson Value = new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, TypeInfoResolver = null });
+        public static readonly RestJson Value = new(
+            new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, TypeInfoResolver = null });
     }
 }

@@ -57,7 +57,9 @@ internal static class RequestsRest
     public static PushConfig Create(RestPushCreate create)
     {
         var config = create.Config ?? throw Check.Fault("config", "is missing");
-        var read = Requests03.Push(config.PushNotificationConfig ?? throw Check.Fault("config.pushNotificationConfig", "is missing"), null, "config.pushNotificationConfig");
+        var read = Requests03.Push(
+            config.PushNotificationConfig
+                ?? throw Check.Fault("config.pushNotificationConfig", "is missing"), null, "config.pushNotificationConfig");
         var task = (create.Parent ?? config.Name)?.Split('/') is ["tasks", { Length: > 0 } named, ..] ? named : null;
         return read with { TaskId = task, Id = read.Id is { Length: > 0 } id ? id : create.ConfigId };
     }

@@ -3,8 +3,9 @@ using System.Diagnostics;
 namespace ChannelBridge.Tests.Interop.Lab;
 
 /// <summary>
-/// The JavaScript SDK of A2A in two versions: folders made once with <c>npm install @a2a-js/sdk@VERSION express@5.1.0</c>, beside each other in the folder that
-/// CHANNELBRIDGE_A2A names as <c>a2a-VERSION</c>. Without them the tests are skipped with that reason; in CI they fail.
+/// The JavaScript SDK of A2A in two versions: folders made once with <c>npm install @a2a-js/sdk@VERSION express@5.1.0</c>, beside each
+/// other in the folder that CHANNELBRIDGE_A2A names as <c>a2a-VERSION</c>. Without them the tests are skipped with that reason; in CI they
+/// fail.
 /// </summary>
 public sealed class A2ASdk : IAsyncDisposable
 {

@@ -193,9 +193,12 @@ public sealed class ClientTests
             await Task.Delay(Timeout.Infinite, either.Token).ContinueWith(static _ => { }, TaskScheduler.Default);
         });
         using var slow = new A2AClient(new A2AClientOptions { Address = server.Url, FirstAnswerTimeout = TimeSpan.FromMilliseconds(300) });
-        Assert.Equal(A2AFault.FirstAnswerTimeout, (await Assert.ThrowsAsync<A2AException>(() => slow.GetTaskAsync(new GetTaskRequest { Id = "t" }))).Fault);
+        Assert.Equal(
+            A2AFault.FirstAnswerTimeout, (
+                await Assert.ThrowsAsync<A2AException>(() => slow.GetTaskAsync(new GetTaskRequest { Id = "t" }))).Fault);
 
-        using var silent = new A2AClient(new A2AClientOptions { Address = server.Url, SilenceTimeout = TimeSpan.FromMilliseconds(200), Retries = 0 });
+        using var silent = new A2AClient(
+            new A2AClientOptions { Address = server.Url, SilenceTimeout = TimeSpan.FromMilliseconds(200), Retries = 0 });
         Assert.Equal(A2AFault.SilenceTimeout, (await Assert.ThrowsAsync<A2AException>(() => silent.RunAsync(Text("m")))).Fault);
 
         using var @long = new A2AClient(new A2AClientOptions { Address = server.Url, TotalTimeout = TimeSpan.FromMilliseconds(700) });
@@ -266,7 +269,8 @@ public sealed class ClientTests
         Assert.Equal(A2AFault.AddressRefused, (await FaultAsync(client)).Fault);
     }
 
-    private static async Task<A2AException> FaultAsync(A2AClient client) => await Assert.ThrowsAsync<A2AException>(() => client.SendAsync(Text("m")));
+    private static async Task<A2AException> FaultAsync(A2AClient client) =>
+        await Assert.ThrowsAsync<A2AException>(() => client.SendAsync(Text("m")));
 
     private static A2AClientOptions Direct(PeerServer server, int retries) => new()
     {

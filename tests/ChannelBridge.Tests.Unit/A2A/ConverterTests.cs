@@ -39,7 +39,8 @@ public sealed class ConverterTests
             Id = "t",
             ContextId = "c",
             Status = new A2ATaskStatus { State = TaskState.Canceled, Timestamp = DateTimeOffset.Parse("2026-03-01T10:00:00.5+02:00") },
-            Artifacts = [new A2AArtifact { ArtifactId = "a", Parts = [new A2APart { Raw = [116], Filename = "n", MediaType = "text/plain" }] }],
+            Artifacts =
+                [new A2AArtifact { ArtifactId = "a", Parts = [new A2APart { Raw = [116], Filename = "n", MediaType = "text/plain" }] }],
             History = [new A2AMessage { MessageId = "m", Role = MessageRole.User, Parts = [A2APart.OfText("hi")] }],
         };
 
@@ -91,8 +92,12 @@ public sealed class ConverterTests
                 new AgentInterface { Url = "https://a/a2a", ProtocolBinding = Bindings.JsonRpc, ProtocolVersion = "0.3" },
             ],
             Capabilities = new AgentCapabilities { Streaming = true, ExtendedAgentCard = true },
-            SecuritySchemes = new Dictionary<string, SecurityScheme> { ["bearer"] = new() { HttpAuthSecurityScheme = new HttpAuthScheme { Scheme = "bearer" } } },
-            SecurityRequirements = [new SecurityRequirement { Schemes = new Dictionary<string, ScopeList> { ["bearer"] = new() { List = [] } } }],
+            SecuritySchemes = new Dictionary<string, SecurityScheme>
+            {
+                ["bearer"] = new() { HttpAuthSecurityScheme = new HttpAuthScheme { Scheme = "bearer" } },
+            },
+            SecurityRequirements =
+                [new SecurityRequirement { Schemes = new Dictionary<string, ScopeList> { ["bearer"] = new() { List = [] } } }],
             DefaultInputModes = ["text/plain"],
             DefaultOutputModes = ["text/plain"],
             Skills = [new AgentSkill { Id = "s", Name = "s", Description = "s", Tags = ["t"] }],
@@ -127,7 +132,8 @@ public sealed class ConverterTests
     [InlineData("1.0.1", "1.0")]
     [InlineData("1", "1.0")]
     [InlineData("2.1", "2.1")]
-    public void Versions_AreComparedByTheirFirstTwoNumbers(string? version, string expected) => Assert.Equal(expected, Versions.Normalise(version));
+    public void Versions_AreComparedByTheirFirstTwoNumbers(string? version, string expected) =>
+        Assert.Equal(expected, Versions.Normalise(version));
 
     private static void ThereAndBack<T>(Gen<T> records, Func<A2ADialect, A2ACodec<T>> codec)
         where T : class
@@ -135,7 +141,8 @@ public sealed class ConverterTests
         foreach (var dialect in new[] { A2ADialect.V10, A2ADialect.V03 })
         {
             Check.One(Quick, Prop.ForAll(records.ToArbitrary(), record =>
-                Records.Text(codec(A2ADialect.V10), codec(dialect).Read(codec(dialect).ToBytes(record))) == Records.Text(codec(A2ADialect.V10), record)));
+                Records.Text(
+                    codec(A2ADialect.V10), codec(dialect).Read(codec(dialect).ToBytes(record))) == Records.Text(codec(A2ADialect.V10), record)));
         }
 
         // 0.3 over plain HTTP has no place for references to other tasks, and none for what is empty.

@@ -8,7 +8,8 @@ namespace ChannelBridge.Tests.Unit.A2A;
 /// <summary>Makes records of A2A for the property tests: whatever is legal and has a place in both versions.</summary>
 internal static class Records
 {
-    private static readonly Gen<string> Word = Gen.Elements("a", "b-1", "ключ", "会话", "with space", "\"quoted\"\n", "\u2028", "🙂", "x/y%2f");
+    private static readonly Gen<string> Word = Gen.Elements(
+        "a", "b-1", "ключ", "会话", "with space", "\"quoted\"\n", "\u2028", "🙂", "x/y%2f");
 
     private static readonly Gen<string?> Maybe = Gen.OneOf(Gen.Constant<string?>(null), Word.Select(static text => (string?)text));
 
@@ -71,7 +72,12 @@ internal static class Records
         from message in Message.OrNull()
         from seconds in Gen.Choose(0, 2_000_000_000)
         from milliseconds in Gen.Choose(0, 999)
-        select new A2ATaskStatus { State = state, Message = message, Timestamp = DateTimeOffset.FromUnixTimeMilliseconds((seconds * 1000L) + milliseconds) };
+        select new A2ATaskStatus
+        {
+            State = state,
+            Message = message,
+            Timestamp = DateTimeOffset.FromUnixTimeMilliseconds((seconds * 1000L) + milliseconds),
+        };
 
     public static Gen<A2ATask> Task { get; } =
         from id in Word
@@ -104,7 +110,13 @@ internal static class Records
                 HistoryLength = length,
                 AcceptedOutputModes = ["text/plain"],
                 TaskPushNotificationConfig = pushes
-                    ? new PushConfig { Id = "p", Url = "https://example.com/push", Token = token, Authentication = new PushAuthentication { Scheme = "Bearer", Credentials = "c" } }
+                    ? new PushConfig
+                    {
+                        Id = "p",
+                        Url = "https://example.com/push",
+                        Token = token,
+                        Authentication = new PushAuthentication { Scheme = "Bearer", Credentials = "c" },
+                    }
                     : null,
             },
         };
@@ -113,11 +125,24 @@ internal static class Records
     public static Gen<StreamItem> Change(string task) => Gen.OneOf(
         from status in Status
         from metadata in MaybeObject
-        select new StreamItem { StatusUpdate = new TaskStatusUpdate { TaskId = task, ContextId = "c", Status = status, Metadata = metadata } },
+        select new StreamItem
+        {
+            StatusUpdate = new TaskStatusUpdate { TaskId = task, ContextId = "c", Status = status, Metadata = metadata },
+        },
         from artifact in Artifact
         from append in Gen.Elements(true, false)
         from last in Gen.Elements(true, false)
-        select new StreamItem { ArtifactUpdate = new TaskArtifactUpdate { TaskId = task, ContextId = "c", Artifact = artifact, Append = append, LastChunk = last } });
+        select new StreamItem
+        {
+            ArtifactUpdate = new TaskArtifactUpdate
+            {
+                TaskId = task,
+                ContextId = "c",
+                Artifact = artifact,
+                Append = append,
+                LastChunk = last,
+            },
+        });
 
     public static JsonElement Json(string text)
     {

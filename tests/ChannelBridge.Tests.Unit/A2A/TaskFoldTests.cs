@@ -4,7 +4,9 @@ using FsCheck.Fluent;
 
 namespace ChannelBridge.Tests.Unit.A2A;
 
-/// <summary>Whatever events come in whatever order, a task's states follow each other legally, it ends once, and it keeps within its bounds.</summary>
+/// <summary>
+/// Whatever events come in whatever order, a task's states follow each other legally, it ends once, and it keeps within its bounds.
+/// </summary>
 public sealed class TaskFoldTests
 {
     private static readonly Config Quick = Config.QuickThrowOnFailure.WithMaxTest(300);
@@ -22,7 +24,10 @@ public sealed class TaskFoldTests
                 var before = fold.State;
                 var result = fold.Apply(item);
                 if (ended && result is FoldResult.Applied) return false;
-                if (result is FoldResult.Applied && item.StatusUpdate is not null && !TaskStates.MayFollow(before, fold.State)) return false;
+                if (result is FoldResult.Applied && item.StatusUpdate is not null && !TaskStates.MayFollow(before, fold.State))
+                {
+                    return false;
+                }
                 if (result is not FoldResult.Applied && fold.State != before) return false;
                 ended = fold.Ended;
             }
@@ -85,14 +90,26 @@ public sealed class TaskFoldTests
     public void EventsOfAnotherTask_ChangeNothing()
     {
         var fold = new TaskFold(Begun());
-        Assert.Equal(FoldResult.Refused, fold.Apply(new StreamItem { StatusUpdate = new TaskStatusUpdate { TaskId = "u", Status = new A2ATaskStatus { State = TaskState.Failed } } }));
+        Assert.Equal(
+            FoldResult.Refused, fold.Apply(
+                new StreamItem
+                {
+                    StatusUpdate = new TaskStatusUpdate { TaskId = "u", Status = new A2ATaskStatus { State = TaskState.Failed } },
+                }));
         Assert.Equal(TaskState.Submitted, fold.State);
     }
 
-    private static A2ATask Begun() => new() { Id = "t", ContextId = "c", Status = new A2ATaskStatus { State = TaskState.Submitted }, Artifacts = [], History = [] };
+    private static A2ATask Begun() =>
+        new() { Id = "t", ContextId = "c", Status = new A2ATaskStatus { State = TaskState.Submitted }, Artifacts = [], History = [] };
 
     private static StreamItem Chunk(string text, bool append) => new()
     {
-        ArtifactUpdate = new TaskArtifactUpdate { TaskId = "t", ContextId = "c", Append = append, Artifact = new A2AArtifact { ArtifactId = "a", Parts = [A2APart.OfText(text)] } },
+        ArtifactUpdate = new TaskArtifactUpdate
+        {
+            TaskId = "t",
+            ContextId = "c",
+            Append = append,
+            Artifact = new A2AArtifact { ArtifactId = "a", Parts = [A2APart.OfText(text)] },
+        },
     };
 }
