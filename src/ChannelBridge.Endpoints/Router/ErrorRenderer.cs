@@ -23,8 +23,7 @@ internal static class ErrorRenderer
     }
 
     /// <summary>Writes a failed JSON-RPC response.</summary>
-    public static void WriteJsonRpc(OutgoingMessage output, JsonRpcId id, BridgeException error) =>
-        WriteJsonRpc(output, id, error.Code == ErrorCodes.InvalidRequest ? JsonRpcErrorCodes.InvalidParams : JsonRpcErrorCodes.ApplicationError, error);
+    public static void WriteJsonRpc(OutgoingMessage output, JsonRpcId id, BridgeException error) => WriteJsonRpc(output, id, NumberOf(error.Code), error);
 
     /// <summary>Writes a failed JSON-RPC response with a numeric code of its own.</summary>
     public static void WriteJsonRpc(OutgoingMessage output, JsonRpcId id, int code, BridgeException error)
@@ -45,6 +44,13 @@ internal static class ErrorRenderer
     /// <summary>The numeric JSON-RPC code of a broken message.</summary>
     public static int JsonRpcCode(ProtocolFault fault) =>
         fault is ProtocolFault.InvalidJson or ProtocolFault.InvalidUtf8 ? JsonRpcErrorCodes.ParseError : JsonRpcErrorCodes.InvalidRequest;
+
+    private static int NumberOf(string code) => code switch
+    {
+        ErrorCodes.InvalidRequest => JsonRpcErrorCodes.InvalidParams,
+        ErrorCodes.Cancelled => JsonRpcErrorCodes.RequestCancelled,
+        _ => JsonRpcErrorCodes.ApplicationError,
+    };
 
     private static long? Milliseconds(TimeSpan? time) => time is { } value ? (long)Math.Ceiling(value.TotalMilliseconds) : null;
 }

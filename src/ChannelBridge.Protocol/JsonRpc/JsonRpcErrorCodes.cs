@@ -18,6 +18,9 @@ public static class JsonRpcErrorCodes
     /// <summary>A fault of the JSON-RPC layer of the peer.</summary>
     public const int InternalError = -32603;
 
+    /// <summary>The call was cancelled. LSP's code, which StreamJsonRpc and vscode-jsonrpc turn into their own cancellation.</summary>
+    public const int RequestCancelled = -32800;
+
     /// <summary>Every other error; <c>data.code</c> says which.</summary>
     public const int ApplicationError = -32000;
 }

@@ -159,6 +159,7 @@ public sealed class JsonRpcDialectTests
 
         var answer = await client.ReceiveAsync();
         Assert.Equal("long", (string?)answer["id"]);
+        Assert.Equal(-32800, (int)answer["error"]!["code"]!);
         Assert.Equal("CANCELLED", (string?)answer["error"]!["data"]!["code"]);
         Assert.Equal("forever", Assert.Single(host.Methods.Cancelled));
         // The id is free again, and cancelling what doesn't run harms nobody.
