@@ -57,6 +57,7 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
     private async Task CreateAsync(HttpContext context, Caller caller)
     {
         var request = await ReadAsync(context).ConfigureAwait(false);
+        if (request.Stream) Trace.LeaveRequest();
         var run = await runs.StartAsync(new ResponseStart { Request = request, Owner = caller.Name }, context.RequestAborted).ConfigureAwait(false);
         var background = request.Background == true;
         try

@@ -42,6 +42,7 @@ internal sealed class ResponsesSocket(EndpointRuntime runtime, ResponseRuns runs
 
         var (socket, stream) = await WebSocketHandshake.AcceptAsync(context, null, runtime.Limits).ConfigureAwait(false);
         context.Request.Headers.Clear();
+        Trace.LeaveRequest();
         await using (stream.ConfigureAwait(false))
         {
             using (socket)

@@ -15,7 +15,7 @@ internal static class ServeCommand
     private static readonly AgentOptions Agent = new();
     private static readonly Option<string?> Socket = new("--socket") { Description = "The Unix socket for local tools and the OpenClaw plugin [default: DIR/channelbridge.sock]; 'off' for none", HelpName = "PATH" };
     private static readonly Option<bool> Stdio = new("--stdio") { Description = "Speak JSON-RPC on standard input and output, too; the end of input stops the host" };
-    private static readonly Option<string?> Otlp = new("--otlp") { Description = "Send traces and metrics to this OTLP/HTTP endpoint", HelpName = "URL" };
+    private static readonly Option<string?> Otlp = new("--otlp") { Description = "Send logs, traces and metrics to this OTLP/HTTP endpoint", HelpName = "URL" };
     private static readonly Option<string?> LogLevel = new("--log-level") { Description = "Trace, Debug, Information, Warning, Error, Critical or None [default: Information]", HelpName = "LEVEL" };
     private static readonly Option<bool> Managed = new("--managed") { Description = "For a program that starts the host as its child: the end of standard input stops the host, and the token that it makes isn't shown" };
 

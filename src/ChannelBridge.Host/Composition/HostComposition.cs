@@ -33,6 +33,7 @@ internal static class HostComposition
         builder.Configuration.AddConfiguration(settings.Configuration);
         AddLogging(builder, settings);
         AddListener(builder, settings);
+        if (settings.Otlp is { } collector) builder.Services.AddTelemetry(collector);
 
         var services = builder.Services;
         services.Configure<HostOptions>(options =>

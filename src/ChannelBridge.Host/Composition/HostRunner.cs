@@ -20,7 +20,6 @@ internal static class HostRunner
         OwnerOnly.RestrictNewFiles();
         using var folder = DataFolder.Open(settings.DataDirectory);
         var token = folder.TakeToken(settings.FirstToken, out var made);
-        using var telemetry = settings.Otlp is { } endpoint ? TelemetryExport.Start(endpoint) : null;
         var app = HostComposition.Build(settings, folder, token);
         await using (app.ConfigureAwait(false))
         {

@@ -10,6 +10,12 @@ namespace ChannelBridge.Host.Composition;
 /// </summary>
 internal sealed class Readiness(HostState state, TimeProvider time, IStore? store = null, ILaneClaims? claims = null)
 {
+    /// <summary>Answers as long as the process does.</summary>
+    public const string LivePath = "/healthz";
+
+    /// <summary>Answers whether the host can work.</summary>
+    public const string ReadyPath = "/readyz";
+
     private static readonly TimeSpan CacheTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(5);
 
@@ -20,8 +26,8 @@ internal sealed class Readiness(HostState state, TimeProvider time, IStore? stor
     /// <summary>Maps both paths.</summary>
     public void Map(IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapGet("/healthz", (RequestDelegate)(context => WriteAsync(context, StatusCodes.Status200OK, new JsonObject { ["status"] = "ok" })));
-        endpoints.MapGet("/readyz", (RequestDelegate)AnswerReadyAsync);
+        endpoints.MapGet(LivePath, (RequestDelegate)(context => WriteAsync(context, StatusCodes.Status200OK, new JsonObject { ["status"] = "ok" })));
+        endpoints.MapGet(ReadyPath, (RequestDelegate)AnswerReadyAsync);
     }
 
     /// <summary>Why the host isn't ready; empty when it is. Codes and plain words only: the answer needs no token.</summary>
