@@ -33,7 +33,7 @@ internal sealed class LinkTools(IRegistry registry) : IMethodSource
         }
 
         var arguments = request.Arguments.ValueKind == JsonValueKind.Object ? System.Text.Encoding.UTF8.GetBytes(request.Arguments.GetRawText()) : default;
-        return tool.RunAsync(arguments, new AgentToolCall(request.SessionKey, call), result, cancellationToken);
+        return tool.RunAsync(arguments, new ToolCall(request.SessionKey, call), result, cancellationToken);
     }
 
     private static ToolParameters Read(ReadOnlySpan<byte> parameters)

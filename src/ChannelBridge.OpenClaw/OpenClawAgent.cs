@@ -44,8 +44,9 @@ internal sealed partial class OpenClawAgent(
         try
         {
             var (media, notes) = await GiveFilesAsync(link, turn.Message, linked.Token).ConfigureAwait(false);
+            var parameters = await DescribeAsync(turn, running.Id, media, notes, linked.Token).ConfigureAwait(false);
             await link.CallAsync(
-                "link.turn", Describe(turn, running.Id, media, notes), LinkJson.Relaxed.TurnParameters, LinkJson.Relaxed.Nothing, linked.Token).ConfigureAwait(false);
+                "link.turn", parameters, LinkJson.Relaxed.TurnParameters, LinkJson.Relaxed.Nothing, linked.Token).ConfigureAwait(false);
             var events = running.ReadAsync(linked.Token).GetAsyncEnumerator(CancellationToken.None);
             await using (events.ConfigureAwait(false))
             {
@@ -121,9 +122,14 @@ internal sealed partial class OpenClawAgent(
         return (media, notes);
     }
 
-    private TurnParameters Describe(AgentTurn turn, string turnId, List<LinkMedia>? media, string notes)
+    private async ValueTask<TurnParameters> DescribeAsync(
+        AgentTurn turn, string turnId, List<LinkMedia>? media, string notes, CancellationToken cancellationToken)
     {
         var message = turn.Message;
+        // What waits for its answer has no target: nothing can be sent to it later.
+        var replyTo = turn.Request is null
+            ? await channels.Require(message.Channel).FormatTargetAsync(message.SessionKey, message.Route, cancellationToken).ConfigureAwait(false)
+            : $"responses:{turn.Id:N}";
         var prompt = turn.Request is { } request ? GatewayPrompt.Of(turn, request) : new GatewayPrompt(message.SessionKey, message.Text, null);
         return new TurnParameters
         {
@@ -145,8 +151,7 @@ internal sealed partial class OpenClawAgent(
             TaskKey = message.TaskKey,
             Timestamp = message.AcceptedAt,
             Media = media,
-            // What waits for its answer has no target: nothing can be sent to it later.
-            ReplyTo = turn.Request is null ? channels.Require(message.Channel).FormatTarget(message.SessionKey, message.Route) : $"responses:{turn.Id:N}",
+            ReplyTo = replyTo,
             Traceparent = Activity.Current?.Id ?? message.TraceParent,
         };
     }

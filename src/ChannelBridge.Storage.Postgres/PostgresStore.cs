@@ -16,7 +16,7 @@ namespace ChannelBridge.Storage.Postgres;
 /// A commit's token is heeded while the commit is queued; once it is on its way it runs to its end, because payloads are not copied. When the
 /// connection is lost under a commit, its outcome isn't known: the error says so, and a repeat under the same id is a duplicate if it was kept.
 /// </remarks>
-public sealed partial class PostgresStore : IStore
+internal sealed partial class PostgresStore : IStore
 {
     private const int OldestVersion = 15;
     private const int MaxPooledConnections = 16;

@@ -16,7 +16,7 @@ namespace ChannelBridge.Storage.Sqlite;
 /// A commit's token is heeded while the commit is queued; once the writer has taken it, it runs to its end, because payloads are not copied.
 /// A failed write fails its own commit only; the store tries again with the next one and recovers by itself when the cause is gone.
 /// </remarks>
-public sealed partial class SqliteStore : IStore
+internal sealed partial class SqliteStore : IStore
 {
     private readonly SqliteStoreOptions _options;
     private readonly ILogger<SqliteStore> _logger;

@@ -20,12 +20,11 @@ public interface IChannel : IMethodSource
     /// <summary>Called when the doors are closed and turns have ended.</summary>
     ValueTask StopAsync(CancellationToken cancellationToken);
 
-    /// <summary>The accounts as they are now, for diagnostics and the gateway's status.</summary>
+    /// <summary>The accounts as the channel last reported them, for diagnostics, the gateway's status, and how their ids are shown. From memory; must not wait.</summary>
     IReadOnlyList<ChannelAccountStatus> GetAccounts();
 
-    /// <summary>How an account is shown, whatever the case in which it is named: the store keeps the id in lower case.</summary>
-    /// <exception cref="Errors.BridgeException">No account can have this id.</exception>
-    string AccountName(string accountId) => accountId;
+    /// <summary>How accounts are written and which one is meant where none is named. Doesn't change.</summary>
+    AccountSpelling Spelling => AccountSpelling.AsWritten;
 
     /// <summary>
     /// Resolves where a proactive send goes: a target as an operator or agent wrote it, to a route of this channel.
@@ -37,7 +36,7 @@ public interface IChannel : IMethodSource
     /// The target that people would write for a conversation, which <see cref="ResolveTargetAsync"/> resolves to the same lane. The session key
     /// itself where the channel has no shorter form that keeps the lane.
     /// </summary>
-    string FormatTarget(string sessionKey, string route) => sessionKey;
+    ValueTask<string> FormatTargetAsync(string sessionKey, string route, CancellationToken cancellationToken) => ValueTask.FromResult(sessionKey);
 }
 
 /// <summary>A resolved target of a send.</summary>

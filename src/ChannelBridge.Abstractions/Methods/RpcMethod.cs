@@ -1,8 +1,10 @@
 using System.Buffers;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Json;
 using ChannelBridge.Protocol.Json;
 
 namespace ChannelBridge.Abstractions.Methods;
@@ -30,7 +32,7 @@ public abstract class RpcMethod
     public string Summary { get; }
 
     /// <summary>
-    /// The text that stands in front of a scope or parameter error for old clients in <c>payload.error</c>; true for bncr methods.
+    /// True: errors are also written to <c>payload.error</c>, which old bncr clients read. Default false.
     /// </summary>
     public bool LegacyErrors { get; init; }
 
@@ -40,11 +42,11 @@ public abstract class RpcMethod
     /// <summary>True when most of a call is bytes of a file: they may come beside the parameters (<see cref="MethodCall.Content"/>) instead of in base64.</summary>
     public bool CarriesBytes { get; init; }
 
-    /// <summary>The parameters' type, for the schema in <c>rpc.discover</c>.</summary>
-    public abstract JsonTypeInfo ParametersType { get; }
+    /// <summary>The JSON Schema of the parameters, as <c>rpc.discover</c> shows it. Written out only, never changed.</summary>
+    public abstract JsonNode ParametersSchema { get; }
 
-    /// <summary>The result's type, for the schema in <c>rpc.discover</c>.</summary>
-    public abstract JsonTypeInfo ResultType { get; }
+    /// <summary>The JSON Schema of the result.</summary>
+    public abstract JsonNode ResultSchema { get; }
 
     /// <summary>
     /// Runs the method. <paramref name="parameters"/> is one JSON object (empty means <c>{}</c>) that is valid until the task completes;
@@ -85,7 +87,35 @@ public abstract class RpcMethod
         bool actsAfterAnswer = false,
         bool legacyErrors = false,
         bool carriesBytes = false)
-        => new RawMethod(name, scope, summary, parametersType, resultType, handler)
+        => CreateRaw(
+            name, scope, summary, new Lazy<JsonNode>(() => JsonSchemas.Of(parametersType)), new Lazy<JsonNode>(() => JsonSchemas.Of(resultType)), handler,
+            actsAfterAnswer, legacyErrors, carriesBytes);
+
+    /// <summary>Makes a method from a handler that reads the parameters and writes the result itself, and JSON schemas that say how they look.</summary>
+    public static RpcMethod CreateRaw(
+        string name,
+        Scopes scope,
+        string summary,
+        JsonNode parametersSchema,
+        JsonNode resultSchema,
+        Func<ReadOnlyMemory<byte>, MethodCall, IBufferWriter<byte>, CancellationToken, ValueTask> handler,
+        bool actsAfterAnswer = false,
+        bool legacyErrors = false,
+        bool carriesBytes = false)
+        => CreateRaw(
+            name, scope, summary, new Lazy<JsonNode>(parametersSchema), new Lazy<JsonNode>(resultSchema), handler, actsAfterAnswer, legacyErrors, carriesBytes);
+
+    private static RawMethod CreateRaw(
+        string name,
+        Scopes scope,
+        string summary,
+        Lazy<JsonNode> parametersSchema,
+        Lazy<JsonNode> resultSchema,
+        Func<ReadOnlyMemory<byte>, MethodCall, IBufferWriter<byte>, CancellationToken, ValueTask> handler,
+        bool actsAfterAnswer,
+        bool legacyErrors,
+        bool carriesBytes)
+        => new(name, scope, summary, parametersSchema, resultSchema, handler)
         {
             ActsAfterAnswer = actsAfterAnswer,
             LegacyErrors = legacyErrors,
@@ -96,14 +126,14 @@ public abstract class RpcMethod
         string name,
         Scopes scope,
         string summary,
-        JsonTypeInfo parametersType,
-        JsonTypeInfo resultType,
+        Lazy<JsonNode> parametersSchema,
+        Lazy<JsonNode> resultSchema,
         Func<ReadOnlyMemory<byte>, MethodCall, IBufferWriter<byte>, CancellationToken, ValueTask> handler)
         : RpcMethod(name, scope, summary)
     {
-        public override JsonTypeInfo ParametersType => parametersType;
+        public override JsonNode ParametersSchema => parametersSchema.Value;
 
-        public override JsonTypeInfo ResultType => resultType;
+        public override JsonNode ResultSchema => resultSchema.Value;
 
         public override ValueTask InvokeAsync(
             ReadOnlyMemory<byte> parameters, MethodCall call, IBufferWriter<byte> result, CancellationToken cancellationToken) =>
@@ -120,9 +150,9 @@ public abstract class RpcMethod
         : RpcMethod(name, scope, summary)
         where TParameters : class
     {
-        public override JsonTypeInfo ParametersType => parametersType;
+        public override JsonNode ParametersSchema => JsonSchemas.Of(parametersType);
 
-        public override JsonTypeInfo ResultType => resultType;
+        public override JsonNode ResultSchema => JsonSchemas.Of(resultType);
 
         public override async ValueTask InvokeAsync(
             ReadOnlyMemory<byte> parameters, MethodCall call, IBufferWriter<byte> result, CancellationToken cancellationToken)

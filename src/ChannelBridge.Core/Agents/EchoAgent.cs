@@ -9,7 +9,7 @@ namespace ChannelBridge.Core.Agents;
 /// Repeats what it is told, so that a first run, a test and a benchmark need no model and no key. Offered tools, it calls the one that it must call, or whose
 /// name the message speaks of, with arguments that fit the tool's schema; always the same for the same request.
 /// </summary>
-public sealed class EchoAgent : IAgent
+internal sealed class EchoAgent : IAgent
 {
     // Roughly what models count.
     private const int BytesPerToken = 4;

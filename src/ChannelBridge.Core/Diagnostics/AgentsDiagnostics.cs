@@ -6,7 +6,7 @@ namespace ChannelBridge.Core.Diagnostics;
 
 /// <summary>The section <c>agents</c>: which agents there are and whether they take turns now.</summary>
 /// <param name="agents">The agents of this host.</param>
-public sealed class AgentsDiagnostics(IEnumerable<IAgent> agents) : IDiagnosticsSource
+internal sealed class AgentsDiagnostics(IEnumerable<IAgent> agents) : IDiagnosticsSource
 {
     /// <inheritdoc/>
     public string Section => "agents";

@@ -6,7 +6,7 @@ namespace ChannelBridge.Core.Diagnostics;
 
 /// <summary>The section <c>claims</c>: the hosts that share the store, and what of it is this host's.</summary>
 /// <param name="claims">The claims.</param>
-public sealed class ClaimsDiagnostics(ILaneClaims claims) : IDiagnosticsSource
+internal sealed class ClaimsDiagnostics(ILaneClaims claims) : IDiagnosticsSource
 {
     /// <inheritdoc/>
     public string Section => "claims";

@@ -15,7 +15,7 @@ namespace ChannelBridge.Core.Diagnostics;
 /// A section that fails or takes longer than two seconds says so in its place and costs the others nothing. The sources are asked for at the first
 /// call, not before, so that a source may itself depend on the method router.
 /// </remarks>
-public sealed partial class DiagnosticsMethods : IMethodSource
+internal sealed partial class DiagnosticsMethods : IMethodSource
 {
     private static readonly TimeSpan SectionTimeout = TimeSpan.FromSeconds(2);
 

@@ -7,7 +7,7 @@ namespace ChannelBridge.Core.Diagnostics;
 /// <summary>The section <c>responses</c>: what runs, what waits, and of how many.</summary>
 /// <param name="runs">The responses of this host.</param>
 /// <param name="options">Their bounds.</param>
-public sealed class ResponsesDiagnostics(ResponseRuns runs, ResponseOptions options) : IDiagnosticsSource
+internal sealed class ResponsesDiagnostics(ResponseRuns runs, ResponseOptions options) : IDiagnosticsSource
 {
     /// <inheritdoc/>
     public string Section => "responses";

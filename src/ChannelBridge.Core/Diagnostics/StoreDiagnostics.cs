@@ -7,7 +7,7 @@ namespace ChannelBridge.Core.Diagnostics;
 /// <summary>The section <c>store</c>: what it is, and how long a commit takes now.</summary>
 /// <param name="store">The store.</param>
 /// <param name="time">The clock.</param>
-public sealed class StoreDiagnostics(IStore store, TimeProvider time) : IDiagnosticsSource
+internal sealed class StoreDiagnostics(IStore store, TimeProvider time) : IDiagnosticsSource
 {
     /// <inheritdoc/>
     public string Section => "store";

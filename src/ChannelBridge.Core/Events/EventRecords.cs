@@ -6,15 +6,15 @@ namespace ChannelBridge.Core.Events;
 /// <summary>Parameters of <c>events.subscribe</c>.</summary>
 /// <param name="Names">The events wanted; null or empty means all.</param>
 /// <param name="Since">The <c>cursor</c> of the last event that the client has: what happened after it comes first, without a gap.</param>
-public sealed record SubscribeParameters(IReadOnlyList<string>? Names = null, string? Since = null);
+internal sealed record SubscribeParameters(IReadOnlyList<string>? Names = null, string? Since = null);
 
 /// <summary>Result of <c>events.subscribe</c> and <c>events.unsubscribe</c>.</summary>
 /// <param name="Names">The events that this connection gets now.</param>
 /// <param name="Cursor">Where the row of events stands now; null from <c>events.unsubscribe</c>.</param>
-public sealed record SubscribeResult(IReadOnlyList<string> Names, string? Cursor = null);
+internal sealed record SubscribeResult(IReadOnlyList<string> Names, string? Cursor = null);
 
 /// <summary>Parameters of <c>events.since</c>.</summary>
-public sealed record SinceParameters
+internal sealed record SinceParameters
 {
     /// <summary>The <c>cursor</c> of the last event that the client has, or of <c>events.subscribe</c>'s answer.</summary>
     public required string Cursor { get; init; }
@@ -29,16 +29,16 @@ public sealed record SinceParameters
 /// <summary>An event as <c>events.since</c> gives it.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Payload">Its payload, with its own cursor.</param>
-public sealed record PastEvent(string Name, JsonElement Payload);
+internal sealed record PastEvent(string Name, JsonElement Payload);
 
 /// <summary>Result of <c>events.since</c>.</summary>
 /// <param name="Events">What happened, oldest first.</param>
 /// <param name="Cursor">Where to go on.</param>
 /// <param name="More">True when there is more already.</param>
-public sealed record SinceResult(IReadOnlyList<PastEvent> Events, string Cursor, bool More);
+internal sealed record SinceResult(IReadOnlyList<PastEvent> Events, string Cursor, bool More);
 
 /// <summary>Parameters of a method that has none.</summary>
-public sealed record NoParameters;
+internal sealed record NoParameters;
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(SubscribeParameters))]

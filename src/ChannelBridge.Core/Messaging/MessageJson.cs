@@ -23,10 +23,10 @@ internal sealed partial class StoredJson : JsonSerializerContext;
 /// <param name="Reason">Why, e.g. <c>push-ack-timeout</c>.</param>
 /// <param name="Detail">What the client said, cut; or null.</param>
 /// <param name="ConnectionId">Where it had been pushed, or null.</param>
-public sealed record AttemptRecord(long At, int Attempt, string Reason, string? Detail, string? ConnectionId);
+internal sealed record AttemptRecord(long At, int Attempt, string Reason, string? Detail, string? ConnectionId);
 
 /// <summary>Turns messages into the bytes that the store keeps, and back.</summary>
-public static class MessageCodec
+internal static class MessageCodec
 {
     // The relaxed encoder: the store is no web page, and an escaped non-Latin text is three times as long.
     private static readonly StoredJson Json = new(

@@ -6,7 +6,7 @@ namespace ChannelBridge.Core.Messaging;
 /// <summary>
 /// Starts and stops inbox, turns and outbox, as <see cref="Hosting.BridgeLifetime"/> says.
 /// </summary>
-public sealed class MessagingService
+internal sealed class MessagingService
 {
     private readonly IStore _store;
     private readonly Backlogs _backlogs;

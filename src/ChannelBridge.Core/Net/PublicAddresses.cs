@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace ChannelBridge.Core.Net;
 
 /// <summary>Tells addresses of the public internet from those that a stranger's URL must not reach: loopback, private, link-local, and what leads there.</summary>
-public static class PublicAddresses
+internal static class PublicAddresses
 {
     private static readonly IPNetwork[] Closed =
     [

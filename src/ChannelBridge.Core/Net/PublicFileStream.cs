@@ -7,7 +7,7 @@ namespace ChannelBridge.Core.Net;
 /// A file of the public internet that is being read: bounded in bytes and in time. Whatever goes wrong is a <see cref="BridgeException"/>, so that whoever
 /// copies it tells the source's faults from those of the place that it is copied to.
 /// </summary>
-public sealed class PublicFileStream : Stream
+internal sealed class PublicFileStream : Stream
 {
     private const double BytesPerTimeout = 4 << 20;
 

@@ -9,7 +9,7 @@ namespace ChannelBridge.Core.Net;
 /// Gets what strangers' URLs name, from the public internet only. The address is checked at the moment of the connection, for every redirect anew, so that a
 /// name that resolves to something else the second time gains nothing. Bounded in time, bytes and redirects; no cookies, no credentials, no proxy.
 /// </summary>
-public sealed class PublicHttp : IDisposable
+internal sealed class PublicHttp : IDisposable
 {
     private const int MaxRedirects = 5;
 

@@ -10,7 +10,7 @@ using ChannelBridge.Protocol.OpenResponses;
 namespace ChannelBridge.Core.Responses;
 
 /// <content>Compaction.</content>
-public sealed partial class ResponseRuns
+internal sealed partial class ResponseRuns
 {
     private const string Summarise =
         "Summarise the conversation so far for yourself, so that it can go on without its text: decisions, facts, names, numbers, open questions. Answer with the summary only.";

@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 namespace ChannelBridge.Core.Responses;
 
 /// <summary>Runs responses: slots and their line, streams that outlive their readers and the host, and the conversations that they make up.</summary>
-public sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
+internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, ResponseRun> _runs = new(StringComparer.Ordinal);
     private readonly Dictionary<string, IAgent> _agents;

@@ -7,7 +7,7 @@ namespace ChannelBridge.Core.Transfers;
 /// The errors of transfers: a stable code, a sentence that says what to do, a <c>reason</c> for programs in <c>details</c>, and where there is one the
 /// text that old clients know.
 /// </summary>
-public static class TransferErrors
+internal static class TransferErrors
 {
     /// <summary>No such transfer of the caller's account.</summary>
     public static BridgeException NotFound() => Make(

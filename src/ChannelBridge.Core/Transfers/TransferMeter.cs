@@ -1,7 +1,7 @@
 namespace ChannelBridge.Core.Transfers;
 
 /// <summary>How far a transfer is, how fast it goes, and how long it still takes: bytes of the last seconds, weighed by age.</summary>
-public sealed class TransferMeter(TimeProvider time, long total)
+internal sealed class TransferMeter(TimeProvider time, long total)
 {
     private static readonly TimeSpan Memory = TimeSpan.FromSeconds(5);
     private readonly Lock _gate = new();

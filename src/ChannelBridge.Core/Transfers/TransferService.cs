@@ -1,7 +1,7 @@
 namespace ChannelBridge.Core.Transfers;
 
 /// <summary>Starts and stops file transfers: after the store is open, before it closes. The host calls it.</summary>
-public sealed class TransferService
+internal sealed class TransferService
 {
     private readonly Uploads _uploads;
     private readonly TransferSweeper _sweeper;

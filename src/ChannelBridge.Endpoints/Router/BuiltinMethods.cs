@@ -13,10 +13,7 @@ namespace ChannelBridge.Endpoints.Router;
 /// <summary>The methods of the doors themselves: <c>ping</c>, <c>rpc.discover</c> and <c>auth.authenticate</c>.</summary>
 internal sealed class BuiltinMethods(EndpointRuntime runtime, TimeProvider time) : IMethodSource
 {
-    private static readonly JsonSchemaExporterOptions SchemaOptions = new() { TreatNullObliviousAsNonNullable = true };
-
     // Anybody may ask, also before authentication: what it costs to make is paid once. Written out only, never changed.
-    private readonly ConcurrentDictionary<JsonTypeInfo, JsonNode> _schemas = new();
     private readonly ConcurrentDictionary<(long Version, Scopes Scopes), DiscoveredMethod[]> _discovered = new();
 
     /// <inheritdoc/>
@@ -61,10 +58,8 @@ internal sealed class BuiltinMethods(EndpointRuntime runtime, TimeProvider time)
     private DiscoveredMethod[] Describe(Scopes scopes) =>
     [
         .. runtime.Router.Methods.Select(method => new DiscoveredMethod(
-            method.Name, method.Scope.ToNames(), method.Summary, scopes.Covers(method.Scope), Schema(method.ParametersType), Schema(method.ResultType))),
+            method.Name, method.Scope.ToNames(), method.Summary, scopes.Covers(method.Scope), method.ParametersSchema, method.ResultSchema)),
     ];
-
-    private JsonNode Schema(JsonTypeInfo type) => _schemas.GetOrAdd(type, static info => info.GetJsonSchemaAsNode(SchemaOptions));
 
     private AuthenticateResult Authenticate(AuthenticateParameters parameters, MethodCall call)
     {

@@ -9,7 +9,7 @@ namespace ChannelBridge.Endpoints.Router;
 /// <summary>
 /// Every method of the host by its name, for every door. The table is made anew when the registry has changed.
 /// </summary>
-public sealed class MethodRouter
+internal sealed class MethodRouter
 {
     private readonly IRegistry _registry;
     private volatile Table _table;

@@ -131,7 +131,10 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver, ITurnListener
 
     public IReadOnlyList<ChannelAccountStatus> GetAccounts() => [.. _accounts.All.Select(_status.Status)];
 
-    public string AccountName(string accountId) => _accounts.Look(accountId).DisplayId;
+    public AccountSpelling Spelling { get; } = new()
+    {
+        Default = AccountIds.Primary, DefaultAliases = ["default"], MaxLength = AccountIds.MaxLength, Forbidden = @"|/\",
+    };
 
     public async ValueTask<ChannelTarget> ResolveTargetAsync(string accountId, string target, CancellationToken cancellationToken)
     {
@@ -163,7 +166,10 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver, ITurnListener
         return new ChannelTarget(account.DisplayId, new SessionKey(agentId, parsed.Route, parsed.TaskKey).ToString(), parsed.Route.Scope);
     }
 
-    public string FormatTarget(string sessionKey, string route)
+    public ValueTask<string> FormatTargetAsync(string sessionKey, string route, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(FormatTarget(sessionKey));
+
+    private static string FormatTarget(string sessionKey)
     {
         // The short form only where it leads back to this very lane.
         if (!Target.TryParse(sessionKey, out var key) || key.TaskKey is not null) return sessionKey;

@@ -5,6 +5,7 @@ using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr;
+using ChannelBridge.Core.Hosting;
 using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Tests.Unit.Bncr.Fakes;
 using ChannelBridge.Tests.Unit.Support;
@@ -56,7 +57,11 @@ public sealed class ChannelTests
     {
         var bncr = new BncrUnderTest();
         await bncr.CallAsync(bncr.Connect(), "bncr.connect", """ "accountId":"ShOp","clientId":"c" """);
-        Assert.Equal(shown, bncr.Channel.AccountName(named));
+        await bncr.Channel.StartAsync(CancellationToken.None);
+        var names = new AccountNames(new Registry(bncr.Channel));
+        var meant = names.Meant("bncr", named)!;
+        var seen = names.Shown(new LaneKey("bncr", meant, "any"));
+        Assert.Equal(shown, seen, ignoreCase: shown == "Unknown");
     }
 
     [Theory]
@@ -117,10 +122,10 @@ public sealed class ChannelTests
     [InlineData("lab:0:0", null, "Bncr:lab:0:0")]
     [InlineData("lab:0:a:task:b", null, null)]
     [InlineData("lab:0:u1", "t", null)]
-    public void FormatTarget_Lane_LeadsBackToIt(string route, string? task, string? expected)
+    public async Task FormatTarget_Lane_LeadsBackToIt(string route, string? task, string? expected)
     {
         var key = "agent:main:bncr:direct:" + Convert.ToHexStringLower(System.Text.Encoding.UTF8.GetBytes(route)) + (task is null ? "" : ":task:" + task);
-        Assert.Equal(expected ?? key, new BncrUnderTest().Channel.FormatTarget(key, route));
+        Assert.Equal(expected ?? key, await new BncrUnderTest().Channel.FormatTargetAsync(key, route, CancellationToken.None));
     }
 
     [Fact]

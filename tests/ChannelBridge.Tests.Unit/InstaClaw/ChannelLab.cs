@@ -92,7 +92,7 @@ public sealed class ChannelLab : IAsyncDisposable
     {
         var found = _channel.Tools.Single(one => one.Name == tool);
         return await InvokeAsync((output, call) => found.RunAsync(
-            JsonSerializer.SerializeToUtf8Bytes(arguments), new AgentToolCall(sessionKey, call), output, CancellationToken.None));
+            JsonSerializer.SerializeToUtf8Bytes(arguments), new ToolCall(sessionKey, call), output, CancellationToken.None));
     }
 
     public async Task<JsonObject> DiagnosticsAsync() =>

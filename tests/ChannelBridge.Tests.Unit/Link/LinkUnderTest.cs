@@ -218,7 +218,7 @@ internal sealed class FakeChannel : IChannel
             ? ValueTask.FromResult(new ChannelTarget("Primary", "lane of " + target[2..], target[2..]))
             : throw new BridgeException(ErrorCodes.NotFound, $"target not found: {target}");
 
-    public string FormatTarget(string sessionKey, string route) => "t:" + route;
+    public ValueTask<string> FormatTargetAsync(string sessionKey, string route, CancellationToken cancellationToken) => ValueTask.FromResult("t:" + route);
 }
 
 internal sealed record FakeSay(string Text);

@@ -6,7 +6,7 @@ using ChannelBridge.Abstractions.Storage;
 namespace ChannelBridge.Core.Messaging.Receipts;
 
 /// <summary>How far a message to a bridge got, with the time of each step (Unix ms; absent where it hasn't happened).</summary>
-public sealed record ReceiptView
+internal sealed record ReceiptView
 {
     /// <summary>The outbox id, on pushes <c>messageId</c> and <c>idempotencyKey</c>; of a dead letter of the inbox, the inbox id.</summary>
     public required string MessageId { get; init; }
@@ -129,18 +129,18 @@ public sealed record ReceiptView
 
 /// <summary>Parameters of <c>outbox.get</c> and <c>deadLetters.show</c>.</summary>
 /// <param name="MessageId">The outbox id.</param>
-public sealed record MessageIdParameters(string MessageId);
+internal sealed record MessageIdParameters(string MessageId);
 
 /// <summary>Result of <c>deadLetters.show</c>: the receipt with everything that is kept.</summary>
 /// <param name="Receipt">How far it got.</param>
 /// <param name="Message">The whole message, or null when its payload was dropped (settled well).</param>
 /// <param name="History">What happened to it, oldest first.</param>
 /// <param name="Inbound">The whole message of a dead letter of the inbox; absent otherwise.</param>
-public sealed record MessageView(ReceiptView Receipt, OutboundMessage? Message, IReadOnlyList<JsonElement> History, InboundMessage? Inbound = null);
+internal sealed record MessageView(ReceiptView Receipt, OutboundMessage? Message, IReadOnlyList<JsonElement> History, InboundMessage? Inbound = null);
 
 /// <summary>Filter and page of <c>outbox.list</c> and <c>deadLetters.list</c>. A misspelt filter is refused, not passed over.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
-public sealed record OutboxListParameters
+internal sealed record OutboxListParameters
 {
     /// <summary>Only this channel.</summary>
     public string? Channel { get; init; }
@@ -182,11 +182,11 @@ public sealed record OutboxListParameters
 /// <summary>A page of receipts.</summary>
 /// <param name="Entries">The receipts.</param>
 /// <param name="NextCursor">Where the next page begins; null at the end.</param>
-public sealed record OutboxListResult(IReadOnlyList<ReceiptView> Entries, string? NextCursor = null);
+internal sealed record OutboxListResult(IReadOnlyList<ReceiptView> Entries, string? NextCursor = null);
 
 /// <summary>Which dead letters are meant: ids, or a filter, or all. A misspelt filter is refused: passed over, it would select more.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
-public sealed record DeadLetterSelection
+internal sealed record DeadLetterSelection
 {
     /// <summary>These ids, of whichever box.</summary>
     public IReadOnlyList<string>? MessageIds { get; init; }
@@ -227,7 +227,7 @@ public sealed record DeadLetterSelection
 /// <param name="Changed">How many were replayed or discarded; 0 in a dry run.</param>
 /// <param name="DryRun">True when nothing was done.</param>
 /// <param name="MessageIds">Their ids.</param>
-public sealed record DeadLetterResult(int Matched, int Changed, bool DryRun, IReadOnlyList<string> MessageIds);
+internal sealed record DeadLetterResult(int Matched, int Changed, bool DryRun, IReadOnlyList<string> MessageIds);
 
 /// <summary>Who replayed or discarded what.</summary>
 /// <param name="At">When (Unix ms).</param>
@@ -235,15 +235,15 @@ public sealed record DeadLetterResult(int Matched, int Changed, bool DryRun, IRe
 /// <param name="By">The token's name and the door.</param>
 /// <param name="MessageId">The dead letter.</param>
 /// <param name="Reason">Why it had died.</param>
-public sealed record AuditLine(long At, string Action, string By, string MessageId, string? Reason);
+internal sealed record AuditLine(long At, string Action, string By, string MessageId, string? Reason);
 
 /// <summary>Parameters of <c>deadLetters.audit</c>.</summary>
 /// <param name="Limit">1…1000, default 100: the newest so many.</param>
-public sealed record AuditParameters(int Limit = 100);
+internal sealed record AuditParameters(int Limit = 100);
 
 /// <summary>Result of <c>deadLetters.audit</c>.</summary>
 /// <param name="Entries">Newest first.</param>
-public sealed record AuditResult(IReadOnlyList<AuditLine> Entries);
+internal sealed record AuditResult(IReadOnlyList<AuditLine> Entries);
 
 /// <summary>The event <c>outbox.changed</c>.</summary>
 /// <param name="MessageId">The outbox id.</param>
@@ -254,7 +254,7 @@ public sealed record AuditResult(IReadOnlyList<AuditLine> Entries);
 /// <param name="State">Where it got to.</param>
 /// <param name="Reason">Why, when it failed.</param>
 /// <param name="At">When (Unix ms).</param>
-public sealed record OutboxChange(string MessageId, string Channel, string AccountId, string SessionKey, long Seq, string State, string? Reason, long At);
+internal sealed record OutboxChange(string MessageId, string Channel, string AccountId, string SessionKey, long Seq, string State, string? Reason, long At);
 
 /// <summary>The event <c>inbox.accepted</c>.</summary>
 /// <param name="Id">The inbox id.</param>
@@ -262,14 +262,14 @@ public sealed record OutboxChange(string MessageId, string Channel, string Accou
 /// <param name="AccountId">The account.</param>
 /// <param name="SessionKey">The lane.</param>
 /// <param name="At">When (Unix ms).</param>
-public sealed record InboxAcceptance(string Id, string Channel, string AccountId, string SessionKey, long At);
+internal sealed record InboxAcceptance(string Id, string Channel, string AccountId, string SessionKey, long At);
 
 /// <summary>The event <c>turn.ended</c>.</summary>
 /// <param name="Id">The inbox id.</param>
 /// <param name="Agent">The agent's name.</param>
 /// <param name="Outcome"><c>done</c>, <c>failed</c>, <c>dead</c>, <c>away</c> or <c>handed-back</c>.</param>
 /// <param name="Milliseconds">How long it took.</param>
-public sealed record TurnEnd(string Id, string Agent, string Outcome, long Milliseconds);
+internal sealed record TurnEnd(string Id, string Agent, string Outcome, long Milliseconds);
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
