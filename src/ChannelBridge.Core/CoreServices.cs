@@ -8,6 +8,7 @@ using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Agents;
 using ChannelBridge.Core.Diagnostics;
 using ChannelBridge.Core.Events;
+using ChannelBridge.Core.Hosting;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Core.Responses;

@@ -37,6 +37,32 @@ internal sealed record PastEvent(string Name, JsonElement Payload);
 /// <param name="More">True when there is more already.</param>
 internal sealed record SinceResult(IReadOnlyList<PastEvent> Events, string Cursor, bool More);
 
+/// <summary>The event <c>outbox.changed</c>.</summary>
+/// <param name="MessageId">The outbox id.</param>
+/// <param name="Channel">The channel id.</param>
+/// <param name="AccountId">The account, lower case.</param>
+/// <param name="SessionKey">The lane.</param>
+/// <param name="Seq">The number in the lane.</param>
+/// <param name="State">Where it got to.</param>
+/// <param name="Reason">Why, when it failed.</param>
+/// <param name="At">When (Unix ms).</param>
+internal sealed record OutboxChange(string MessageId, string Channel, string AccountId, string SessionKey, long Seq, string State, string? Reason, long At);
+
+/// <summary>The event <c>inbox.accepted</c>.</summary>
+/// <param name="Id">The inbox id.</param>
+/// <param name="Channel">The channel id.</param>
+/// <param name="AccountId">The account.</param>
+/// <param name="SessionKey">The lane.</param>
+/// <param name="At">When (Unix ms).</param>
+internal sealed record InboxAcceptance(string Id, string Channel, string AccountId, string SessionKey, long At);
+
+/// <summary>The event <c>turn.ended</c>.</summary>
+/// <param name="Id">The inbox id.</param>
+/// <param name="Agent">The agent's name.</param>
+/// <param name="Outcome"><c>done</c>, <c>failed</c>, <c>dead</c>, <c>away</c> or <c>handed-back</c>.</param>
+/// <param name="Milliseconds">How long it took.</param>
+internal sealed record TurnEnd(string Id, string Agent, string Outcome, long Milliseconds);
+
 /// <summary>Parameters of a method that has none.</summary>
 internal sealed record NoParameters;
 
@@ -46,5 +72,8 @@ internal sealed record NoParameters;
 [JsonSerializable(typeof(SinceParameters))]
 [JsonSerializable(typeof(SinceResult))]
 [JsonSerializable(typeof(NoParameters))]
+[JsonSerializable(typeof(OutboxChange))]
+[JsonSerializable(typeof(InboxAcceptance))]
+[JsonSerializable(typeof(TurnEnd))]
 [JsonSerializable(typeof(Dictionary<string, long>))]
 internal sealed partial class EventsJson : JsonSerializerContext;

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Core.Events;
 using ChannelBridge.Core.Messaging.Receipts;
 using Microsoft.Extensions.Logging;
 

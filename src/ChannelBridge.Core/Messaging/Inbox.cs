@@ -1,6 +1,7 @@
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Core.Events;
 using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Protocol.Buffers;
 

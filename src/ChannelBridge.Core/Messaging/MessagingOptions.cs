@@ -1,4 +1,6 @@
 using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Core.Messaging.Receipts;
+
 namespace ChannelBridge.Core.Messaging;
 
 /// <summary>Bounds and schedules of inbox, lanes and outbox. Section <c>Limits</c> and, for <see cref="Delivery"/>, <c>Channels:&lt;name&gt;:Delivery</c>.</summary>

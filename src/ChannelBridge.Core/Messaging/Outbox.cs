@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Core.Events;
 using ChannelBridge.Core.Messaging.Claims;
 using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Protocol.Buffers;

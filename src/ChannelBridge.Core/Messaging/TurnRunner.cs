@@ -4,6 +4,7 @@ using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Core.Events;
 using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Core.Transfers;
 using Microsoft.Extensions.Logging;

@@ -2,6 +2,7 @@ using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Events;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Abstractions.Transfers;
+using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Net;
 using ChannelBridge.Core.Transfers;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -42,7 +43,11 @@ internal static class TransferServices
             provider.GetRequiredService<ILogger<Downloads>>()));
         services.TryAddSingleton<IFileSender>(provider => provider.GetRequiredService<Downloads>());
         services.TryAddSingleton<IMediaSource>(provider => new MediaSource(provider.GetRequiredService<ISpool>(), options, new PublicHttp(TimeSpan.FromSeconds(60))));
-        services.TryAddSingleton<TurnFiles>();
+        services.TryAddSingleton(provider => new TurnFiles(
+            provider.GetRequiredService<ISpool>(),
+            provider.GetRequiredService<IMediaSource>(),
+            options.AgentInlineBytes,
+            provider.GetRequiredService<ILogger<TurnFiles>>()));
         services.TryAddSingleton<TransferSweeper>();
         services.TryAddSingleton(provider => new TransferService(provider.GetRequiredService<Uploads>(), provider.GetRequiredService<TransferSweeper>()));
         services.AddContributor<TransferDiagnostics>();

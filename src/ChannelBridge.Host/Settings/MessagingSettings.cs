@@ -1,4 +1,5 @@
 using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Messaging.Receipts;
 
 namespace ChannelBridge.Host.Settings;
 

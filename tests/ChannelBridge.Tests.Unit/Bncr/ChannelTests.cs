@@ -5,6 +5,7 @@ using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr;
+using ChannelBridge.Core.Events;
 using ChannelBridge.Core.Hosting;
 using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Tests.Unit.Bncr.Fakes;

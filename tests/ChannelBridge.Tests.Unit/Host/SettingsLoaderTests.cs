@@ -3,6 +3,7 @@ using System.Text;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Messaging;
 using ChannelBridge.Host.Settings;
 
 namespace ChannelBridge.Tests.Unit.Host;

@@ -4,6 +4,7 @@ using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Core.Events;
 
 namespace ChannelBridge.Core.Messaging.Receipts;
 
@@ -98,7 +99,7 @@ internal sealed class ReceiptMethods(IStore store, Outbox outbox, RouteFilter ro
 
         DeliveryState Parse(string name) => ReceiptView.StateOf(name) is { } state && known.Contains(state)
             ? state
-            : throw BridgeException.Invalid($"{method}: params.states knows {string.Join(", ", known.Select(ReceiptView.NameOf))}.");
+            : throw BridgeException.Invalid($"{method}: params.states knows {string.Join(", ", known.Select(DeliveryStates.NameOf))}.");
     }
 
     private static BridgeException NoSuchMessage(string method, string id) =>

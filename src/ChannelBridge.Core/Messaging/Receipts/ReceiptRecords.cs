@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Core.Events;
 
 namespace ChannelBridge.Core.Messaging.Receipts;
 
@@ -72,7 +73,7 @@ internal sealed record ReceiptView
             AccountId = account,
             SessionKey = entry.Lane.SessionKey,
             Seq = entry.Seq,
-            State = NameOf(state),
+            State = DeliveryStates.NameOf(state),
             Settled = entry.Settled,
             Attempts = entry.Attempts,
             AcceptedAt = entry.AcceptedAt,
@@ -95,22 +96,12 @@ internal sealed record ReceiptView
         AccountId = account,
         SessionKey = entry.Lane.SessionKey,
         Seq = entry.Ordinal,
-        State = NameOf(DeliveryState.Dead),
+        State = DeliveryStates.NameOf(DeliveryState.Dead),
         Settled = true,
         Attempts = entry.Attempts,
         AcceptedAt = entry.AcceptedAt,
         EndedAt = Time(entry.EndedAt),
         Reason = entry.Error,
-    };
-
-    internal static string NameOf(DeliveryState state) => state switch
-    {
-        DeliveryState.Accepted => "accepted",
-        DeliveryState.Pushed => "pushed",
-        DeliveryState.Acked => "acked",
-        DeliveryState.Delivered => "delivered",
-        DeliveryState.Expired => "expired",
-        _ => "dead",
     };
 
     internal static DeliveryState? StateOf(string name) => name switch
@@ -245,32 +236,6 @@ internal sealed record AuditParameters(int Limit = 100);
 /// <param name="Entries">Newest first.</param>
 internal sealed record AuditResult(IReadOnlyList<AuditLine> Entries);
 
-/// <summary>The event <c>outbox.changed</c>.</summary>
-/// <param name="MessageId">The outbox id.</param>
-/// <param name="Channel">The channel id.</param>
-/// <param name="AccountId">The account, lower case.</param>
-/// <param name="SessionKey">The lane.</param>
-/// <param name="Seq">The number in the lane.</param>
-/// <param name="State">Where it got to.</param>
-/// <param name="Reason">Why, when it failed.</param>
-/// <param name="At">When (Unix ms).</param>
-internal sealed record OutboxChange(string MessageId, string Channel, string AccountId, string SessionKey, long Seq, string State, string? Reason, long At);
-
-/// <summary>The event <c>inbox.accepted</c>.</summary>
-/// <param name="Id">The inbox id.</param>
-/// <param name="Channel">The channel id.</param>
-/// <param name="AccountId">The account.</param>
-/// <param name="SessionKey">The lane.</param>
-/// <param name="At">When (Unix ms).</param>
-internal sealed record InboxAcceptance(string Id, string Channel, string AccountId, string SessionKey, long At);
-
-/// <summary>The event <c>turn.ended</c>.</summary>
-/// <param name="Id">The inbox id.</param>
-/// <param name="Agent">The agent's name.</param>
-/// <param name="Outcome"><c>done</c>, <c>failed</c>, <c>dead</c>, <c>away</c> or <c>handed-back</c>.</param>
-/// <param name="Milliseconds">How long it took.</param>
-internal sealed record TurnEnd(string Id, string Agent, string Outcome, long Milliseconds);
-
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
@@ -286,7 +251,4 @@ internal sealed record TurnEnd(string Id, string Agent, string Outcome, long Mil
 [JsonSerializable(typeof(AuditLine))]
 [JsonSerializable(typeof(AuditParameters))]
 [JsonSerializable(typeof(AuditResult))]
-[JsonSerializable(typeof(OutboxChange))]
-[JsonSerializable(typeof(InboxAcceptance))]
-[JsonSerializable(typeof(TurnEnd))]
 internal sealed partial class ReceiptsJson : JsonSerializerContext;

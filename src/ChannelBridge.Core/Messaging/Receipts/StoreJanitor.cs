@@ -2,7 +2,7 @@ using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging.Receipts;
 using Microsoft.Extensions.Logging;
 
-namespace ChannelBridge.Core.Messaging;
+namespace ChannelBridge.Core.Messaging.Receipts;
 
 /// <summary>Sweeps the store now and then: what has outlived its time goes, and a line says how much.</summary>
 internal sealed partial class StoreJanitor(

@@ -4,10 +4,10 @@ using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Transfers;
 using Microsoft.Extensions.Logging;
 
-namespace ChannelBridge.Core.Transfers;
+namespace ChannelBridge.Core.Messaging;
 
 /// <summary>Files of turns: those of a message reach the agent, those of its replies reach the spool before the reply is made durable.</summary>
-internal sealed partial class TurnFiles(ISpool spool, IMediaSource media, TransferOptions options, ILogger<TurnFiles> logger)
+internal sealed partial class TurnFiles(ISpool spool, IMediaSource media, int inlineBytes, ILogger<TurnFiles> logger)
 {
     /// <summary>The message as the agent takes it: with bytes where they are few enough, and always with the path on this machine.</summary>
     public async ValueTask<InboundMessage> ForAgentAsync(InboundMessage message, IAgent agent, CancellationToken cancellationToken)
@@ -24,8 +24,8 @@ internal sealed partial class TurnFiles(ISpool spool, IMediaSource media, Transf
 
             try
             {
-                var bytes = file.Size <= options.AgentInlineBytes
-                    ? await spool.ReadAsync(file, options.AgentInlineBytes, cancellationToken).ConfigureAwait(false)
+                var bytes = file.Size <= inlineBytes
+                    ? await spool.ReadAsync(file, inlineBytes, cancellationToken).ConfigureAwait(false)
                     : null;
                 given.Add(file with { Content = bytes, Location = spool.PathOf(file) });
             }

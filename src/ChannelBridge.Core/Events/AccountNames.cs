@@ -5,7 +5,7 @@ using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Core.Channels;
 
-namespace ChannelBridge.Core.Messaging.Receipts;
+namespace ChannelBridge.Core.Events;
 
 /// <summary>Accounts between the store, which keeps their ids in lower case, and people, who see and say them as they were first written.</summary>
 internal sealed class AccountNames(IRegistry registry)

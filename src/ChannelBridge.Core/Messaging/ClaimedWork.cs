@@ -1,6 +1,6 @@
 using ChannelBridge.Abstractions.Storage;
 
-namespace ChannelBridge.Core.Messaging.Claims;
+namespace ChannelBridge.Core.Messaging;
 
 /// <summary>Leads what the claims tell to inbox and outbox.</summary>
 internal sealed class ClaimedWork(TurnScheduler turns, Outbox outbox, Backlogs backlogs) : IClaimObserver

@@ -2,7 +2,7 @@ using System.Text.Json;
 using ChannelBridge.Abstractions.Events;
 using ChannelBridge.Abstractions.Messaging;
 
-namespace ChannelBridge.Core.Messaging.Receipts;
+namespace ChannelBridge.Core.Events;
 
 /// <summary>Tells operators who watch what happens to messages. Costs nothing while nobody does.</summary>
 internal sealed class MessagingEvents(IEventHub hub, AccountNames accounts, TimeProvider time)
@@ -11,21 +11,21 @@ internal sealed class MessagingEvents(IEventHub hub, AccountNames accounts, Time
     {
         if (!hub.HasSubscribers) return;
         var payload = new InboxAcceptance(id.ToString(), lane.Channel, accounts.Shown(lane), lane.SessionKey, Now());
-        hub.Publish(EventNames.InboxAccepted, JsonSerializer.SerializeToUtf8Bytes(payload, ReceiptsJson.Default.InboxAcceptance));
+        hub.Publish(EventNames.InboxAccepted, JsonSerializer.SerializeToUtf8Bytes(payload, EventsJson.Default.InboxAcceptance));
     }
 
     public void TurnEnded(Guid id, string agent, string outcome, TimeSpan duration)
     {
         if (!hub.HasSubscribers) return;
         var payload = new TurnEnd(id.ToString(), agent, outcome, (long)duration.TotalMilliseconds);
-        hub.Publish(EventNames.TurnEnded, JsonSerializer.SerializeToUtf8Bytes(payload, ReceiptsJson.Default.TurnEnd));
+        hub.Publish(EventNames.TurnEnded, JsonSerializer.SerializeToUtf8Bytes(payload, EventsJson.Default.TurnEnd));
     }
 
     public void Changed(Guid id, LaneKey lane, long seq, DeliveryState state, string? reason = null)
     {
         if (!hub.HasSubscribers) return;
-        var payload = new OutboxChange(id.ToString(), lane.Channel, accounts.Shown(lane), lane.SessionKey, seq, ReceiptView.NameOf(state), reason, Now());
-        hub.Publish(EventNames.OutboxChanged, JsonSerializer.SerializeToUtf8Bytes(payload, ReceiptsJson.Default.OutboxChange));
+        var payload = new OutboxChange(id.ToString(), lane.Channel, accounts.Shown(lane), lane.SessionKey, seq, DeliveryStates.NameOf(state), reason, Now());
+        hub.Publish(EventNames.OutboxChanged, JsonSerializer.SerializeToUtf8Bytes(payload, EventsJson.Default.OutboxChange));
     }
 
     private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();

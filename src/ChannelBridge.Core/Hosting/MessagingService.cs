@@ -1,7 +1,9 @@
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Messaging.Claims;
+using ChannelBridge.Core.Messaging.Receipts;
 
-namespace ChannelBridge.Core.Messaging;
+namespace ChannelBridge.Core.Hosting;
 
 /// <summary>
 /// Starts and stops inbox, turns and outbox, as <see cref="Hosting.BridgeLifetime"/> says.
