@@ -1,5 +1,6 @@
 using ChannelBridge.A2A;
 using ChannelBridge.A2A.Client;
+using ChannelBridge.Tests.Integration;
 using ChannelBridge.Tests.Interop.Lab;
 
 namespace ChannelBridge.Tests.Interop;
@@ -64,6 +65,25 @@ public sealed class A2AClientTests
         }
     }
 
+    [A2ATheory]
+    [InlineData("0.3")]
+    [InlineData("1.0")]
+    public async Task TheCommands_SpeakToTheSdksServer(string version)
+    {
+        await using var server = await A2ASdk.StartAsync(version);
+        var url = server.Url.AbsoluteUri;
+        Assert.Contains("streams", (await CommandAsync("card", url)).Output, StringComparison.Ordinal);
+        Assert.Equal("one two three", (await CommandAsync("send", url, "--stream", "chunks")).Output.Trim());
+        Assert.Equal(8, (await CommandAsync("send", url, "fail")).ExitCode);
+        var open = await CommandAsync("send", url, "--no-wait", "--json", "wait");
+        var id = A2ADialect.V10.SendResult.Read(System.Text.Encoding.UTF8.GetBytes(open.Output)).Task!.Id;
+        Assert.Contains("canceled", (await CommandAsync("cancel", url, id)).Output, StringComparison.Ordinal);
+        Assert.Contains("canceled", (await CommandAsync("get", url, id)).Output, StringComparison.Ordinal);
+        var list = await CommandAsync("list", url, "--status", "canceled");
+        Assert.Equal(version == "1.0" ? 0 : 8, list.ExitCode);
+        if (version == "1.0") Assert.Contains(id, list.Output, StringComparison.Ordinal);
+    }
+
     /// <summary>Answered at once, heard of by a second stream, cancelled: both streams end with it.</summary>
     private static async Task WaitAndCancelAsync(A2AClient client)
     {
@@ -84,6 +104,12 @@ public sealed class A2AClientTests
         Assert.Equal(TaskState.Canceled, (await client.CancelTaskAsync(new CancelTaskRequest { Id = task.Id })).Status.State);
         await listening;
         Assert.Equal(TaskState.Canceled, last);
+    }
+
+    private static async Task<(int ExitCode, string Output)> CommandAsync(params string[] arguments)
+    {
+        var result = await HostProcess.RunAsync(["a2a", .. arguments]);
+        return (result.ExitCode, result.Output);
     }
 
     private static async Task PushConfigsAsync(A2AClient client, string task)

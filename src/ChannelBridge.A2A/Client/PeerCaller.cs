@@ -34,6 +34,7 @@ internal sealed class PeerCaller : IDisposable
                 AllowAutoRedirect = false,
                 UseCookies = false,
                 ConnectTimeout = options.ConnectTimeout,
+                ConnectCallback = GuardedConnect.ConnectAsync,
                 PooledConnectionLifetime = TimeSpan.FromMinutes(5),
                 MaxResponseHeadersLength = 64,
             });
@@ -145,6 +146,10 @@ internal sealed class PeerCaller : IDisposable
         try
         {
             answer = await _http(origin).SendAsync(request, either.Token).ConfigureAwait(false);
+        }
+        catch (HttpRequestException fault) when (fault.InnerException is A2AException refused)
+        {
+            throw new A2AException(refused.Fault, refused.Message, fault);
         }
         catch (HttpRequestException fault)
         {

@@ -156,6 +156,11 @@ internal sealed record RestPushCreate
     public string? ConfigId { get; init; }
 
     public RestPush? Config { get; init; }
+
+    /// <summary>What the JavaScript SDK's client writes: the configuration itself, not a wish to create one.</summary>
+    public string? Name { get; init; }
+
+    public V03.Push03? PushNotificationConfig { get; init; }
 }
 
 internal sealed record RestPushes

@@ -56,10 +56,9 @@ internal static class RequestsRest
     /// <summary>A configuration that is to be set. The task is the path's; what the body says of it may be left out.</summary>
     public static PushConfig Create(RestPushCreate create)
     {
-        var config = create.Config ?? throw Check.Fault("config", "is missing");
-        var read = Requests03.Push(
-            config.PushNotificationConfig
-                ?? throw Check.Fault("config.pushNotificationConfig", "is missing"), null, "config.pushNotificationConfig");
+        var config = create.Config ?? new RestPush { Name = create.Name, PushNotificationConfig = create.PushNotificationConfig };
+        var push = config.PushNotificationConfig ?? throw Check.Fault("config.pushNotificationConfig", "is missing");
+        var read = Requests03.Push(push, null, "config.pushNotificationConfig");
         var task = (create.Parent ?? config.Name)?.Split('/') is ["tasks", { Length: > 0 } named, ..] ? named : null;
         return read with { TaskId = task, Id = read.Id is { Length: > 0 } id ? id : create.ConfigId };
     }

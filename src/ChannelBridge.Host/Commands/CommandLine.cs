@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using ChannelBridge.Client;
+using ChannelBridge.Host.Commands.A2A;
 using ChannelBridge.Host.Composition;
 using ChannelBridge.Host.Settings;
 
@@ -65,6 +66,7 @@ internal static class CommandLine
             ReceiveFileCommand.Create(),
             DeadLettersCommand.Create(),
             ImportCommand.Create(),
+            A2ACommand.Create(),
         };
         foreach (var option in root.Options.OfType<HelpOption>())
         {

@@ -16,6 +16,12 @@ internal static class Examples
             "channelbridge serve --store \"Host=db.internal;Database=channelbridge;Username=bridge\" --token-file /run/secrets/channelbridge-token",
             "CHANNELBRIDGE__LISTEN__URLS=http://127.0.0.1:9000 channelbridge serve",
         ],
+        "a2a" => ["channelbridge a2a card https://agent.example.com", "channelbridge a2a send https://agent.example.com --stream Hello"],
+        "a2a send" =>
+        [
+            "channelbridge a2a send https://agent.example.com --key-file ~/.agent-key --stream How is the weather in Bern?",
+            "channelbridge a2a send https://agent.example.com --task 6a2f6f0e --json In the afternoon",
+        ],
         "demo" => ["channelbridge demo", "channelbridge demo --data ~/.channelbridge --agent openclaw"],
         "chat" =>
         [

@@ -269,6 +269,17 @@ public sealed class ClientTests
         Assert.Equal(A2AFault.AddressRefused, (await FaultAsync(client)).Fault);
     }
 
+    [Theory]
+    [InlineData("http://169.254.169.254/latest")]
+    [InlineData("http://[fe80::1]/")]
+    [InlineData("http://[::ffff:169.254.169.254]/")]
+    public async Task ALinkLocalAddress_IsNotCalled(string url)
+    {
+        using var client = new A2AClient(new A2AClientOptions { Address = new Uri(url), Retries = 0 });
+
+        Assert.Equal(A2AFault.AddressRefused, (await Assert.ThrowsAsync<A2AException>(() => client.GetCardAsync())).Fault);
+    }
+
     private static async Task<A2AException> FaultAsync(A2AClient client) =>
         await Assert.ThrowsAsync<A2AException>(() => client.SendAsync(Text("m")));
 

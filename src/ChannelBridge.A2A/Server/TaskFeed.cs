@@ -1,0 +1,138 @@
+namespace ChannelBridge.A2A.Server;
+
+/// <summary>
+/// A task that changes, and those who hear of it. Every reader gets the task as it is when it comes, then every event that follows, all
+/// readers the same
+/// ones in the same order. Events are linked to each other: a slow reader holds what it hasn't read, and nobody else waits for it. After
+/// the end, or where
+/// the task waits for its client, streams end.
+/// </summary>
+public sealed class TaskFeed
+{
+    private readonly Lock _lock = new();
+    private readonly TaskFold _fold;
+    private Node _last = new();
+    private int _readers;
+
+    /// <summary>Begins with a task as it is.</summary>
+    public TaskFeed(A2ATask task, TaskBounds? bounds = null) => _fold = new TaskFold(task, bounds);
+
+    /// <summary>How many are reading.</summary>
+    public int Readers => Volatile.Read(ref _readers);
+
+    /// <summary>The state.</summary>
+    public TaskState State
+    {
+        get
+        {
+            lock (_lock) return _fold.State;
+        }
+    }
+
+    /// <summary>The task as it is now.</summary>
+    public A2ATask Snapshot()
+    {
+        lock (_lock) return _fold.Snapshot();
+    }
+
+    /// <summary>Takes an event and tells it to all readers, or refuses it.</summary>
+    public FoldResult Publish(StreamItem item)
+    {
+        ArgumentNullException.ThrowIfNull(item);
+        lock (_lock)
+        {
+            var result = _fold.Apply(item);
+            if (result is not FoldResult.Applied) return result;
+            var node = _last;
+            _last = new Node();
+            node.Set(new FeedEvent(item), _last, EndsStream(item));
+            return result;
+        }
+    }
+
+    /// <summary>Adds a message of the client to the history.</summary>
+    public void AddHistory(A2AMessage message)
+    {
+        lock (_lock) _fold.AddHistory(message);
+    }
+
+    /// <summary>Begins to read: first the task, then what follows.</summary>
+    public IA2AEvents Read()
+    {
+        lock (_lock)
+        {
+            Interlocked.Increment(ref _readers);
+            var snapshot = _fold.Snapshot();
+            return new Reader(this, new FeedEvent(new StreamItem { Task = snapshot }), _last, TaskStates.IsTerminal(snapshot.Status.State));
+        }
+    }
+
+    /// <summary>Waits until the task has ended or waits for its client, and returns it.</summary>
+    public async Task<A2ATask> WaitAsync(CancellationToken cancellationToken = default)
+    {
+        while (true)
+        {
+            Node next;
+            lock (_lock)
+            {
+                if (TaskStates.EndsStream(_fold.State)) return _fold.Snapshot();
+                next = _last;
+            }
+
+            await next.Reached.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static bool EndsStream(StreamItem item) => item.StatusUpdate is { } status && TaskStates.EndsStream(status.Status.State);
+
+    /// <summary>One event, and the way to the next.</summary>
+    private sealed class Node
+    {
+        private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Reached => _reached.Task;
+
+        public FeedEvent? Event { get; private set; }
+
+        public Node? Next { get; private set; }
+
+        public bool IsLast { get; private set; }
+
+        public void Set(FeedEvent item, Node next, bool isLast)
+        {
+            Event = item;
+            Next = next;
+            IsLast = isLast;
+            _reached.SetResult();
+        }
+    }
+
+    private sealed class Reader(TaskFeed feed, FeedEvent first, Node at, bool ended) : IA2AEvents
+    {
+        private FeedEvent? _first = first;
+        private Node? _at = ended ? null : at;
+        private bool _closed;
+
+        public async ValueTask<FeedEvent?> NextAsync(CancellationToken cancellationToken)
+        {
+            if (_first is { } task)
+            {
+                _first = null;
+                return task;
+            }
+
+            if (_at is not { } node) return null;
+            if (!node.Reached.IsCompleted) await node.Reached.WaitAsync(cancellationToken).ConfigureAwait(false);
+            _at = node.IsLast ? null : node.Next;
+            return node.Event;
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            if (!_closed) Interlocked.Decrement(ref feed._readers);
+            _closed = true;
+            _at = null;
+            return ValueTask.CompletedTask;
+        }
+    }
+}
