@@ -17,7 +17,9 @@ internal interface IProviderReading
     /// <summary>The answer came as one object because the server doesn't stream.</summary>
     void ReadWhole(JsonElement data, List<AgentEvent> output);
 
-    /// <summary>The stream ended, or said <c>[DONE]</c>, without a last event.</summary>
+    /// <summary>The stream ended without a last event.</summary>
+    /// <param name="done">True when it said <c>[DONE]</c>.</param>
+    /// <param name="output">Gets the events.</param>
     /// <exception cref="Abstractions.Errors.BridgeException">It broke off.</exception>
-    void End(List<AgentEvent> output);
+    void End(bool done, List<AgentEvent> output);
 }

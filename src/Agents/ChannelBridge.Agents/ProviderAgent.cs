@@ -54,7 +54,8 @@ internal abstract partial class ProviderAgent : IAgent, IDisposable
     {
         ArgumentNullException.ThrowIfNull(turn);
         cancellationToken.ThrowIfCancellationRequested();
-        using var run = new ProviderRun(this, Write(turn), NewReading(), cancellationToken);
+        var conversation = Conversation.Of(turn, Options);
+        using var run = new ProviderRun(this, Write(conversation), NewReading(conversation), cancellationToken);
         Interlocked.Increment(ref _turns);
         Interlocked.Increment(ref _running);
         try
@@ -94,12 +95,12 @@ internal abstract partial class ProviderAgent : IAgent, IDisposable
     protected abstract void WriteBody(Utf8JsonWriter json, Conversation conversation);
 
     /// <summary>A reading of one answer.</summary>
-    protected abstract IProviderReading NewReading();
+    protected abstract IProviderReading NewReading(Conversation conversation);
 
-    private BinaryData Write(AgentTurn turn)
+    private BinaryData Write(Conversation conversation)
     {
         var output = new ArrayBufferWriter<byte>(4096);
-        using (var json = new Utf8JsonWriter(output, Writing)) WriteBody(json, Conversation.Of(turn, Options));
+        using (var json = new Utf8JsonWriter(output, Writing)) WriteBody(json, conversation);
         return BinaryData.FromBytes(output.WrittenMemory);
     }
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using ChannelBridge.Abstractions.Messaging;
 
 namespace ChannelBridge.Abstractions.Agents;
@@ -38,6 +39,18 @@ public sealed record AgentTyping : AgentEvent
 /// <param name="IsSummary">True for a summary meant for people; false for raw reasoning.</param>
 public sealed record AgentReasoning(string Suffix, bool IsSummary = true) : AgentEvent;
 
+/// <summary>The reasoning before it is whole; what its provider wants back with it, so that the conversation can go on.</summary>
+/// <param name="Sealed">The provider's own sealed form, or null.</param>
+/// <param name="Extra">What else it wants back, one object, or null.</param>
+public sealed record AgentReasoningEnd(string? Sealed = null, JsonElement? Extra = null) : AgentEvent;
+
+/// <summary>A source of the text before it.</summary>
+/// <param name="Url">Where it stands.</param>
+/// <param name="Title">What it is called, or empty.</param>
+/// <param name="Start">The first character of the text that it belongs to.</param>
+/// <param name="End">The last one.</param>
+public sealed record AgentCitation(string Url, string Title, int Start, int End) : AgentEvent;
+
 /// <summary>More of a refusal: the model says why it doesn't answer.</summary>
 /// <param name="Suffix">The text that is new.</param>
 public sealed record AgentRefusal(string Suffix) : AgentEvent;
@@ -46,7 +59,14 @@ public sealed record AgentRefusal(string Suffix) : AgentEvent;
 /// <param name="CallId">By which the result refers to it.</param>
 /// <param name="Name">The function.</param>
 /// <param name="Arguments">JSON text, whole.</param>
-public sealed record AgentToolCall(string CallId, string Name, string Arguments) : AgentEvent;
+public sealed record AgentToolCall(string CallId, string Name, string Arguments) : AgentEvent
+{
+    /// <summary>True when the arguments were cut off: nobody may run it. It is the last event but usage and finish.</summary>
+    public bool IsCutOff { get; init; }
+
+    /// <summary>What the provider wants back with the call, one object whose members stand at the call; or null.</summary>
+    public JsonElement? Extra { get; init; }
+}
 
 /// <summary>A tool that the agent ran itself has given its result. A call without one is the client's to run.</summary>
 /// <param name="CallId">The call.</param>
@@ -71,6 +91,9 @@ public enum FinishReason
 
     /// <summary>A filter of the provider cut it off: the answer is incomplete.</summary>
     ContentFilter,
+
+    /// <summary>The provider gave a reason that nobody knows: whether the answer is whole can't be said, so it is incomplete.</summary>
+    Unknown,
 
     /// <summary>It waits for the client to run its tool calls.</summary>
     ToolCalls,

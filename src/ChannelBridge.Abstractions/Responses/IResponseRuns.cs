@@ -87,6 +87,21 @@ public interface IResponseRun
     ReadOnlyMemory<byte> Snapshot => default;
 
     /// <summary>
+    /// Its output as its agent is to be told it when the conversation goes on, where that is more than the response shows; null otherwise,
+    /// and before its end.
+    /// </summary>
+    IReadOnlyList<ResponseItem>? Kept => null;
+
+    /// <summary>Why it failed, with what clients are told beside the response; null when it didn't, hasn't ended, or that isn't known any
+    /// more.</summary>
+    ResponseError? Failure => null;
+
+    /// <summary>Waits for <see cref="Completion"/> as a reader: a run without readers is ended after a time.</summary>
+    /// <param name="cancellationToken">Ends the waiting, not the run.</param>
+    async ValueTask<ReadOnlyMemory<byte>> WaitAsync(CancellationToken cancellationToken) =>
+        await Completion.WaitAsync(cancellationToken).ConfigureAwait(false);
+
+    /// <summary>
     /// The events after a sequence number (−1: from the first), those to come included, up to and with the terminal one. Ends early only when
     /// <paramref name="cancellationToken"/> asks; that ends the reading, not the run.
     /// </summary>

@@ -15,9 +15,9 @@ internal sealed class ResponsesDiagnostics(ResponseRuns runs, ResponseOptions op
     /// <inheritdoc/>
     public ValueTask<JsonObject> CollectAsync(CancellationToken cancellationToken) => new(new JsonObject
     {
-        ["running"] = runs.Slots.Taken,
+        ["running"] = runs.Taken,
         ["slots"] = options.Slots,
-        ["waiting"] = runs.Slots.Waiting,
+        ["waiting"] = runs.Waiting,
         ["queueCapacity"] = options.QueueCapacity,
         ["open"] = runs.Running,
     });

@@ -12,7 +12,7 @@ namespace ChannelBridge.Core.Responses;
 internal sealed record Conversation(IReadOnlyList<ResponseItem> Items, IReadOnlyList<ResponseItem> Input, string? Session);
 
 /// <summary>Puts a conversation together: what was said before, references, compacted parts; and refuses results of calls that nobody made.</summary>
-internal sealed class ConversationResolver(ResponseRecords records, CompactionSeal seal, ResponseOptions options)
+internal sealed class ConversationResolver(ResponseRecords records, ItemSeal seal, CallMemory memory, ResponseOptions options)
 {
     private const int LongestChain = 10_000;
 
@@ -36,11 +36,62 @@ internal sealed class ConversationResolver(ResponseRecords records, CompactionSe
         var items = new List<ResponseItem>(history.Count + input.Count);
         foreach (var item in history.Concat(input))
         {
-            if (item is CompactionItem compaction && await seal.OpenAsync(compaction.EncryptedContent, cancellationToken).ConfigureAwait(false) is { } compacted) items.AddRange(compacted);
+            var hidden = item switch
+            {
+                CompactionItem compaction => compaction.EncryptedContent,
+                ReasoningItem reasoning => reasoning.EncryptedContent,
+                _ => null,
+            };
+            if (hidden is not null && await seal.OpenAsync(hidden, owner, cancellationToken).ConfigureAwait(false) is { } opened)
+                items.AddRange(opened);
+            else if (item is FunctionCallItem call) await AddCallAsync(items, call, owner, cancellationToken).ConfigureAwait(false);
             else items.Add(item);
         }
 
         return new Conversation(items, input, session);
+    }
+
+    /// <summary>Adds a call with what its provider wants back with it: a client that keeps the conversation itself was never shown
+    /// that.</summary>
+    private async ValueTask AddCallAsync(List<ResponseItem> items, FunctionCallItem call, string owner, CancellationToken cancellationToken)
+    {
+        if (call.Extra is not null)
+        {
+            items.Add(call);
+            return;
+        }
+
+        var found = memory.Find(owner, call.CallId);
+        if (found is null && call.Id is { } id && ResponseRecords.ResponseOf(id) is { } response
+            && await records.GetAsync(response, owner, cancellationToken).ConfigureAwait(false) is { Kept: not null } record)
+        {
+            var kept = new CallMemory();
+            kept.Keep(owner, record.ReadOutput());
+            found = kept.Find(owner, call.CallId);
+        }
+
+        if (found is { Reasoning: { } reasoning } && !IsKnown(items, reasoning)) items.Add(reasoning);
+        items.Add(found is { Extra: { } extra } ? call with { Extra = extra } : call);
+    }
+
+    /// <summary>True when this answer's reasoning is there already: the client was given it, or it came by the response's id.</summary>
+    private static bool IsKnown(List<ResponseItem> items, ReasoningItem reasoning)
+    {
+        for (var i = items.Count - 1; i >= 0; i--)
+        {
+            if (items[i] is ReasoningItem known)
+            {
+                if (known.Content is { Count: > 0 } || known.EncryptedContent is not null) return true;
+                if (known.Id != reasoning.Id) continue;
+                // The client has the item's summary; the rest is here.
+                items[i] = reasoning;
+                return true;
+            }
+
+            if (items[i] is FunctionCallOutputItem or MessageItem { Role: not "assistant" }) return false;
+        }
+
+        return false;
     }
 
     private async ValueTask<IReadOnlyList<ResponseItem>> ResolveAsync(IReadOnlyList<ResponseItem> given, string owner, CancellationToken cancellationToken)
@@ -55,7 +106,7 @@ internal sealed class ConversationResolver(ResponseRecords records, CompactionSe
     /// <summary>What was said up to and with a stored response.</summary>
     public async ValueTask<(List<ResponseItem> Items, string Session)> ReadChainAsync(string id, string owner, CancellationToken cancellationToken)
     {
-        var turns = new Stack<(JsonElement Input, JsonElement Output)>();
+        var turns = new Stack<(JsonElement Input, ResponseRecord Record)>();
         string? session = null;
         long size = 0;
         for (string? next = id; next is not null;)
@@ -68,15 +119,15 @@ internal sealed class ConversationResolver(ResponseRecords records, CompactionSe
             size += record.Input.GetRawText().Length + output.GetRawText().Length;
             if (size > options.ConversationCapacity || turns.Count >= LongestChain)
                 throw ResponseErrors.Invalid("The conversation is longer than this host takes; compact it and begin a new chain.", "previous_response_id", "context_length_exceeded");
-            turns.Push((record.Input, output));
+            turns.Push((record.Input, record));
             next = record.Previous;
         }
 
         var items = new List<ResponseItem>();
-        foreach (var (input, output) in turns)
+        foreach (var (input, last) in turns)
         {
             items.AddRange(ItemJson.Read(input));
-            items.AddRange(ItemJson.Read(output));
+            items.AddRange(last.ReadOutput());
         }
 
         return (items, session!);
@@ -87,7 +138,7 @@ internal sealed class ConversationResolver(ResponseRecords records, CompactionSe
         if (history.FirstOrDefault(item => item.Id == id) is { } here) return here;
         if (ResponseRecords.ResponseOf(id) is { } response && await records.GetAsync(response, owner, cancellationToken).ConfigureAwait(false) is { } record)
         {
-            var items = ItemJson.Read(record.Response.GetProperty("output")).Concat(ItemJson.Read(record.Input));
+            var items = record.ReadOutput().Concat(ItemJson.Read(record.Input));
             if (items.FirstOrDefault(item => item.Id == id) is { } stored) return stored;
         }
 

@@ -11,13 +11,18 @@ internal static class ItemJson
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>A list of items.</summary>
-    public static byte[] Write(IReadOnlyList<ResponseItem> items)
+    public static byte[] Write(IReadOnlyList<ResponseItem> items) => Write(items, ResponseWriter.WriteItem);
+
+    /// <summary>A list of items with what clients aren't shown.</summary>
+    public static byte[] WriteKept(IReadOnlyList<ResponseItem> items) => Write(items, ResponseWriter.WriteKept);
+
+    private static byte[] Write(IReadOnlyList<ResponseItem> items, Action<Utf8JsonWriter, ResponseItem> write)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(buffer, Options))
         {
             writer.WriteStartArray();
-            foreach (var item in items) ResponseWriter.WriteItem(writer, item);
+            foreach (var item in items) write(writer, item);
             writer.WriteEndArray();
         }
 
@@ -27,7 +32,7 @@ internal static class ItemJson
     /// <summary>The same as an element.</summary>
     public static JsonElement ToElement(IReadOnlyList<ResponseItem> items)
     {
-        using var document = JsonDocument.Parse(Write(items));
+        using var document = JsonDocument.Parse(WriteKept(items), ResponseRequestReader.Deep);
         return document.RootElement.Clone();
     }
 
@@ -37,7 +42,7 @@ internal static class ItemJson
     /// <summary>The items of a response's output.</summary>
     public static IReadOnlyList<ResponseItem> ReadOutput(ReadOnlyMemory<byte> response)
     {
-        using var document = JsonDocument.Parse(response);
+        using var document = JsonDocument.Parse(response, ResponseRequestReader.Deep);
         return Read(document.RootElement.GetProperty("output"));
     }
 

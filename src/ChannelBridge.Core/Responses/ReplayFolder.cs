@@ -143,7 +143,7 @@ internal sealed partial class ReplayFolder(ResponseOptions options, ResponseReco
             });
             if (machine.HasEnded) final = ItemJson.Snapshot(events[^1]);
             else machine.Fail(new ResponseError(ResponseErrors.Interrupted, "The host ended before the response had; ask again."));
-            if (header.Store) await records.PutAsync(header.Id, header, final, cancellationToken).ConfigureAwait(false);
+            if (header.Store) await records.PutAsync(header.Id, header, final, null, cancellationToken).ConfigureAwait(false);
             journal.Close();
         }
 

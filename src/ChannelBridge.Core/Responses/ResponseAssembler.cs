@@ -9,7 +9,7 @@ namespace ChannelBridge.Core.Responses;
 /// Makes a stream of what an agent says: texts that only grow, whatever the agent takes back. When text that was sent is rewritten, its message is closed as
 /// commentary and another one opened with the text as it is now. Not for several threads at once.
 /// </summary>
-internal sealed class ResponseAssembler
+internal sealed partial class ResponseAssembler
 {
     private const string Commentary = "commentary";
     private const string FinalAnswer = "final_answer";
@@ -19,7 +19,6 @@ internal sealed class ResponseAssembler
     private readonly RawReasoning _raw;
     private readonly StringBuilder _sent = new();
     private readonly TextCoalescer.PieceSink _sink;
-    private readonly int? _maxToolCalls;
     private Kind _kind;
     private string _unclaimed = "";
     private string? _left;
@@ -27,7 +26,6 @@ internal sealed class ResponseAssembler
     private bool _replied;
     private bool _said;
     private bool _refused;
-    private int _calls;
     private FinishReason? _finish;
     private ResponseUsage? _usage;
 
@@ -36,12 +34,15 @@ internal sealed class ResponseAssembler
     /// <param name="options">Sizes.</param>
     /// <param name="mayRewrite">True for an agent that may take back what it said.</param>
     /// <param name="graphemes">The most graphemes of one delta; null: the option's.</param>
-    public ResponseAssembler(ResponseMachine machine, ResponseOptions options, bool mayRewrite, int? graphemes = null)
+    /// <param name="seal">Seals reasoning for a client that asked for that; null: it didn't.</param>
+    public ResponseAssembler(
+        ResponseMachine machine, ResponseOptions options, bool mayRewrite, int? graphemes = null, Func<ReasoningItem, string>? seal = null)
     {
         _machine = machine;
+        _seal = seal;
         _raw = options.RawReasoning;
         _coalescer = new TextCoalescer(Math.Max(1, graphemes ?? options.DeltaGraphemes), mayRewrite ? options.HeldGraphemes : 0);
-        _maxToolCalls = machine.State.Request.MaxToolCalls;
+        _request = machine.State.Request;
         _sink = Send;
         if (machine.HasOpenItem) TakeUp();
     }
@@ -92,15 +93,23 @@ internal sealed class ResponseAssembler
                 Enter(Kind.Summary);
                 Grow(reasoning.Suffix);
                 break;
-            case AgentReasoning reasoning when _raw != RawReasoning.Off:
-                Enter(Kind.Raw);
-                Grow(reasoning.Suffix);
+            case AgentReasoning reasoning:
+                Think(reasoning.Suffix);
+                break;
+            case AgentReasoningEnd end:
+                EndThought(end);
+                break;
+            case AgentCitation citation:
+                Flush(all: true);
+                Cite(citation.Url, citation.Title, citation.Start, citation.End);
                 break;
             case AgentToolCall call:
                 Call(call);
                 break;
-            case AgentToolResult result:
+            case AgentToolResult result when !_dropped.Contains(result.CallId):
+                EndThought();
                 CloseMessage(Commentary);
+                _running.Remove(result.CallId);
                 _machine.AddCallOutput(result.CallId, result.Output);
                 break;
             case AgentUsage usage:
@@ -120,10 +129,14 @@ internal sealed class ResponseAssembler
     /// <param name="now">Unix seconds.</param>
     public void Finish(long now)
     {
+        EndThought();
         Retold();
         Flush(all: true);
-        switch (_finish)
+        switch (_cutOff && _finish is not (FinishReason.ContentFilter or FinishReason.Unknown) ? FinishReason.Length : _finish)
         {
+            case FinishReason.Unknown:
+                _machine.CutOff("unknown", _usage);
+                break;
             case FinishReason.Length:
                 _machine.CutOff("max_output_tokens", _usage);
                 break;
@@ -141,12 +154,14 @@ internal sealed class ResponseAssembler
     /// <summary>The turn has failed.</summary>
     public void Fail(ResponseError error)
     {
+        EndThought();
         Flush(all: true);
         _machine.Fail(error, _usage);
     }
 
     private void Enter(Kind kind)
     {
+        if (kind is Kind.Text or Kind.Refusal) EndThought();
         // A message that has its reply is over when something else begins.
         if (_replied) CloseMessage(Commentary);
         if (kind == _kind) return;
@@ -235,6 +250,7 @@ internal sealed class ResponseAssembler
 
     private void Reply(AgentReply reply)
     {
+        EndThought();
         // A further file of the message that was just told.
         if (_replied && reply is { Text.Length: 0, Attachment: not null })
         {
@@ -279,33 +295,27 @@ internal sealed class ResponseAssembler
 
     private void Attach(AgentReply reply)
     {
-        if (reply.Attachment is not { Location: { } location } file || !Uri.TryCreate(location, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https")) return;
+        if (reply.Attachment is not { Location: { } location } file) return;
+        Cite(location, file.FileName ?? file.MimeType, reply.Text.Length, reply.Text.Length);
+    }
+
+    private void Cite(string url, string title, int start, int end)
+    {
+        if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https")) return;
         var buffer = new System.Buffers.ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(buffer))
         {
             writer.WriteStartObject();
             writer.WriteString("type"u8, "url_citation"u8);
-            writer.WriteString("url"u8, location);
-            writer.WriteNumber("start_index"u8, reply.Text.Length);
-            writer.WriteNumber("end_index"u8, reply.Text.Length);
-            writer.WriteString("title"u8, file.FileName ?? file.MimeType);
+            writer.WriteString("url"u8, url);
+            writer.WriteNumber("start_index"u8, start);
+            writer.WriteNumber("end_index"u8, end);
+            writer.WriteString("title"u8, title);
             writer.WriteEndObject();
         }
 
         using var annotation = JsonDocument.Parse(buffer.WrittenMemory);
         _machine.Annotate(annotation.RootElement);
-    }
-
-    private void Call(AgentToolCall call)
-    {
-        // The client's bound holds whatever the provider does.
-        if (_maxToolCalls is { } most && _calls >= most) return;
-        _calls++;
-        CloseMessage(Commentary);
-        _machine.OpenCall(call.CallId, call.Name);
-        _machine.AppendArguments(call.Arguments.Length > 0 ? call.Arguments : "{}");
-        _machine.CloseItem();
-        _said = true;
     }
 
     private void CloseMessage(string phase)

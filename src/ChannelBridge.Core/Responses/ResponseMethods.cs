@@ -55,7 +55,7 @@ internal sealed partial class ResponseMethods : IMethodSource
         ResponseRequest request;
         try
         {
-            request = ResponseRequestReader.Read(parameters.IsEmpty ? "{}"u8.ToArray() : parameters);
+            request = IgnoredNote.InMetadata(ResponseRequestReader.Read(parameters.IsEmpty ? "{}"u8.ToArray() : parameters));
         }
         catch (ResponseRequestException fault)
         {

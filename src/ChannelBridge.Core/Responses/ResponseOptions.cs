@@ -16,10 +16,11 @@ public enum RawReasoning
 /// <summary>Bounds and times of responses (section <c>Responses</c>).</summary>
 public sealed class ResponseOptions
 {
-    /// <summary>Responses that run at once; default 10.</summary>
+    /// <summary>Responses of one agent that run at once; default 10. One token holds four of five at most.</summary>
     public int Slots { get; set; } = 10;
 
-    /// <summary>Responses that wait for a slot (<c>response.queued</c>); default 100. Beyond it <c>too_many_requests</c>.</summary>
+    /// <summary>Responses of one agent that wait for a slot (<c>response.queued</c>); default 100, of one token three of four. Beyond it
+    /// <c>too_many_requests</c>.</summary>
     public int QueueCapacity { get; set; } = 100;
 
     /// <summary>The longest time for one response, waiting included; default 30 minutes. Beyond it it fails with the code <c>timeout</c>.</summary>
@@ -27,6 +28,12 @@ public sealed class ResponseOptions
 
     /// <summary>True: a response whose client has left is cancelled, unless it asked for <c>background</c>. Default false: it goes on and can be resumed.</summary>
     public bool CancelOnDisconnect { get; set; }
+
+    /// <summary>
+    /// A response that nobody reads for so long is ended (code <c>abandoned</c>) and frees its slot; one that asked for <c>background</c>
+    /// isn't. Default 5 minutes.
+    /// </summary>
+    public TimeSpan AbandonedAfter { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>How long the events of a response can be replayed after its end; default 1 hour.</summary>
     public TimeSpan ReplayRetention { get; set; } = TimeSpan.FromHours(1);

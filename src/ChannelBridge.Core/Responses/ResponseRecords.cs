@@ -20,10 +20,21 @@ internal sealed class ResponseRecords(IStore store, ResponseOptions options, Tim
     }
 
     /// <summary>Stores a response at its end.</summary>
-    public async ValueTask PutAsync(string id, JournalHeader header, ReadOnlyMemory<byte> response, CancellationToken cancellationToken)
+    public async ValueTask PutAsync(
+        string id,
+        JournalHeader header,
+        ReadOnlyMemory<byte> response,
+        IReadOnlyList<ResponseItem>? kept,
+        CancellationToken cancellationToken)
     {
-        using var document = JsonDocument.Parse(response);
-        var record = new ResponseRecord(header.Owner, header.Session, header.Previous, header.Input ?? ItemJson.ToElement([]), document.RootElement);
+        using var document = JsonDocument.Parse(response, ResponseRequestReader.Deep);
+        var record = new ResponseRecord(
+            header.Owner,
+            header.Session,
+            header.Previous,
+            header.Input ?? ItemJson.ToElement([]),
+            document.RootElement,
+            kept is null ? null : ItemJson.ToElement(kept));
         var now = time.GetUtcNow();
         await store.CommitAsync(
             new RecordPut

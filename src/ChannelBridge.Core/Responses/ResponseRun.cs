@@ -33,6 +33,9 @@ internal sealed partial class ResponseRun : IResponseRun, IDisposable
     private bool _ended;
     private bool _left;
     private bool _broken;
+    private ITimer? _abandonment;
+    private TimeSpan _patience;
+    private int _readers;
 
     public ResponseRun(JournalHeader header, ResponseState state, ResponseJournal journal, bool openAINames, ILogger logger)
     {
@@ -77,6 +80,15 @@ internal sealed partial class ResponseRun : IResponseRun, IDisposable
         get { lock (_gate) return _snapshot; }
     }
 
+    /// <inheritdoc/>
+    public IReadOnlyList<ResponseItem>? Kept { get; set; }
+
+    /// <inheritdoc/>
+    public ResponseError? Failure => _completion.Task.IsCompletedSuccessfully ? Machine.State.Error : null;
+
+    /// <summary>True when it was ended because nobody read it.</summary>
+    public bool IsAbandoned { get; private set; }
+
     /// <summary>The response at its end; it isn't told before <see cref="Publish"/>.</summary>
     public ReadOnlyMemory<byte> Final => _terminal is { } terminal ? ItemJson.Snapshot(terminal.Json) : default;
 
@@ -91,8 +103,58 @@ internal sealed partial class ResponseRun : IResponseRun, IDisposable
         await _cancel.CancelAsync().ConfigureAwait(false);
     }
 
+    /// <summary>Ends it when nobody reads it for so long.</summary>
+    public void Watch(TimeSpan patience, TimeProvider time)
+    {
+        lock (_gate)
+        {
+            _patience = patience;
+            _abandonment = time.CreateTimer(
+                static state => ((ResponseRun)state!).Abandon(),
+                this,
+                _readers == 0 ? patience : Timeout.InfiniteTimeSpan,
+                Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    /// <summary>Somebody has looked how far it is.</summary>
+    public void Touch()
+    {
+        lock (_gate)
+        {
+            if (_readers == 0) _abandonment?.Change(_patience, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<ReadOnlyMemory<byte>> WaitAsync(CancellationToken cancellationToken)
+    {
+        Enter();
+        try
+        {
+            return await Completion.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            Leave(1);
+        }
+    }
+
     /// <inheritdoc/>
     public async IAsyncEnumerable<StreamEvent> ReadAsync(long after, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        Enter();
+        try
+        {
+            await foreach (var one in FollowAsync(after, cancellationToken).ConfigureAwait(false)) yield return one;
+        }
+        finally
+        {
+            Leave(1);
+        }
+    }
+
+    private async IAsyncEnumerable<StreamEvent> FollowAsync(long after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var next = Math.Max(0, after + 1);
         while (true)
@@ -193,6 +255,7 @@ internal sealed partial class ResponseRun : IResponseRun, IDisposable
         {
             Keep(_terminal!);
             _ended = true;
+            _abandonment?.Dispose();
             _snapshot = ItemJson.Snapshot(_terminal!.Json);
         }
 
@@ -204,7 +267,12 @@ internal sealed partial class ResponseRun : IResponseRun, IDisposable
     public void Leave()
     {
         _journal.Dispose();
-        lock (_gate) _left = true;
+        lock (_gate)
+        {
+            _left = true;
+            _abandonment?.Dispose();
+        }
+
         Wake();
         _completion.TrySetCanceled();
     }
@@ -212,11 +280,41 @@ internal sealed partial class ResponseRun : IResponseRun, IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _abandonment?.Dispose();
         _journal.Dispose();
         _cancel.Dispose();
     }
 
     private long _woken;
+
+    private void Enter()
+    {
+        lock (_gate)
+        {
+            if (_readers++ == 0) _abandonment?.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private void Leave(int readers)
+    {
+        lock (_gate)
+        {
+            _readers -= readers;
+            if (_readers == 0 && !_ended) _abandonment?.Change(_patience, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private void Abandon()
+    {
+        lock (_gate)
+        {
+            // A reader may have come in this moment.
+            if (_readers > 0 || _ended) return;
+            IsAbandoned = true;
+        }
+
+        _cancel.Cancel();
+    }
 
     private void Take(long sequence, string type, byte[] json)
     {

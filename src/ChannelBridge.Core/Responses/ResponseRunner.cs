@@ -1,5 +1,6 @@
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Responses;
+using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Core.Responses;
 
@@ -7,9 +8,16 @@ namespace ChannelBridge.Core.Responses;
 /// Runs one agent's turn into a stream. Text goes out when the agent pauses or a delta is full, so nothing is delayed that needn't be and nothing is sent in
 /// crumbs that came together.
 /// </summary>
-internal sealed class ResponseRunner(ResponseRun run, IAgent agent, AgentTurn turn, ResponseOptions options, DeltaCoalescing? coalescing, TimeProvider time)
+internal sealed class ResponseRunner(
+    ResponseRun run,
+    IAgent agent,
+    AgentTurn turn,
+    ResponseOptions options,
+    DeltaCoalescing? coalescing,
+    Func<ReasoningItem, string>? seal,
+    TimeProvider time)
 {
-    private readonly ResponseAssembler _assembler = new(run.Machine, options, agent.MayRewrite, coalescing?.MaxGraphemes);
+    private readonly ResponseAssembler _assembler = new(run.Machine, options, agent.MayRewrite, coalescing?.MaxGraphemes, seal);
     private readonly TimeSpan _interval = coalescing?.MaxDelay ?? options.DeltaInterval;
     private readonly int _full = coalescing?.MaxGraphemes ?? options.DeltaGraphemes;
     private long _flushedAt;
@@ -55,10 +63,18 @@ internal sealed class ResponseRunner(ResponseRun run, IAgent agent, AgentTurn tu
     }
 
     /// <summary>Ends the stream as the turn has ended.</summary>
-    public void Finish() => _assembler.Finish(time.GetUtcNow().ToUnixTimeSeconds());
+    public void Finish()
+    {
+        _assembler.Finish(time.GetUtcNow().ToUnixTimeSeconds());
+        run.Kept = _assembler.Kept;
+    }
 
     /// <summary>Ends the stream as failed.</summary>
-    public void Fail(Protocol.OpenResponses.ResponseError error) => _assembler.Fail(error);
+    public void Fail(ResponseError error)
+    {
+        _assembler.Fail(error);
+        run.Kept = _assembler.Kept;
+    }
 
     private static async Task DisposeLaterAsync(IAsyncEnumerator<AgentEvent> events, Task<bool> move)
     {

@@ -32,7 +32,8 @@ internal sealed partial class ResponseRuns
             ? (Transcribe(conversation.Items), new ResponseUsage(Transcribe(conversation.Items).Length / 4, 0))
             : await SummariseAsync(agent, request, conversation.Items, id, owner, cancellationToken).ConfigureAwait(false);
         var stands = new MessageItem("developer", [new InputTextPart("The conversation before this, in short:\n" + summary)]);
-        var item = new CompactionItem(await _seal.SealAsync([stands], cancellationToken).ConfigureAwait(false)) { Id = "cmp_" + id["resp_".Length..] + "_0" };
+        var content = await _seal.SealAsync(ItemSeal.Compaction, [stands], owner, cancellationToken).ConfigureAwait(false);
+        var item = new CompactionItem(content) { Id = "cmp_" + id["resp_".Length..] + "_0" };
         return Write(id, item, usage);
     }
 
@@ -51,16 +52,19 @@ internal sealed partial class ResponseRuns
             Model = request.Model,
             Instructions = request.Instructions,
             PromptCacheKey = request.PromptCacheKey,
-            Input = [.. items, new MessageItem("user", [new InputTextPart(Summarise)])],
+            Input = [.. items.Select(item => item is FunctionCallItem call ? CallNames.ToAgent([], call) : item), new MessageItem(
+                "user", [new InputTextPart(Summarise)])],
         };
-        var entering = _slots.EnterAsync(linked.Token);
+        if (!IsThere(agent)) throw Away(agent);
+        var slots = SlotsOf(agent.Name);
+        var entering = slots.EnterAsync(owner, linked.Token);
         var text = new StringBuilder();
         var said = new StringBuilder();
         ResponseUsage? usage = null;
         try
         {
             await entering.ConfigureAwait(false);
-            await agent.WaitUntilAvailableAsync(linked.Token).ConfigureAwait(false);
+            if (!IsThere(agent)) throw Away(agent);
             // A conversation of its own: what the agent remembers of the other one isn't touched.
             var turn = new AgentTurn(TurnId(id), TurnMaker.Make(asked, owner, id, agent.Name, _time.GetUtcNow().ToUnixTimeMilliseconds()), 1) { Request = asked };
             await foreach (var one in agent.RunAsync(turn, linked.Token).ConfigureAwait(false))
@@ -89,7 +93,7 @@ internal sealed partial class ResponseRuns
         }
         finally
         {
-            await ReleaseAsync(_slots, entering).ConfigureAwait(false);
+            await ReleaseAsync(slots, owner, entering).ConfigureAwait(false);
         }
 
         var summary = said.Append(text).ToString().Trim();

@@ -19,8 +19,9 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
     private readonly ResponseRecords _records;
     private readonly ConversationResolver _conversations;
     private readonly ReplayFolder _folder;
-    private readonly CompactionSeal _seal;
-    private readonly TurnSlots _slots;
+    private readonly ItemSeal _seal;
+    private readonly CallMemory _memory = new();
+    private readonly ConcurrentDictionary<string, TurnSlots> _slots = new(StringComparer.OrdinalIgnoreCase);
     private readonly TimeProvider _time;
     private readonly ILogger<ResponseRuns> _logger;
     private readonly CancellationTokenSource _stop = new();
@@ -38,10 +39,9 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
         _time = time;
         _logger = logger;
         _records = new ResponseRecords(store, options, time);
-        _seal = new CompactionSeal(store, time);
-        _conversations = new ConversationResolver(_records, _seal, options);
+        _seal = new ItemSeal(store, time);
+        _conversations = new ConversationResolver(_records, _seal, _memory, options);
         _folder = new ReplayFolder(options, _records, time, logger);
-        _slots = new TurnSlots(options.Slots, options.QueueCapacity);
     }
 
     /// <summary>The agents by name, the default one first.</summary>
@@ -51,8 +51,15 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
     /// <summary>Responses that run or wait.</summary>
     public int Running => _runs.Count;
 
-    /// <summary>The slots of the doors.</summary>
-    public TurnSlots Slots => _slots;
+    /// <summary>Responses that hold a slot, of all agents.</summary>
+    public int Taken => _slots.Values.Sum(slots => slots.Taken);
+
+    /// <summary>Responses that wait for a slot, of all agents.</summary>
+    public int Waiting => _slots.Values.Sum(slots => slots.Waiting);
+
+    /// <summary>The slots of an agent.</summary>
+    public TurnSlots SlotsOf(string agent) =>
+        _slots.GetOrAdd(agent, static (_, options) => new TurnSlots(options.Slots, options.QueueCapacity, shared: true), _options);
 
     /// <summary>
     /// Ends what ran when a former host died (<c>response.failed</c>, code <c>interrupted</c>), but for what outlives its host, and begins to sweep. Called when the
@@ -108,6 +115,9 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
         if (_stopping) throw BridgeException.Unavailable("The host is stopping; try again in a moment.", TimeSpan.FromSeconds(5));
         UrlInputs.Check(start.Request);
         var agent = Choose(start.Agent, start.Request.Model);
+        // A client at a door is answered at once, so that turns for an agent that isn't there hold no slots; a channel's request waits for
+        // it.
+        if (start is { Slots: null, Generate: true } && !IsThere(agent)) throw Away(agent);
         var conversation = await _conversations.ResolveAsync(start.Request, start.History, start.Session, start.Owner, cancellationToken).ConfigureAwait(false);
         var id = start.ResponseId ?? "resp_" + Guid.CreateVersion7(_time.GetUtcNow()).ToString("N");
         var store = start.Request.Store ?? true;
@@ -120,14 +130,15 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
             store ? ItemJson.ToElement(ResponseRecords.Named(id, start.History is { } before ? [.. before, .. conversation.Input] : conversation.Input)) : null,
             start.OutlivesHost ? true : null);
         var left = start.OutlivesHost ? await _folder.TakeUpAsync(id, start.Owner, cancellationToken).ConfigureAwait(false) : null;
-        var slots = start.Slots ?? _slots;
+        if (start.Request.IncludeSealedReasoning) await _seal.PrepareAsync(cancellationToken).ConfigureAwait(false);
+        var slots = start.Slots ?? SlotsOf(agent.Name);
         var end = new CancellationTokenSource();
         Task entering;
         ResponseRun run;
         try
         {
             // The place in the line first: a request that is refused has made nothing.
-            entering = start.Generate ? slots.EnterAsync(end.Token) : Task.CompletedTask;
+            entering = start.Generate ? slots.EnterAsync(start.Owner, end.Token) : Task.CompletedTask;
             try
             {
                 run = left is null ? Open(header, start.Request, agent) : new ResponseRun(header, left, _options.RawReasoning == RawReasoning.OpenAI, _logger);
@@ -135,7 +146,7 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
             catch
             {
                 await end.CancelAsync().ConfigureAwait(false);
-                if (start.Generate) _ = ReleaseAsync(slots, entering);
+                if (start.Generate) _ = ReleaseAsync(slots, start.Owner, entering);
                 throw;
             }
         }
@@ -146,9 +157,15 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
         }
 
         _runs[id] = run;
+        if (start is { OutlivesHost: false, Request.Background: not true }) run.Watch(_options.AbandonedAfter, _time);
         run.Machine.Create(queued: !entering.IsCompleted);
         if (!entering.IsCompleted) run.Machine.Queue();
-        var request = start.Request with { Input = conversation.Items, PreviousResponseId = null };
+        var tools = start.Request.Tools;
+        var request = start.Request with
+        {
+            Input = [.. conversation.Items.Select(item => item is FunctionCallItem call ? CallNames.ToAgent(tools, call) : item)],
+            PreviousResponseId = null,
+        };
         _ = Task.Run(() => RunAsync(run, start, request, agent, slots, entering, end), CancellationToken.None);
         return run;
     }
@@ -168,7 +185,13 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
     /// <summary>A response as <c>GET</c> gives it, or null when it is unknown, another owner's, or ended without being stored.</summary>
     public async ValueTask<ReadOnlyMemory<byte>?> GetAsync(string responseId, string owner, CancellationToken cancellationToken)
     {
-        if (_runs.TryGetValue(responseId, out var run)) return run.Header.Owner == owner ? run.Snapshot : default(ReadOnlyMemory<byte>?);
+        if (_runs.TryGetValue(responseId, out var run))
+        {
+            if (run.Header.Owner != owner) return null;
+            run.Touch();
+            return run.Snapshot;
+        }
+
         return await _records.GetAsync(responseId, owner, cancellationToken).ConfigureAwait(false) is { } record
             ? (ReadOnlyMemory<byte>?)System.Text.Encoding.UTF8.GetBytes(record.Response.GetRawText())
             : null;
@@ -218,11 +241,24 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
         }
     }
 
-    private static async Task ReleaseAsync(TurnSlots slots, Task entering)
+    private static async Task ReleaseAsync(TurnSlots slots, string owner, Task entering)
     {
         await entering.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (entering.IsCompletedSuccessfully) slots.Release();
+        if (entering.IsCompletedSuccessfully) slots.Release(owner);
     }
+
+    private static bool IsThere(IAgent agent)
+    {
+        // The wait is only looked at: of an agent that isn't there now it isn't complete.
+        using var look = new CancellationTokenSource();
+        var wait = agent.WaitUntilAvailableAsync(look.Token);
+        var there = wait.IsCompletedSuccessfully;
+        look.Cancel();
+        return there;
+    }
+
+    private static BridgeException Away(IAgent agent) =>
+        BridgeException.Unavailable($"The agent '{agent.Name}' isn't there at the moment; try again later.", TimeSpan.FromSeconds(5));
 
     private async Task RunAsync(
         ResponseRun run, ResponseStart start, ResponseRequest request, IAgent agent, TurnSlots slots, Task entering, CancellationTokenSource leave)
@@ -243,8 +279,11 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
             {
                 var message = start.Message ?? TurnMaker.Make(request, run.Header.Owner, run.Session, agent.Name, _time.GetUtcNow().ToUnixTimeMilliseconds());
                 var turn = new AgentTurn(TurnId(run.Id), message, 1) { Request = request };
-                runner = new ResponseRunner(run, agent, turn, _options, start.Coalescing, _time);
+                Func<ReasoningItem, string>? seal =
+                    request.IncludeSealedReasoning ? reasoning => _seal.Seal(ItemSeal.Reasoning, [reasoning], run.Header.Owner) : null;
+                runner = new ResponseRunner(run, agent, turn, _options, start.Coalescing, seal, _time);
                 run.Wake();
+                if (start.Slots is null && !IsThere(agent)) throw Away(agent);
                 await runner.RunAsync(linked.Token).ConfigureAwait(false);
                 runner.Finish();
             }
@@ -259,7 +298,10 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
         }
         catch (Exception fault)
         {
-            var error = run.Cancelled.IsCancellationRequested ? new ResponseError(ResponseErrors.Cancelled, "The response was cancelled.")
+            var patience = _options.AbandonedAfter.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
+            var error = run.IsAbandoned ? new ResponseError(
+                    ResponseErrors.Abandoned, $"Nobody has read the response for {patience} s; it was ended (Responses:AbandonedAfter).")
+                : run.Cancelled.IsCancellationRequested ? new ResponseError(ResponseErrors.Cancelled, "The response was cancelled.")
                 : late.IsCancellationRequested ? new ResponseError(ResponseErrors.Timeout, $"The response took longer than {timeout.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture)} s.")
                 : _stop.IsCancellationRequested ? new ResponseError(ResponseErrors.Interrupted, "The host was stopped before the response had ended; ask again.")
                 : ResponseErrors.Of(fault);
@@ -271,7 +313,7 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
         finally
         {
             await leaving.DisposeAsync().ConfigureAwait(false);
-            if (start.Generate) await ReleaseAsync(slots, entering).ConfigureAwait(false);
+            if (start.Generate) await ReleaseAsync(slots, start.Owner, entering).ConfigureAwait(false);
             leave.Dispose();
         }
 
@@ -290,9 +332,11 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
     private async Task EndAsync(ResponseRun run)
     {
         run.Wake();
+        if (run.Kept is { } kept) _memory.Keep(run.Header.Owner, kept);
         try
         {
-            if (run.Header.Store) await _records.PutAsync(run.Id, run.Header, run.Final, CancellationToken.None).ConfigureAwait(false);
+            if (run.Header.Store)
+                await _records.PutAsync(run.Id, run.Header, run.Final, run.Kept, CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception fault)
         {

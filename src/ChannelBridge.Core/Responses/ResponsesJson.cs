@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using ChannelBridge.Abstractions.Responses;
+using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Core.Responses;
 
@@ -20,9 +21,17 @@ internal sealed record JournalHeader(string Id, string Owner, string Session, bo
 /// <param name="Previous">What it continues, or null.</param>
 /// <param name="Input">Its own input: a list of items.</param>
 /// <param name="Response">The response at its end.</param>
-internal sealed record ResponseRecord(string Owner, string Session, string? Previous, JsonElement Input, JsonElement Response);
+/// <param name="Kept">Its output as its agent must be told it, when that is more than the response shows.</param>
+internal sealed record ResponseRecord(
+    string Owner, string Session, string? Previous, JsonElement Input, JsonElement Response, JsonElement? Kept = null)
+{
+    /// <summary>The output as its agent is told it.</summary>
+    public IReadOnlyList<ResponseItem> ReadOutput() => ItemJson.Read(Kept ?? Response.GetProperty("output"));
+}
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+// A request may be 64 deep, and stands deeper in a record.
+[JsonSourceGenerationOptions(
+    MaxDepth = 256, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(JournalHeader))]
 [JsonSerializable(typeof(ResponseRecord))]
 internal sealed partial class ResponsesJson : JsonSerializerContext;

@@ -4,6 +4,7 @@ using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Endpoints.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Net.Http.Headers;
 
 namespace ChannelBridge.Endpoints.Responses;
 
@@ -36,6 +37,7 @@ internal sealed class BodyReader : IDisposable
     /// <exception cref="BridgeException"><c>PAYLOAD_TOO_LARGE</c>; <c>BUSY</c>: the host's memory for messages is taken; <c>TIMEOUT</c>: it came too slowly.</exception>
     public static async Task<BodyReader> ReadAsync(HttpContext context, EndpointRuntime runtime, int limit)
     {
+        CheckForm(context.Request);
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = (long)limit + Spare;
         using var late = new CancellationTokenSource(runtime.Limits.MessageTimeout, runtime.Time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(late.Token, context.RequestAborted);
@@ -113,5 +115,23 @@ internal sealed class BodyReader : IDisposable
         }
     }
 
+    /// <summary>A body that is compressed or in another encoding is refused by name. Whatever else its type says, it is read as JSON: some
+    /// clients say nothing of use.</summary>
+    private static void CheckForm(HttpRequest request)
+    {
+        var coding = request.Headers.ContentEncoding.ToString();
+        if (coding.Length > 0 && !coding.Equals("identity", StringComparison.OrdinalIgnoreCase))
+            throw new UnsupportedFormException("Bodies are taken as they are: send it without Content-Encoding.");
+        if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type)) return;
+        if (type.Charset.HasValue && !type.Charset.Value!.Trim('"').Equals("utf-8", StringComparison.OrdinalIgnoreCase)
+            && !type.Charset.Value.Trim('"').Equals("us-ascii", StringComparison.OrdinalIgnoreCase))
+            throw new UnsupportedFormException("Bodies are JSON in UTF-8.");
+        if (type.MediaType.StartsWith("multipart/", StringComparison.OrdinalIgnoreCase))
+            throw new UnsupportedFormException("Bodies are JSON; files go into it as data URLs.");
+    }
+
     private static BridgeException TooLarge(int limit) => new(ErrorCodes.PayloadTooLarge, $"The body is larger than {limit} bytes.");
 }
+
+/// <summary>A body in a form that isn't read.</summary>
+internal sealed class UnsupportedFormException(string message) : Exception(message);

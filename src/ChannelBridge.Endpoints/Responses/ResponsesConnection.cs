@@ -216,13 +216,13 @@ internal sealed partial class ResponsesConnection(
         var root = document.RootElement;
         if (!root.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String || type.GetString() != "response.create")
             throw new ResponseRequestException("type must be response.create", "type", "invalid_value");
-        foreach (var name in (ReadOnlySpan<string>)["stream", "stream_options", "background"])
-        {
-            if (root.TryGetProperty(name, out _)) throw new ResponseRequestException($"{name} has no meaning over a WebSocket; leave it out", name, "unsupported_parameter");
-        }
-
         var generate = !root.TryGetProperty("generate", out var flag) || flag.ValueKind != JsonValueKind.False;
-        return ((generate ? ResponseRequestReader.Read(root) : ResponseRequestReader.ReadWarmUp(root)) with { Stream = true }, generate);
+        var request = generate ? ResponseRequestReader.Read(root) : ResponseRequestReader.ReadWarmUp(root);
+        // Events are all that there is here, and who asks for no stream, or to be left alone, is told.
+        var ignored = new List<string>(request.Ignored);
+        if (root.TryGetProperty("stream", out var stream) && stream.ValueKind == JsonValueKind.False) ignored.Add("stream");
+        if (request.Background == true) ignored.Add("background");
+        return (IgnoredNote.InMetadata(request with { Stream = true, Background = null, Ignored = ignored }), generate);
     }
 
     private async ValueTask<(IReadOnlyList<ResponseItem>? History, string? Session)> RecallAsync(ResponseRequest request, Remembered? remembered, bool store)
@@ -241,9 +241,9 @@ internal sealed partial class ResponsesConnection(
         var before = _memory is { } memory && memory.Id == request.PreviousResponseId ? memory.Size : 0;
         var whole = before + size + final.Length;
         if (whole > options.ConversationCapacity) return;
-        using var document = JsonDocument.Parse(final);
-        _memory = new Remembered(
-            run.Id, run.Session, [.. history ?? [], .. request.Input, .. ResponseRequestReader.ReadItems(document.RootElement.GetProperty("output"))], whole);
+        using var document = JsonDocument.Parse(final, ResponseRequestReader.Deep);
+        var output = run.Kept ?? ResponseRequestReader.ReadItems(document.RootElement.GetProperty("output"));
+        _memory = new Remembered(run.Id, run.Session, [.. history ?? [], .. request.Input, .. output], whole);
     }
 
     private void Forget(string? id)

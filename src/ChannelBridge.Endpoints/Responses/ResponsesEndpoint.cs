@@ -22,25 +22,54 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
     /// <summary>Maps the paths.</summary>
     public void Map(IEndpointRouteBuilder endpoints)
     {
-        // Of the most specific template, not of the order here.
-        endpoints.MapPost("/v1/responses", Guard(Scopes.Write, CreateAsync));
-        endpoints.MapPost("/v1/responses/compact", Guard(Scopes.Write, CompactAsync));
-        endpoints.MapMethods("/v1/responses", ["GET", "CONNECT"], (RequestDelegate)(context => socket.HandleAsync(context)));
-        endpoints.MapGet("/v1/responses/{id}", Guard(Scopes.Read, GetAsync));
-        endpoints.MapDelete("/v1/responses/{id}", Guard(Scopes.Write, DeleteAsync));
-        endpoints.MapPost("/v1/responses/{id}/cancel", Guard(Scopes.Write, CancelAsync));
-        endpoints.MapGet("/v1/responses/{id}/input_items", Guard(Scopes.Read, GetInputAsync));
-        endpoints.MapGet("/v1/models", Guard(Scopes.Read, GetModelsAsync));
-        endpoints.MapGet("/v1/models/{**id}", Guard(Scopes.Read, GetModelAsync));
-        endpoints.Map("/v1/{**path}", context => WriteAsync(context, new ResponseFault(404, "not_found", "There is no such path, or not with this method.", null, "unknown_path")));
+        Map(
+            endpoints,
+            "/v1/responses",
+            ("POST", Guard(Scopes.Write, CreateAsync)),
+            ("GET", socket.HandleAsync),
+            ("CONNECT", socket.HandleAsync));
+        Map(endpoints, "/v1/responses/compact", ("POST", Guard(Scopes.Write, CompactAsync)));
+        Map(endpoints, "/v1/responses/{id}", ("GET", Guard(Scopes.Read, GetAsync)), ("DELETE", Guard(Scopes.Write, DeleteAsync)));
+        Map(endpoints, "/v1/responses/{id}/cancel", ("POST", Guard(Scopes.Write, CancelAsync)));
+        Map(endpoints, "/v1/responses/{id}/input_items", ("GET", Guard(Scopes.Read, GetInputAsync)));
+        Map(endpoints, "/v1/models", ("GET", Guard(Scopes.Read, GetModelsAsync)));
+        Map(endpoints, "/v1/models/{**id}", ("GET", Guard(Scopes.Read, GetModelAsync)));
+        endpoints.Map("/v1/{**path}", context => ResponseFault.NoPath.WriteAsync(context));
+    }
+
+    /// <summary>A path with its methods: every other one is answered by its name, and browsers' questions beforehand by the
+    /// settings.</summary>
+    private void Map(IEndpointRouteBuilder endpoints, string path, params (string Method, RequestDelegate Handler)[] handlers)
+    {
+        var methods = string.Join(", ", handlers.Select(one => one.Method).Where(method => method != "CONNECT"));
+        endpoints.Map(path, async context =>
+        {
+            var method = context.Request.Method;
+            var handler = Array.Find(handlers, one => one.Method == method).Handler;
+            if (handler is not null)
+            {
+                await handler(context).ConfigureAwait(false);
+            }
+            else if (HttpMethods.IsOptions(method))
+            {
+                CrossOrigin.AnswerPreflight(context, methods, runtime.Options.AllowedOrigins);
+            }
+            else
+            {
+                CrossOrigin.Allow(context, runtime.Options.AllowedOrigins);
+                context.Response.Headers.Allow = methods;
+                await ResponseFault.NoMethod(methods).WriteAsync(context).ConfigureAwait(false);
+            }
+        });
     }
 
     private RequestDelegate Guard(Scopes scope, Func<HttpContext, Caller, Task> handler) => async context =>
     {
         try
         {
+            CrossOrigin.Allow(context, runtime.Options.AllowedOrigins);
             if (access.Enter(context, scope, out var fault) is { } caller) await handler(context, caller).ConfigureAwait(false);
-            else await WriteAsync(context, fault!).ConfigureAwait(false);
+            else await fault!.WriteAsync(context).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -48,9 +77,10 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
         }
         catch (Exception fault)
         {
-            if (fault is not (BridgeException or ResponseRequestException)) LogFault(fault, context.Request.Path);
+            if (fault is not (BridgeException or ResponseRequestException or UnsupportedFormException))
+                LogFault(fault, context.Request.Path);
             if (context.Response.HasStarted) context.Abort();
-            else await WriteAsync(context, ResponseFault.Of(fault)).ConfigureAwait(false);
+            else await ResponseFault.Of(fault).WriteAsync(context).ConfigureAwait(false);
         }
     };
 
@@ -58,6 +88,7 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
     {
         var request = await ReadAsync(context).ConfigureAwait(false);
         if (request.Stream) Trace.LeaveRequest();
+        if (IgnoredNote.Of(request) is { } note) context.Response.Headers[IgnoredNote.Header] = note;
         var run = await runs.StartAsync(new ResponseStart { Request = request, Owner = caller.Name }, context.RequestAborted).ConfigureAwait(false);
         var background = request.Background == true;
         try
@@ -74,9 +105,10 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
 
     private static async Task AnswerAsync(HttpContext context, IResponseRun run)
     {
-        var final = await run.Completion.WaitAsync(context.RequestAborted).ConfigureAwait(false);
+        var final = await run.WaitAsync(context.RequestAborted).ConfigureAwait(false);
         // Nothing came and nobody asked for that: the client's own way of trying again is right. What came in part is the client's to judge.
-        if (FailedEmpty(final) is { Code: not ResponseErrors.Cancelled } error) await WriteAsync(context, ResponseFault.Of(error)).ConfigureAwait(false);
+        if (FailedEmpty(final) is { Code: not ResponseErrors.Cancelled } error)
+            await ResponseFault.Of(run.Failure ?? error).WriteAsync(context).ConfigureAwait(false);
         else await WriteAsync(context, 200, final).ConfigureAwait(false);
     }
 
@@ -90,6 +122,7 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
     {
         using var body = await BodyReader.ReadAsync(context, runtime, options.MaxBodyBytes).ConfigureAwait(false);
         var request = ResponseRequestReader.Read(body.Content);
+        if (IgnoredNote.Of(request) is { } note) context.Response.Headers[IgnoredNote.Header] = note;
         if (request.Model is null) throw new ResponseRequestException("model is required", "model", "missing_required_parameter");
         await WriteAsync(context, 200, await runs.CompactAsync(request, caller.Name, context.RequestAborted).ConfigureAwait(false)).ConfigureAwait(false);
     }
@@ -100,7 +133,7 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
         if (!ReadFlag(context, "stream"))
         {
             if (await runs.GetAsync(id, caller.Name, context.RequestAborted).ConfigureAwait(false) is { } response) await WriteAsync(context, 200, response).ConfigureAwait(false);
-            else await WriteAsync(context, ResponseFault.NoResponse(id)).ConfigureAwait(false);
+            else await ResponseFault.NoResponse(id).WriteAsync(context).ConfigureAwait(false);
             return;
         }
 
@@ -108,7 +141,7 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
         if (context.Request.Query["starting_after"].ToString() is { Length: > 0 } text && (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out after) || after < 0))
             throw new ResponseRequestException("starting_after must be a sequence number", "starting_after", "invalid_value");
         if (await runs.FindAsync(id, caller.Name, context.RequestAborted).ConfigureAwait(false) is { } run) await StreamAsync(context, run, after).ConfigureAwait(false);
-        else await WriteAsync(context, ResponseFault.NoResponse(id)).ConfigureAwait(false);
+        else await ResponseFault.NoResponse(id).WriteAsync(context).ConfigureAwait(false);
     }
 
     private async Task DeleteAsync(HttpContext context, Caller caller)
@@ -125,7 +158,7 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
         }
         else
         {
-            await WriteAsync(context, ResponseFault.NoResponse(id)).ConfigureAwait(false);
+            await ResponseFault.NoResponse(id).WriteAsync(context).ConfigureAwait(false);
         }
     }
 
@@ -134,7 +167,7 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
         var id = Id(context);
         if (await runs.FindAsync(id, caller.Name, context.RequestAborted).ConfigureAwait(false) is not { } run)
         {
-            await WriteAsync(context, ResponseFault.NoResponse(id)).ConfigureAwait(false);
+            await ResponseFault.NoResponse(id).WriteAsync(context).ConfigureAwait(false);
             return;
         }
 
@@ -148,7 +181,7 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
         if (await runs.GetInputAsync(id, caller.Name, context.RequestAborted).ConfigureAwait(false) is { } items)
             await WriteAsync(context, 200, InputPage.Write(items, context.Request.Query)).ConfigureAwait(false);
         else
-            await WriteAsync(context, ResponseFault.NoResponse(id)).ConfigureAwait(false);
+            await ResponseFault.NoResponse(id).WriteAsync(context).ConfigureAwait(false);
     }
 
     private Task GetModelsAsync(HttpContext context, Caller caller) => WriteAsync(context, 200, Json(writer =>
@@ -169,8 +202,9 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
     {
         var id = Id(context);
         var agent = runs.Agents.FirstOrDefault(name => string.Equals(name, id, StringComparison.OrdinalIgnoreCase));
+        var missing = $"There is no agent '{id}'; there are: {string.Join(", ", runs.Agents)}.";
         return agent is null
-            ? WriteAsync(context, new ResponseFault(404, "not_found", $"There is no agent '{id}'; there are: {string.Join(", ", runs.Agents)}.", "model", "model_not_found"))
+            ? new ResponseFault(404, "not_found", missing, "model", "model_not_found").WriteAsync(context)
             : WriteAsync(context, 200, Json(writer => WriteModel(writer, agent)));
     }
 
@@ -190,7 +224,7 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
 
     private static ResponseError? FailedEmpty(ReadOnlyMemory<byte> response)
     {
-        using var document = JsonDocument.Parse(response);
+        using var document = JsonDocument.Parse(response, ResponseRequestReader.Deep);
         var root = document.RootElement;
         if (root.GetProperty("error") is not { ValueKind: JsonValueKind.Object } error || root.GetProperty("output").GetArrayLength() > 0) return null;
         return new ResponseError(error.GetProperty("code").GetString()!, error.GetProperty("message").GetString()!);
@@ -211,13 +245,6 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
         }
 
         return buffer.WrittenSpan.ToArray();
-    }
-
-    private static Task WriteAsync(HttpContext context, ResponseFault fault)
-    {
-        if (fault.RetryAfter is { } wait) context.Response.Headers.RetryAfter = Math.Ceiling(Math.Max(1, wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
-        if (fault.Status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = "Bearer";
-        return WriteAsync(context, fault.Status, fault.ToBody());
     }
 
     private static Task WriteAsync(HttpContext context, int status, ReadOnlyMemory<byte> json)

@@ -16,19 +16,20 @@ internal sealed class ResponsesSocket(EndpointRuntime runtime, ResponseRuns runs
         if (!WebSocketHandshake.IsRequested(context))
         {
             context.Response.Headers.Allow = "POST";
-            await RefuseAsync(context, new ResponseFault(405, "invalid_request", "POST a request here, or connect with a WebSocket.", null, "method_not_allowed")).ConfigureAwait(false);
+            const string Ways = "POST a request here, or connect with a WebSocket.";
+            await new ResponseFault(405, "invalid_request", Ways, null, "method_not_allowed").WriteAsync(context).ConfigureAwait(false);
             return;
         }
 
         if (WebSocketHandshake.Check(context) is { } wrong)
         {
-            await RefuseAsync(context, new ResponseFault(400, "invalid_request", wrong)).ConfigureAwait(false);
+            await new ResponseFault(400, "invalid_request", wrong).WriteAsync(context).ConfigureAwait(false);
             return;
         }
 
         if (access.Enter(context, Scopes.Write, out var fault) is not { } caller)
         {
-            await RefuseAsync(context, fault!).ConfigureAwait(false);
+            await fault!.WriteAsync(context).ConfigureAwait(false);
             return;
         }
 
@@ -36,7 +37,8 @@ internal sealed class ResponsesSocket(EndpointRuntime runtime, ResponseRuns runs
         using var place = runtime.Connections.TryEnter(address, runtime.Rates.IsExempt(address), authenticated: true, out var refusal);
         if (place is null)
         {
-            await RefuseAsync(context, new ResponseFault(503, "server_error", refusal, null, "unavailable") { RetryAfter = TimeSpan.FromSeconds(1) }).ConfigureAwait(false);
+            var busy = new ResponseFault(503, "server_error", refusal, null, "unavailable") { RetryAfter = TimeSpan.FromSeconds(1) };
+            await busy.WriteAsync(context).ConfigureAwait(false);
             return;
         }
 
@@ -51,16 +53,5 @@ internal sealed class ResponsesSocket(EndpointRuntime runtime, ResponseRuns runs
                 await connection.RunAsync(lifetime.ApplicationStopping).ConfigureAwait(false);
             }
         }
-    }
-
-    private static Task RefuseAsync(HttpContext context, ResponseFault fault)
-    {
-        if (fault.RetryAfter is { } wait) context.Response.Headers.RetryAfter = Math.Ceiling(Math.Max(1, wait.TotalSeconds)).ToString(System.Globalization.CultureInfo.InvariantCulture);
-        if (fault.Status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = "Bearer";
-        var body = fault.ToBody();
-        context.Response.StatusCode = fault.Status;
-        context.Response.ContentType = "application/json";
-        context.Response.ContentLength = body.Length;
-        return context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
     }
 }

@@ -9,10 +9,29 @@ internal static class ResponseSettings
 
     /// <summary>The keys.</summary>
     public static readonly SettingGroup<ResponseOptions> Keys = new SettingGroup<ResponseOptions>("Responses:")
-        .Number("Slots", 1, 100_000, o => o.Slots, (o, v) => o.Slots = (int)v, "Responses that run at once")
-        .Number("QueueCapacity", 0, 1_000_000, o => o.QueueCapacity, (o, v) => o.QueueCapacity = (int)v, "Responses that wait for a slot (`response.queued`); beyond it `too_many_requests`")
+        .Number(
+            "Slots",
+            1,
+            100_000,
+            o => o.Slots,
+            (o, v) => o.Slots = (int)v,
+            "Responses of one agent that run at once; one token holds four of five at most")
+        .Number(
+            "QueueCapacity",
+            0,
+            1_000_000,
+            o => o.QueueCapacity,
+            (o, v) => o.QueueCapacity = (int)v,
+            "Responses of one agent that wait for a slot (`response.queued`), of one token three of four; beyond it `too_many_requests`")
         .Duration("Timeout", TimeSpan.FromSeconds(1), Day, o => o.Timeout, (o, v) => o.Timeout = v, "The longest time for one response, waiting included")
         .Flag("CancelOnDisconnect", o => o.CancelOnDisconnect, (o, v) => o.CancelOnDisconnect = v, "Cancel a response whose client has left, unless it asked for `background`; `false`: it goes on and can be resumed")
+        .Duration(
+            "AbandonedAfter",
+            TimeSpan.FromSeconds(1),
+            Day,
+            o => o.AbandonedAfter,
+            (o, v) => o.AbandonedAfter = v,
+            "A response that nobody reads for so long is ended and frees its slot, unless it asked for `background`")
         .Duration("ReplayRetention", TimeSpan.FromMinutes(1), TimeSpan.FromDays(366), o => o.ReplayRetention, (o, v) => o.ReplayRetention = v, "How long the events of a response can be replayed after its end")
         .Size("ReplayCapacity", 1 << 20, 1L << 50, o => o.ReplayCapacity, (o, v) => o.ReplayCapacity = v, "Disk for replay; beyond it the events of the oldest ended responses go")
         .Duration("Retention", TimeSpan.FromMinutes(1), TimeSpan.FromDays(3660), o => o.Retention, (o, v) => o.Retention = v, "How long stored responses are kept for `previous_response_id` and `GET`")

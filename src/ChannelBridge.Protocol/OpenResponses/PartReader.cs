@@ -3,14 +3,15 @@ using System.Text.Json;
 namespace ChannelBridge.Protocol.OpenResponses;
 
 /// <summary>Reads one content part.</summary>
-internal static class PartReader
+/// <param name="longest">The longest text of a part that a client gives; what a model said has no bound but the body's.</param>
+internal sealed class PartReader(int longest)
 {
     private const int MaxImageUrl = 20_971_520;
     private const int MaxFileData = 33_554_432;
     private const int MaxUrl = 16_384;
     private const int MaxFileName = 1024;
 
-    public static ContentPart Read(JsonElement part, string place)
+    public ContentPart Read(JsonElement part, string place)
     {
         if (part.ValueKind != JsonValueKind.Object) throw new ResponseRequestException($"{place} must be an object", place, "invalid_type");
         place += ".";
@@ -18,11 +19,11 @@ internal static class PartReader
         return type switch
         {
             "input_text" => new InputTextPart(Text(part, "text", place)),
-            "output_text" => new OutputTextPart(Text(part, "text", place), ReadAnnotations(part, place)),
+            "output_text" => new OutputTextPart(Said(part, "text", place), ReadAnnotations(part, place)),
             "text" => new TextPart(Text(part, "text", place)),
-            "summary_text" => new SummaryTextPart(Text(part, "text", place)),
-            "reasoning_text" => new ReasoningTextPart(Text(part, "text", place)),
-            "refusal" => new RefusalPart(Text(part, "refusal", place)),
+            "summary_text" => new SummaryTextPart(Said(part, "text", place)),
+            "reasoning_text" => new ReasoningTextPart(Said(part, "text", place)),
+            "refusal" => new RefusalPart(Said(part, "refusal", place)),
             "input_image" => ReadImage(part, place),
             "input_file" => ReadFile(part, place),
             "input_video" => new InputVideoPart(ReadUrl(part, "video_url", MaxImageUrl, place) ?? throw MemberReader.Missing(place + "video_url")),
@@ -30,11 +31,13 @@ internal static class PartReader
         };
     }
 
-    private static string Text(JsonElement part, string name, string place) => part.RequiredText(name, ResponseRequestReader.MaxText, place);
+    private string Text(JsonElement part, string name, string place) => part.RequiredText(name, longest, place);
+
+    private static string Said(JsonElement part, string name, string place) => part.RequiredText(name, int.MaxValue, place);
 
     private static InputImagePart ReadImage(JsonElement part, string place)
     {
-        var detail = part.Word("detail", place, "low", "high", "auto");
+        var detail = part.Word("detail", place, "low", "high", "auto", "original") is var asked && asked == "original" ? "high" : asked;
         if (part.Member("file_id") is not null && part.Member("image_url") is null)
             throw new ResponseRequestException($"{place}file_id is not supported: give image_url, a URL or a data URL", place + "file_id", "unsupported_parameter");
         return new InputImagePart(ReadUrl(part, "image_url", MaxImageUrl, place) ?? throw MemberReader.Missing(place + "image_url"), detail);

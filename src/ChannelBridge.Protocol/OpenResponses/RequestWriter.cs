@@ -9,7 +9,7 @@ internal static class RequestWriter
     public static void WriteSettings(Utf8JsonWriter writer, ResponseRequest request)
     {
         WriteTools(writer, request.Tools);
-        WriteToolChoice(writer, request.ToolChoice);
+        WriteToolChoice(writer, request.ToolChoice, request.Tools);
         writer.WriteString("truncation"u8, request.Truncation ?? "disabled");
         writer.WriteBoolean("parallel_tool_calls"u8, request.ParallelToolCalls ?? true);
         WriteText(writer, request.Text);
@@ -43,31 +43,65 @@ internal static class RequestWriter
     private static void WriteTools(Utf8JsonWriter writer, IReadOnlyList<FunctionTool> tools)
     {
         writer.WriteStartArray("tools"u8);
+        string? space = null;
         foreach (var tool in tools)
         {
-            writer.WriteStartObject();
-            writer.WriteString("type"u8, "function"u8);
-            writer.WriteString("name"u8, tool.Name);
-            writer.WriteString("description"u8, tool.Description);
-            writer.WritePropertyName("parameters"u8);
-            if (tool.Parameters is { } parameters) parameters.WriteTo(writer);
-            else writer.WriteNullValue();
-            if (tool.Strict is { } strict) writer.WriteBoolean("strict"u8, strict);
-            else writer.WriteNull("strict"u8);
-            writer.WriteEndObject();
+            if (tool.Namespace != space)
+            {
+                EndNamespace(writer, space);
+                space = tool.Namespace;
+                if (space is not null)
+                {
+                    writer.WriteStartObject();
+                    writer.WriteString("type"u8, "namespace"u8);
+                    writer.WriteString("name"u8, space);
+                    writer.WriteString("description"u8, tool.NamespaceDescription);
+                    writer.WriteStartArray("tools"u8);
+                }
+            }
+
+            WriteTool(writer, tool);
         }
 
+        EndNamespace(writer, space);
         writer.WriteEndArray();
     }
 
-    private static void WriteToolChoice(Utf8JsonWriter writer, ToolChoice choice)
+    private static void EndNamespace(Utf8JsonWriter writer, string? space)
+    {
+        if (space is null) return;
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+    }
+
+    private static void WriteTool(Utf8JsonWriter writer, FunctionTool tool)
+    {
+        if (tool.Source is { } source)
+        {
+            source.WriteTo(writer);
+            return;
+        }
+
+        writer.WriteStartObject();
+        writer.WriteString("type"u8, "function"u8);
+        writer.WriteString("name"u8, tool.OwnName ?? tool.Name);
+        writer.WriteString("description"u8, tool.Description);
+        writer.WritePropertyName("parameters"u8);
+        if (tool.Parameters is { } parameters) parameters.WriteTo(writer);
+        else writer.WriteNullValue();
+        if (tool.Strict is { } strict) writer.WriteBoolean("strict"u8, strict);
+        else writer.WriteNull("strict"u8);
+        writer.WriteEndObject();
+    }
+
+    private static void WriteToolChoice(Utf8JsonWriter writer, ToolChoice choice, IReadOnlyList<FunctionTool> tools)
     {
         if (choice.AllowedTools is { } allowed)
         {
             writer.WriteStartObject("tool_choice"u8);
             writer.WriteString("type"u8, "allowed_tools"u8);
             writer.WriteStartArray("tools"u8);
-            foreach (var name in allowed) WriteFunction(writer, name);
+            foreach (var name in allowed) WriteFunction(writer, name, tools);
             writer.WriteEndArray();
             writer.WriteString("mode"u8, choice.Mode);
             writer.WriteEndObject();
@@ -75,7 +109,7 @@ internal static class RequestWriter
         else if (choice.Function is { } function)
         {
             writer.WritePropertyName("tool_choice"u8);
-            WriteFunction(writer, function);
+            WriteFunction(writer, function, tools);
         }
         else
         {
@@ -83,11 +117,13 @@ internal static class RequestWriter
         }
     }
 
-    private static void WriteFunction(Utf8JsonWriter writer, string name)
+    private static void WriteFunction(Utf8JsonWriter writer, string name, IReadOnlyList<FunctionTool> tools)
     {
+        var tool = tools.FirstOrDefault(tool => tool.Name == name);
         writer.WriteStartObject();
-        writer.WriteString("type"u8, "function"u8);
-        writer.WriteString("name"u8, name);
+        writer.WriteString("type"u8, tool is { IsCustom: true } ? "custom"u8 : "function"u8);
+        writer.WriteString("name"u8, tool?.OwnName ?? name);
+        if (tool?.Namespace is { } space) writer.WriteString("namespace"u8, space);
         writer.WriteEndObject();
     }
 

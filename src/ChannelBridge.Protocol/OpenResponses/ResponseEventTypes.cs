@@ -54,6 +54,12 @@ public static class ResponseEventTypes
     /// <summary>The whole arguments.</summary>
     public const string ArgumentsDone = "response.function_call_arguments.done";
 
+    /// <summary>More of the input of a custom tool's call; OpenAI's name, the spec has none.</summary>
+    public const string CustomInputDelta = "response.custom_tool_call_input.delta";
+
+    /// <summary>The whole input of a custom tool's call.</summary>
+    public const string CustomInputDone = "response.custom_tool_call_input.done";
+
     /// <summary>More raw reasoning, by the spec's name.</summary>
     public const string ReasoningDelta = "response.reasoning.delta";
 
@@ -99,5 +105,6 @@ public static class ResponseEventTypes
     [
         TextDelta, SummaryDelta, ArgumentsDelta, RefusalDelta, ReasoningDelta, ReasoningTextDelta, Created, Queued, InProgress, Completed, Incomplete, Failed, ItemAdded, ItemDone,
         PartAdded, PartDone, TextDone, AnnotationAdded, RefusalDone, ArgumentsDone, ReasoningDone, ReasoningTextDone, SummaryPartAdded, SummaryPartDone, SummaryDone, Error,
+        CustomInputDelta, CustomInputDone,
     ];
 }

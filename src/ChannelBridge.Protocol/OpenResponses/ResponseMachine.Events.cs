@@ -91,12 +91,13 @@ public sealed partial class ResponseMachine
             PartKind.Refusal => ResponseEventTypes.RefusalDelta,
             PartKind.Summary => ResponseEventTypes.SummaryDelta,
             PartKind.Reasoning => OpenAIReasoningNames ? ResponseEventTypes.ReasoningTextDelta : ResponseEventTypes.ReasoningDelta,
-            PartKind.Arguments => ResponseEventTypes.ArgumentsDelta,
+            PartKind.Arguments => item.IsCustom ? ResponseEventTypes.CustomInputDelta : ResponseEventTypes.ArgumentsDelta,
             _ => ResponseEventTypes.TextDelta,
         };
         var writer = Begin(type);
         WritePlace(writer, item);
         writer.WriteString("delta"u8, delta);
+        if (type == ResponseEventTypes.TextDelta) WriteNoLogprobs(writer);
         Send(type);
     }
 
@@ -108,6 +109,7 @@ public sealed partial class ResponseMachine
             PartKind.Refusal => (ResponseEventTypes.RefusalDone, "refusal"),
             PartKind.Summary => (ResponseEventTypes.SummaryDone, "text"),
             PartKind.Reasoning => (OpenAIReasoningNames ? ResponseEventTypes.ReasoningTextDone : ResponseEventTypes.ReasoningDone, "text"),
+            PartKind.Arguments when item.IsCustom => (ResponseEventTypes.CustomInputDone, "input"),
             PartKind.Arguments => (ResponseEventTypes.ArgumentsDone, "arguments"),
             _ => (ResponseEventTypes.TextDone, "text"),
         };
@@ -116,6 +118,7 @@ public sealed partial class ResponseMachine
         // Not a member of the spec, but OpenAI's clients read it.
         if (item.Part == PartKind.Arguments) writer.WriteString("name"u8, item.Name);
         writer.WriteString(name, item.Text.ToString());
+        if (type == ResponseEventTypes.TextDone) WriteNoLogprobs(writer);
         Send(type);
     }
 
@@ -145,6 +148,13 @@ public sealed partial class ResponseMachine
         writer.WriteString("message"u8, error.Message);
         writer.WriteNull("param"u8);
         Send(ResponseEventTypes.Error);
+    }
+
+    // Optional in the spec, required by OpenAI's types.
+    private static void WriteNoLogprobs(Utf8JsonWriter writer)
+    {
+        writer.WriteStartArray("logprobs"u8);
+        writer.WriteEndArray();
     }
 
     private static void WritePlace(Utf8JsonWriter writer, OpenItem item)

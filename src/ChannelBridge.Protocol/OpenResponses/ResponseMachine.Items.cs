@@ -36,6 +36,15 @@ public sealed partial class ResponseMachine
 
         public string Name { get; init; } = "";
 
+        public string? Namespace { get; init; }
+
+        public bool IsCustom { get; init; }
+
+        public JsonElement? Extra { get; init; }
+
+        /// <summary>The sealed form of a reasoning, or null.</summary>
+        public string? Sealed { get; set; }
+
         public PartKind Part { get; set; }
 
         public int PartIndex { get; set; }
@@ -89,9 +98,20 @@ public sealed partial class ResponseMachine
         public ResponseItem Describe(string status, string? phase, bool done) => Kind switch
         {
             ItemKind.Message => new MessageItem("assistant", [.. Content]) { Id = Id, Status = status, Phase = phase },
-            ItemKind.Reasoning => new ReasoningItem([.. Summary], Content.Count > 0 ? [.. Content] : null) { Id = Id, Status = status },
-            ItemKind.Call => new FunctionCallItem(CallId, Name, done ? Text.ToString() : "") { Id = Id, Status = status },
-            _ => new FunctionCallOutputItem(CallId, done ? Text.ToString() : "") { Id = Id, Status = status },
+            ItemKind.Reasoning => new ReasoningItem([.. Summary], Content.Count > 0 ? [.. Content] : null, Sealed)
+            {
+                Id = Id,
+                Status = status,
+            },
+            ItemKind.Call => new FunctionCallItem(CallId, Name, done ? Text.ToString() : "")
+            {
+                Id = Id,
+                Status = status,
+                Namespace = Namespace,
+                IsCustom = IsCustom,
+                Extra = Extra,
+            },
+            _ => new FunctionCallOutputItem(CallId, done ? Text.ToString() : "") { Id = Id, Status = status, IsCustom = IsCustom },
         };
     }
 }

@@ -18,7 +18,7 @@ public sealed partial class ResponseMachine
         ResponseMachine? machine = null;
         foreach (var json in events)
         {
-            using var document = JsonDocument.Parse(json);
+            using var document = JsonDocument.Parse(json, ResponseRequestReader.Deep);
             var value = document.RootElement;
             var type = value.GetProperty("type").GetString()!;
             machine ??= FromSnapshot(value.GetProperty("response"), sink, openAIReasoningNames);
@@ -64,7 +64,7 @@ public sealed partial class ResponseMachine
                 });
                 break;
             case ResponseEventTypes.TextDelta or ResponseEventTypes.RefusalDelta or ResponseEventTypes.SummaryDelta or ResponseEventTypes.ReasoningDelta
-                or ResponseEventTypes.ReasoningTextDelta or ResponseEventTypes.ArgumentsDelta:
+                or ResponseEventTypes.ReasoningTextDelta or ResponseEventTypes.ArgumentsDelta or ResponseEventTypes.CustomInputDelta:
                 Grow(Item(), value.GetProperty("delta").GetString());
                 break;
             case ResponseEventTypes.AnnotationAdded:
@@ -74,7 +74,7 @@ public sealed partial class ResponseMachine
                 or ResponseEventTypes.ReasoningTextDone:
                 RepeatTextDone(Item());
                 break;
-            case ResponseEventTypes.ArgumentsDone:
+            case ResponseEventTypes.ArgumentsDone or ResponseEventTypes.CustomInputDone:
                 ClosePart(Item());
                 break;
             case ResponseEventTypes.PartDone or ResponseEventTypes.SummaryPartDone:
@@ -101,15 +101,28 @@ public sealed partial class ResponseMachine
         Open(item.GetProperty("type").GetString() switch
         {
             "reasoning" => new OpenItem(ItemKind.Reasoning, id, _output.Count),
-            "function_call" => new OpenItem(ItemKind.Call, id, _output.Count)
+            "function_call" or "custom_tool_call" => new OpenItem(ItemKind.Call, id, _output.Count)
             {
                 CallId = item.GetProperty("call_id").GetString()!,
                 Name = item.GetProperty("name").GetString()!,
+                Namespace = item.TryGetProperty("namespace", out var space) ? space.GetString() : null,
+                IsCustom = item.GetProperty("type").GetString() == "custom_tool_call",
+                Extra = ReadExtra(item),
                 Part = PartKind.Arguments,
             },
-            "function_call_output" => new OpenItem(ItemKind.CallOutput, id, _output.Count) { CallId = item.GetProperty("call_id").GetString()! },
+            "function_call_output" or "custom_tool_call_output" => new OpenItem(ItemKind.CallOutput, id, _output.Count)
+            {
+                CallId = item.GetProperty("call_id").GetString()!,
+                IsCustom = item.GetProperty("type").GetString() == "custom_tool_call_output",
+            },
             _ => new OpenItem(ItemKind.Message, id, _output.Count),
         });
+    }
+
+    private static JsonElement? ReadExtra(JsonElement item)
+    {
+        using var document = JsonDocument.Parse($"[{item.GetRawText()}]", ResponseRequestReader.Deep);
+        return ResponseRequestReader.ReadItems(document.RootElement) is [FunctionCallItem { Extra: { } extra }] ? extra : null;
     }
 
     // Closing a part is two events here; a process may have died between them.
@@ -129,6 +142,7 @@ public sealed partial class ResponseMachine
     {
         var item = Item();
         if (item.Kind == ItemKind.CallOutput) item.Text.Append(done.GetProperty("output").GetString());
+        if (item.Kind == ItemKind.Reasoning && done.TryGetProperty("encrypted_content", out var hidden)) item.Sealed = hidden.GetString();
         Close(
             done.GetProperty("status").GetString()!,
             done.TryGetProperty("phase", out var phase) ? phase.GetString() : null);

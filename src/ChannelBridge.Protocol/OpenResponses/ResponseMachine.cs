@@ -61,6 +61,9 @@ public sealed partial class ResponseMachine
     /// <summary>True while an item is open.</summary>
     public bool HasOpenItem => _item is not null;
 
+    /// <summary>How many items are done.</summary>
+    public int OutputCount => _output.Count;
+
     /// <summary>True while a message is open: text can be appended to it.</summary>
     public bool HasOpenMessage => _item is { Kind: ItemKind.Message };
 
@@ -145,12 +148,39 @@ public sealed partial class ResponseMachine
         if (!delta.IsEmpty && Ready()) Grow(Enter(ItemKind.Reasoning, PartKind.Reasoning), delta);
     }
 
-    /// <summary>A call of a function begins.</summary>
-    public void OpenCall(string callId, string name)
+    /// <summary>Gives the open reasoning its sealed form; without one an item is opened that has nothing else.</summary>
+    /// <param name="content">The sealed form.</param>
+    public void SealReasoning(string content)
     {
         if (!Ready()) return;
+        if (_item is not { Kind: ItemKind.Reasoning })
+        {
+            CloseItem();
+            Open(new OpenItem(ItemKind.Reasoning, NewId("rs"), _output.Count));
+        }
+
+        _item!.Sealed = content;
+    }
+
+    /// <summary>A call of a function begins.</summary>
+    public void OpenCall(string callId, string name) => OpenCall(new FunctionCallItem(callId, name, ""));
+
+    /// <summary>A call begins; its arguments are appended.</summary>
+    /// <param name="call">The call as the client is to see it.</param>
+    public void OpenCall(FunctionCallItem call)
+    {
+        ArgumentNullException.ThrowIfNull(call);
+        if (!Ready()) return;
         CloseItem();
-        Open(new OpenItem(ItemKind.Call, NewId("fc"), _output.Count) { CallId = callId, Name = name, Part = PartKind.Arguments });
+        Open(new OpenItem(ItemKind.Call, NewId(call.IsCustom ? "ctc" : "fc"), _output.Count)
+        {
+            CallId = call.CallId,
+            Name = call.Name,
+            Namespace = call.Namespace,
+            IsCustom = call.IsCustom,
+            Extra = call.Extra,
+            Part = PartKind.Arguments,
+        });
     }
 
     /// <summary>More of the open call's arguments; dropped when no call is open.</summary>
@@ -165,7 +195,8 @@ public sealed partial class ResponseMachine
     {
         if (!Ready()) return;
         CloseItem();
-        Open(new OpenItem(ItemKind.CallOutput, NewId("fco"), _output.Count) { CallId = callId });
+        var custom = _output.Exists(item => item is FunctionCallItem { IsCustom: true } call && call.CallId == callId);
+        Open(new OpenItem(ItemKind.CallOutput, NewId("fco"), _output.Count) { CallId = callId, IsCustom = custom });
         _item!.Text.Append(output);
         CloseItem();
     }

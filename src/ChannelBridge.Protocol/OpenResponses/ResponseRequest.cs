@@ -80,6 +80,14 @@ public sealed record ResponseRequest
     /// <summary>A key for the provider's prompt cache.</summary>
     public string? PromptCacheKey { get; init; }
 
+    /// <summary>True when sealed reasoning is to be given (<c>include: ["reasoning.encrypted_content"]</c>), so that the client can keep
+    /// the conversation itself.</summary>
+    public bool IncludeSealedReasoning { get; init; }
+
+    /// <summary>What the request has that this server passes over, by place (<c>tools[1] (web_search)</c>): the client is told. Empty when
+    /// everything counts.</summary>
+    public IReadOnlyList<string> Ignored { get; init; } = [];
+
     /// <summary>OpenAI's older name for the end user; OpenClaw derives its session from it. Not a field of the spec.</summary>
     public string? User { get; init; }
 }
@@ -89,7 +97,23 @@ public sealed record ResponseRequest
 /// <param name="Description">What it does, or null.</param>
 /// <param name="Parameters">JSON Schema, or null.</param>
 /// <param name="Strict">Whether arguments must follow the schema, or null.</param>
-public sealed record FunctionTool(string Name, string? Description, JsonElement? Parameters, bool? Strict);
+public sealed record FunctionTool(string Name, string? Description, JsonElement? Parameters, bool? Strict)
+{
+    /// <summary>The name that the client knows, when the agent is offered another one because two would be the same.</summary>
+    public string? OwnName { get; init; }
+
+    /// <summary>The namespace that the client put it into, or null.</summary>
+    public string? Namespace { get; init; }
+
+    /// <summary>What the namespace is for, or null.</summary>
+    public string? NamespaceDescription { get; init; }
+
+    /// <summary>True for a custom tool, which takes plain text: the agent is offered a function with one text, <c>input</c>.</summary>
+    public bool IsCustom => Source is not null;
+
+    /// <summary>A custom tool as the client gave it; null for a function.</summary>
+    public JsonElement? Source { get; init; }
+}
 
 /// <summary>Which tools a model may or must call.</summary>
 /// <param name="Mode"><c>auto</c>, <c>required</c> or <c>none</c>; for a specific function <c>required</c>.</param>

@@ -17,7 +17,19 @@ public static class ResponseRequestReader
     /// <summary>Items of one input.</summary>
     public const int MaxItems = 10_000;
 
+    /// <summary>For what this side wrote around what a client gave: a snapshot in an event in a record is deeper than the
+    /// request.</summary>
+    public static readonly JsonDocumentOptions Deep = new() { MaxDepth = MaxDepth * 4 };
+
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = MaxDepth };
+
+    // Members that change nothing here when they are passed over.
+    private static readonly HashSet<string> Known =
+    [
+        "background", "client_metadata", "frequency_penalty", "generate", "include", "input", "instructions", "max_output_tokens",
+        "max_tool_calls", "metadata", "model", "parallel_tool_calls", "presence_penalty", "previous_response_id", "prompt_cache_key",
+        "reasoning", "safety_identifier", "service_tier", "store", "stream", "stream_options", "temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p", "truncation", "type", "user",
+    ];
 
     /// <summary>Reads a request.</summary>
     /// <param name="body">One JSON object in UTF-8; nothing of it is kept.</param>
@@ -41,15 +53,31 @@ public static class ResponseRequestReader
 
     private static ResponseRequest Read(JsonElement body, bool bareParts, bool mayBeEmpty)
     {
-        var request = ReadSettings(body) with { Input = InputReader.Read(body, bareParts) };
+        var ignored = new List<string>();
+        Refuse(body);
+        foreach (var member in body.EnumerateObject())
+        {
+            if (!Known.Contains(member.Name) && member.Value.ValueKind != JsonValueKind.Null) ignored.Add(ToolsReader.Show(member.Name));
+        }
+
+        var request = ReadSettings(body, ignored) with
+        {
+            Input = new InputReader(bareParts, kept: false, ignored).Read(body),
+            IncludeSealedReasoning = ReadInclude(body, ignored),
+            Ignored = ignored,
+        };
         if (request.Input.Count == 0 && request.PreviousResponseId is null && !mayBeEmpty)
             throw new ResponseRequestException("input is required: a text, or a list of items", "input", "missing_required_parameter");
         return request;
     }
 
-    /// <summary>Reads the items of a list as <c>input</c> has them.</summary>
-    /// <exception cref="ResponseRequestException">They aren't valid.</exception>
-    public static IReadOnlyList<ResponseItem> ReadItems(JsonElement items) => InputReader.ReadItems(items, bareParts: false);
+    /// <summary>
+    /// Reads items that this side wrote, of whatever length: by <see cref="ResponseWriter.WriteItem"/> or <see
+    /// cref="ResponseWriter.WriteKept"/>.
+    /// </summary>
+    /// <exception cref="ResponseRequestException">They are none.</exception>
+    public static IReadOnlyList<ResponseItem> ReadItems(JsonElement items) =>
+        new InputReader(bareParts: false, kept: true, null).ReadItems(items);
 
     /// <summary>Parses a body.</summary>
     /// <exception cref="ResponseRequestException">It isn't one JSON object.</exception>
@@ -71,9 +99,9 @@ public static class ResponseRequestReader
     }
 
     /// <summary>Reads everything but <c>input</c>; a response's snapshot has the same members.</summary>
-    internal static ResponseRequest ReadSettings(JsonElement body)
+    internal static ResponseRequest ReadSettings(JsonElement body, List<string>? ignored = null)
     {
-        var tools = ToolsReader.ReadTools(body);
+        var tools = ToolsReader.ReadTools(body, ignored);
         var reasoning = body.Object("reasoning");
         return new ResponseRequest
         {
@@ -81,7 +109,7 @@ public static class ResponseRequestReader
             PreviousResponseId = body.Text("previous_response_id", 256),
             Instructions = body.Text("instructions", MaxText),
             Tools = tools,
-            ToolChoice = ToolsReader.ReadChoice(body, tools),
+            ToolChoice = ToolsReader.ReadChoice(body, tools, ignored),
             ParallelToolCalls = body.Flag("parallel_tool_calls"),
             Temperature = body.Number("temperature", 0, 2),
             TopP = body.Number("top_p", 0, 1),
@@ -90,19 +118,73 @@ public static class ResponseRequestReader
             TopLogprobs = body.Integer("top_logprobs", 0, 20),
             MaxOutputTokens = body.Integer("max_output_tokens", 16, int.MaxValue),
             MaxToolCalls = body.Integer("max_tool_calls", 1, int.MaxValue),
-            ReasoningEffort = reasoning?.Word("effort", "reasoning.", "none", "minimal", "low", "medium", "high", "xhigh") is var effort && effort == "minimal" ? "low" : effort,
-            ReasoningSummary = reasoning?.Word("summary", "reasoning.", "concise", "detailed", "auto"),
+            ReasoningEffort = ReadEffort(reasoning),
+            ReasoningSummary = reasoning?.Word("summary", "reasoning.", "concise", "detailed", "auto", "none") is { } summary and not "none"
+                ? summary
+                : null,
             Text = ReadText(body),
             Truncation = body.Word("truncation", "", "auto", "disabled"),
             Store = body.Flag("store"),
             Background = body.Flag("background"),
             Stream = body.Flag("stream") ?? false,
-            ServiceTier = body.Word("service_tier", "", "auto", "default", "flex", "priority"),
+            ServiceTier = ReadTier(body, ignored),
             Metadata = ReadMetadata(body),
             SafetyIdentifier = body.Text("safety_identifier", 64),
             PromptCacheKey = body.Text("prompt_cache_key", 64),
             User = body.Text("user", 512),
         };
+    }
+
+    /// <summary>What changes the meaning of a request so much that passing it over would be an answer to another one.</summary>
+    private static void Refuse(JsonElement body)
+    {
+        if (body.Member("conversation") is not null)
+        {
+            throw new ResponseRequestException(
+                "conversation is not supported: this server keeps no conversations by id; continue with previous_response_id, or give the items",
+                "conversation",
+                "unsupported_parameter");
+        }
+
+        if (body.Member("prompt") is not null)
+            throw new ResponseRequestException(
+                "prompt is not supported: this server keeps no prompts; give instructions and input", "prompt", "unsupported_parameter");
+    }
+
+    private static bool ReadInclude(JsonElement body, List<string> ignored)
+    {
+        const string Sealed = "reasoning.encrypted_content";
+        if (body.Member("include") is not { } include) return false;
+        if (include.ValueKind != JsonValueKind.Array)
+            throw new ResponseRequestException("include must be a list of strings", "include", "invalid_type");
+        var found = false;
+        var index = 0;
+        foreach (var entry in include.EnumerateArray())
+        {
+            var place = $"include[{index++}]";
+            var what = entry.String(place);
+            if (what == Sealed) found = true;
+            else ignored.Add($"{place} ({ToolsReader.Show(what)})");
+        }
+
+        return found;
+    }
+
+    // The spec has no word below low nor above xhigh.
+    private static string? ReadEffort(JsonElement? reasoning) =>
+        reasoning?.Word("effort", "reasoning.", "none", "minimal", "low", "medium", "high", "xhigh", "max") switch
+        {
+            "minimal" => "low",
+            "max" => "xhigh",
+            var effort => effort,
+        };
+
+    private static string? ReadTier(JsonElement body, List<string>? ignored)
+    {
+        if (body.Text("service_tier", 64) is not { } tier) return null;
+        if (tier is "auto" or "default" or "flex" or "priority") return tier;
+        ignored?.Add($"service_tier ({ToolsReader.Show(tier)})");
+        return null;
     }
 
     private static JsonElement? ReadText(JsonElement body)
@@ -127,13 +209,21 @@ public static class ResponseRequestReader
     {
         const int Pairs = 16;
         const int Longest = 512;
+        const int LongestKey = 64;
         if (body.Object("metadata") is not { } metadata) return null;
         var count = 0;
         foreach (var pair in metadata.EnumerateObject())
         {
             if (++count > Pairs) throw new ResponseRequestException($"metadata may have at most {Pairs} pairs", "metadata");
+            if (pair.Name.Length > LongestKey)
+                throw new ResponseRequestException(
+                    $"a key of metadata may have at most {LongestKey} characters",
+                    "metadata." + SoundText.Cut(pair.Name, LongestKey, "…"),
+                    "string_too_long");
             if (pair.Value.ValueKind != JsonValueKind.String) throw new ResponseRequestException("the values of metadata must be strings", "metadata." + pair.Name, "invalid_type");
-            if (pair.Value.GetString()!.Length > Longest) throw new ResponseRequestException($"a value of metadata may have at most {Longest} characters", "metadata." + pair.Name);
+            if (pair.Value.String("metadata." + pair.Name).Length > Longest)
+                throw new ResponseRequestException(
+                    $"a value of metadata may have at most {Longest} characters", "metadata." + pair.Name, "string_too_long");
         }
 
         return metadata.Clone();

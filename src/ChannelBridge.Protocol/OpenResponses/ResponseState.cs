@@ -10,7 +10,17 @@ public sealed record ResponseUsage(long InputTokens, long OutputTokens, long Cac
 /// <summary>Why a response failed.</summary>
 /// <param name="Code">A stable code, e.g. <c>timeout</c>, <c>cancelled</c>, <c>server_error</c>.</param>
 /// <param name="Message">For people.</param>
-public sealed record ResponseError(string Code, string Message);
+public sealed record ResponseError(string Code, string Message)
+{
+    /// <summary>The HTTP status that says the same, or null. Not on the wire.</summary>
+    public int? Status { get; init; }
+
+    /// <summary>When it is worth trying again, or null. Not on the wire.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>Whether trying again may help at all; null: nobody knows. Not on the wire.</summary>
+    public bool? Retryable { get; init; }
+}
 
 /// <summary>What a response is at one moment: the source of its snapshot (<c>ResponseResource</c>).</summary>
 /// <param name="Id">The id, <c>resp_…</c>.</param>

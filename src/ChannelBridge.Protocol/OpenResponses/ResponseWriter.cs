@@ -8,7 +8,13 @@ namespace ChannelBridge.Protocol.OpenResponses;
 /// </summary>
 public static class ResponseWriter
 {
-    /// <summary>Writes the snapshot of a response, all 31 members.</summary>
+    /// <summary>The member of a call that a provider wants back as it was; some clients give it back themselves.</summary>
+    internal const string ExtraContent = "extra_content";
+
+    /// <summary>The member of kept items for what no client is shown.</summary>
+    internal const string KeptExtra = "channelbridge:extra";
+
+    /// <summary>Writes the snapshot of a response, the 31 members of the spec and what OpenAI's types ask for besides.</summary>
     public static void WriteResponse(Utf8JsonWriter writer, ResponseState response)
     {
         ArgumentNullException.ThrowIfNull(writer);
@@ -30,11 +36,18 @@ public static class ResponseWriter
         writer.WriteEndArray();
         RequestWriter.WriteSettings(writer, request);
         WriteUsage(writer, response.Usage);
+        // Not a member of the spec; OpenAI's types require it.
+        writer.WriteNull("access_programs"u8);
         writer.WriteEndObject();
     }
 
     /// <summary>Writes one item.</summary>
-    public static void WriteItem(Utf8JsonWriter writer, ResponseItem item)
+    public static void WriteItem(Utf8JsonWriter writer, ResponseItem item) => Write(writer, item, kept: false);
+
+    /// <summary>Writes one item with what clients aren't shown, for this side to read again.</summary>
+    public static void WriteKept(Utf8JsonWriter writer, ResponseItem item) => Write(writer, item, kept: true);
+
+    private static void Write(Utf8JsonWriter writer, ResponseItem item, bool kept)
     {
         ArgumentNullException.ThrowIfNull(writer);
         writer.WriteStartObject();
@@ -47,13 +60,15 @@ public static class ResponseWriter
                 WriteParts(writer, "content"u8, message.Content);
                 break;
             case FunctionCallItem call:
-                Begin(writer, "function_call"u8, item);
+                Begin(writer, call.IsCustom ? "custom_tool_call"u8 : "function_call"u8, item);
                 writer.WriteString("call_id"u8, call.CallId);
                 writer.WriteString("name"u8, call.Name);
-                writer.WriteString("arguments"u8, call.Arguments);
+                if (call.Namespace is { } space) writer.WriteString("namespace"u8, space);
+                writer.WriteString(call.IsCustom ? "input"u8 : "arguments"u8, call.Arguments);
+                WriteExtra(writer, call.Extra, kept);
                 break;
             case FunctionCallOutputItem output:
-                Begin(writer, "function_call_output"u8, item);
+                Begin(writer, output.IsCustom ? "custom_tool_call_output"u8 : "function_call_output"u8, item);
                 writer.WriteString("call_id"u8, output.CallId);
                 if (output.Parts is { } parts) WriteParts(writer, "output"u8, parts);
                 else writer.WriteString("output"u8, output.Text ?? "");
@@ -63,6 +78,7 @@ public static class ResponseWriter
                 WriteParts(writer, "summary"u8, reasoning.Summary);
                 if (reasoning.Content is { } content) WriteParts(writer, "content"u8, content);
                 if (reasoning.EncryptedContent is { } hidden) writer.WriteString("encrypted_content"u8, hidden);
+                if (kept) WriteExtra(writer, reasoning.Extra, kept);
                 break;
             case CompactionItem compaction:
                 Begin(writer, "compaction"u8, item);
@@ -148,6 +164,8 @@ public static class ResponseWriter
         writer.WriteNumber("input_tokens"u8, usage.InputTokens);
         writer.WriteStartObject("input_tokens_details"u8);
         writer.WriteNumber("cached_tokens"u8, usage.CachedTokens);
+        // OpenAI's types require it; no provider's count of it reaches us.
+        writer.WriteNumber("cache_write_tokens"u8, 0);
         writer.WriteEndObject();
         writer.WriteNumber("output_tokens"u8, usage.OutputTokens);
         writer.WriteStartObject("output_tokens_details"u8);
@@ -155,6 +173,21 @@ public static class ResponseWriter
         writer.WriteEndObject();
         writer.WriteNumber("total_tokens"u8, usage.InputTokens + usage.OutputTokens);
         writer.WriteEndObject();
+    }
+
+    private static void WriteExtra(Utf8JsonWriter writer, JsonElement? extra, bool kept)
+    {
+        if (extra is not { ValueKind: JsonValueKind.Object } members) return;
+        if (kept)
+        {
+            writer.WritePropertyName(KeptExtra);
+            members.WriteTo(writer);
+        }
+        else if (members.TryGetProperty(ExtraContent, out var content))
+        {
+            writer.WritePropertyName(ExtraContent);
+            content.WriteTo(writer);
+        }
     }
 
     private static void Begin(Utf8JsonWriter writer, ReadOnlySpan<byte> type, ResponseItem item)

@@ -66,8 +66,7 @@ public sealed class ChatCompletionsTests
         var messages = json.GetProperty("messages").EnumerateArray().Select(message => message.GetRawText()).ToList();
         Assert.Equal(
             [
-                """{"role":"system","content":"Be kind.\n\nBe short."}""",
-                """{"role":"system","content":"rules"}""",
+                """{"role":"system","content":"Be kind.\n\nBe short.\n\nrules"}""",
                 """{"role":"user","content":[{"type":"text","text":"look"},{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA","detail":"low"}},{"type":"file","file":{"filename":"a.pdf","file_data":"data:application/octet-stream;base64,QUJD"}}]}""",
                 """{"role":"assistant","content":"I look","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}},{"id":"c2","type":"function","function":{"name":"g","arguments":"{}"}}]}""",
                 """{"role":"tool","tool_call_id":"c1","content":"one"}""",
@@ -150,7 +149,7 @@ public sealed class ChatCompletionsTests
                 new AgentReasoning("hm", IsSummary: false), new AgentReasoning("m", IsSummary: false), new AgentRefusal("No"), new AgentRefusal("."),
                 new AgentReply("") { Refusal = "No." }, new AgentFinish(FinishReason.Stop),
             ],
-            await AgentUnderTest.RunAsync(agent));
+            (await AgentUnderTest.RunAsync(agent)).Where(one => one is not AgentReasoningEnd));
     }
 
     [Fact]

@@ -78,6 +78,14 @@ public sealed class FakeRequest(HttpContext context, string body, int number)
         return context.Response.WriteAsync(text);
     }
 
+    /// <summary>Answers with a body of a type and a coding that may be wrong.</summary>
+    public Task AnswerAsync(string type, string? coding, byte[] body)
+    {
+        context.Response.ContentType = type;
+        if (coding is not null) context.Response.Headers.ContentEncoding = coding;
+        return context.Response.Body.WriteAsync(body).AsTask();
+    }
+
     /// <summary>Writes a piece of a stream as it stands, and flushes it.</summary>
     public Task WriteAsync(string text) => WriteAsync(Encoding.UTF8.GetBytes(text));
 

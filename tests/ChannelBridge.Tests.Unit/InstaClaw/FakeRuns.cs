@@ -32,7 +32,7 @@ internal sealed class FakeRuns : IResponseRuns
             throw new BridgeException(ErrorCodes.NotFound, "no such response");
         }
 
-        var entering = start.Slots?.EnterAsync(CancellationToken.None) ?? Task.CompletedTask;
+        var entering = start.Slots?.EnterAsync(start.Owner, CancellationToken.None) ?? Task.CompletedTask;
         _started.Enqueue(start);
         var run = new FakeRun(start);
         _runs[run.Id] = run;
@@ -53,7 +53,7 @@ internal sealed class FakeRuns : IResponseRuns
             }
             finally
             {
-                start.Slots?.Release();
+                start.Slots?.Release(start.Owner);
             }
         }, CancellationToken.None);
         return run;

@@ -46,7 +46,7 @@ public sealed class HttpDoorTests
         await using var door = await DoorUnderTest.StartAsync();
         var response = await door.AskAsync("""{"input":[{"role":"user","content":"hi"}],"model":"gpt-unknown","temperature":0.1,"metadata":{"k":"v"}}""");
         Assert.Empty(ContractSchema.Check("ResponseResource", response));
-        Assert.Equal(31, response.AsObject().Count);
+        Assert.Equal(32, response.AsObject().Count);
         Assert.Equal("gpt-unknown", (string)response["model"]!);
         Assert.Equal("echo: hi", (string)response["output"]![0]!["content"]![0]!["text"]!);
     }
@@ -65,7 +65,14 @@ public sealed class HttpDoorTests
     [InlineData("""{"input":"x","stream":"yes"}""", "stream")]
     [InlineData("""{"input":"x","truncation":"some"}""", "truncation")]
     [InlineData("""{"input":"x","metadata":{"a":1}}""", "metadata.a")]
-    [InlineData("""{"input":"x","tools":[{"type":"web_search"}]}""", "tools[0].type")]
+    [InlineData("""{"input":"x","tools":[{"name":"x"}]}""", "tools[0].type")]
+    [InlineData("""{"input":"x","tools":[{"type":"web_search"}],"tool_choice":{"type":"web_search"}}""", "tool_choice.type")]
+    [InlineData("""{"input":"x","tools":[{"type":"web_search"}],"tool_choice":"required"}""", "tool_choice")]
+    [InlineData("""{"input":"x","conversation":{"id":"conv_1"}}""", "conversation")]
+    [InlineData("""{"input":"x","prompt":{"id":"pmpt_1"}}""", "prompt")]
+    [InlineData("""{"input":"x","include":"reasoning.encrypted_content"}""", "include")]
+    [InlineData("""{"input":"x","include":[1]}""", "include[0]")]
+    [InlineData("""{"input":"x","metadata":{"0123456789012345678901234567890123456789012345678901234567890123x":"y"}}""", "metadata.0123456789012345678901234567890123456789012345678901234567890123…")]
     [InlineData("""{"input":"x","tools":[{"type":"function","name":"a b"}]}""", "tools[0].name")]
     [InlineData("""{"input":"x","tool_choice":"required"}""", "tool_choice")]
     [InlineData("""{"input":"x","tools":[{"type":"function","name":"a"}],"tool_choice":{"type":"function","name":"b"}}""", "tool_choice.name")]
@@ -215,7 +222,7 @@ public sealed class HttpDoorTests
         var agent = new ScriptedAgent();
         await using var door = await DoorUnderTest.StartAsync(options => (options.Slots, options.QueueCapacity) = (1, 0), agents: agent);
         await door.AskAsync("""{"input":"x","model":"scripted","background":true}""");
-        using var refused = await door.PostAsync("responses", """{"input":"y","stream":true}""");
+        using var refused = await door.PostAsync("responses", """{"input":"y","model":"scripted","stream":true}""");
         Assert.Equal(429, (int)refused.StatusCode);
         Assert.NotNull(refused.Headers.RetryAfter);
         Assert.Contains("too_many_requests", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
@@ -245,7 +252,7 @@ public sealed class HttpDoorTests
         Assert.Contains("the word is slate", ((Protocol.OpenResponses.InputTextPart)((Protocol.OpenResponses.MessageItem)turn.Request!.Input[0]).Content[0]).Text, StringComparison.Ordinal);
 
         Assert.Equal("model", (string)(await door.AskAsync("""{"input":"x"}""", 400, "responses/compact"))["error"]!["param"]!);
-        var changed = item.Replace("cb1.", "cb1.AAAA", StringComparison.Ordinal);
+        var changed = item.Replace("cb2.", "cb2.AAAA", StringComparison.Ordinal);
         Assert.Equal("invalid_compaction", (string)(await door.AskAsync($$"""{"input":[{{changed}},{"role":"user","content":"x"}]}""", 400))["error"]!["code"]!);
     }
 }

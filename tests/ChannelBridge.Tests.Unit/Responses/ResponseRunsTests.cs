@@ -49,9 +49,10 @@ public sealed class ResponseRunsTests : IAsyncLifetime
         var agents = Enumerable.Range(0, 12).Select(i => new ScriptedAgent("a" + i)).ToArray();
         var runs = await MakeAsync(agents: agents);
         var started = new List<IResponseRun>();
-        for (var i = 0; i < 12; i++) started.Add(await StartAsync(runs, "x", agent: "a" + i));
+        var slots = new TurnSlots(10, 100);
+        for (var i = 0; i < 12; i++) started.Add(await runs.StartAsync(new ResponseStart { Request = Request("x"), Owner = "me", Agent = "a" + i, Slots = slots }, default));
         await Task.WhenAll(agents.Take(10).Select(agent => agent.Started.Task)).WaitAsync(Patience);
-        Assert.Equal((10, 2), (runs.Slots.Taken, runs.Slots.Waiting));
+        Assert.Equal((10, 2), (slots.Taken, slots.Waiting));
         Assert.Equal("queued", (string)JsonNode.Parse(started[10].Snapshot.Span)!["status"]!);
         agents[3].Say(new AgentReply("three"));
         agents[3].End();
@@ -80,7 +81,7 @@ public sealed class ResponseRunsTests : IAsyncLifetime
         agent.End();
         StreamChecker.Check(await ReadAsync(first));
         StreamChecker.Check(await ReadAsync(third));
-        Assert.Equal((0, 0), (runs.Slots.Taken, runs.Slots.Waiting));
+        Assert.Equal((0, 0), (runs.Taken, runs.Waiting));
     }
 
     public static TheoryData<int> Points => [0, 1, 2, 3, 4, 5];
@@ -105,7 +106,7 @@ public sealed class ResponseRunsTests : IAsyncLifetime
         agent.End();
         await run.CancelAsync();
         Assert.Equal(stream.Types.Count, (await ReadAsync(run)).Count);
-        Assert.Equal(0, runs.Slots.Taken);
+        Assert.Equal(0, runs.Taken);
     }
 
     [Theory]
@@ -141,11 +142,50 @@ public sealed class ResponseRunsTests : IAsyncLifetime
     public async Task TooLate_FailsWithTimeout()
     {
         var agent = new ScriptedAgent { IsDeaf = true };
-        var runs = await MakeAsync(agent: agent);
+        var runs = await MakeAsync(options => options.AbandonedAfter = TimeSpan.FromHours(1), agent);
         var run = await StartAsync(runs, "x", agent: "scripted");
         await agent.Started.Task.WaitAsync(Patience);
         _time.Advance(TimeSpan.FromMinutes(31));
         Assert.Equal("timeout", (string)StreamChecker.Check(await ReadAsync(run)).Final!["error"]!["code"]!);
+    }
+
+    [Fact]
+    public async Task WhatNobodyReadsAnyMore_IsEnded_AndFreesItsSlot_UnlessItIsInTheBackground()
+    {
+        var agent = new ScriptedAgent();
+        var runs = await MakeAsync(options => options.AbandonedAfter = TimeSpan.FromMinutes(5), agent);
+        var kept = await runs.StartAsync(new ResponseStart { Request = Request("x") with { Background = true }, Owner = "me", Agent = "scripted" }, default);
+        var run = await StartAsync(runs, "x", agent: "scripted");
+        // Who reads isn't hurried; the time begins when the last reader leaves, and anew when somebody looks.
+        using (var waiting = new CancellationTokenSource())
+        {
+            var reader = run.WaitAsync(waiting.Token).AsTask();
+            _time.Advance(TimeSpan.FromMinutes(20));
+            await waiting.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reader);
+        }
+
+        _time.Advance(TimeSpan.FromMinutes(4));
+        Assert.NotNull(await runs.GetAsync(run.Id, "me", default));
+        _time.Advance(TimeSpan.FromMinutes(4));
+        Assert.False(run.Completion.IsCompleted);
+        _time.Advance(TimeSpan.FromMinutes(1));
+        await run.Completion.WaitAsync(Patience);
+        Assert.Equal("abandoned", (string)StreamChecker.Check(await ReadAsync(run)).Final!["error"]!["code"]!);
+        Assert.False(kept.Completion.IsCompleted);
+        Assert.Equal(1, runs.Taken);
+    }
+
+    [Fact]
+    public async Task ACompaction_IsItsOwners()
+    {
+        var runs = await MakeAsync();
+        var compacted = await runs.CompactAsync(Request("the word is slate") with { Model = "echo" }, "me", default);
+        var item = ResponseRequestReader.ReadItems(System.Text.Json.JsonDocument.Parse(compacted).RootElement.GetProperty("output"));
+        await runs.StartAsync(new ResponseStart { Request = Request("go on") with { Input = [.. item, new MessageItem("user", [new InputTextPart("x")])] }, Owner = "me" }, default);
+        var fault = await Assert.ThrowsAsync<BridgeException>(async () =>
+            await runs.StartAsync(new ResponseStart { Request = Request("go on") with { Input = [.. item, new MessageItem("user", [new InputTextPart("x")])] }, Owner = "you" }, default));
+        Assert.Equal("invalid_compaction", (string)fault.Details!["code"]!);
     }
 
     [Fact]
@@ -253,7 +293,7 @@ public sealed class ResponseRunsTests : IAsyncLifetime
             Assert.Equal((ErrorCodes.NotFound, "previous_response_not_found"), (fault.Code, (string)fault.Details!["code"]!));
         }
 
-        Assert.Equal(0, runs.Slots.Taken);
+        Assert.Equal(0, runs.Taken);
     }
 
     [Fact]

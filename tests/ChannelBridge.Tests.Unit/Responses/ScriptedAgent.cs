@@ -8,6 +8,7 @@ namespace ChannelBridge.Tests.Unit.Responses;
 internal sealed class ScriptedAgent(string name = "scripted") : IAgent
 {
     private readonly Channel<AgentEvent> _events = Channel.CreateUnbounded<AgentEvent>();
+    private readonly List<AgentEvent> _said = [];
 
     public string Name => name;
 
@@ -15,6 +16,12 @@ internal sealed class ScriptedAgent(string name = "scripted") : IAgent
 
     /// <summary>True: it doesn't listen to its cancellation.</summary>
     public bool IsDeaf { get; init; }
+
+    /// <summary>True: each turn hears the same, all that was said until the end.</summary>
+    public bool Repeats { get; init; }
+
+    /// <summary>True: it isn't there.</summary>
+    public bool IsAway { get; init; }
 
     public List<AgentTurn> Turns { get; } = [];
 
@@ -24,18 +31,25 @@ internal sealed class ScriptedAgent(string name = "scripted") : IAgent
 
     public void Say(params AgentEvent[] events)
     {
+        _said.AddRange(events);
         foreach (var one in events) _events.Writer.TryWrite(one);
     }
 
     public void End(Exception? fault = null) => _events.Writer.TryComplete(fault);
 
-    public Task WaitUntilAvailableAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task WaitUntilAvailableAsync(CancellationToken cancellationToken) => IsAway ? Task.Delay(Timeout.Infinite, cancellationToken) : Task.CompletedTask;
 
     public async IAsyncEnumerable<AgentEvent> RunAsync(AgentTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         lock (Turns) Turns.Add(turn);
         Started.TrySetResult();
         using var registration = cancellationToken.Register(() => Cancelled.TrySetResult());
+        if (Repeats)
+        {
+            foreach (var one in _said) yield return one;
+            yield break;
+        }
+
         try
         {
             await foreach (var one in _events.Reader.ReadAllAsync(IsDeaf ? CancellationToken.None : cancellationToken)) yield return one;

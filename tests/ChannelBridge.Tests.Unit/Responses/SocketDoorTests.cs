@@ -100,8 +100,7 @@ public sealed class SocketDoorTests
     [Theory]
     [InlineData("""{"type":"response.cancel"}""", "type")]
     [InlineData("""{"input":"x"}""", "type")]
-    [InlineData("""{"type":"response.create","input":"x","stream":true}""", "stream")]
-    [InlineData("""{"type":"response.create","input":"x","background":false}""", "background")]
+    [InlineData("""{"type":"response.create","input":"x","conversation":"conv_1"}""", "conversation")]
     [InlineData("""{"type":"response.create"}""", "input")]
     [InlineData("nonsense", null)]
     public async Task WrongMessage_IsToldWhere_AndTheSocketGoesOn(string message, string? param)
@@ -112,6 +111,21 @@ public sealed class SocketDoorTests
         Assert.Empty(ContractSchema.Check("WebSocketErrorEvent", error));
         Assert.Equal(param, (string?)error["error"]!["param"]);
         Assert.Equal("response.completed", (string)(await DoorUnderTest.TurnAsync(socket, """{"type":"response.create","input":"y"}"""))[^1]["type"]!);
+    }
+
+    /// <summary>Codex and @openai/agents send it; neither falls back to HTTP.</summary>
+    [Theory]
+    [InlineData("""{"type":"response.create","input":"x","stream":true,"background":false,"stream_options":{"include_obfuscation":false}}""", null)]
+    [InlineData("""{"type":"response.create","input":"x","stream":false,"background":true}""", "stream, background")]
+    [InlineData("""{"type":"response.create","input":"x","tools":[{"type":"local_shell"}],"thread_id":"t"}""", "thread_id, tools[0] (local_shell)")]
+    public async Task WhatHasNoMeaningHere_IsTaken_AndTold(string message, string? note)
+    {
+        await using var door = await DoorUnderTest.StartAsync();
+        using var socket = await door.OpenAsync();
+        var final = StreamChecker.Check(await DoorUnderTest.TurnAsync(socket, message)).Final!;
+        Assert.Equal("completed", (string)final["status"]!);
+        Assert.Equal(note, (string?)final["metadata"]!["channelbridge_ignored"]);
+        Assert.False((bool)final["background"]!);
     }
 
     [Fact]

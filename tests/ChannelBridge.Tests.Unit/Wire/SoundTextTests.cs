@@ -8,11 +8,13 @@ public sealed class SoundTextTests
     [InlineData("plain", "plain")]
     [InlineData("", "")]
     [InlineData("whole 😀", "whole 😀")]
-    [InlineData("a\uD83D", "a\uFFFD")]
-    [InlineData("\uDE00b", "\uFFFDb")]
-    [InlineData("\uDE00\uD83D", "\uFFFD\uFFFD")]
+    // Half a pair can't be in an attribute: metadata is UTF-8. H and L stand for the halves.
+    [InlineData("a<H>", "a\uFFFD")]
+    [InlineData("<L>b", "\uFFFDb")]
+    [InlineData("<L><H>", "\uFFFD\uFFFD")]
+    [InlineData("<H><L>", "😀")]
     [InlineData("nul \0 stays", "nul \0 stays")]
-    public void Mend_ReplacesLoneSurrogates(string text, string expected) => Assert.Equal(expected, SoundText.Mend(text));
+    public void Mend_ReplacesLoneSurrogates(string text, string expected) => Assert.Equal(expected, SoundText.Mend(Halves(text)));
 
     [Fact]
     public void Mend_SoundText_IsTheSameInstance()
@@ -34,8 +36,8 @@ public sealed class SoundTextTests
     [InlineData("ab👨‍👩‍👧‍👦c", 12, "ab…")]
     [InlineData("ae\u0301z", 2, "a…")]
     [InlineData("abc", 0, "…")]
-    [InlineData("\uD83D", 5, "\uFFFD")]
-    public void Cut_EndsBetweenGraphemes(string text, int longest, string expected) => Assert.Equal(expected, SoundText.Cut(text, longest, "…"));
+    [InlineData("<H>", 5, "\uFFFD")]
+    public void Cut_EndsBetweenGraphemes(string text, int longest, string expected) => Assert.Equal(expected, SoundText.Cut(Halves(text), longest, "…"));
 
     [Fact]
     public void Cut_OneGraphemeThatIsLongerThanAllowed_IsCutInside()
@@ -44,4 +46,6 @@ public sealed class SoundTextTests
         Assert.Equal(100, SoundText.Cut(zalgo, 100).Length);
         Assert.Equal("", SoundText.Cut("😀", 1).Replace("\uFFFD", ""));
     }
+
+    private static string Halves(string text) => text.Replace("<H>", "\uD83D", StringComparison.Ordinal).Replace("<L>", "\uDE00", StringComparison.Ordinal);
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ChannelBridge.Agents.Responses;
+using ChannelBridge.Agents.Streams;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Agents.ChatCompletions;
@@ -18,7 +19,11 @@ internal sealed class ChatBody(Utf8JsonWriter json, Conversation conversation, b
         json.WriteBoolean("include_usage", true);
         json.WriteEndObject();
         json.WriteStartArray("messages");
-        if (conversation.Instructions is { } instructions) Message("system", instructions);
+        // All of it first and in one: templates of several models refuse a second one.
+        var system = conversation.Items.OfType<MessageItem>().Where(item => item.Role is "system" or "developer").Select(
+            item => Plain.Text(item.Content));
+        if (string.Join("\n\n", system.Prepend(conversation.Instructions ?? "").Where(text => text.Length > 0)) is { Length: > 0 } told)
+            Message("system", told);
         Messages();
         json.WriteEndArray();
         Tools();
@@ -33,15 +38,10 @@ internal sealed class ChatBody(Utf8JsonWriter json, Conversation conversation, b
         {
             switch (items[i])
             {
-                case MessageItem { Role: "assistant" } message:
-                    i = Assistant(message, i + 1);
+                case MessageItem { Role: "assistant" } or FunctionCallItem or ReasoningItem:
+                    i = Assistant(i);
                     break;
-                case FunctionCallItem:
-                    i = Assistant(null, i);
-                    break;
-                // Servers other than OpenAI's don't know the developer.
-                case MessageItem { Role: "system" or "developer" } message:
-                    Message("system", Plain.Text(message.Content));
+                case MessageItem { Role: "system" or "developer" }:
                     break;
                 case MessageItem message:
                     User(message.Content);
@@ -53,36 +53,73 @@ internal sealed class ChatBody(Utf8JsonWriter json, Conversation conversation, b
         }
     }
 
-    /// <summary>One message of the assistant with the calls that follow it: apart from each other the protocol doesn't allow them.</summary>
+    /// <summary>
+    /// One message of the assistant with the calls that follow it: apart from each other the protocol doesn't allow them. Reasoning goes
+    /// back with calls, where thinking models demand it; without them nobody wants it.
+    /// </summary>
     /// <returns>The index of the last item that was taken.</returns>
-    private int Assistant(MessageItem? message, int next)
+    private int Assistant(int next)
     {
         var items = conversation.Items;
+        MessageItem? message = null;
+        var calls = new List<FunctionCallItem>();
+        var thoughts = new List<ReasoningItem>();
+        for (; next < items.Count; next++)
+        {
+            if (items[next] is ReasoningItem thought && (calls.Count == 0 || !thoughts.Exists(IsRaw))) thoughts.Add(thought);
+            else if (items[next] is FunctionCallItem call) calls.Add(call);
+            else if (items[next] is MessageItem { Role: "assistant" } said && message is null && calls.Count == 0) message = said;
+            else if (items[next] is not ReasoningItem) break;
+        }
+
+        if (message is null && calls.Count == 0) return next - 1;
         json.WriteStartObject();
         json.WriteString("role", "assistant");
         var refusal = message?.Content.OfType<RefusalPart>().FirstOrDefault();
         var text = message is null ? "" : Plain.Text(message.Content.Where(part => part is not RefusalPart));
         if (text.Length > 0 || message is not null) json.WriteString("content", text.Length > 0 ? text : refusal?.Refusal ?? "");
         else json.WriteNull("content");
-        var calls = false;
-        while (next < items.Count && items[next] is FunctionCallItem or ReasoningItem)
+        if (calls.Count > 0)
         {
-            if (items[next++] is not FunctionCallItem call) continue;
-            if (!calls) json.WriteStartArray("tool_calls");
-            calls = true;
-            json.WriteStartObject();
-            json.WriteString("id", call.CallId);
-            json.WriteString("type", "function");
-            json.WriteStartObject("function");
-            json.WriteString("name", call.Name);
-            json.WriteString("arguments", call.Arguments);
-            json.WriteEndObject();
-            json.WriteEndObject();
+            Thoughts(thoughts);
+            json.WriteStartArray("tool_calls");
+            foreach (var call in calls) Call(call);
+            json.WriteEndArray();
         }
 
-        if (calls) json.WriteEndArray();
         json.WriteEndObject();
         return next - 1;
+    }
+
+    private static bool IsRaw(ReasoningItem item) => item.Content is { Count: > 0 } || item.Extra is not null;
+
+    private void Thoughts(List<ReasoningItem> thoughts)
+    {
+        var text = string.Concat(thoughts.SelectMany(item => item.Content ?? []).Select(Plain.Text));
+        var extra = thoughts.Find(item => item.Extra is not null)?.Extra ?? default;
+        // By the name by which it came; without one, by the one that the servers know that demand it.
+        if (text.Length > 0)
+            json.WriteString(extra.Text(ReasoningExtra.FieldMember) is "reasoning" ? "reasoning" : "reasoning_content", text);
+        if (extra.Member(ReasoningExtra.DetailsMember) is not { ValueKind: JsonValueKind.Array } details) return;
+        json.WritePropertyName(ReasoningExtra.DetailsMember);
+        details.WriteTo(json);
+    }
+
+    private void Call(FunctionCallItem call)
+    {
+        json.WriteStartObject();
+        json.WriteString("id", call.CallId);
+        json.WriteString("type", "function");
+        json.WriteStartObject("function");
+        json.WriteString("name", call.Name);
+        json.WriteString("arguments", call.Arguments);
+        json.WriteEndObject();
+        if (call.Extra is { ValueKind: JsonValueKind.Object } extra)
+        {
+            foreach (var member in extra.EnumerateObject()) member.WriteTo(json);
+        }
+
+        json.WriteEndObject();
     }
 
     /// <summary>

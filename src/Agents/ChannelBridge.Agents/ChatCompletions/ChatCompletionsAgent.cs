@@ -14,5 +14,6 @@ internal sealed class ChatCompletionsAgent(ProviderOptions options, IProviderTra
 
     protected override void WriteBody(Utf8JsonWriter json, Conversation conversation) => new ChatBody(json, conversation, _newLimit).Write();
 
-    protected override IProviderReading NewReading() => new ChatReading(Faults);
+    protected override IProviderReading NewReading(Conversation conversation) =>
+        new ChatReading(Faults, [.. conversation.Tools.Select(tool => tool.Name)]);
 }

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Agents.Http;
@@ -7,84 +6,174 @@ using ChannelBridge.Agents.Streams;
 namespace ChannelBridge.Agents.ChatCompletions;
 
 /// <summary>
-/// Reads chat completion chunks as the many servers send them: reasoning under two names, content as text or parts, tool calls with or without an index, an
-/// error in the middle, and ends with and without <c>[DONE]</c>.
+/// Reads chat completion chunks as the many servers send them: reasoning under several names, content as text or parts, whole messages
+/// instead of deltas, tool calls with or without an index, an error in the middle, and ends with and without <c>[DONE]</c>. What the
+/// provider itself calls broken is never passed on as
+/// whole.
 /// </summary>
-internal sealed class ChatReading(ProviderFaults faults) : IProviderReading
+internal sealed class ChatReading(ProviderFaults faults, IReadOnlyList<string> tools) : IProviderReading
 {
+    private const int MaxCitations = 1000;
+
     private readonly GrowingText _text = new();
     private readonly GrowingText _refusal = new();
     private readonly GrowingText _reasoning = new();
-    private readonly List<Call> _calls = [];
+    private readonly ChatCalls _calls = new(tools);
+    private readonly ReasoningExtra _extra = new();
+    private readonly List<AgentCitation> _citations = [];
     private AgentUsage? _usage;
     private string? _finish;
+    private int _told;
 
     public bool HasBegun { get; private set; }
 
     public bool Read(string type, JsonElement data, List<AgentEvent> output)
     {
-        if (type == "error" || data.Member("error").ValueKind is JsonValueKind.Object or JsonValueKind.String) throw faults.Told(data);
+        if (type == "error" || ErrorShape.Is(data, "choices")) throw faults.Told(data);
         if (data.Member("usage") is { ValueKind: JsonValueKind.Object } usage) Usage(usage);
         foreach (var choice in data.Items("choices"))
         {
             // Only one was asked for.
             if (choice.Number("index") is > 0) continue;
-            Delta(choice.Member("delta"), output);
-            if (choice.Text("finish_reason") is { Length: > 0 } finish) _finish = finish;
+            Choice(choice, data.Text("object") == "chat.completion", output);
         }
 
+        Sources(data.Items("citations"));
         return false;
     }
 
     public void ReadWhole(JsonElement data, List<AgentEvent> output)
     {
-        if (data.Member("error").ValueKind is JsonValueKind.Object or JsonValueKind.String) throw faults.Told(data);
+        if (ErrorShape.Is(data, "choices")) throw faults.Told(data);
         var choice = data.Items("choices").FirstOrDefault();
         if (choice.ValueKind != JsonValueKind.Object) throw faults.Broken("what the provider answered is no chat completion");
-        Delta(choice.Member("message"), output);
-        _finish = choice.Text("finish_reason") ?? "stop";
+        Choice(choice, whole: true, output);
+        _finish ??= "stop";
+        Sources(data.Items("citations"));
         if (data.Member("usage") is { ValueKind: JsonValueKind.Object } usage) Usage(usage);
-        End(output);
+        End(done: true, output);
     }
 
-    public void End(List<AgentEvent> output)
+    public void End(bool done, List<AgentEvent> output)
     {
-        if (_finish is null) throw faults.Broken("the provider's stream ended before the answer was complete");
-        var calls = _calls.Where(call => call.Name.Length > 0).ToList();
+        var calls = _calls.Finish(out var nameless);
+        // Who says [DONE] has come to an end, if there is something that ends.
+        if (_finish is null && (!done || (_text.IsEmpty && _refusal.IsEmpty && calls.Count == 0) || calls.Exists(call => !call.IsWhole)))
+            throw faults.Broken("the provider's stream ended before the answer was complete");
+        var finish = FinishReasons.Read(_finish ?? "stop");
+        if (finish == FinishReasons.Failure) throw faults.Finished(_finish!);
+        if (nameless) throw faults.Broken("the provider called a function without a name");
+        EndThought(output);
         if (!_text.IsEmpty || !_refusal.IsEmpty || calls.Count == 0)
+        {
+            output.AddRange(_citations);
             output.Add(new AgentReply(_text.ToString()) { Refusal = _refusal.IsEmpty ? null : _refusal.ToString() });
+        }
+
+        var cut = finish is FinishReason.Length or FinishReason.ContentFilter or FinishReason.Unknown;
         for (var i = 0; i < calls.Count; i++)
         {
             var call = calls[i];
-            // Some local servers give none; the result has to name one.
-            var id = call.Id is { Length: > 0 } given ? given : $"call_{Guid.NewGuid():N}";
-            output.Add(new AgentToolCall(id, call.Name.ToString(), call.Arguments.Length > 0 ? call.Arguments.ToString() : "{}"));
+            output.Add(new AgentToolCall(
+                call.Id!, call.Name, call.Arguments.Length > 0 || (cut && i == calls.Count - 1) ? call.Arguments : "{}")
+            {
+                Extra = call.Extra,
+                // Of an answer that was cut off only the last call can be in pieces; where its arguments are JSON it is whole.
+                IsCutOff = cut && i == calls.Count - 1 && !call.IsWhole,
+            });
         }
 
         if (_usage is not null) output.Add(_usage);
-        output.Add(new AgentFinish(_finish switch
-        {
-            "length" or "max_tokens" => FinishReason.Length,
-            "content_filter" => FinishReason.ContentFilter,
-            _ => calls.Count > 0 ? FinishReason.ToolCalls : FinishReason.Stop,
-        }));
+        output.Add(new AgentFinish(finish == FinishReason.Stop && calls.Count > 0 ? FinishReason.ToolCalls : finish));
     }
 
-    private void Delta(JsonElement delta, List<AgentEvent> output)
+    private void Choice(JsonElement choice, bool whole, List<AgentEvent> output)
     {
-        if (delta.ValueKind != JsonValueKind.Object) return;
-        var reasoning = delta.Text("reasoning_content") ?? delta.Text("reasoning");
-        if (_reasoning.Add(reasoning) is { Length: > 0 } thought) Give(new AgentReasoning(thought, IsSummary: false), output);
-        var content = delta.Text("content");
-        if (content is null && delta.Member("content").ValueKind == JsonValueKind.Array)
-            content = string.Concat(delta.Items("content").Select(part => part.Text("text") ?? ""));
-        if (_text.Add(content) is { Length: > 0 } text) Give(new AgentPartial(text), output);
-        if (_refusal.Add(delta.Text("refusal")) is { Length: > 0 } refusal) Give(new AgentRefusal(refusal), output);
+        // A failure may come with the last words of the answer; those go first.
+        var delta = choice.Member("delta");
+        if (delta.ValueKind == JsonValueKind.Object && delta.EnumerateObject().Any()) Delta(delta, whole: false, output);
+        else if (choice.Member("message") is { ValueKind: JsonValueKind.Object } message) Delta(message, whole, output);
+        else if (_text.Add(choice.Text("text")) is { Length: > 0 } bare) Give(new AgentPartial(bare), output);
+        if (choice.Member("error") is { ValueKind: JsonValueKind.Object or JsonValueKind.String } error) throw faults.Told(error);
+        if (choice.Text("finish_reason") is { Length: > 0 } finish) _finish = finish;
+    }
+
+    private void Delta(JsonElement delta, bool whole, List<AgentEvent> output)
+    {
+        var (thought, field) = Thought(delta);
+        if (Grow(_reasoning, thought, whole) is { Length: > 0 } more)
+        {
+            _extra.Field = field;
+            Give(new AgentReasoning(more, IsSummary: false), output);
+        }
+
+        _extra.Add(delta.Items("reasoning_details"));
+        if (Grow(_text, Content(delta), whole) is { Length: > 0 } text)
+        {
+            EndThought(output);
+            Give(new AgentPartial(text), output);
+        }
+
+        if (Grow(_refusal, delta.Text("refusal"), whole) is { Length: > 0 } refusal)
+        {
+            EndThought(output);
+            Give(new AgentRefusal(refusal), output);
+        }
+
         foreach (var part in delta.Items("tool_calls"))
         {
             HasBegun = true;
-            CallOf(part).Add(part.Member("function"));
+            _calls.Add(part);
         }
+
+        if (delta.Member("function_call") is { ValueKind: JsonValueKind.Object } old)
+        {
+            HasBegun = true;
+            _calls.AddOld(old);
+        }
+
+        foreach (var annotation in delta.Items("annotations")) Cite(annotation);
+        Sources(delta.Items("citations"));
+    }
+
+    /// <summary>Says what the server wants back with its reasoning; again when more of that has come.</summary>
+    private void EndThought(List<AgentEvent> output)
+    {
+        var known = _extra.Count + (_reasoning.IsEmpty ? 0 : 1);
+        if (known == _told) return;
+        _told = known;
+        output.Add(new AgentReasoningEnd(null, _extra.Take()));
+    }
+
+    /// <summary>What is new of a text. A message instead of a delta may be the whole so far, or may grow like a delta.</summary>
+    private static string Grow(GrowingText text, string? piece, bool whole)
+    {
+        if (string.IsNullOrEmpty(piece)) return "";
+        if (whole && (text.IsEmpty || piece.StartsWith(text.ToString(), StringComparison.Ordinal))) return text.Complete(piece) ?? "";
+        return text.Add(piece);
+    }
+
+    private static string? Content(JsonElement delta)
+    {
+        var content = delta.Member("content");
+        return content.ValueKind == JsonValueKind.Array
+            ? string.Concat(delta.Items("content").Where(part => part.Text("type") is not "thinking").Select(
+                part => part.Text("text") ?? part.Text() ?? ""))
+            : content.Text();
+    }
+
+    /// <summary>The reasoning, wherever it stands, and by which name its server knows it.</summary>
+    private static (string? Text, string Field) Thought(JsonElement delta)
+    {
+        foreach (var name in (ReadOnlySpan<string>)["reasoning_content", "reasoning", "thinking"])
+        {
+            if (delta.Text(name) is { Length: > 0 } text) return (text, name);
+        }
+
+        if (delta.Member("content").ValueKind != JsonValueKind.Array) return (null, "");
+        var parts = delta.Items("content").Where(part => part.Text("type") == "thinking")
+            .Select(part => part.Text("thinking") ?? string.Concat(part.Items("thinking").Select(piece => piece.Text("text") ?? "")));
+        return (string.Concat(parts), "thinking");
     }
 
     private void Give(AgentEvent agentEvent, List<AgentEvent> output)
@@ -93,56 +182,33 @@ internal sealed class ChatReading(ProviderFaults faults) : IProviderReading
         output.Add(agentEvent);
     }
 
-    /// <summary>The call that a piece belongs to: by index, else by a new id, else the one before.</summary>
-    private Call CallOf(JsonElement part)
+    private void Cite(JsonElement annotation)
     {
-        var index = part.Number("index");
-        var id = part.Text("id");
-        var known = index is not null ? _calls.Find(call => call.Index == index)
-            : id is { Length: > 0 } ? _calls.Find(call => call.Id == id)
-            : _calls.LastOrDefault();
-        if (known is null || (index is not null && id is { Length: > 0 } && known.Id is { Length: > 0 } && known.Id != id))
-        {
-            // The same index under another id: servers that count each call as the first.
-            known = new Call(index, id);
-            if (index is not null) _calls.RemoveAll(call => call.Index == index && call.Retire());
-            _calls.Add(known);
-        }
-
-        known.Id ??= id;
-        return known;
+        var source = annotation.Member("url_citation") is { ValueKind: JsonValueKind.Object } nested ? nested : annotation;
+        if (source.Text("url") is { Length: > 0 } url)
+            Cite(new AgentCitation(url, source.Text("title") ?? "", Place(source, "start_index"), Place(source, "end_index")));
     }
+
+    private void Sources(IEnumerable<JsonElement> sources)
+    {
+        // Servers that search tell their sources as bare addresses, again with each chunk.
+        foreach (var source in sources)
+        {
+            if ((source.Text() ?? source.Text("url")) is { Length: > 0 } url)
+                Cite(new AgentCitation(url, source.Text("title") ?? "", 0, 0));
+        }
+    }
+
+    private void Cite(AgentCitation citation)
+    {
+        if (_citations.Count < MaxCitations && !_citations.Contains(citation)) _citations.Add(citation);
+    }
+
+    private static int Place(JsonElement source, string name) => (int)Math.Clamp(source.Number(name) ?? 0, 0, int.MaxValue);
 
     private void Usage(JsonElement usage) => _usage = new AgentUsage(
         usage.Number("prompt_tokens") ?? 0,
         usage.Number("completion_tokens") ?? 0,
         usage.Member("prompt_tokens_details").Number("cached_tokens") ?? 0,
         usage.Member("completion_tokens_details").Number("reasoning_tokens") ?? 0);
-
-    private sealed class Call(long? index, string? id)
-    {
-        public long? Index { get; private set; } = index;
-
-        public string? Id { get; set; } = id;
-
-        public StringBuilder Name { get; } = new();
-
-        public StringBuilder Arguments { get; } = new();
-
-        /// <summary>Its index is another call's from now on. Always false: it stays in the list.</summary>
-        public bool Retire()
-        {
-            Index = null;
-            return false;
-        }
-
-        public void Add(JsonElement function)
-        {
-            // The name comes whole, and from some servers again with every piece.
-            if (function.Text("name") is { Length: > 0 } name && Name.Length == 0) Name.Append(name);
-            var arguments = function.Member("arguments");
-            if (arguments.ValueKind == JsonValueKind.Object) Arguments.Append(arguments.GetRawText());
-            else Arguments.Append(arguments.Text());
-        }
-    }
 }

@@ -16,9 +16,8 @@ internal sealed class HttpTransport(HttpClient client, Uri address) : IProviderT
         var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
         try
         {
-            response.Headers.TryGetValues("Retry-After", out var retryAfter);
             var stream = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
-            return new ProviderAnswer((int)response.StatusCode, response.Content.Headers.ContentType?.MediaType, retryAfter?.FirstOrDefault(), stream, response);
+            return new ProviderAnswer((int)response.StatusCode, name => Read(response, name), stream, response);
         }
         catch
         {
@@ -26,6 +25,11 @@ internal sealed class HttpTransport(HttpClient client, Uri address) : IProviderT
             throw;
         }
     }
+
+    private static string? Read(HttpResponseMessage response, string name) =>
+        response.Headers.NonValidated.TryGetValues(name, out var values) || response.Content.Headers.NonValidated.TryGetValues(name, out values)
+            ? values.ToString()
+            : null;
 
     public void Dispose() => client.Dispose();
 }

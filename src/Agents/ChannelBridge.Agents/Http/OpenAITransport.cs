@@ -48,9 +48,11 @@ internal sealed class OpenAITransport : IProviderTransport
         }
 
         var response = result.GetRawResponse();
-        response.Headers.TryGetValue("Content-Type", out var contentType);
-        response.Headers.TryGetValue("Retry-After", out var retryAfter);
-        return new ProviderAnswer(response.Status, contentType, retryAfter, response.ContentStream ?? Stream.Null, response);
+        return new ProviderAnswer(
+            response.Status,
+            name => response.Headers.TryGetValue(name, out var value) ? value : null,
+            response.ContentStream ?? Stream.Null,
+            response);
     }
 
     public void Dispose() => _http.Dispose();

@@ -1,15 +1,18 @@
 namespace ChannelBridge.Agents.Http;
 
 /// <summary>A provider's answer with its status and headers read and its body still to come. Disposing it ends the request, wherever it is.</summary>
-internal sealed class ProviderAnswer(int status, string? contentType, string? retryAfter, Stream body, IDisposable owner) : IDisposable
+internal sealed class ProviderAnswer(int status, Func<string, string?> header, Stream body, IDisposable owner) : IDisposable
 {
     public int Status => status;
 
-    /// <summary>The media type without parameters, or null.</summary>
-    public string? ContentType { get; } = contentType?.Split(';')[0].Trim();
+    /// <summary>The <c>Content-Encoding</c> header as it is, or null.</summary>
+    public string? ContentEncoding => header("Content-Encoding");
 
     /// <summary>The <c>Retry-After</c> header as it is, or null.</summary>
-    public string? RetryAfter => retryAfter;
+    public string? RetryAfter => header("Retry-After");
+
+    /// <summary>The same in milliseconds, which goes before, or null.</summary>
+    public string? RetryAfterMs => header("Retry-After-Ms");
 
     public Stream Body => body;
 

@@ -66,8 +66,8 @@ internal sealed class ProviderFaults(ProviderOptions options, Uri address, TimeP
     /// <summary>A status that is no success. Reads the body for the provider's own words.</summary>
     public async Task<BridgeException> RefusedAsync(ProviderAnswer answer, string? key, CancellationToken cancellationToken)
     {
-        var (told, code) = Parse(await ReadBodyAsync(answer.Body, cancellationToken).ConfigureAwait(false));
-        var wait = RetryAfter(answer.RetryAfter);
+        var (told, code, _) = ErrorShape.Read(await ReadBodyAsync(answer, cancellationToken).ConfigureAwait(false));
+        var wait = Milliseconds(answer.RetryAfterMs) ?? RetryAfter(answer.RetryAfter);
         var said = Quote(told, key);
         var details = new JsonObject { ["status"] = answer.Status };
         if (code is { Length: <= 100 }) details["providerCode"] = code;
@@ -100,23 +100,54 @@ internal sealed class ProviderFaults(ProviderOptions options, Uri address, TimeP
     /// <summary>A failure that the stream itself tells: an <c>error</c> object, nested or flat, or a bare text.</summary>
     public BridgeException Told(JsonElement error)
     {
-        if (error.Member("error") is { ValueKind: JsonValueKind.Object or JsonValueKind.String } nested) error = nested;
-        var message = error.Text() ?? error.Text("message");
-        var code = error.Text("code") ?? error.Text("type");
+        if (error.ValueKind == JsonValueKind.String) return Told(error.Text(), null, null);
+        var (message, code, status) = ErrorShape.Read(error);
+        return Told(message, code, status);
+    }
+
+    /// <summary>The same as a plain text.</summary>
+    public BridgeException Told(string text)
+    {
+        var (message, code, status) = ErrorShape.Read(Encoding.UTF8.GetBytes(text));
+        return Told(message, code, status);
+    }
+
+    /// <summary>The provider ended its answer with a reason that says that it failed.</summary>
+    public BridgeException Finished(string reason) =>
+        new(AgentErrorCodes.Failed, $"{Who}: the provider broke off its answer{Quote(reason, null)}.")
+    {
+        Retryable = true,
+        Details = reason.Length <= 100 ? new JsonObject { ["providerCode"] = reason } : null,
+    };
+
+    private BridgeException Told(string? message, string? code, int? status)
+    {
         var said = Quote(message, null);
-        var details = new JsonObject();
-        if (code is { Length: <= 100 }) details["providerCode"] = code;
-        return code switch
+        status ??= code switch
         {
-            "rate_limit_exceeded" or "too_many_requests" or "rate_limit_error" or "overloaded_error" => new BridgeException(
-                AgentErrorCodes.Overloaded, $"{Who}: the provider takes no more requests at the moment{said}.")
+            "rate_limit_exceeded" or "too_many_requests" or "rate_limit_error" or "overloaded_error" or "insufficient_quota"
+                or "slow_down" => 429,
+            "invalid_request_error" or "invalid_request" or "invalid_prompt" or "context_length_exceeded" => 400,
+            _ => null,
+        };
+        var details = new JsonObject();
+        if (status is not null) details["status"] = status;
+        if (code is { Length: <= 100 }) details["providerCode"] = code;
+        return status switch
+        {
+            429 => new BridgeException(AgentErrorCodes.Overloaded, $"{Who}: the provider takes no more requests at the moment{said}.")
             { Retryable = true, Details = details },
-            "invalid_request_error" or "invalid_request" or "invalid_prompt" or "context_length_exceeded" => new BridgeException(
-                AgentErrorCodes.RequestRefused, $"{Who}: the provider refused the request{said}.")
-            { Details = details },
+            >= 400 and < 500 and not (408 or 409 or 425) =>
+                new BridgeException(AgentErrorCodes.RequestRefused, $"{Who}: the provider refused the request{said}.")
+                { Details = details },
             _ => new BridgeException(AgentErrorCodes.Failed, $"{Who}: the provider failed{said}.") { Retryable = true, Details = details },
         };
     }
+
+    private static TimeSpan? Milliseconds(string? header) =>
+        double.TryParse(header, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var wait)
+            ? TimeSpan.FromMilliseconds(Math.Min(wait, LongestRetryAfter.TotalMilliseconds))
+            : null;
 
     /// <summary>Seconds or a date; null when it is neither. A date in the past means now.</summary>
     internal TimeSpan? RetryAfter(string? header)
@@ -132,39 +163,22 @@ internal sealed class ProviderFaults(ProviderOptions options, Uri address, TimeP
         return wait < TimeSpan.Zero ? TimeSpan.Zero : wait > LongestRetryAfter ? LongestRetryAfter : wait;
     }
 
-    private static async Task<byte[]> ReadBodyAsync(Stream body, CancellationToken cancellationToken)
+    private static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(ProviderAnswer answer, CancellationToken cancellationToken)
     {
         var buffer = new byte[MaxBody];
         var length = 0;
         try
         {
+            var (body, _) = await BodyForm.OpenAsync(answer.Body, answer.ContentEncoding, cancellationToken).ConfigureAwait(false);
             int read;
             while (length < MaxBody && (read = await body.ReadAsync(buffer.AsMemory(length), cancellationToken).ConfigureAwait(false)) > 0) length += read;
         }
-        catch (Exception fault) when (fault is IOException or HttpRequestException)
+        catch (Exception fault) when (fault is IOException or HttpRequestException or InvalidDataException)
         {
             // The status alone says enough.
         }
 
-        return buffer[..length];
-    }
-
-    private static (string? Message, string? Code) Parse(byte[] body)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(body);
-            var root = document.RootElement;
-            var error = root.Member("error");
-            if (error.ValueKind == JsonValueKind.String) return (error.Text(), null);
-            if (error.ValueKind != JsonValueKind.Object) error = root;
-            return (error.Text("message") ?? error.Text("detail"), error.Text("code") ?? error.Text("type"));
-        }
-        catch (JsonException)
-        {
-            // A proxy's HTML page is no message for people.
-            return (null, null);
-        }
+        return buffer.AsMemory(0, length);
     }
 
     private static string Quote(string? said, string? key)

@@ -20,5 +20,5 @@ internal sealed class ResponsesAgent(ProviderOptions options, IProviderTransport
         new ResponsesBody(json, conversation, openClaw).Write();
     }
 
-    protected override IProviderReading NewReading() => new ResponsesReading(Faults);
+    protected override IProviderReading NewReading(Conversation conversation) => new ResponsesReading(Faults);
 }

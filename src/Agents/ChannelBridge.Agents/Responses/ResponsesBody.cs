@@ -15,6 +15,13 @@ internal sealed class ResponsesBody(Utf8JsonWriter json, Conversation conversati
         json.WriteBoolean("stream", true);
         // The host keeps its own responses; the provider has no reason to.
         if (!openClaw) json.WriteBoolean("store", false);
+        if (!openClaw && Request.IncludeSealedReasoning)
+        {
+            json.WriteStartArray("include");
+            json.WriteStringValue("reasoning.encrypted_content");
+            json.WriteEndArray();
+        }
+
         if (conversation.Instructions is { } instructions) json.WriteString("instructions", instructions);
         json.WriteStartArray("input");
         foreach (var item in conversation.Items) Item(item);
@@ -45,6 +52,11 @@ internal sealed class ResponsesBody(Utf8JsonWriter json, Conversation conversati
                 json.WriteString("call_id", call.CallId);
                 json.WriteString("name", call.Name);
                 json.WriteString("arguments", call.Arguments);
+                if (!openClaw && call.Extra is { ValueKind: JsonValueKind.Object } extra)
+                {
+                    foreach (var member in extra.EnumerateObject()) member.WriteTo(json);
+                }
+
                 json.WriteEndObject();
                 break;
             case FunctionCallOutputItem output:

@@ -12,11 +12,17 @@ namespace ChannelBridge.Agents.Responses;
 /// </summary>
 internal sealed class ResponsesReading(ProviderFaults faults) : IProviderReading
 {
+    private const int MaxCitations = 1000;
+
     private readonly HashSet<string> _calls = new(StringComparer.Ordinal);
     private readonly HashSet<string> _results = new(StringComparer.Ordinal);
     private GrowingText? _text;
     private GrowingText? _refusal;
+    private readonly HashSet<string> _thoughts = new(StringComparer.Ordinal);
+    private readonly HashSet<AgentCitation> _citations = [];
+    private AgentToolCall? _held;
     private bool _reasoned;
+    private bool _reasonedHere;
     private bool _breakBeforeReasoning;
     private int _messages;
 
@@ -59,8 +65,11 @@ internal sealed class ResponsesReading(ProviderFaults faults) : IProviderReading
                 throw faults.Broken("the provider cancelled its own answer");
             case "error":
                 throw faults.Told(data);
+            case "response.output_text.annotation.added":
+                Cite(data.Member("annotation"), output);
+                break;
             default:
-                if (data.Member("error").ValueKind == JsonValueKind.Object && type.Length == 0) throw faults.Told(data);
+                if (!type.StartsWith("response.", StringComparison.Ordinal) && ErrorShape.Is(data, "output")) throw faults.Told(data);
                 break;
         }
 
@@ -69,13 +78,13 @@ internal sealed class ResponsesReading(ProviderFaults faults) : IProviderReading
 
     public void ReadWhole(JsonElement data, List<AgentEvent> output)
     {
-        if (data.Member("output").ValueKind != JsonValueKind.Array && data.Member("error").ValueKind is JsonValueKind.Object or JsonValueKind.String)
-            throw faults.Told(data);
+        if (data.Member("output").ValueKind != JsonValueKind.Array && ErrorShape.Is(data, "output")) throw faults.Told(data);
         if (data.Member("output").ValueKind != JsonValueKind.Array) throw faults.Broken("what the provider answered is no response");
         Finish(data, data.Text("status") == "incomplete", output, data.Text("status") is "failed" or "cancelled");
     }
 
-    public void End(List<AgentEvent> output) => throw faults.Broken("the provider's stream ended before the answer was complete");
+    public void End(bool done, List<AgentEvent> output) =>
+        throw faults.Broken("the provider's stream ended before the answer was complete");
 
     private void Item(JsonElement item, List<AgentEvent> output)
     {
@@ -89,6 +98,9 @@ internal sealed class ResponsesReading(ProviderFaults faults) : IProviderReading
                 break;
             case "function_call_output":
                 Result(item, output);
+                break;
+            case "reasoning":
+                Reasoning(item, output);
                 break;
         }
     }
@@ -107,6 +119,7 @@ internal sealed class ResponsesReading(ProviderFaults faults) : IProviderReading
             else output.Add(new AgentRewrite(_text.ToString()));
         }
 
+        foreach (var annotation in parts.SelectMany(part => part.Items("annotations"))) Cite(annotation, output);
         if (refused is not null && (_refusal ??= new GrowingText()).Complete(refused) is { } more) Refuse(more, output);
         Close(output);
     }
@@ -120,13 +133,83 @@ internal sealed class ResponsesReading(ProviderFaults faults) : IProviderReading
         HasBegun = true;
     }
 
+    /// <summary>Reasoning is done: what its deltas didn't tell comes now, and its sealed form.</summary>
+    private void Reasoning(JsonElement item, List<AgentEvent> output)
+    {
+        if (item.Text("id") is { } id && !_thoughts.Add(id)) return;
+        if (!_reasonedHere)
+        {
+            foreach (var part in item.Items("summary"))
+            {
+                _breakBeforeReasoning = _reasonedHere;
+                Reason(part.Text("text"), isSummary: true, output);
+            }
+
+            if (!_reasonedHere && Join([.. item.Items("content")], null, "text") is { Length: > 0 } raw)
+                Reason(raw, isSummary: false, output);
+        }
+
+        if (item.Text("encrypted_content") is { Length: > 0 } hidden)
+        {
+            output.Add(new AgentReasoningEnd(hidden));
+            _reasoned = false;
+        }
+
+        _reasonedHere = false;
+        _breakBeforeReasoning = false;
+    }
+
     private void Call(JsonElement item, List<AgentEvent> output)
     {
-        var id = item.Text("call_id") ?? item.Text("id");
-        if (id is null || item.Text("name") is not { } name || !_calls.Add(id)) return;
+        var id = item.Text("call_id") is { Length: > 0 } given ? given : item.Text("id");
+        if (item.Text("name") is not { Length: > 0 } name || (id is { Length: > 0 } && !_calls.Add(id))) return;
+        if (id is not { Length: > 0 }) _calls.Add(id = $"call_{Guid.NewGuid():N}");
         HasBegun = true;
-        output.Add(new AgentToolCall(id, name, item.Text("arguments") is { Length: > 0 } arguments ? arguments : "{}"));
+        GiveHeld(cut: false, output);
+        var arguments = item.Text("arguments") ?? (
+            item.Member("arguments") is { ValueKind: JsonValueKind.Object } bare ? bare.GetRawText() : "");
+        var call = new AgentToolCall(id, name, arguments) { Extra = ExtraOf(item) };
+        // Whether a call in pieces was cut off says the end of the response.
+        if (item.Text("status") == "incomplete" || !IsJson(arguments)) _held = call;
+        else output.Add(call);
     }
+
+    private void GiveHeld(bool cut, List<AgentEvent> output)
+    {
+        if (_held is not { } call) return;
+        _held = null;
+        output.Add(call with { IsCutOff = cut, Arguments = call.Arguments.Length > 0 || cut ? call.Arguments : "{}" });
+    }
+
+    private static JsonElement? ExtraOf(JsonElement item)
+    {
+        if (item.Member("extra_content") is not { ValueKind: JsonValueKind.Object } extra) return null;
+        using var document = JsonDocument.Parse($$"""{"extra_content":{{extra.GetRawText()}}}""", new JsonDocumentOptions { MaxDepth = 256, AllowTrailingCommas = true });
+        return document.RootElement.Clone();
+    }
+
+    private static bool IsJson(string text)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = 256 });
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    private void Cite(JsonElement annotation, List<AgentEvent> output)
+    {
+        if (annotation.Text("url") is not { Length: > 0 } url) return;
+        var citation = new AgentCitation(
+            url, annotation.Text("title") ?? "", Place(annotation, "start_index"), Place(annotation, "end_index"));
+        if (_citations.Count < MaxCitations && _citations.Add(citation)) output.Add(citation);
+    }
+
+    private static int Place(JsonElement annotation, string name) => (int)Math.Clamp(annotation.Number(name) ?? 0, 0, int.MaxValue);
 
     private void Result(JsonElement item, List<AgentEvent> output)
     {
@@ -147,6 +230,7 @@ internal sealed class ResponsesReading(ProviderFaults faults) : IProviderReading
                 else if (++messages > _messages) Message(item, output);
             }
 
+            GiveHeld(incomplete || response.Text("status") == "incomplete", output);
             if (_text is { IsEmpty: false } || _refusal is { IsEmpty: false }) Close(output);
             else if (_messages == 0 && _calls.Count == 0) Close(output);
         }
@@ -163,7 +247,12 @@ internal sealed class ResponsesReading(ProviderFaults faults) : IProviderReading
         if (failed) throw faults.Told(response);
         var reason = response.Member("incomplete_details").Text("reason");
         if (incomplete || response.Text("status") == "incomplete")
-            output.Add(new AgentFinish(reason == "content_filter" ? FinishReason.ContentFilter : FinishReason.Length));
+            output.Add(new AgentFinish(reason switch
+            {
+                "content_filter" => FinishReason.ContentFilter,
+                null or "max_output_tokens" or "max_tokens" or "length" => FinishReason.Length,
+                _ => FinishReason.Unknown,
+            }));
         else
             output.Add(new AgentFinish(_calls.Except(_results).Any() ? FinishReason.ToolCalls : FinishReason.Stop));
     }
@@ -189,7 +278,7 @@ internal sealed class ResponsesReading(ProviderFaults faults) : IProviderReading
         // Summaries come in parts; as one text they are paragraphs.
         output.Add(new AgentReasoning(_breakBeforeReasoning ? "\n\n" + delta : delta, isSummary));
         _breakBeforeReasoning = false;
-        _reasoned = true;
+        _reasoned = _reasonedHere = true;
     }
 
     private static string? Join(List<JsonElement> parts, string? type, string member)

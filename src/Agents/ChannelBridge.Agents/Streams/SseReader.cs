@@ -111,15 +111,30 @@ internal sealed class SseReader(Stream stream, int maxEventBytes, long maxStream
         if (value.Length > 0 && value[0] == (byte)' ') value = value[1..];
         if (name.SequenceEqual("data"u8))
         {
-            if (_data.WrittenCount + value.Length > maxEventBytes) throw TooLarge($"an event of more than {maxEventBytes} bytes");
-            if (_hasData) _data.Write("\n"u8);
-            _data.Write(value);
-            _hasData = true;
+            Append(value);
         }
         else if (name.SequenceEqual("event"u8))
         {
             _type = System.Text.Encoding.UTF8.GetString(value);
         }
+        else if (line[0] == (byte)'{')
+        {
+            // JSON without its field, as servers write that fail in the middle.
+            Append(line);
+        }
+        else if (name.SequenceEqual("error"u8) && value.Length > 0)
+        {
+            _type = "error";
+            Append(value);
+        }
+    }
+
+    private void Append(ReadOnlySpan<byte> value)
+    {
+        if (_data.WrittenCount + value.Length > maxEventBytes) throw TooLarge($"an event of more than {maxEventBytes} bytes");
+        if (_hasData) _data.Write("\n"u8);
+        _data.Write(value);
+        _hasData = true;
     }
 
     private async ValueTask FillAsync(CancellationToken cancellationToken)
