@@ -40,6 +40,12 @@ internal class FakeHost : IPluginHost
         IReadOnlyList<PluginRecordWrite> writes, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<PluginRecordWritten>>([.. writes.Select(_ => new PluginRecordWritten(Conflict: false, Version: 1))]);
 
+    public Task<PluginLogAppended> AppendAsync(string log, JsonElement value, string? once, long expiresAt, CancellationToken cancellationToken) =>
+        Task.FromResult(new PluginLogAppended(1, Duplicate: false));
+
+    public Task<IReadOnlyList<PluginLogEntry>> ReadLogAsync(string log, long after, int limit, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<PluginLogEntry>>([]);
+
     public Task PublishAsync(string name, JsonElement payload, CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task LogAsync(string level, string text, CancellationToken cancellationToken) => Task.CompletedTask;

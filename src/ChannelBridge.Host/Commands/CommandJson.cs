@@ -5,5 +5,6 @@ namespace ChannelBridge.Host.Commands;
 
 /// <summary>Source-generated serialisation of what commands write.</summary>
 [JsonSerializable(typeof(JsonObject))]
+[JsonSerializable(typeof(JsonNode))]
 [JsonSerializable(typeof(string))]
 internal sealed partial class CommandJson : JsonSerializerContext;

@@ -65,6 +65,8 @@ internal static class CommandLine
             SendFileCommand.Create(),
             ReceiveFileCommand.Create(),
             DeadLettersCommand.Create(),
+            PluginsCommand.Create(),
+            PluginCommand.Create(),
             ImportCommand.Create(),
             A2ACommand.Create(),
         };

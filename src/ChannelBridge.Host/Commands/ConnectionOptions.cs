@@ -20,13 +20,19 @@ internal sealed class ConnectionOptions
         foreach (var option in new Option[] { _url, _token, _tokenFile, _data }) command.Options.Add(option);
     }
 
+    /// <summary>The data folder of the host that is meant.</summary>
+    public string DataFolder(ParseResult parsed)
+    {
+        var chosen = parsed.GetValue(_data) ?? Environment.GetEnvironmentVariable(SettingsLoader.EnvironmentPrefix + "STORE__DATA");
+        return chosen is { Length: > 0 } ? Defaults.FullPath(chosen) : Defaults.DataDirectory() ?? ".";
+    }
+
     /// <summary>How the command connects.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="preferSocket">True: the Unix socket when no address was named, as tools do. False: the WebSocket, as bridges do.</param>
     public ChannelBridgeClientOptions Read(ParseResult parsed, bool preferSocket)
     {
-        var chosen = parsed.GetValue(_data) ?? Environment.GetEnvironmentVariable(SettingsLoader.EnvironmentPrefix + "STORE__DATA");
-        var data = chosen is { Length: > 0 } ? Defaults.FullPath(chosen) : Defaults.DataDirectory() ?? ".";
+        var data = DataFolder(parsed);
         var running = HostFile.Read(data);
         var options = new ChannelBridgeClientOptions
         {

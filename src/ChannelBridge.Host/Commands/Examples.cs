@@ -30,6 +30,11 @@ internal static class Examples
             "echo hello | channelbridge chat",
         ],
         "diagnostics" => ["channelbridge diagnostics", "channelbridge diagnostics --json | jq .channels", "channelbridge diagnostics --watch"],
+        "plugins" => ["channelbridge plugins list", "channelbridge plugins install ./my-chat-1.0.0.cbplugin"],
+        "plugins list" => ["channelbridge plugins list --json"],
+        "plugins install" => ["channelbridge plugins install samples/plugin-python"],
+        "plugins restart" => ["channelbridge plugins restart my-chat"],
+        "plugin" => ["channelbridge plugin check ./my-chat", "channelbridge plugin pack ./my-chat --out my-chat.cbplugin"],
         "watch" => ["channelbridge watch", "channelbridge watch outbox.changed --json"],
         "send" =>
         [

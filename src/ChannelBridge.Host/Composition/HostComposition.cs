@@ -9,6 +9,7 @@ using ChannelBridge.Channels.InstaClaw;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Diagnostics;
 using ChannelBridge.Host.Settings;
+using ChannelBridge.Plugins.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
@@ -65,6 +66,11 @@ internal static class HostComposition
         bridge.AddBncr();
         services.AddSingleton(Options.Create(settings.InstaClaw));
         bridge.AddInstaClaw();
+        bridge.AddPlugins(new PluginHostOptions
+        {
+            DataFolder = settings.DataDirectory,
+            SettingsOf = manifest => PluginConfiguration.Read(settings.Configuration, settings.Agent, manifest),
+        });
         services.AddContributor<DiagnosticsMethods>();
         services.AddContributor<HostDiagnostics>();
         services.AddContributor<StoreDiagnostics>();

@@ -10,7 +10,7 @@ public static class ManifestReader
 {
     private const int MaxBytes = 256 * 1024;
 
-    private static readonly Lazy<JsonElement> s_schema = new(() =>
+    private static readonly Lazy<JsonElement> ParsedSchema = new(() =>
     {
         using var document = JsonDocument.Parse(Schema);
         return document.RootElement.Clone();
@@ -62,7 +62,7 @@ public static class ManifestReader
     public static PluginManifest Read(ReadOnlySpan<byte> text, string what, IReadOnlySet<string>? taken = null)
     {
         var element = Parse(text, what);
-        var faults = new List<SchemaFault>(SchemaCheck.Run(s_schema.Value, element));
+        var faults = new List<SchemaFault>(SchemaCheck.Run(ParsedSchema.Value, element));
         if (faults.Count > 0) throw new ManifestException(what, faults);
         var manifest = element.Deserialize(ManifestJson.Default.PluginManifest)!;
         if (manifest.Protocol != PluginProtocol.Version)

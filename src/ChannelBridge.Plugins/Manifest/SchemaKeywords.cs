@@ -11,14 +11,14 @@ internal static class SchemaKeywords
 {
     private const int MaxDepth = 24;
 
-    private static readonly FrozenSet<string> s_checked = new[]
+    private static readonly FrozenSet<string> Checked = new[]
     {
         "type", "enum", "const", "properties", "required", "additionalProperties", "items", "minItems", "maxItems", "uniqueItems",
         "minLength",
         "maxLength", "pattern", "minimum", "maximum", "oneOf", "anyOf", "$ref", "$defs",
     }.ToFrozenSet();
 
-    private static readonly FrozenSet<string> s_notes =
+    private static readonly FrozenSet<string> Notes =
         new[] { "$schema", "$id", "title", "description", "default", "examples", "secret", "label", "help", "format",
             "deprecated" }.ToFrozenSet();
 
@@ -61,7 +61,7 @@ internal static class SchemaKeywords
                     CheckPattern(member.Value.GetString()!, here, faults);
                     break;
                 default:
-                    if (!s_checked.Contains(member.Name) && !s_notes.Contains(member.Name)
+                    if (!Checked.Contains(member.Name) && !Notes.Contains(member.Name)
                         && !member.Name.StartsWith("x-", StringComparison.Ordinal))
                         faults.Add(new SchemaFault(here, "this keyword isn't checked by the host; use one of those that the manual lists"));
                     else if (!Fits(member))

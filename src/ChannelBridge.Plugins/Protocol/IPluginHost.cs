@@ -56,6 +56,15 @@ public partial interface IPluginHost
     Task<IReadOnlyList<PluginRecordWritten>> WriteRecordsAsync(
         [Required] IReadOnlyList<PluginRecordWrite> writes, CancellationToken cancellationToken);
 
+    /// <summary>Appends a value to a numbered log: 1, 2, 3 … without a hole. The answer says that it is on disk.</summary>
+    [JsonRpcMethod("logs.append")]
+    Task<PluginLogAppended> AppendAsync(
+        [Required] string log, [Required] JsonElement value, string? once, long expiresAt, CancellationToken cancellationToken);
+
+    /// <summary>Values of a numbered log behind a number, in order.</summary>
+    [JsonRpcMethod("logs.read")]
+    Task<IReadOnlyList<PluginLogEntry>> ReadLogAsync([Required] string log, long after, int limit, CancellationToken cancellationToken);
+
     /// <summary>Publishes one of the manifest's events to the operators that watch.</summary>
     [JsonRpcMethod("event")]
     Task PublishAsync([Required] string name, [Required] JsonElement payload, CancellationToken cancellationToken);

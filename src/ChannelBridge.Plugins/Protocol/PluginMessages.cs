@@ -260,6 +260,17 @@ public sealed record PluginRecordWrite
     public long? ExpectedVersion { get; init; }
 }
 
+/// <summary>A value stands in a numbered log.</summary>
+/// <param name="Number">Its number; for a duplicate, the first one's.</param>
+/// <param name="Duplicate">The same <c>once</c> was known; nothing was appended.</param>
+public sealed record PluginLogAppended(long Number, bool Duplicate);
+
+/// <summary>A value of a numbered log.</summary>
+/// <param name="Number">Its number.</param>
+/// <param name="Value">The value, any JSON.</param>
+/// <param name="ExpiresAt">Until when it is kept (Unix ms), or 0.</param>
+public sealed record PluginLogEntry(long Number, JsonElement Value, long ExpiresAt);
+
 /// <summary>What became of a record's change.</summary>
 /// <param name="Conflict">Another version was there; nothing was put.</param>
 /// <param name="Version">The version now.</param>

@@ -30,6 +30,8 @@ namespace ChannelBridge.Plugins.Rpc;
 [JsonSerializable(typeof(IReadOnlyList<PluginRecord>))]
 [JsonSerializable(typeof(IReadOnlyList<PluginRecordWrite>))]
 [JsonSerializable(typeof(IReadOnlyList<PluginRecordWritten>))]
+[JsonSerializable(typeof(PluginLogAppended))]
+[JsonSerializable(typeof(IReadOnlyList<PluginLogEntry>))]
 [JsonSerializable(typeof(PluginErrorData))]
 [JsonSerializable(typeof(CommonErrorData))]
 [JsonSerializable(typeof(JsonElement))]

@@ -8,7 +8,7 @@ namespace ChannelBridge.Plugins.Supervision;
 internal sealed record PluginLaunch(
     string Program, IReadOnlyList<string> Arguments, string Folder, IReadOnlyDictionary<string, string> Environment)
 {
-    private static readonly string[] s_kept = ["PATH", "HOME", "TMPDIR", "TEMP", "TMP", "LANG", "TZ", "DOTNET_ROOT", "SystemRoot"];
+    private static readonly string[] Kept = ["PATH", "HOME", "TMPDIR", "TEMP", "TMP", "LANG", "TZ", "DOTNET_ROOT", "SystemRoot"];
 
     /// <summary>Makes it of the manifest and the operator's settings.</summary>
     /// <param name="manifest">The checked manifest.</param>
@@ -54,7 +54,7 @@ internal sealed record PluginLaunch(
         foreach (DictionaryEntry variable in System.Environment.GetEnvironmentVariables())
         {
             var name = (string)variable.Key;
-            if (s_kept.Contains(name, StringComparer.OrdinalIgnoreCase) || options.Environment.Contains(name, StringComparer.Ordinal))
+            if (Kept.Contains(name, StringComparer.OrdinalIgnoreCase) || options.Environment.Contains(name, StringComparer.Ordinal))
                 environment[name] = (string)variable.Value!;
         }
 

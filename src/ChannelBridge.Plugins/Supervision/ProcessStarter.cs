@@ -10,7 +10,7 @@ namespace ChannelBridge.Plugins.Supervision;
 /// </summary>
 internal static class ProcessStarter
 {
-    private static readonly Lazy<BlockingCollection<(ProcessStartInfo Info, TaskCompletionSource<Process> Done)>> s_queue = new(Begin);
+    private static readonly Lazy<BlockingCollection<(ProcessStartInfo Info, TaskCompletionSource<Process> Done)>> Queue = new(Begin);
 
     public static Task<Process> StartAsync(PluginLaunch launch)
     {
@@ -26,7 +26,7 @@ internal static class ProcessStarter
         info.Environment.Clear();
         foreach (var (name, value) in launch.Environment) info.Environment[name] = value;
         var done = new TaskCompletionSource<Process>(TaskCreationOptions.RunContinuationsAsynchronously);
-        s_queue.Value.Add((info, done));
+        Queue.Value.Add((info, done));
         return done.Task;
     }
 

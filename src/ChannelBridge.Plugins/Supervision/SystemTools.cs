@@ -6,10 +6,10 @@ namespace ChannelBridge.Plugins.Supervision;
 /// <summary>What this system offers to hold a process, found out once.</summary>
 internal sealed record SystemTools
 {
-    private static readonly Lazy<SystemTools> s_found = new(Find);
+    private static readonly Lazy<SystemTools> FoundOnce = new(Find);
 
     /// <summary>What is here.</summary>
-    public static SystemTools Found => s_found.Value;
+    public static SystemTools Found => FoundOnce.Value;
 
     /// <summary><c>setpriv</c>, or null.</summary>
     public string? SetPriv { get; init; }

@@ -1,0 +1,155 @@
+using System.IO.Compression;
+using ChannelBridge.Plugins.Manifest;
+
+namespace ChannelBridge.Plugins.Packages;
+
+/// <summary>
+/// Plugins as one file: a zip archive of the plugin's folder. The same folder gives the same bytes. Unpacking writes nothing outside of its
+/// folder,
+/// whatever the archive says.
+/// </summary>
+public static class PluginPackage
+{
+    /// <summary>The extension of packages.</summary>
+    public const string Extension = ".cbplugin";
+
+    private const int RegularFile = 0x8000;
+    private const int TypeMask = 0xF000;
+    private const int UserExecute = 0x40;
+
+    // The first time that a zip archive can say.
+    private static readonly DateTimeOffset Time = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    /// <summary>Packs a plugin's folder after checking it.</summary>
+    /// <exception cref="ManifestException">The manifest or a file's name can't be taken.</exception>
+    public static async Task<PluginManifest> PackAsync(string folder, Stream output, CancellationToken cancellationToken = default)
+    {
+        var manifest = ManifestReader.ReadFolder(folder);
+        var files = Files(folder);
+        await using var archive = await ZipArchive.CreateAsync(
+            output, ZipArchiveMode.Create, leaveOpen: true, entryNameEncoding: null, cancellationToken)
+            .ConfigureAwait(false);
+        foreach (var name in files)
+        {
+            var path = Path.Combine(folder, name);
+            var entry = archive.CreateEntry(name, CompressionLevel.Optimal);
+            entry.LastWriteTime = Time;
+            entry.ExternalAttributes = (RegularFile | (IsExecutable(path) ? 0x1ED : 0x1A4)) << 16;
+            await using var source = File.OpenRead(path);
+            await using var target = await entry.OpenAsync(cancellationToken).ConfigureAwait(false);
+            await source.CopyToAsync(target, cancellationToken).ConfigureAwait(false);
+        }
+
+        return manifest;
+    }
+
+    /// <summary>Unpacks a package into an empty folder.</summary>
+    /// <exception cref="ManifestException">The archive holds what can't be taken; the folder is to be thrown away.</exception>
+    public static async Task UnpackAsync(Stream package, string folder, CancellationToken cancellationToken = default)
+    {
+        var rules = new PackageRules();
+        try
+        {
+            await using var archive = await ZipArchive.CreateAsync(
+                package, ZipArchiveMode.Read, leaveOpen: true, entryNameEncoding: null, cancellationToken)
+                .ConfigureAwait(false);
+            foreach (var entry in archive.Entries)
+            {
+                // Folders come with their files.
+                if (entry.FullName.EndsWith('/') && entry.Length == 0) continue;
+                var mode = entry.ExternalAttributes >> 16;
+                if ((mode & TypeMask) is not (0 or RegularFile)) throw Refused(new SchemaFault(entry.FullName, "is a link or a device"));
+                if (rules.Add(entry.FullName) is { } fault) throw Refused(fault);
+                var path = Path.Combine([folder, .. entry.FullName.Split('/')]);
+                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+                await using (var source = await entry.OpenAsync(cancellationToken).ConfigureAwait(false))
+                {
+                    await CopyAsync(source, path, entry.FullName, rules, cancellationToken).ConfigureAwait(false);
+                }
+
+                SetMode(path, (mode & UserExecute) != 0);
+            }
+        }
+        catch (InvalidDataException fault)
+        {
+            throw Refused(new SchemaFault("the package", $"isn't a whole zip archive ({fault.Message.Split('.')[0]})"));
+        }
+    }
+
+    /// <summary>Copies a plugin's folder into an empty one, by the same rules.</summary>
+    /// <exception cref="ManifestException">The folder holds what can't be taken.</exception>
+    internal static async Task CopyAsync(string from, string folder, CancellationToken cancellationToken)
+    {
+        var rules = new PackageRules();
+        foreach (var name in Files(from))
+        {
+            var source = Path.Combine(from, name);
+            var path = Path.Combine([folder, .. name.Split('/')]);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            await using (var content = File.OpenRead(source))
+            {
+                await CopyAsync(content, path, name, rules, cancellationToken).ConfigureAwait(false);
+            }
+
+            SetMode(path, IsExecutable(source));
+        }
+    }
+
+    // The files of a folder by name, so that the order is the same everywhere.
+    private static List<string> Files(string folder)
+    {
+        var rules = new PackageRules();
+        var names = new List<string>();
+        Walk(new DirectoryInfo(folder), "", depth: 0);
+        names.Sort(StringComparer.Ordinal);
+        return names;
+
+        void Walk(DirectoryInfo directory, string prefix, int depth)
+        {
+            foreach (var entry in directory.EnumerateFileSystemInfos())
+            {
+                var name = prefix + entry.Name;
+                if (entry.LinkTarget is not null) throw Refused(new SchemaFault(name, "is a link"));
+                if (entry is DirectoryInfo below)
+                {
+                    if (depth > 20) throw Refused(new SchemaFault(name, "folders are nested too deep"));
+                    // What editors and version control leave isn't the plugin's.
+                    if (entry.Name is not (".git" or "__pycache__" or ".vs")) Walk(below, name + "/", depth + 1);
+                }
+                else if (rules.Add(name) is { } fault)
+                {
+                    throw Refused(fault);
+                }
+                else
+                {
+                    names.Add(name);
+                }
+            }
+        }
+    }
+
+    private static async Task CopyAsync(Stream source, string path, string name, PackageRules rules, CancellationToken cancellationToken)
+    {
+        // What an archive says of its sizes isn't believed.
+        var buffer = new byte[64 * 1024];
+        await using var target = new FileStream(path, FileMode.CreateNew, FileAccess.Write);
+        while (await source.ReadAsync(buffer, cancellationToken).ConfigureAwait(false) is > 0 and var read)
+        {
+            if (rules.Count(name, read) is { } fault) throw Refused(fault);
+            await target.WriteAsync(buffer.AsMemory(0, read), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static bool IsExecutable(string path) =>
+        !OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & UnixFileMode.UserExecute) != 0;
+
+    private static void SetMode(string path, bool executable)
+    {
+        if (OperatingSystem.IsWindows()) return;
+        const UnixFileMode Plain = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+        File.SetUnixFileMode(
+            path, executable ? Plain | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute : Plain);
+    }
+
+    private static ManifestException Refused(SchemaFault fault) => new("the package", [fault]);
+}
