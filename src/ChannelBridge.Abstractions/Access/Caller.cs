@@ -11,6 +11,12 @@ public enum Door
 
     /// <summary>A client of the OpenClaw gateway, vouched for by the authenticated link.</summary>
     Gateway,
+
+    /// <summary>
+    /// A channel fetched it itself: it dials out, or its endpoint was called. Nobody called the host, so there is no connection; who may speak is asked of the
+    /// gateway where its agent answers and it has the channel, else the channel's own settings say.
+    /// </summary>
+    Channel,
 }
 
 /// <summary>Who is calling: the identity that one room (Core/Access) has established, immutable for the life of a connection.</summary>

@@ -66,6 +66,15 @@ public sealed record ChannelAccountStatus
     /// <summary>When a client was last heard (Unix ms), or null.</summary>
     public long? LastActivityAt { get; init; }
 
+    /// <summary>The lane of the last message that was accepted, or null.</summary>
+    public string? LastSessionKey { get; init; }
+
+    /// <summary>Its conversation as the channel writes it for people, or null.</summary>
+    public string? LastSessionScope { get; init; }
+
+    /// <summary>When that was (Unix ms), or null.</summary>
+    public long? LastSessionAt { get; init; }
+
     /// <summary>Backlog: replies that aren't settled.</summary>
     public long Pending { get; init; }
 

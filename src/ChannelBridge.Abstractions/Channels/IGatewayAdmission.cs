@@ -6,8 +6,9 @@ namespace ChannelBridge.Abstractions.Channels;
 
 /// <summary>
 /// Asks the OpenClaw gateway whether a message that came through it may reach the agent: its own resolver decides by its own settings
-/// (<c>dmPolicy</c>, <c>allowFrom</c>, pairing …). A channel asks before it accepts a message of <see cref="Door.Gateway"/>; for the other doors
-/// the host's own settings decide and this is never asked.
+/// (<c>dmPolicy</c>, <c>allowFrom</c>, pairing …). A channel asks before it accepts a message of <see cref="Door.Gateway"/>, and of <see
+/// cref="Door.Channel"/>
+/// where the gateway <see cref="Governs"/>; for the others the host's own settings decide and this is never asked.
 /// </summary>
 public interface IGatewayAdmission
 {
@@ -16,10 +17,32 @@ public interface IGatewayAdmission
     /// <param name="request">Who wants to speak where.</param>
     /// <param name="cancellationToken">Gives up asking; nothing was decided then.</param>
     /// <exception cref="BridgeException">
-    /// <see cref="ErrorCodes.Unavailable"/> (retryable) when the link is away or doesn't answer in time: the message must not be accepted then.
+    /// <see cref="ErrorCodes.Unavailable"/> (retryable) when the link is away or doesn't answer in time: the message must not be accepted
+    /// then.
     /// </exception>
     ValueTask<AdmissionDecision> AdmitAsync(
         IClientConnection connection, AdmissionRequest request, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// True when the gateway's resolver decides on messages that a channel has fetched itself (<see cref="Door.Channel"/>): the gateway's
+    /// agent answers them,
+    /// and the plugin's package names the channel. Else the channel's own settings decide. Known also while the link is away.
+    /// </summary>
+    /// <param name="channel">The channel id.</param>
+    /// <param name="agent">The name of the agent that is to answer.</param>
+    bool Governs(string channel, string agent) => false;
+
+    /// <summary>
+    /// Asks the gateway about a message that a channel has fetched itself, where it <see cref="Governs"/>; there is no connection then.
+    /// </summary>
+    /// <param name="request">Who wants to speak where.</param>
+    /// <param name="cancellationToken">Gives up asking; nothing was decided then.</param>
+    /// <exception cref="BridgeException">
+    /// <see cref="ErrorCodes.Unavailable"/> (retryable) when the link is away or doesn't answer in time: the message must not be accepted
+    /// then.
+    /// </exception>
+    ValueTask<AdmissionDecision> AdmitAsync(AdmissionRequest request, CancellationToken cancellationToken = default) =>
+        throw BridgeException.Unavailable("the gateway's policy can't be asked: no link to the gateway is configured");
 
     /// <summary>
     /// The agent id that the gateway's routing gives an account of a channel, for session keys of messages that come through it
@@ -28,7 +51,8 @@ public interface IGatewayAdmission
     string GetAgentId(string channel, string accountId) => GetAccount(channel, accountId).AgentId;
 
     /// <summary>
-    /// What the gateway's settings say of an account. They govern the account's connections of <see cref="Door.Gateway"/> only. While the link is
+    /// What the gateway's settings say of an account. They govern the account's connections of <see cref="Door.Gateway"/> only. While the
+    /// link is
     /// away, what it said last; before it ever said anything, the defaults.
     /// </summary>
     GatewayAccount GetAccount(string channel, string accountId);
@@ -111,5 +135,7 @@ public enum AdmissionOutcome
 /// <paramref name="ReplyKey"/> as idempotency key, each time it is given: so the sender is told once, whatever fails in between. Null when there
 /// is nothing to tell (too many open requests).
 /// </param>
-/// <param name="ReplyKey">The idempotency key of <paramref name="ReplyText"/>; it changes with the pairing code. Secret like the code.</param>
+/// <param name="ReplyKey">
+/// The idempotency key of <paramref name="ReplyText"/>; it changes with the pairing code. Secret like the code.
+/// </param>
 public sealed record AdmissionDecision(AdmissionOutcome Outcome, string? Reason = null, string? ReplyText = null, string? ReplyKey = null);

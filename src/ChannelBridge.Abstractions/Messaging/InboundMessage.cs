@@ -59,6 +59,9 @@ public sealed record InboundMessage
     /// <summary>True when the bridge asked to be shown the answer while it grows.</summary>
     public bool Stream { get; init; }
 
+    /// <summary>How the channel wants its turn run, or null: like any other.</summary>
+    public TurnRules? Rules { get; init; }
+
     /// <summary>When the host accepted it (Unix milliseconds).</summary>
     public long AcceptedAt { get; init; }
 
