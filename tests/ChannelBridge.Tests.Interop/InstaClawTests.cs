@@ -22,9 +22,25 @@ public sealed class InstaClawTests
             Path.Combine(data, ".insta", "config", "profile.json"), """{"app_key":"key-0","app_secret":"secret-0","name":"Tester","claw_id":"claw-0"}""");
         await using var host = await HostProcess.StartAsync(
             data, ["--agent", "openclaw"], environment: new Dictionary<string, string> { ["INSTACLAW_WS_URL"] = platform.WsUrl.ToString() });
-        await using var gateway = await GatewayAsync(model, host);
+        await using var gateway = await GatewayAsync(model, host, new JsonObject { ["enabled"] = true });
         await gateway.StartAsync();
         var side = await platform.NextConnectionAsync();
+
+        // The gateway's own policy decides, by default pairing: the answer tells the code, and nobody has run it. While the gateway is away nothing is accepted.
+        var code = "";
+        for (var attempt = 1; code.Length == 0; attempt++)
+        {
+            Assert.True(attempt < 200, "no pairing code came");
+            await side.SendTextAsync($"m0-{attempt}", "s1", "ask:too-early");
+            var refused = (await side.EventsAsync($"m0-{attempt}"))[^1];
+            Assert.Equal("response.failed", (string)refused["type"]!);
+            code = System.Text.RegularExpressions.Regex.Match((string?)refused["response"]?["error"]?["message"] ?? "", "pairing approve instaclaw (\\S+)").Groups[1].Value;
+            if (code.Length == 0) await Task.Delay(300);
+        }
+
+        Assert.Equal(0, model.CountOf("too-early"));
+        var (approved, said) = await gateway.CommandAsync("pairing", "approve", "instaclaw", code);
+        Assert.True(approved == 0, said);
 
         await side.SendTextAsync("m1", "s1", "remember marzipan ask:first-word");
         var events = await side.EventsAsync("m1");
@@ -108,7 +124,7 @@ public sealed class InstaClawTests
         }
     }
 
-    private static async Task<GatewayProcess> GatewayAsync(FakeModel model, HostProcess host)
+    private static async Task<GatewayProcess> GatewayAsync(FakeModel model, HostProcess host, JsonObject? policy = null)
     {
         var state = Scratch.NewFolder("cbinstaclaw");
         var gateway = GatewayProcess.Configure(
@@ -116,6 +132,7 @@ public sealed class InstaClawTests
         var file = Path.Combine(state, "openclaw", "openclaw.json");
         var config = JsonNode.Parse(await File.ReadAllTextAsync(file))!;
         config["tools"]!["alsoAllow"] = new JsonArray("channelbridge");
+        config["channels"]!["instaclaw"] = policy ?? new JsonObject { ["enabled"] = true, ["dmPolicy"] = "open", ["allowFrom"] = new JsonArray("*") };
         await File.WriteAllTextAsync(file, config.ToJsonString());
         return gateway;
     }

@@ -211,13 +211,20 @@ internal static class SettingsLoader
         return null;
     }
 
+    /// <summary>Names by which the host itself tells callers apart: those of the gateway's clients begin with <c>gateway/</c>.</summary>
+    private static bool IsTaken(string name) =>
+        string.Equals(name, AccessToken.FirstName, StringComparison.OrdinalIgnoreCase)
+        || string.Equals(name, "local", StringComparison.OrdinalIgnoreCase)
+        || string.Equals(name, "gateway", StringComparison.OrdinalIgnoreCase)
+        || name.StartsWith("gateway/", StringComparison.OrdinalIgnoreCase);
+
     private static List<AccessToken> ReadTokens(SettingsReader reader)
     {
         var tokens = new List<AccessToken>();
         foreach (var section in reader.Configuration.GetSection("Access:Tokens").GetChildren())
         {
             var key = section.Path;
-            if (string.Equals(section.Key, AccessToken.FirstName, StringComparison.OrdinalIgnoreCase) || string.Equals(section.Key, "local", StringComparison.OrdinalIgnoreCase))
+            if (IsTaken(section.Key))
             {
                 reader.Problem(key, $"the name '{section.Key}' is taken by the host itself; choose another", "Access:Tokens:shop:TokenFile=/run/secrets/shop");
                 continue;

@@ -50,6 +50,9 @@ internal sealed class StatusReporter(IOutbox outbox, IRecords records, RouteBook
             LastInboundAt = At(account.Stats.LastInboundAt),
             LastOutboundAt = At(account.Stats.LastOutboundAt),
             LastActivityAt = LastHeard(account),
+            LastSessionKey = account.Stats.LastSessionKey,
+            LastSessionScope = account.Stats.LastScope,
+            LastSessionAt = account.Stats.LastSessionKey is null ? null : At(account.Stats.LastInboundAt),
             Pending = pending,
             DeadLetter = dead,
         };

@@ -38,11 +38,12 @@ internal sealed class InstaClawChannel : IChannel, IDiagnosticsSource, IToolSour
         IResponseRuns? runs,
         TimeProvider time,
         Random random,
-        ILoggerFactory loggers)
+        ILoggerFactory loggers,
+        IGatewayAdmission? gateway = null)
     {
         _options = options.Value;
         _accounts = new AccountBook(
-            _options.IsOn ? [.. Configured(_options).Select(one => Make(one.Id, one.Account, _options, dialer, records, runs, time, random, loggers))] : []);
+            _options.IsOn ? [.. Configured(_options).Select(one => Make(one.Id, one.Account, _options, dialer, records, runs, gateway, time, random, loggers))] : []);
         _tools = new ToolSet(_accounts, _options);
         Methods = [.. new RegistrationMethods(_accounts).Methods, .. _tools.Methods];
     }
@@ -103,6 +104,7 @@ internal sealed class InstaClawChannel : IChannel, IDiagnosticsSource, IToolSour
         IBrokerDialer dialer,
         IRecords records,
         IResponseRuns? runs,
+        IGatewayAdmission? gateway,
         TimeProvider time,
         Random random,
         ILoggerFactory loggers)
@@ -117,7 +119,7 @@ internal sealed class InstaClawChannel : IChannel, IDiagnosticsSource, IToolSour
             options,
             files,
             desk => new BrokerConnection(id, endpoints.Broker, options, dialer, desk, time, random, loggers.CreateLogger<BrokerConnection>()),
-            new RequestDesk(id, agent, options, runs, records, time, loggers.CreateLogger<RequestDesk>()),
+            new RequestDesk(id, agent, options, runs, records, time, loggers.CreateLogger<RequestDesk>(), gateway),
             new Registrar(id, options, files, platform, records, asked, time, loggers.CreateLogger<Registrar>()),
             platform,
             time,

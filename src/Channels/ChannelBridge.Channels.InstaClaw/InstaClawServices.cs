@@ -43,7 +43,8 @@ public static class InstaClawServices
             provider.GetService<IResponseRuns>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<Random>(),
-            provider.GetRequiredService<ILoggerFactory>()));
+            provider.GetRequiredService<ILoggerFactory>(),
+            provider.GetService<IGatewayAdmission>()));
         return services.AddContributor<InstaClawChannel>();
     }
 }

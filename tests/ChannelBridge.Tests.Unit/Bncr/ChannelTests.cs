@@ -166,7 +166,7 @@ public sealed class ChannelTests
         Assert.Equal("linked", (string?)answer["runtime"]!["mode"]);
         Assert.True((bool)answer["runtime"]!["linked"]!);
         Assert.Equal("diag:ok p:0 d:0 c:1", (string?)answer["runtime"]!["meta"]!["healthSummary"]);
-        Assert.Equal("Bncr:lab:u1", (string?)answer["runtime"]!["meta"]!["lastSessionScope"]);
+        Assert.Equal("bncr:lab:0:u1", (string?)answer["runtime"]!["meta"]!["lastSessionScope"]);
         Assert.Equal("just now", (string?)answer["runtime"]!["meta"]!["lastInboundAgo"]);
         Assert.True((bool)answer["probe"]!["ok"]!);
         Assert.Equal("healthy", (string?)answer["probe"]!["summary"]);

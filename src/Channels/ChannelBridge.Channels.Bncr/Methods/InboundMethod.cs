@@ -135,7 +135,7 @@ internal sealed class InboundMethod(
             await recorded.ConfigureAwait(false);
         }
 
-        account.Stats.Accepted(now, sessionKey, message.Route.Display);
+        account.Stats.Accepted(now, sessionKey, $"{BncrChannel.ChannelId}:{message.Route.Scope}");
         Count(receipt.Duplicate ? "duplicate" : "accepted");
         return new InboundResult
         {

@@ -114,7 +114,7 @@ internal sealed partial class RequestDesk
 
     private ResponseStart Describe(UserMessage message, StoredRequest stored, string? previous, TimeSpan left)
     {
-        var sessionKey = $"{InstaClawChannel.ChannelId}:{_accountId}:{stored.SessionId}";
+        var sessionKey = SessionKeyOf(stored.SessionId);
         return new ResponseStart
         {
             Request = new ResponseRequest
@@ -137,7 +137,8 @@ internal sealed partial class RequestDesk
                 Agent = _agent,
                 Route = stored.SessionId,
                 SenderId = stored.SessionId,
-                Door = Door.Listener,
+                Subject = Subject,
+                Door = Door.Channel,
                 MessageId = stored.MessageId,
                 Text = message.Text,
                 Attachments = message.Attachments,

@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Threading.Channels;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.InstaClaw.Connection;
@@ -23,6 +25,7 @@ internal sealed partial class RequestDesk : IBrokerEvents, IDisposable
     private readonly string _agent;
     private readonly InstaClawOptions _options;
     private readonly IResponseRuns? _runs;
+    private readonly IGatewayAdmission? _gateway;
     private readonly RequestBook _book;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -41,8 +44,16 @@ internal sealed partial class RequestDesk : IBrokerEvents, IDisposable
     private long _taken;
 
     public RequestDesk(
-        string accountId, string agent, InstaClawOptions options, IResponseRuns? runs, IRecords records, TimeProvider time, ILogger logger)
+        string accountId,
+        string agent,
+        InstaClawOptions options,
+        IResponseRuns? runs,
+        IRecords records,
+        TimeProvider time,
+        ILogger logger,
+        IGatewayAdmission? gateway = null)
     {
+        _gateway = gateway;
         _accountId = accountId;
         _agent = agent;
         _options = options;
@@ -52,6 +63,9 @@ internal sealed partial class RequestDesk : IBrokerEvents, IDisposable
         _logger = logger;
         Slots = new TurnSlots(options.MaxConcurrentRequests, options.MaxQueuedRequests);
     }
+
+    /// <summary>Who speaks, as the gateway's allow lists and its pairing store name it.</summary>
+    private string Subject => $"{InstaClawChannel.ChannelId}:{AccountIds.Key(_accountId)}";
 
     /// <summary>The account's slots.</summary>
     public TurnSlots Slots { get; }
@@ -184,6 +198,14 @@ internal sealed partial class RequestDesk : IBrokerEvents, IDisposable
             return;
         }
 
+        if (await RefusalAsync(message, stop).ConfigureAwait(false) is { } refusal)
+        {
+            // Not remembered either: once it is let in, it may come again.
+            Interlocked.Increment(ref _refused);
+            await TellFailureAsync(message.MessageId, message.SessionId, refusal.Code, refusal.Text, stop).ConfigureAwait(false);
+            return;
+        }
+
         var stored = new StoredRequest
         {
             MessageId = message.MessageId,
@@ -202,6 +224,42 @@ internal sealed partial class RequestDesk : IBrokerEvents, IDisposable
         Interlocked.Exchange(ref _lastInboundAt, stored.AcceptedAt);
         Add(new OpenRequest(stored, message));
     }
+
+    /// <summary>
+    /// Why a message may not be accepted, or null. The platform names no users, only conversations, so the gateway is asked about the account: what comes through it
+    /// comes from the users of one platform.
+    /// </summary>
+    private async Task<(string Code, string Text)?> RefusalAsync(UserMessage message, CancellationToken stop)
+    {
+        if (_gateway?.Governs(InstaClawChannel.ChannelId, _agent) != true) return null;
+        var sessionKey = SessionKeyOf(message.SessionId);
+        var request = new AdmissionRequest
+        {
+            Channel = InstaClawChannel.ChannelId,
+            AccountId = _accountId,
+            Subject = Subject,
+            SenderId = message.SessionId,
+            ConversationId = message.SessionId,
+            Route = message.SessionId,
+            SessionKey = sessionKey,
+        };
+        try
+        {
+            var decision = await _gateway.AdmitAsync(request, stop).ConfigureAwait(false);
+            return decision.Outcome switch
+            {
+                AdmissionOutcome.Allow => null,
+                AdmissionOutcome.Pairing => ("pairing_required", decision.ReplyText ?? decision.Reason ?? "pairing required"),
+                _ => ("forbidden", decision.Reason ?? "blocked by the gateway's policy"),
+            };
+        }
+        catch (BridgeException fault) when (fault.Retryable)
+        {
+            return ("unavailable", fault.Message);
+        }
+    }
+
+    private string SessionKeyOf(string sessionId) => $"{InstaClawChannel.ChannelId}:{_accountId}:{sessionId}";
 
     /// <summary>A message that comes again doesn't run again. What the platform may lack of its answer is sent again.</summary>
     private async Task<bool> IsKnownAsync(UserMessage message, CancellationToken stop)
