@@ -1,38 +1,42 @@
-// Reads channels.bncr: which accounts there are and what applies to each. An account's own value wins over the channel's.
-// Account ids are compared without case; blank, "default" and "primary" are the one account that always exists, "Primary".
+// Reads channels.<id>: which accounts a channel has and what applies to each. An account's own value wins over the channel's.
+// Account ids are compared without case; blank, "default" and the channel's own name for it ("Primary" at bncr) are the one that always
+// exists.
+import { channelInfo } from './manifest.mjs';
 
-export const CHANNEL = 'bncr';
-export const PRIMARY = 'Primary';
+const section = (channel, cfg) => cfg?.channels?.[channel] ?? {};
 
-const section = (cfg) => cfg?.channels?.[CHANNEL] ?? {};
+/** The account that a channel always has. */
+export const defaultAccount = (channel) => channelInfo(channel).defaultAccount;
 
 /** The id to show for any spelling of an account id. */
-export function accountName(cfg, accountId) {
+export function accountName(channel, cfg, accountId) {
+  const usual = defaultAccount(channel);
   const wanted = String(accountId ?? '').trim().toLowerCase();
-  if (wanted === '' || wanted === 'default' || wanted === 'primary') return PRIMARY;
-  return Object.keys(section(cfg).accounts ?? {}).find((key) => key.toLowerCase() === wanted) ?? String(accountId).trim();
+  if (wanted === '' || wanted === 'default' || wanted === usual.toLowerCase()) return usual;
+  return Object.keys(section(channel, cfg).accounts ?? {}).find((key) => key.toLowerCase() === wanted) ?? String(accountId).trim();
 }
 
-/** Every account: Primary first, then those of the settings. */
-export function listAccountIds(cfg) {
-  const names = [PRIMARY];
-  for (const key of Object.keys(section(cfg).accounts ?? {})) {
-    const name = accountName(cfg, key);
+/** Every account: the one that always exists first, then those of the settings. */
+export function listAccountIds(channel, cfg) {
+  const names = [defaultAccount(channel)];
+  for (const key of Object.keys(section(channel, cfg).accounts ?? {})) {
+    const name = accountName(channel, cfg, key);
     if (!names.some((known) => known.toLowerCase() === name.toLowerCase())) names.push(name);
   }
   return names;
 }
 
 /** Everything that applies to an account. */
-export function resolveAccount(cfg, accountId) {
-  const root = section(cfg);
-  const name = accountName(cfg, accountId);
-  const own = Object.entries(root.accounts ?? {}).find(([key]) => accountName(cfg, key).toLowerCase() === name.toLowerCase())?.[1] ?? {};
+export function resolveAccount(channel, cfg, accountId) {
+  const root = section(channel, cfg);
+  const name = accountName(channel, cfg, accountId);
+  const own = Object.entries(root.accounts ?? {}).find(([key]) => accountName(channel, cfg, key).toLowerCase() === name.toLowerCase())?.[1] ?? {};
   const pick = (key, fallback) => own[key] ?? root[key] ?? fallback;
   return {
+    channel,
     accountId: name,
-    name: own.name ?? (name === PRIMARY ? root.name : undefined),
-    configured: cfg?.channels?.[CHANNEL] !== undefined,
+    name: own.name ?? (name === defaultAccount(channel) ? root.name : undefined),
+    configured: cfg?.channels?.[channel] !== undefined,
     enabled: root.enabled !== false && own.enabled !== false,
     dmPolicy: pick('dmPolicy', 'pairing'),
     groupPolicy: pick('groupPolicy', 'allowlist'),
@@ -44,3 +48,6 @@ export function resolveAccount(cfg, accountId) {
     mediaMaxMb: pick('mediaMaxMb', undefined),
   };
 }
+
+/** What tells one account of one channel from every other one. */
+export const accountKey = (channel, accountId) => `${channel}/${String(accountId).toLowerCase()}`;

@@ -1,6 +1,7 @@
 // Messages on a byte stream, framed as LSP does it: "Content-Length: N", a blank line, N bytes of UTF-8 JSON. With the content type
 // application/octet-stream the body is a binary message: u32 header length (big endian), the JSON message as header, and bytes that
-// belong to it. The reader is bounded (header 8 KiB, body MAX_BODY) and copies each body once. A broken frame can't be skipped, so it throws
+// belong to it. The reader is bounded (header 8 KiB, body MAX_BODY) and copies each body once. A broken frame can't be skipped, so it
+// throws
 // and the link is closed.
 
 /** Largest body in bytes: an inline attachment of 30 MiB in base64, and room to spare. */
@@ -43,7 +44,10 @@ export class FrameReader {
   #bodyLength = -1;
   #binary = false;
 
-  /** Adds bytes and returns the messages that are complete now, each as [message, content]; content is undefined for most. Throws on a frame that can't be read. */
+  /**
+   * Adds bytes and returns the messages that are complete now, each as [message, content]; content is undefined for most. Throws on a frame
+   * that can't be read.
+   */
   push(chunk) {
     this.#chunks.push(chunk);
     this.#size += chunk.length;

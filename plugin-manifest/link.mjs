@@ -28,7 +28,7 @@ export class HostLink {
   #replaced = false;
 
   /** What the status shows. */
-  state = { connected: false, lastConnectedAt: null, lastError: null, lastDisconnectAt: null, reconnectAttempts: 0, hostVersion: null, hostId: null, features: [] };
+  state = { connected: false, lastConnectedAt: null, lastError: null, lastDisconnectAt: null, reconnectAttempts: 0, hostVersion: null, hostId: null, package: null, features: [] };
 
   /**
    * options: endpoint (of settings.mjs), hello() → params of link.hello (may be async), handlers, onUp(), onDown(reason), logger,
@@ -98,7 +98,7 @@ export class HostLink {
     try {
       wire = await openWire(this.#options.endpoint, CONNECT_TIMEOUT_MS);
     } catch (error) {
-      this.#retry(this.#options.why() ?? explain(error));
+      this.#retry(explain(error));
       return;
     }
     if (this.#stopped) wire.close();
@@ -115,6 +115,8 @@ export class HostLink {
           this.#replaced = true;
           peer.close(new Error(reason));
         },
+        // Answered before the hello goes: it is a request of its own.
+        'link.changed': () => void setImmediate(() => this.#sayAgain(peer)),
       },
       onClose: (error) => this.#down(peer, reason ?? explain(error)),
     });
@@ -123,22 +125,41 @@ export class HostLink {
       const hello = await this.#options.hello();
       // Whoever can open the socket is the host's own user; a WebSocket takes little before it knows who speaks.
       if (this.#options.endpoint.kind === 'ws') await peer.request('auth.authenticate', { token: hello.token }, { timeoutMs: CONNECT_TIMEOUT_MS });
-      const answer = await peer.request('link.hello', { protocol: PROTOCOL, features: [BINARY], ...hello }, { timeoutMs: CONNECT_TIMEOUT_MS });
+      const answer = await this.#hello(peer, hello);
       if (peer.closed) return;
       if (answer.protocol !== PROTOCOL) {
         throw new Error(`it speaks link protocol ${answer.protocol}, this plugin ${PROTOCOL}: update the ${answer.protocol > PROTOCOL ? 'plugin' : 'host'}`);
       }
       this.#silent = 0;
-      const now = Date.now();
-      Object.assign(this.state, {
-        connected: true, lastConnectedAt: now, lastError: null, reconnectAttempts: 0, hostVersion: answer.hostVersion ?? null, hostId: answer.hostId ?? null,
-        features: answer.features ?? [],
-      });
+      this.#note(answer);
+      Object.assign(this.state, { connected: true, lastConnectedAt: Date.now(), lastError: null, reconnectAttempts: 0 });
       this.#options.logger.info(`connected to the ChannelBridge host ${answer.hostVersion ?? ''} at ${this.#options.endpoint.text}`);
       this.#options.onUp?.();
     } catch (error) {
       reason = `the host refused the link: ${error.message}`;
       peer.close(error);
+    }
+  }
+
+  #hello(peer, hello) {
+    return peer.request('link.hello', { protocol: PROTOCOL, features: [BINARY], ...hello }, { timeoutMs: CONNECT_TIMEOUT_MS });
+  }
+
+  /** What the host said of itself: its version, what it can, and whether this package belongs to it. */
+  #note({ hostVersion = null, hostId = null, features = [], package: packaged = null }) {
+    if (packaged === 'other' && this.state.package !== 'other') {
+      this.#options.logger.warn(`this plugin package is not the one of the ChannelBridge host ${hostVersion ?? ''}; install the host's`);
+    }
+    Object.assign(this.state, { hostVersion, hostId, features, package: packaged });
+  }
+
+  /** The host's channels, methods or tools have changed: hello again, on the same connection. */
+  async #sayAgain(peer) {
+    try {
+      const answer = await this.#hello(peer, await this.#options.hello());
+      if (!peer.closed) this.#note(answer);
+    } catch (error) {
+      if (!peer.closed) peer.close(error);
     }
   }
 
@@ -152,9 +173,12 @@ export class HostLink {
     this.#retry(reason);
   }
 
-  #retry(reason) {
+  #retry(seen) {
     if (this.#stopped) return;
-    if (reason !== this.state.lastError) this.#options.logger.warn(`ChannelBridge host not connected: ${reason}; trying again`);
+    // Who starts the host knows better why there is none, and whether trying again is of use.
+    const known = this.#options.why();
+    const reason = known ?? seen;
+    if (reason !== this.state.lastError) this.#options.logger.warn(`ChannelBridge host not connected: ${reason}${known ? '' : '; trying again'}`);
     this.state.lastError = reason;
     this.state.reconnectAttempts++;
     const ceiling = this.#replaced ? REPLACED_DELAY_MS : Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(this.#attempt++, 10));

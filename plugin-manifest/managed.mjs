@@ -174,7 +174,9 @@ export class ManagedHost {
   }
 }
 
-/** Refuses what could be somebody else's program: it must be an absolute path to a file that only we, our group of one, or root can change. */
+/**
+ * Refuses what could be somebody else's program: it must be an absolute path to a file that only we, our group of one, or root can change.
+ */
 async function checkCommand(command) {
   if (!path.isAbsolute(command)) throw new Error(`${command} is not an absolute path`);
   let file;

@@ -8,8 +8,9 @@ import fs from 'node:fs/promises';
 import { basename } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { saveMediaStream } from 'openclaw/plugin-sdk/media-store';
-import { CHANNEL, resolveAccount } from './accounts.mjs';
+import { resolveAccount } from './accounts.mjs';
 import { bridge, currentConfig } from './bridge.mjs';
+import { FIRST_CHANNEL, isOwnChannel } from './manifest.mjs';
 
 const PIECE_BYTES = 512 * 1024;
 const DEFAULT_MAX_MB = 50;
@@ -21,10 +22,15 @@ const held = new Map();
 
 export const maxBytesOf = (account) => (account.mediaMaxMb ?? DEFAULT_MAX_MB) * 1024 * 1024;
 
+/** The account that a turn or a file runs under: its own, or the first channel's where the package doesn't have its channel. */
+export const accountOf = (channel, accountId) => (isOwnChannel(channel)
+  ? resolveAccount(channel, currentConfig(), accountId)
+  : resolveAccount(FIRST_CHANNEL, currentConfig(), undefined));
+
 /** Answers link.media: a piece of a user's file, with its bytes or with base64. Pieces come one after the other. */
-export async function takePiece({ mediaId, offset, size, content, mimeType, fileName, accountId }, bytes = Buffer.from(content ?? '', 'base64')) {
+export async function takePiece({ channel, mediaId, offset, size, content, mimeType, fileName, accountId }, bytes = Buffer.from(content ?? '', 'base64')) {
   dropStale();
-  const max = maxBytesOf(resolveAccount(currentConfig(), accountId));
+  const max = maxBytesOf(accountOf(channel, accountId));
   if (size > max) return { accepted: false, reason: `larger than the gateway's limit of ${max} bytes (mediaMaxMb)` };
   if (offset === 0) {
     forget(mediaId);
@@ -101,13 +107,13 @@ function dropStale() {
  * Reads what the agent sends and puts it into the host's spool; gives what link.send takes. A file that can't be read is named with the
  * reason instead: the text that goes with it is still worth sending.
  */
-export async function sendMedia(sources, { accountId, to, access = {}, voice, signal }) {
+export async function sendMedia(sources, { channel, accountId, to, access = {}, voice, signal }) {
   const media = [];
   for (const source of sources) {
     const fileName = nameOf(source);
     let loaded;
     try {
-      const maxBytes = maxBytesOf(resolveAccount(currentConfig(), accountId));
+      const maxBytes = maxBytesOf(accountOf(channel, accountId));
       loaded = await bridge.runtime.media.loadWebMedia(source, loadOptions(access, maxBytes));
     } catch (error) {
       bridge.logger.warn(`a file of the agent can't be read: ${error?.message ?? error}`);
@@ -115,7 +121,7 @@ export async function sendMedia(sources, { accountId, to, access = {}, voice, si
       continue;
     }
     const name = loaded.fileName ?? fileName;
-    const file = await upload(loaded.buffer, { accountId, to, mimeType: loaded.contentType, fileName: name, signal });
+    const file = await upload(loaded.buffer, { channel, accountId, to, mimeType: loaded.contentType, fileName: name, signal });
     media.push({ file, mimeType: loaded.contentType, fileName: name, voice: voice || undefined });
   }
   return media;
@@ -132,7 +138,7 @@ function loadOptions({ localRoots, readFile, workspaceDir }, maxBytes) {
   };
 }
 
-async function upload(bytes, { accountId, to, mimeType, fileName, signal }) {
+async function upload(bytes, { channel, accountId, to, mimeType, fileName, signal }) {
   const mediaId = randomUUID();
   for (let offset = 0; ;) {
     const piece = bytes.subarray(offset, offset + PIECE_BYTES);
@@ -140,7 +146,7 @@ async function upload(bytes, { accountId, to, mimeType, fileName, signal }) {
     const answer = await bridge.link.request('link.media', {
       mediaId, offset, size: bytes.length, mimeType, fileName,
       ...(binary ? {} : { content: piece.toString('base64') }),
-      ...(offset === 0 ? { channel: CHANNEL, accountId, to } : {}),
+      ...(offset === 0 ? { channel, accountId, to } : {}),
     }, { timeoutMs: 30_000, signal, content: binary ? piece : undefined });
     if (answer.file) return answer.file;
     offset += piece.length;

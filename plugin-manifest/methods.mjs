@@ -1,43 +1,22 @@
-// The gateway methods of the channel. Each is forwarded to the host as it is, with the caller's connection id and scopes, and the
-// host's answer or error goes back as it is. Nothing is understood here but which connections there are.
+// The gateway methods of the channels. Each is forwarded to the host as it is, with the caller's connection id and scopes, and the host's
+// answer
+// or error goes back as it is. The gateway checks the scope that offers.json names, the host checks it again. Nothing is understood here
+// but which
+// connections there are.
 import { bridge } from './bridge.mjs';
+import { METHODS } from './manifest.mjs';
 import { LinkError } from './rpc.mjs';
-
-/** Names and the scope that the gateway asks for; the host checks the scope again. */
-export const METHODS = {
-  'bncr.connect': 'operator.write',
-  'bncr.inbound': 'operator.write',
-  'bncr.activity': 'operator.write',
-  'bncr.ack': 'operator.write',
-  'bncr.diagnostics': 'operator.read',
-  'bncr.file.init': 'operator.write',
-  'bncr.file.chunk': 'operator.write',
-  'bncr.file.complete': 'operator.write',
-  'bncr.file.status': 'operator.write',
-  'bncr.file.abort': 'operator.write',
-  'bncr.file.ack': 'operator.write',
-  'bncr.deadLetter.inspect': 'operator.read',
-  'bncr.deadLetter.prune': 'operator.write',
-  'bncr.rpc.response': 'operator.write',
-  'instaclaw.registration.get': 'operator.read',
-  'instaclaw.registration.submit': 'operator.write',
-  'instaclaw.registration.cancel': 'operator.write',
-  'instaclaw.tools.insta_get_plugin_profile': 'operator.read',
-  'instaclaw.tools.insta_propose_registration': 'operator.write',
-  'instaclaw.tools.insta_register_identity': 'operator.write',
-  'instaclaw.tools.list-tasks': 'operator.read',
-  'instaclaw.tools.grab-task': 'operator.write',
-  'instaclaw.tools.submit-deliverable': 'operator.write',
-  'instaclaw.tools.upload-artifact': 'operator.write',
-  'responses.create': 'operator.write',
-  'responses.cancel': 'operator.write',
-  'responses.resume': 'operator.read',
-};
 
 /** Methods that carry a file's bytes in base64, and in which param. They go to the host as they are. */
 const BYTES = { 'bncr.file.chunk': 'base64' };
 
-/** Live connections that have spoken to the host: connId → { scopes, clientId, connect (what the last bncr.connect said and was given) }. */
+/** Accounts that a connection is remembered to be the client of. */
+const MAX_LEASES = 256;
+
+/**
+ * Live connections that have spoken to the host: connId → { scopes, clientId, leases (account → what its last bncr.connect said and was
+ * given) }.
+ */
 const connections = new Map();
 
 /** Registers every method. */
@@ -56,7 +35,7 @@ async function forward(method, { params, client, respond, context, req }) {
     const result = await callHost(method, params ?? {}, connId, connection, req?.traceparent);
     if (method === 'bncr.connect') {
       const { accountId, clientId, ack } = params ?? {};
-      connection.connect = { accountId, clientId, ack, leaseId: result?.leaseId, connectionEpoch: result?.connectionEpoch };
+      noteLease(connection, { accountId, clientId, ack, leaseId: result?.leaseId, connectionEpoch: result?.connectionEpoch }, result?.accountId ?? accountId);
     }
     respond(true, result);
   } catch (error) {
@@ -90,7 +69,7 @@ function remember(connId, client) {
   let connection = connections.get(connId);
   if (connection) return connection;
   const device = client.connect?.device?.id;
-  connection = { scopes: client.connect?.scopes ?? [], clientId: client.connect?.client?.id, identity: device ? `device:${device}` : undefined };
+  connection = { scopes: client.connect?.scopes ?? [], clientId: client.connect?.client?.id, identity: device ? `device:${device}` : undefined, leases: new Map() };
   const signal = client.connectionSignal;
   if (signal?.aborted) return connection;
   connections.set(connId, connection);
@@ -101,16 +80,26 @@ function remember(connId, client) {
   return connection;
 }
 
+/** A connection may be the client of several accounts; the ones that it spoke of last are remembered. */
+function noteLease({ leases }, lease, accountId) {
+  const account = String(accountId ?? '').toLowerCase();
+  leases.delete(account);
+  leases.set(account, lease);
+  if (leases.size > MAX_LEASES) leases.delete(leases.keys().next().value);
+}
+
 /**
- * After the host has come back: each bridge that is still connected to the gateway is announced again by the heartbeat it would send
- * itself some time later, so that its messages flow at once.
+ * After the host has come back: each account of each bridge that is still connected to the gateway is announced again by the heartbeat that
+ * the
+ * bridge would send itself some time later, so that its messages flow at once.
  */
 export async function announceConnections() {
   for (const [connId, connection] of connections) {
-    if (!connection.connect) continue;
-    await callHost('bncr.activity', connection.connect, connId, connection).catch((error) => {
-      bridge.logger.warn(`a bridge connection couldn't be announced to the host: ${error.message}`);
-    });
+    for (const lease of connection.leases.values()) {
+      await callHost('bncr.activity', lease, connId, connection).catch((error) => {
+        bridge.logger.warn(`a bridge connection couldn't be announced to the host: ${error.message}`);
+      });
+    }
   }
 }
 

@@ -1,26 +1,28 @@
 // The service that owns the link: it starts with the gateway (also when the gateway has suppressed channel accounts after unclean
 // starts), connects to the host, and says hello with what the host needs to know of the gateway. In managed mode it starts the host, too.
 import { randomUUID } from 'node:crypto';
-import { CHANNEL, listAccountIds, resolveAccount } from './accounts.mjs';
+import { listAccountIds, resolveAccount } from './accounts.mjs';
 import { bridge, currentConfig, publishBridge } from './bridge.mjs';
 import { flushKept } from './delivery.mjs';
 import { HostLink } from './link.mjs';
+import { CHANNELS, METHODS, packageHash, PLUGIN_ID, TOOLS, VERSION } from './manifest.mjs';
 import { takePiece } from './media.mjs';
 import { announceConnections, push } from './methods.mjs';
+import { notify } from './notify.mjs';
 import { admit } from './policy.mjs';
 import { readToken, resolveSettings } from './settings.mjs';
 import { refreshStatus, startStatus, stopStatus } from './status.mjs';
 import { cancelTurn, startTurn } from './turn.mjs';
 
-const VERSION = '0.1.0';
-
-export function createService({ runtime, pluginConfig, logger }) {
+export function createService({ runtime, workflow, pluginConfig, logger }) {
   const instanceId = randomUUID();
+  const packaged = packageHash();
   return {
-    id: 'channelbridge-link',
+    id: `${PLUGIN_ID}-link`,
     async start() {
       const settings = resolveSettings(pluginConfig);
       bridge.runtime = runtime;
+      bridge.workflow = workflow;
       bridge.logger = logger;
       publishBridge();
       bridge.link = new HostLink({
@@ -32,6 +34,10 @@ export function createService({ runtime, pluginConfig, logger }) {
           instanceId,
           gatewayVersion: runtime.version,
           pluginVersion: VERSION,
+          package: packaged,
+          channels: CHANNELS,
+          methods: Object.keys(METHODS),
+          tools: Object.keys(TOOLS),
           accounts: describeAccounts(),
         }),
         handlers: {
@@ -40,6 +46,7 @@ export function createService({ runtime, pluginConfig, logger }) {
           'link.push': push,
           'link.media': takePiece,
           'link.admit': admit,
+          'link.notify': notify,
         },
         onUp: () => void whenUp(),
         onDown: () => void refreshStatus(),
@@ -77,12 +84,12 @@ async function whenUp() {
   await refreshStatus();
 }
 
-/** The accounts with what the host must know of them. */
+/** The accounts of all channels, with what the host must know of them. */
 function describeAccounts() {
   const cfg = currentConfig();
-  return listAccountIds(cfg).map((accountId) => {
-    const account = resolveAccount(cfg, accountId);
-    const route = bridge.runtime.channel.routing.resolveAgentRoute({ cfg, channel: CHANNEL, accountId });
-    return { channel: CHANNEL, accountId, name: account.name, enabled: account.enabled, agentId: route.agentId, outboundRequireAck: account.outboundRequireAck };
-  });
+  return CHANNELS.flatMap((channel) => listAccountIds(channel, cfg).map((accountId) => {
+    const { name, enabled, configured, outboundRequireAck, restartNotice } = resolveAccount(channel, cfg, accountId);
+    const { agentId } = bridge.runtime.channel.routing.resolveAgentRoute({ cfg, channel, accountId });
+    return { channel, accountId, name, enabled, configured, agentId, outboundRequireAck, restartNotice };
+  }));
 }

@@ -4,8 +4,7 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { createHash } from 'node:crypto';
-
-export const PLUGIN_ID = 'channelbridge';
+import { PLUGIN_ID } from './manifest.mjs';
 
 /** Where the host keeps its data unless told otherwise; the host uses the same rule. */
 const defaultDirectory = () => path.join(os.homedir(), '.channelbridge');

@@ -1,5 +1,14 @@
-// What OpenClaw loads while the channel is disabled or not configured: the channel object alone.
-import { defineSetupPluginEntry } from 'openclaw/plugin-sdk/channel-core';
-import { channelPlugin } from './channel.mjs';
+// What OpenClaw loads while none of the channels is configured: the channel objects alone. The gateway's helper for such an entry knows one
+// channel,
+// so this is an entry like the other one, which registers nothing else.
+import { createChannel } from './channel.mjs';
+import { CHANNELS, PLUGIN_ID } from './manifest.mjs';
 
-export default defineSetupPluginEntry(channelPlugin);
+export default {
+  id: PLUGIN_ID,
+  name: 'ChannelBridge',
+  description: 'Connects chat bridges to OpenClaw through the ChannelBridge host.',
+  register(api) {
+    for (const plugin of CHANNELS.map(createChannel)) api.registerChannel({ plugin });
+  },
+};

@@ -1,22 +1,25 @@
-// Set-up: what `openclaw channels add --channel bncr` and the onboarding wizard ask, and how the answers become settings. The channel's
-// own go to channels.bncr (those of the account Primary to its root, where they also hold for every other account), the host's address
-// to plugins.entries.channelbridge.config. Opens nothing.
+// Set-up: what `openclaw channels add` (which knows the first channel of a package only) and the onboarding wizard ask, and how the answers
+// become
+// settings. The channel's own go to channels.<id> (those of the account that always exists to its root, where they also hold for every
+// other account), the host's address to
+// plugins.entries.channelbridge.config. Opens nothing.
 import { defineChannelSetupContract } from 'openclaw/plugin-sdk/channel-setup';
-import { accountName, CHANNEL, PRIMARY, resolveAccount } from './accounts.mjs';
-import { PLUGIN_ID, resolveSettings } from './settings.mjs';
+import { accountName, defaultAccount, resolveAccount } from './accounts.mjs';
+import { channelInfo, PLUGIN_ID } from './manifest.mjs';
+import { resolveSettings } from './settings.mjs';
 
 const POLICIES = ['pairing', 'allowlist', 'open', 'disabled'];
 
 const pluginConfig = (cfg) => cfg.plugins?.entries?.[PLUGIN_ID]?.config ?? {};
 
-/** The configuration with a patch of channels.bncr, or of one account in it. */
-function patchChannel(cfg, accountId, patch) {
-  const root = cfg.channels?.[CHANNEL] ?? {};
-  const name = accountName(cfg, accountId);
-  const changed = name === PRIMARY
+/** The configuration with a patch of channels.<id>, or of one account in it. */
+function patchChannel(channel, cfg, accountId, patch) {
+  const root = cfg.channels?.[channel] ?? {};
+  const name = accountName(channel, cfg, accountId);
+  const changed = name === defaultAccount(channel)
     ? { ...root, enabled: true, ...patch }
     : { ...root, enabled: true, accounts: { ...root.accounts, [name]: { ...root.accounts?.[name], ...patch } } };
-  return { ...cfg, channels: { ...cfg.channels, [CHANNEL]: changed } };
+  return { ...cfg, channels: { ...cfg.channels, [channel]: changed } };
 }
 
 /** The configuration with a patch of the plugin's own settings; what is undefined in the patch goes. */
@@ -53,32 +56,32 @@ const hostPatch = ({ endpoint, hostTokenFile, hostCommand }) => (given(hostComma
   ? { mode: 'managed', command: given(hostCommand), endpoint: undefined, tokenFile: undefined }
   : { ...(given(endpoint) ? { mode: undefined, endpoint: given(endpoint) } : {}), ...(given(hostTokenFile) ? { tokenFile: given(hostTokenFile) } : {}) });
 
-export const setupContract = defineChannelSetupContract({
+const createContract = (channel) => defineChannelSetupContract({
   fields: {
     endpoint: { kind: 'string', cli: { flags: '--endpoint <address>', description: 'Where the ChannelBridge host listens (default: the socket in ~/.channelbridge)' } },
     hostTokenFile: { kind: 'string', cli: { flags: '--host-token-file <path>', description: "The host's token file (default: the file token beside the socket)" } },
     hostCommand: { kind: 'string', cli: { flags: '--host-command <path>', description: 'Managed mode: the host that the gateway starts, an absolute path' } },
     dmPolicy: { kind: 'choice', choices: POLICIES, cli: { flags: '--dm-policy <policy>', description: 'Who may write in private: pairing, allowlist, open or disabled' } },
-    allowFrom: { kind: 'string-list', cli: { flags: '--allow-from <scopes>', description: 'Allowed senders, such as Bncr:platform:user, separated by commas' } },
+    allowFrom: { kind: 'string-list', cli: { flags: '--allow-from <senders>', description: 'Allowed senders as the channel names them, separated by commas' } },
   },
   adapter: {
-    // The root is an account of its own, Primary; named accounts stand beside it.
+    // The root is an account of its own; named accounts stand beside it.
     configPromotion: 'preserve-root',
     singleAccountKeysToMove: [],
-    resolveAccountId: ({ cfg, accountId }) => accountName(cfg, accountId),
+    resolveAccountId: ({ cfg, accountId }) => accountName(channel, cfg, accountId),
     validateInput: ({ cfg, input }) => problemOf(cfg, hostPatch(input)),
-    applyAccountName: ({ cfg, accountId, name }) => (given(name) ? patchChannel(cfg, accountId, { name: given(name) }) : cfg),
+    applyAccountName: ({ cfg, accountId, name }) => (given(name) ? patchChannel(channel, cfg, accountId, { name: given(name) }) : cfg),
     applyAccountConfig: ({ cfg, accountId, input }) => patchPlugin(
-      patchChannel(cfg, accountId, {
+      patchChannel(channel, cfg, accountId, {
         ...(given(input.name) ? { name: given(input.name) } : {}),
-        ...policyPatch(resolveAccount(cfg, accountId), input.dmPolicy, input.allowFrom),
+        ...policyPatch(resolveAccount(channel, cfg, accountId), input.dmPolicy, input.allowFrom),
       }),
       hostPatch(input),
     ),
   },
 });
 
-const hostInput = (inputKey, settingKey, message, placeholder, help, shouldPrompt) => ({
+const hostInput = (channel, inputKey, settingKey, message, placeholder, help, shouldPrompt) => ({
   inputKey,
   message,
   placeholder,
@@ -89,58 +92,65 @@ const hostInput = (inputKey, settingKey, message, placeholder, help, shouldPromp
   shouldPrompt,
   validate: ({ value, cfg }) => (given(value) ? (problemOf(cfg, hostPatch({ [inputKey]: value })) ?? undefined) : undefined),
   normalizeValue: ({ value }) => value.trim(),
-  applySet: ({ cfg, value }) => patchPlugin(patchChannel(cfg, undefined, {}), hostPatch({ [inputKey]: value })),
+  applySet: ({ cfg, value }) => patchPlugin(patchChannel(channel, cfg, undefined, {}), hostPatch({ [inputKey]: value })),
 });
 
-export const setupWizard = {
-  channel: CHANNEL,
-  status: {
-    configuredLabel: 'configured',
-    unconfiguredLabel: 'not configured',
-    configuredHint: 'chat bridges through the ChannelBridge host',
-    unconfiguredHint: 'needs the ChannelBridge host',
-    resolveConfigured: ({ cfg }) => cfg.channels?.[CHANNEL] !== undefined,
-    resolveStatusLines: ({ cfg, accountId, configured }) => {
-      if (!configured) return ['Bncr: not configured'];
-      const problem = problemOf(cfg, {});
-      return [`Bncr: configured, direct messages: ${resolveAccount(cfg, accountId).dmPolicy}`, ...(problem ? [`Bncr: ${problem}`] : [])];
+/** What the gateway asks to set a channel up, by its command line and by its wizard. */
+export const createSetup = (channel) => ({ setupContract: createContract(channel), setupWizard: createWizard(channel) });
+
+function createWizard(channel) {
+  const { label } = channelInfo(channel);
+  const root = `channels.${channel}`;
+  return {
+    channel,
+    status: {
+      configuredLabel: 'configured',
+      unconfiguredLabel: 'not configured',
+      configuredHint: 'through the ChannelBridge host',
+      unconfiguredHint: 'needs the ChannelBridge host',
+      resolveConfigured: ({ cfg }) => cfg.channels?.[channel] !== undefined,
+      resolveStatusLines: ({ cfg, accountId, configured }) => {
+        if (!configured) return [`${label}: not configured`];
+        const problem = problemOf(cfg, {});
+        return [`${label}: configured, direct messages: ${resolveAccount(channel, cfg, accountId).dmPolicy}`, ...(problem ? [`${label}: ${problem}`] : [])];
+      },
     },
-  },
-  introNote: {
-    title: 'ChannelBridge',
-    lines: [
-      'Bridges connect to this gateway; the ChannelBridge host keeps their messages until they are answered and delivered.',
-      'Start the host first (channelbridge serve): it makes its socket and its token in ~/.channelbridge. Leave the questions empty for that.',
-    ],
-  },
-  credentials: [],
-  textInputs: [
-    hostInput('endpoint', 'endpoint', 'Where the host listens', 'unix:/home/me/.channelbridge/channelbridge.sock', [
-      'unix:/PATH/channelbridge.sock on this machine, wss://HOST/rpc on another one; empty for the default.',
-    ], ({ cfg }) => pluginConfig(cfg).mode !== 'managed'),
-    hostInput('hostTokenFile', 'tokenFile', "The host's token file", '/home/me/.channelbridge/token', [
-      "The file token in the host's data folder. Empty: the file beside the socket.",
-    ], ({ cfg }) => /^wss?:/.test(pluginConfig(cfg).endpoint ?? '')),
-  ],
-  dmPolicy: {
-    label: 'Bncr',
-    channel: CHANNEL,
-    policyKey: `channels.${CHANNEL}.dmPolicy`,
-    allowFromKey: `channels.${CHANNEL}.allowFrom`,
-    resolveConfigKeys: (cfg, accountId) => {
-      const name = accountName(cfg, accountId);
-      const at = name === PRIMARY ? `channels.${CHANNEL}` : `channels.${CHANNEL}.accounts.${name}`;
-      return { policyKey: `${at}.dmPolicy`, allowFromKey: `${at}.allowFrom` };
+    introNote: {
+      title: 'ChannelBridge',
+      lines: [
+        'The ChannelBridge host keeps the messages of its channels until they are answered and delivered.',
+        'Start the host first (channelbridge serve): it makes its socket and its token in ~/.channelbridge. Leave the questions empty for that.',
+      ],
     },
-    getCurrent: (cfg, accountId) => resolveAccount(cfg, accountId).dmPolicy,
-    setPolicy: (cfg, policy, accountId) => patchChannel(cfg, accountId, policyPatch(resolveAccount(cfg, accountId), policy)),
-  },
-  completionNote: {
-    title: 'Next',
-    lines: [
-      'A bridge connects to this gateway and calls bncr.connect. Strangers get a code: openclaw pairing approve bncr CODE.',
-      'openclaw channels status shows whether the host and the bridges are connected.',
+    credentials: [],
+    textInputs: [
+      hostInput(channel, 'endpoint', 'endpoint', 'Where the host listens', 'unix:/home/me/.channelbridge/channelbridge.sock', [
+        'unix:/PATH/channelbridge.sock on this machine, wss://HOST/rpc on another one; empty for the default.',
+      ], ({ cfg }) => pluginConfig(cfg).mode !== 'managed'),
+      hostInput(channel, 'hostTokenFile', 'tokenFile', "The host's token file", '/home/me/.channelbridge/token', [
+        "The file token in the host's data folder. Empty: the file beside the socket.",
+      ], ({ cfg }) => /^wss?:/.test(pluginConfig(cfg).endpoint ?? '')),
     ],
-  },
-  disable: (cfg) => ({ ...cfg, channels: { ...cfg.channels, [CHANNEL]: { ...cfg.channels?.[CHANNEL], enabled: false } } }),
-};
+    dmPolicy: {
+      label,
+      channel,
+      policyKey: `${root}.dmPolicy`,
+      allowFromKey: `${root}.allowFrom`,
+      resolveConfigKeys: (cfg, accountId) => {
+        const name = accountName(channel, cfg, accountId);
+        const at = name === defaultAccount(channel) ? root : `${root}.accounts.${name}`;
+        return { policyKey: `${at}.dmPolicy`, allowFromKey: `${at}.allowFrom` };
+      },
+      getCurrent: (cfg, accountId) => resolveAccount(channel, cfg, accountId).dmPolicy,
+      setPolicy: (cfg, policy, accountId) => patchChannel(channel, cfg, accountId, policyPatch(resolveAccount(channel, cfg, accountId), policy)),
+    },
+    completionNote: {
+      title: 'Next',
+      lines: [
+        `Strangers get a code: openclaw pairing approve ${channel} CODE.`,
+        `The channel's own settings are the host's. openclaw channels status shows whether the host is connected, and who is connected to it.`,
+      ],
+    },
+    disable: (cfg) => ({ ...cfg, channels: { ...cfg.channels, [channel]: { ...cfg.channels?.[channel], enabled: false } } }),
+  };
+}

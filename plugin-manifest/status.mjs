@@ -1,6 +1,6 @@
 // What `openclaw status` shows of an account: three kinds of health, apart. Transport: is the host connected, is a bridge connected
 // to it. Inbound: when the last message came. Backlog: answers that wait for a bridge, and dead letters.
-import { CHANNEL } from './accounts.mjs';
+import { accountKey } from './accounts.mjs';
 import { bridge } from './bridge.mjs';
 import { keptAnswers } from './delivery.mjs';
 import { activeTurns } from './turn.mjs';
@@ -11,7 +11,7 @@ let timer = null;
 /** One account as the gateway shows it. `linked` stays true: the core would call a false one "stopped". */
 export function buildAccountSnapshot({ account, runtime }) {
   const link = bridge.link?.state;
-  const host = bridge.hostAccounts.get(account.accountId.toLowerCase());
+  const host = bridge.hostAccounts.get(accountKey(account.channel, account.accountId));
   const hostUp = link?.connected === true;
   return {
     ...runtime,
@@ -34,15 +34,26 @@ export function buildAccountSnapshot({ account, runtime }) {
     activeRuns: activeTurns(),
     dmPolicy: account.dmPolicy,
     allowFrom: account.allowFrom,
-    mode: bridge.host ? 'managed' : 'connect',
+    // The words of the channel that this one takes the place of: linked, or configured and away.
+    mode: hostUp && host?.connected === true ? 'linked' : 'configured',
+    lastSessionKey: host?.lastSessionKey ?? null,
+    lastSessionScope: host?.lastSessionScope ?? null,
+    lastSessionAt: host?.lastSessionAt ?? null,
+    diagnostics: diagnosticsOf(hostUp, host),
     statusState: hostUp ? (host?.connected ? 'bridge connected' : 'no bridge connected') : 'host away',
     // Not of the core's own fields, shown in --json: the three kinds of health.
     health: {
-      transport: { host: hostUp, managed: bridge.host?.state.status ?? null, hostVersion: link?.hostVersion ?? null, bridge: host?.connected === true, connections: host?.activeConnections ?? 0 },
+      transport: { host: hostUp, managed: bridge.host?.state.status ?? null, hostVersion: link?.hostVersion ?? null, package: link?.package ?? null, bridge: host?.connected === true, connections: host?.activeConnections ?? 0 },
       inbound: { lastAt: host?.lastInboundAt ?? null },
       backlog: { pending: host?.pending ?? null, deadLetter: host?.deadLetter ?? null, waitingForHost: keptAnswers() },
     },
   };
+}
+
+/** One line, and the numbers behind it. */
+function diagnosticsOf(hostUp, host) {
+  const { pending = 0, deadLetter = 0, activeConnections = 0 } = host ?? {};
+  return { summary: `diag:${hostUp ? 'ok' : 'host-away'} p:${pending} d:${deadLetter} c:${activeConnections}`, pending, deadLetter, activeConnections };
 }
 
 const fixOf = ({ transport }) => (transport.managed
@@ -50,13 +61,16 @@ const fixOf = ({ transport }) => (transport.managed
   : 'Start the host, or correct plugins.entries.channelbridge.config.endpoint.');
 
 /** Warnings of `openclaw channels status`. */
-export function collectStatusIssues(accounts) {
+export function collectStatusIssues(channel, accounts) {
   const issues = [];
-  const issue = (accountId, message, fix) => issues.push({ channel: CHANNEL, accountId, kind: 'runtime', message, fix });
+  const issue = (accountId, message, fix) => issues.push({ channel, accountId, kind: 'runtime', message, fix });
   for (const { accountId, enabled, health, lastError } of accounts) {
     if (enabled === false || !health) continue;
     if (!health.transport.host) issue(accountId, `The ChannelBridge host is not connected (${lastError ?? 'no link yet'}).`, fixOf(health));
-    if (health.backlog.deadLetter > 0) issue(accountId, `${health.backlog.deadLetter} dead letters.`, 'Look at them with bncr.deadLetter.inspect.');
+    if (health.transport.package === 'other') {
+      issue(accountId, 'The installed plugin package is not the one that belongs to the host.', 'Install the package of the host\'s version, then restart the gateway.');
+    }
+    if (health.backlog.deadLetter > 0) issue(accountId, `${health.backlog.deadLetter} dead letters.`, 'Look at them with channelbridge dead-letters list.');
   }
   return issues;
 }
@@ -87,8 +101,7 @@ export async function refreshStatus() {
   if (bridge.link?.connected) {
     try {
       const { accounts = [] } = await bridge.link.request('link.status', {}, { timeoutMs: REFRESH_MS });
-      // The host has further channels, whose accounts may have the same names.
-      bridge.hostAccounts = new Map(accounts.filter(({ channel = CHANNEL }) => channel === CHANNEL).map((account) => [account.accountId.toLowerCase(), account]));
+      bridge.hostAccounts = new Map(accounts.map((account) => [accountKey(account.channel, account.accountId), account]));
     } catch (error) {
       bridge.logger.debug?.(`link.status failed: ${error.message}`);
     }

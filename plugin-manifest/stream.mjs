@@ -1,6 +1,9 @@
-// What an agent says while it answers, as turn events. The gateway gives its text as a snapshot of the whole, as a delta, or as a replacement; the
-// link carries what is new (`partial`), the whole where text that was told is told otherwise (`rewrite`), and where a message of several ends (`message`).
-// A turn whose caller waits for the answer itself (`collect`) gets its finished messages here, too (`reply`); those of channels go through the
+// What an agent says while it answers, as turn events. The gateway gives its text as a snapshot of the whole, as a delta, or as a
+// replacement; the
+// link carries what is new (`partial`), the whole where text that was told is told otherwise (`rewrite`), and where a message of several
+// ends (`message`).
+// A turn whose caller waits for the answer itself (`collect`) gets its finished messages here, too (`reply`); those of channels go through
+// the
 // gateway's durable queue.
 
 export class TurnStream {
@@ -75,10 +78,10 @@ export class TurnStream {
     this.#emit('toolResult', { callId, output: String(output ?? summary ?? progressText ?? status ?? '') });
   }
 
-  /** A finished message of a collecting turn. */
-  reply(payload, info) {
+  /** A finished message of a collecting turn. `upload` puts its files where the host finds them; without it they go by their addresses. */
+  async reply(payload, info, upload) {
     if (info?.kind === 'tool' || payload.isReasoning) return;
-    const text = whole(payload.text ?? '');
+    const text = (payload.text ?? '').toWellFormed();
     if (payload.isError) {
       this.failure = text;
       return;
@@ -89,7 +92,8 @@ export class TurnStream {
       this.#ended.splice(known, 1); // told already, when the next message began
       return;
     }
-    this.#emit('reply', { text, media: urls.length > 0 ? urls.map((url) => ({ url })) : undefined });
+    const media = urls.length === 0 ? undefined : upload ? await upload(urls, payload) : urls.map((url) => ({ url }));
+    this.#emit('reply', { text, media });
     this.#text = '';
   }
 }

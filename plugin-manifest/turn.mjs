@@ -1,14 +1,9 @@
-// One agent turn: a link.turn becomes a dispatch through the gateway's inbound pipeline, its partial text goes back as suffixes, and
-// it ends with exactly one done or failed. The answers to a channel's message don't come this way: they go through the gateway's durable
-// queue to the message adapter (delivery.mjs), live, after a restart and for follow-ups alike. Only a turn that somebody waits for
-// (collect) gets its answer as events.
+// Turns that the host asks for (link.turn): each is dispatched once, in the line of its session, and ends with exactly one done or failed.
 import { runDetachedWebhookWork } from 'openclaw/plugin-sdk/webhook-request-guards';
-import { toInboundMediaFacts } from 'openclaw/plugin-sdk/channel-inbound';
-import { CHANNEL, resolveAccount } from './accounts.mjs';
-import { bridge, currentConfig } from './bridge.mjs';
-import { deliverPayload } from './delivery.mjs';
-import { dropMedia, saveMedia } from './media.mjs';
-import { resolveIngress } from './policy.mjs';
+import { bridge } from './bridge.mjs';
+import { dispatch } from './dispatch.mjs';
+import { dropMedia } from './media.mjs';
+import { passes } from './policy.mjs';
 import { LinkError } from './rpc.mjs';
 import { TurnStream } from './stream.mjs';
 
@@ -16,7 +11,8 @@ import { TurnStream } from './stream.mjs';
 const running = new Map();
 
 /**
- * Turns that somebody waited for and that have ended, by message id. A host that died meanwhile asks for such a turn again, and the gateway's core answers
+ * Turns that somebody waited for and that have ended, by message id. A host that died meanwhile asks for such a turn again, and the
+ * gateway's core answers
  * nothing to a message that it has seen: so the answer is told again.
  */
 const ended = new Map();
@@ -47,7 +43,7 @@ export function startTurn(params) {
     notify(run, kind, fields);
   };
   // Detached: agent work started in the context of another request is refused by the gateway once that request is over.
-  runDetachedWebhookWork(() => inLine(params.sessionKey, () => dispatch(params, run, emit))).then(
+  runDetachedWebhookWork(() => inLine(params, () => dispatch(params, run, emit))).then(
     (outcome) => finish(params, run, () => {
       if (run.abort.signal.aborted) emit('failed', cancelled);
       else if (run.stream.failure !== null) emit('failed', { code: 'AGENT_FAILED', message: run.stream.failure || 'the agent failed', retryable: true });
@@ -68,10 +64,15 @@ function retell(run) {
 }
 
 /**
- * One dispatch at a time in a session. The host keeps the order of a conversation, but the same user on two accounts is two conversations
- * and one session, and a second dispatch into a session that is busy is steered or fails.
+ * One dispatch at a time in a session, in the order in which the host asked: a second one into a session that is busy is steered or fails.
+ * The host
+ * keeps the order of a conversation, but the same user on two accounts is two conversations and one session, and what a host that was
+ * killed had
+ * asked for runs on: only here is known what is under way.
  */
-function inLine(sessionKey, work) {
+async function inLine(params, work) {
+  if (await passes(params)) return work();
+  const { sessionKey } = params;
   const turn = (lines.get(sessionKey) ?? Promise.resolve()).then(work);
   const settled = turn.catch(() => {});
   lines.set(sessionKey, settled);
@@ -113,76 +114,3 @@ function describe(error) {
   return { code: 'INTERNAL', message, retryable: true };
 }
 
-async function dispatch(params, run, emit) {
-  run.abort.signal.throwIfAborted(); // cancelled while it waited in line
-  const { runtime } = bridge;
-  const cfg = currentConfig();
-  // Who waits for the answer is no account of the channel.
-  const account = resolveAccount(cfg, params.collect ? undefined : params.accountId);
-  const agentId = agentOf(params.sessionKey);
-  const viaGateway = params.door === 'gateway';
-  const subject = params.subject ?? params.senderId;
-  const ingress = await resolveIngress({
-    cfg, account, subject, isGroup: params.isGroup, conversationId: params.conversationId, isCommand: params.isCommand,
-    contextBinding: { agentId, sessionKey: params.sessionKey, messageId: params.messageId, inboundEventKind: 'user_request' },
-  });
-  if (viaGateway && (!account.enabled || !ingress.senderAccess.allowed)) {
-    throw new LinkError('FORBIDDEN', `the gateway's policy refuses the message now (${ingress.senderAccess.reasonCode})`);
-  }
-  const authorized = ingress.commandAccess.authorized === true;
-  const media = toInboundMediaFacts(await saveMedia(params.media, account));
-  const ctxPayload = runtime.channel.inbound.buildContext({
-    channel: CHANNEL,
-    accountId: account.accountId,
-    messageId: params.messageId,
-    timestamp: params.timestamp,
-    from: subject,
-    sender: { id: subject, name: params.senderName ?? params.senderId },
-    conversation: { kind: params.isGroup ? 'group' : 'direct', id: params.conversationId, label: params.replyTo },
-    route: { agentId, accountId: account.accountId, routeSessionKey: params.sessionKey, dispatchSessionKey: params.sessionKey },
-    reply: { to: params.replyTo, originatingTo: params.replyTo, replyToId: params.messageId },
-    message: { inboundEventKind: 'user_request', rawBody: params.text, body: params.text, bodyForAgent: params.text, commandBody: params.text },
-    access: { commands: { authorized } },
-    ...(media.length > 0 ? { media } : {}),
-    ...(params.instructions ? { supplemental: { groupSystemPrompt: params.instructions } } : {}),
-    // The host's own settings have admitted what came by its own listener; the gateway's govern its own clients only.
-    channelIngress: viaGateway ? ingress : 'unsupported',
-  });
-  const result = await runtime.channel.inbound.dispatch({
-    cfg,
-    channel: CHANNEL,
-    accountId: account.accountId,
-    route: { agentId, sessionKey: params.sessionKey },
-    ctxPayload,
-    messageId: params.messageId,
-    delivery: {
-      ...(params.collect
-        ? { deliver: async (payload, info) => { run.stream.reply(payload, info); return { visibleReplySent: true }; } }
-        : {
-          durable: { to: params.replyTo, replyToId: params.messageId },
-          deliver: (payload, info) => deliverPayload(params, payload, info),
-        }),
-      onError: (error) => bridge.logger.warn(`an answer wasn't delivered: ${error?.message ?? error}`),
-    },
-    dispatcherOptions: { onReplyStart: () => emit('typing', {}) },
-    replyOptions: {
-      abortSignal: run.abort.signal,
-      disableBlockStreaming: !account.blockStreaming,
-      onAssistantMessageStart: () => run.stream.messageStart(),
-      onPartialReply: (payload) => run.stream.partial(payload),
-      ...(params.collect
-        ? {
-          onReasoningStream: (payload) => run.stream.reasoning(payload),
-          onToolStart: (payload) => run.stream.toolStart(payload),
-          onItemEvent: (payload) => run.stream.toolEnd(payload),
-          onCommandOutput: (payload) => run.stream.toolEnd(payload),
-        }
-        : {}),
-    },
-    turnAdoptionLifecycle: { admission: 'exclusive', onAdopted: () => emit('adopted', {}) },
-  });
-  return result?.dispatched === false ? 'not_dispatched' : 'completed';
-}
-
-/** agent:AGENT:bncr:… */
-const agentOf = (sessionKey) => sessionKey.split(':')[1] || 'main';

@@ -1,5 +1,6 @@
 // The two ways to a host, made alike: a socket or pipe with Content-Length frames, and a WebSocket. A wire carries whole JSON messages
-// in order, each with bytes of its own where it has some (then it is a binary message), tells how many bytes the host hasn't taken yet, and says once that it is closed.
+// in order, each with bytes of its own where it has some (then it is a binary message), tells how many bytes the host hasn't taken yet, and
+// says once that it is closed.
 import net from 'node:net';
 import { decodeBinary, encodeFrame, encodeHead, FrameReader } from './framing.mjs';
 

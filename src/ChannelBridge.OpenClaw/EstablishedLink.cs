@@ -17,8 +17,29 @@ internal sealed class EstablishedLink(IClientConnection connection, IRpcPeer pee
     /// <summary>The socket that it runs over.</summary>
     public IClientConnection Connection => connection;
 
-    /// <summary>What the plugin said of itself.</summary>
-    public HelloParameters Hello => hello;
+    /// <summary>What the plugin said of itself last.</summary>
+    public HelloParameters Hello { get; set; } = hello;
+
+    /// <summary>The channels that the gateway has by it. A plugin that doesn't say so has those of its accounts.</summary>
+    public IReadOnlyList<string> Channels => Hello.Channels ?? [.. (Hello.Accounts ?? []).Select(account => account.Channel).Distinct(StringComparer.Ordinal)];
+
+    /// <summary>True for a channel that the gateway knows: answers to its messages come through the gateway's own queue.</summary>
+    public bool Owns(string channel)
+    {
+        foreach (var own in Channels)
+        {
+            if (string.Equals(own, channel, StringComparison.OrdinalIgnoreCase)) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>True when the link's token is for this account.</summary>
+    public bool MayUse(string accountId) => connection.Caller.MayUseAccount(accountId);
+
+    /// <summary>Of the gateway's accounts those that the link's token is for, with names that may be shown.</summary>
+    public IReadOnlyList<LinkAccount> Accounts(IReadOnlyList<LinkAccount>? said) =>
+        [.. (said ?? []).Where(account => MayUse(account.AccountId)).Select(account => account.Cleaned())];
 
     /// <summary>The plugin takes bytes as binary messages.</summary>
     public bool TakesBinary { get; } = hello.Features?.Contains(LinkFeatures.Binary) == true;
@@ -80,7 +101,8 @@ internal sealed class EstablishedLink(IClientConnection connection, IRpcPeer pee
     }
 
     /// <summary>Calls the plugin and reads its answer.</summary>
-    /// <exception cref="BridgeException">The plugin's own error, or <see cref="ErrorCodes.Unavailable"/> when it is gone or silent.</exception>
+    /// <exception cref="BridgeException">The plugin's own error, or <see cref="ErrorCodes.Unavailable"/> when it is gone or
+    /// silent.</exception>
     public ValueTask<TResult> CallAsync<TResult>(
         string method, ReadOnlyMemory<byte> parameters, JsonTypeInfo<TResult> resultType, CancellationToken cancellationToken)
         where TResult : class => CallAsync(method, parameters, content: default, resultType, cancellationToken);

@@ -7,8 +7,12 @@ namespace ChannelBridge.OpenClaw;
 /// <inheritdoc cref="IGatewayAdmission"/>
 internal sealed class GatewayAdmission(LinkSession session) : IGatewayAdmission
 {
-    public async ValueTask<AdmissionDecision> AdmitAsync(
-        IClientConnection connection, AdmissionRequest request, CancellationToken cancellationToken = default)
+    public bool Governs(string channel, string agent) => agent == OpenClawAgent.AgentName && session.Owns(channel);
+
+    public ValueTask<AdmissionDecision> AdmitAsync(IClientConnection connection, AdmissionRequest request, CancellationToken cancellationToken = default) =>
+        AdmitAsync(request, cancellationToken);
+
+    public async ValueTask<AdmissionDecision> AdmitAsync(AdmissionRequest request, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(request);
         var answer = await session.Require().CallAsync(
@@ -39,25 +43,19 @@ internal sealed class GatewayAdmission(LinkSession session) : IGatewayAdmission
 
     public GatewayAccount GetAccount(string channel, string accountId)
     {
-        foreach (var account in session.Accounts)
+        if (session.Find(channel, accountId) is not { } account) return new GatewayAccount { AccountId = accountId };
+        return new GatewayAccount
         {
-            if (!string.Equals(account.Channel, channel, StringComparison.OrdinalIgnoreCase)) continue;
-            if (!string.Equals(account.AccountId, accountId, StringComparison.OrdinalIgnoreCase)) continue;
-            return new GatewayAccount
+            AccountId = account.AccountId,
+            Name = account.Name,
+            Enabled = account.Enabled,
+            AgentId = account.AgentId ?? "main",
+            RequireAck = account.OutboundRequireAck.ValueKind switch
             {
-                AccountId = account.AccountId,
-                Name = account.Name,
-                Enabled = account.Enabled,
-                AgentId = account.AgentId ?? "main",
-                RequireAck = account.OutboundRequireAck.ValueKind switch
-                {
-                    System.Text.Json.JsonValueKind.True => true,
-                    System.Text.Json.JsonValueKind.False => false,
-                    _ => null,
-                },
-            };
-        }
-
-        return new GatewayAccount { AccountId = accountId };
+                System.Text.Json.JsonValueKind.True => true,
+                System.Text.Json.JsonValueKind.False => false,
+                _ => null,
+            },
+        };
     }
 }

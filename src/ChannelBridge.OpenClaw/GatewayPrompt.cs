@@ -6,7 +6,8 @@ using ChannelBridge.Protocol.OpenResponses;
 namespace ChannelBridge.OpenClaw;
 
 /// <summary>
-/// What the gateway's agent is told of an Open Responses request. The gateway keeps conversations by itself, by session; a request brings its own. So a
+/// What the gateway's agent is told of an Open Responses request. The gateway keeps conversations by itself, by session; a request brings
+/// its own. So a
 /// request gets a session for itself and is told what was said before, unless a channel stands behind it whose session the gateway knows.
 /// </summary>
 /// <param name="SessionKey">The gateway's session.</param>
@@ -18,15 +19,14 @@ internal readonly record struct GatewayPrompt(string SessionKey, string Text, st
     private const string NoChannel = "responses";
 
     /// <summary>The prompt of a turn with a request.</summary>
-    public static GatewayPrompt Of(AgentTurn turn, ResponseRequest request)
+    /// <param name="turn">The turn.</param>
+    /// <param name="request">Its request.</param>
+    /// <param name="agentId">The gateway's agent for the account; a model that names one goes before it.</param>
+    public static GatewayPrompt Of(AgentTurn turn, ResponseRequest request, string agentId = "main")
     {
         var message = turn.Message;
-        var isNamed = message.SessionKey.StartsWith("agent:", StringComparison.Ordinal);
-        // A channel that streams (instaclaw) names its conversations without the gateway's agent.
-        var isKnown = isNamed || message.Channel != NoChannel;
-        var sessionKey = isNamed ? message.SessionKey
-            : isKnown ? $"agent:{AgentOf(request.Model)}:{message.SessionKey}"
-            : $"agent:{AgentOf(request.Model)}:responses:{turn.Id:N}";
+        var isKnown = message.Channel != NoChannel || GatewaySession.IsNamed(message.SessionKey);
+        var sessionKey = GatewaySession.KeyOf(AgentOf(request.Model) ?? agentId, isKnown ? message.SessionKey : $"responses:{turn.Id:N}");
         var rules = request.Input.OfType<MessageItem>().Where(item => item.Role is "system" or "developer").Select(item => TextOf(item.Content));
         var instructions = string.Join("\n\n", rules.Prepend(request.Instructions ?? "").Where(text => text.Length > 0));
         var said = request.Input.Where(item => item is FunctionCallItem or FunctionCallOutputItem or MessageItem { Role: "user" or "assistant" }).ToList();
@@ -35,12 +35,12 @@ internal readonly record struct GatewayPrompt(string SessionKey, string Text, st
         return new GatewayPrompt(sessionKey, Render(said, message), instructions.Length > 0 ? instructions : null);
     }
 
-    /// <summary><c>openclaw/AGENT</c> or <c>openclaw:AGENT</c> names one of the gateway's agents; anything else means its main one.</summary>
-    private static string AgentOf(string? model)
+    /// <summary><c>openclaw/AGENT</c> or <c>openclaw:AGENT</c> names one of the gateway's agents; anything else names none.</summary>
+    private static string? AgentOf(string? model)
     {
-        if (model is null || !model.StartsWith("openclaw", StringComparison.OrdinalIgnoreCase) || model.Length < 10 || model[8] is not ('/' or ':')) return "main";
+        if (model is null || !model.StartsWith("openclaw", StringComparison.OrdinalIgnoreCase) || model.Length < 10 || model[8] is not ('/' or ':')) return null;
         var id = model[9..];
-        return id.Length <= 64 && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_') ? id.ToLowerInvariant() : "main";
+        return id.Length <= 64 && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_') ? id.ToLowerInvariant() : null;
     }
 
     private static string Render(List<ResponseItem> said, InboundMessage message)

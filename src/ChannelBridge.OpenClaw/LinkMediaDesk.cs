@@ -9,10 +9,11 @@ using ChannelBridge.Abstractions.Transfers;
 namespace ChannelBridge.OpenClaw;
 
 /// <summary>
-/// Files over the link, in pieces: what the gateway's agent sends goes straight into the spool, what a user sent goes to the gateway. Gateway and
+/// Files over the link, in pieces: what the gateway's agent sends goes straight into the spool, what a user sent goes to the gateway.
+/// Gateway and
 /// host may be on different machines, so paths mean nothing here.
 /// </summary>
-internal sealed class LinkMediaDesk(ChannelDirectory channels, TimeProvider time, ISpool? spool = null)
+internal sealed class LinkMediaDesk(LinkTargets targets, TimeProvider time, ISpool? spool = null)
 {
     /// <summary>Bytes of a piece; also in base64 well below what either side takes in one message.</summary>
     public const int PieceBytes = 512 * 1024;
@@ -22,11 +23,11 @@ internal sealed class LinkMediaDesk(ChannelDirectory channels, TimeProvider time
     private readonly ConcurrentDictionary<string, Incoming> _incoming = new(StringComparer.Ordinal);
 
     /// <summary>Takes a piece from the plugin. The last one answers when the file is on the disk.</summary>
-    public async ValueTask<MediaResult> TakeAsync(MediaParameters piece, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    public async ValueTask<MediaResult> TakeAsync(EstablishedLink link, MediaParameters piece, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
         if (spool is null) throw BridgeException.Unavailable("this host takes no files");
         if (piece.MediaId.Length is 0 or > 128) throw BridgeException.Invalid("link.media: mediaId must have 1 to 128 characters");
-        if (piece.Offset == 0) await BeginAsync(piece, cancellationToken).ConfigureAwait(false);
+        if (piece.Offset == 0) await BeginAsync(link, piece, cancellationToken).ConfigureAwait(false);
         if (!_incoming.TryGetValue(piece.MediaId, out var incoming) || incoming.Received != piece.Offset)
         {
             throw new BridgeException(ErrorCodes.Conflict, "link.media: pieces come one after the other; begin the file again with offset 0") { Retryable = true };
@@ -74,7 +75,7 @@ internal sealed class LinkMediaDesk(ChannelDirectory channels, TimeProvider time
         spool is null ? ValueTask.CompletedTask : spool.KeepAsync(file, SpoolUse.Outbox, messageId);
 
     /// <summary>Gives the plugin a file before its turn. Null, with a note for the text, when the gateway refuses it.</summary>
-    public async ValueTask<(LinkMedia? Media, string? Note)> GiveAsync(EstablishedLink link, string account, Attachment file, CancellationToken cancellationToken)
+    public async ValueTask<(LinkMedia? Media, string? Note)> GiveAsync(EstablishedLink link, string channel, string account, Attachment file, CancellationToken cancellationToken)
     {
         if (file.File is null && (!link.TakesBinary || file.Content is not { Length: > 0 })) return (Within(link, file, file.Content), null);
         var source = file.File is null ? new MemoryStream(file.Content!, writable: false) : spool!.OpenRead(file);
@@ -89,8 +90,11 @@ internal sealed class LinkMediaDesk(ChannelDirectory channels, TimeProvider time
             }
 
             var mediaId = Guid.NewGuid().ToString("N");
-            var reason = await SendAsync(link, new MediaParameters { MediaId = mediaId, Size = source.Length, MimeType = file.MimeType, FileName = file.FileName, AccountId = account }, source, cancellationToken)
-                .ConfigureAwait(false);
+            var parameters = new MediaParameters
+            {
+                MediaId = mediaId, Size = source.Length, MimeType = file.MimeType, FileName = file.FileName, Channel = channel, AccountId = account,
+            };
+            var reason = await SendAsync(link, parameters, source, cancellationToken).ConfigureAwait(false);
             if (reason is not null) return (null, $"[file {file.FileName ?? "without a name"}, {source.Length} bytes: {reason}]");
             return (new LinkMedia { MimeType = file.MimeType, FileName = file.FileName, MediaId = mediaId }, null);
         }
@@ -132,7 +136,7 @@ internal sealed class LinkMediaDesk(ChannelDirectory channels, TimeProvider time
         }
     }
 
-    private async ValueTask BeginAsync(MediaParameters piece, CancellationToken cancellationToken)
+    private async ValueTask BeginAsync(EstablishedLink link, MediaParameters piece, CancellationToken cancellationToken)
     {
         foreach (var (id, old) in _incoming)
         {
@@ -142,22 +146,22 @@ internal sealed class LinkMediaDesk(ChannelDirectory channels, TimeProvider time
 
         if (_incoming.Count >= MostOpen) throw BridgeException.Busy("link.media: too many files are under way", TimeSpan.FromSeconds(1));
         if (piece.Size < 0 || piece.To is null) throw BridgeException.Invalid("link.media: the first piece must say size and to");
-        var target = await channels.Require(piece.Channel).ResolveTargetAsync(piece.AccountId ?? "", piece.To, cancellationToken).ConfigureAwait(false);
+        var (channel, target) = await targets.ResolveAsync(link, piece.Channel, piece.AccountId, piece.To, cancellationToken).ConfigureAwait(false);
         var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 2 << 20, resumeWriterThreshold: 1 << 20, useSynchronizationContext: false));
-        var import = ImportAsync(piece, target.AccountId, pipe.Reader);
+        var import = ImportAsync(piece, channel, target.AccountId, pipe.Reader);
         // A refusal (quota, size) shows at once or with a later piece; nobody waits for the task before the end.
         _ = import.ContinueWith(static task => _ = task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         _incoming[piece.MediaId] = new Incoming(pipe, import, piece.Size) { LastAt = time.GetTimestamp() };
     }
 
-    private async Task<Attachment> ImportAsync(MediaParameters piece, string account, PipeReader reader)
+    private async Task<Attachment> ImportAsync(MediaParameters piece, string channel, string account, PipeReader reader)
     {
         try
         {
             var stream = reader.AsStream(leaveOpen: true);
             await using (stream.ConfigureAwait(false))
             {
-                return await spool!.ImportAsync(piece.Channel, account, stream, piece.FileName, piece.MimeType, piece.Size).ConfigureAwait(false);
+                return await spool!.ImportAsync(channel, account, stream, piece.FileName, piece.MimeType, piece.Size).ConfigureAwait(false);
             }
         }
         finally

@@ -4,7 +4,8 @@ using System.Text.Json.Serialization;
 
 namespace ChannelBridge.OpenClaw;
 
-// What may be absent has a setter, not an initialiser: generated serialisation gives an absent init-only member its type's default, not its own.
+// What may be absent has a setter, not an initialiser: generated serialisation gives an absent init-only member its type's default, not its
+// own.
 
 /// <summary><c>link.hello</c>, see docs/link.md.</summary>
 internal sealed record HelloParameters
@@ -21,8 +22,34 @@ internal sealed record HelloParameters
 
     public IReadOnlyList<LinkAccount>? Accounts { get; set; }
 
+    /// <summary>The hash of the installed package, see <see cref="PluginPackage"/>; null: a plugin from before there was one.</summary>
+    public string? Package { get; set; }
+
+    /// <summary>The channels that the gateway has by the plugin; null: those that the accounts name.</summary>
+    public IReadOnlyList<string>? Channels { get; set; }
+
+    /// <summary>The methods that it forwards.</summary>
+    public IReadOnlyList<string>? Methods { get; set; }
+
+    /// <summary>The tools that it offers to the gateway's agent.</summary>
+    public IReadOnlyList<string>? Tools { get; set; }
+
     /// <summary>What the plugin can beside the protocol's least: <see cref="LinkFeatures"/>.</summary>
     public IReadOnlyList<string>? Features { get; set; }
+
+    /// <summary>The same with texts that may be shown, and lists of a size that a package can have.</summary>
+    public HelloParameters Cleaned() => this with
+    {
+        InstanceId = LinkText.Clean(InstanceId),
+        GatewayVersion = LinkText.CleanOrNull(GatewayVersion),
+        PluginVersion = LinkText.CleanOrNull(PluginVersion),
+        Package = LinkText.CleanOrNull(Package),
+        Channels = Cut(Channels),
+        Methods = Cut(Methods),
+        Tools = Cut(Tools),
+    };
+
+    private static List<string>? Cut(IReadOnlyList<string>? names) => names is null ? null : [.. names.Take(1_000).Select(LinkText.Clean)];
 }
 
 /// <summary>What either side may say in <c>link.hello</c> that it can.</summary>
@@ -47,6 +74,12 @@ internal sealed record LinkAccount
 
     /// <summary>"auto", or a boolean; anything else counts as "auto".</summary>
     public JsonElement OutboundRequireAck { get; set; }
+
+    /// <summary>True: the core's notice that it resumes an interrupted turn is delivered, too.</summary>
+    public bool RestartNotice { get; set; }
+
+    /// <summary>The same with texts that may be shown.</summary>
+    public LinkAccount Cleaned() => this with { Channel = LinkText.Clean(Channel), AccountId = LinkText.Clean(AccountId), Name = LinkText.CleanOrNull(Name), AgentId = LinkText.CleanOrNull(AgentId) };
 }
 
 /// <summary><c>link.accounts</c>.</summary>
@@ -55,7 +88,13 @@ internal sealed record AccountsParameters
     public required IReadOnlyList<LinkAccount> Accounts { get; init; }
 }
 
-internal sealed record HelloResult(int Protocol, string HostVersion, string HostId, IReadOnlyList<string> Features);
+/// <summary>The answer to <c>link.hello</c>.</summary>
+/// <param name="Protocol">The link's protocol.</param>
+/// <param name="HostVersion">The host's version.</param>
+/// <param name="HostId">The store's id.</param>
+/// <param name="Features">What the host can, and its tools as <c>tool:NAME</c>.</param>
+/// <param name="Package"><c>current</c> or <c>other</c>: whether the plugin's package is the one that belongs to this host.</param>
+internal sealed record HelloResult(int Protocol, string HostVersion, string HostId, IReadOnlyList<string> Features, string? Package);
 
 /// <summary><c>link.request</c>: for the schema; the method reads its parameters itself.</summary>
 internal sealed record RequestParameters
@@ -87,6 +126,7 @@ internal sealed record TurnEventParameters
 
     public required string Kind { get; init; }
 
+    [JsonConverter(typeof(SoundTextConverter))]
     public string? Text { get; set; }
 
     public string? Outcome { get; set; }
@@ -128,9 +168,13 @@ internal sealed record SendParameters
 
     public required string To { get; init; }
 
+    [JsonConverter(typeof(SoundTextConverter))]
     public string Text { get; set; } = "";
 
     public string? Kind { get; set; }
+
+    /// <summary>True: the core sends it by itself, outside of its queue; no agent has written it.</summary>
+    public bool Direct { get; set; }
 
     public string? ReplyToId { get; set; }
 
@@ -239,6 +283,12 @@ internal sealed record LinkAccountStatus
     public long? LastOutboundAt { get; set; }
 
     public long? LastActivityAt { get; set; }
+
+    public string? LastSessionKey { get; set; }
+
+    public string? LastSessionScope { get; set; }
+
+    public long? LastSessionAt { get; set; }
 }
 
 /// <summary><c>link.turn</c>.</summary>
@@ -254,6 +304,9 @@ internal sealed record TurnParameters
 
     public required string SessionKey { get; init; }
 
+    /// <summary>The gateway's agent that the session belongs to.</summary>
+    public string? AgentId { get; set; }
+
     public required string Route { get; init; }
 
     public bool IsGroup { get; set; }
@@ -264,6 +317,7 @@ internal sealed record TurnParameters
 
     public required string Subject { get; init; }
 
+    /// <summary><c>gateway</c>, <c>channel</c> or <c>own</c>.</summary>
     public required string Door { get; init; }
 
     public required string Text { get; init; }
@@ -280,6 +334,12 @@ internal sealed record TurnParameters
 
     /// <summary>True: the answer comes as turn events instead of by <c>link.send</c>, because somebody waits for it.</summary>
     public bool? Collect { get; set; }
+
+    /// <summary>False: nothing that the sender writes is a command of the gateway. Absent: the gateway's own rules say.</summary>
+    public bool? Commands { get; set; }
+
+    /// <summary>True: files of a collected answer come by <c>link.media</c>, like those of a <c>link.send</c>.</summary>
+    public bool? Files { get; set; }
 
     /// <summary>What the model is told for this turn, beside what it is told anyway.</summary>
     public string? Instructions { get; set; }
@@ -327,6 +387,27 @@ internal sealed record PushResult
     public string? Reason { get; set; }
 }
 
+/// <summary><c>link.notify</c>: a word into a session outside of any turn.</summary>
+internal sealed record NotifyParameters
+{
+    public required string SessionKey { get; init; }
+
+    public string? AgentId { get; set; }
+
+    public required string Text { get; init; }
+
+    /// <summary>The same word has the same key.</summary>
+    public required string Key { get; init; }
+
+    /// <summary>True: the session is asked to look at it soon.</summary>
+    public bool Wake { get; set; }
+}
+
+internal sealed record NotifyAnswer
+{
+    public bool Delivered { get; set; }
+}
+
 internal sealed record Nothing
 {
     public static Nothing Instance { get; } = new();
@@ -354,6 +435,9 @@ internal sealed record Nothing
 [JsonSerializable(typeof(MediaParameters))]
 [JsonSerializable(typeof(MediaResult))]
 [JsonSerializable(typeof(MediaAnswer))]
+[JsonSerializable(typeof(NotifyParameters))]
+[JsonSerializable(typeof(NotifyAnswer))]
+[JsonSerializable(typeof(LateReply))]
 [JsonSerializable(typeof(Nothing))]
 internal sealed partial class LinkJson : JsonSerializerContext
 {

@@ -14,22 +14,29 @@ using ChannelBridge.Core.Access;
 
 namespace ChannelBridge.OpenClaw;
 
-/// <summary>What the OpenClaw plugin may call, see docs/link.md. All but <c>link.hello</c> need the link's scope, which a good hello gives.</summary>
+/// <summary>
+/// What the OpenClaw plugin may call, see docs/link.md. All but <c>link.hello</c> need the link's scope, which a good hello gives.
+/// </summary>
 internal sealed class LinkMethods(
     LinkSession session,
     LinkSends sends,
     LinkMediaDesk media,
     LinkTools tools,
+    PluginPackage package,
+    LinkNotices notices,
     ChannelDirectory channels,
     ITokenAuthority tokens,
     IStore store,
     LinkOptions options,
     TimeProvider time,
     IRegistry registry)
-    : IMethodSource
+    : IMethodSource, IDisposable
 {
     /// <summary>The link's protocol that this host speaks.</summary>
     private const int Protocol = 1;
+
+    // What the host has may change while it runs; the plugin is told to ask anew.
+    private readonly IDisposable _changes = registry.OnChange(_ => session.Announce());
 
     private volatile Tuple<long, FrozenDictionary<string, RpcMethod>>? _forwarded;
 
@@ -78,6 +85,8 @@ internal sealed class LinkMethods(
             LinkJson.Relaxed.StatusParameters, LinkJson.Relaxed.StatusResult, Status),
     ];
 
+    public void Dispose() => _changes.Dispose();
+
     private ValueTask<HelloResult> HelloAsync(HelloParameters hello, MethodCall call, CancellationToken cancellationToken)
     {
         if (call.Connection is not IRpcPeer peer || call.Connection is not IReauthenticatable door)
@@ -108,15 +117,22 @@ internal sealed class LinkMethods(
             };
         }
 
+        hello = hello.Cleaned();
         door.SetCaller(caller);
-        session.Establish(new EstablishedLink(call.Connection, peer, hello, session.Traffic, options, time));
-        return ValueTask.FromResult(new HelloResult(Protocol, Version, store.StoreId.ToString("N"), [LinkFeatures.Binary, .. tools.Names.Select(name => $"tool:{name}")]));
+        if (!session.Renew(call.Connection, hello))
+        {
+            var link = new EstablishedLink(call.Connection, peer, hello, session.Traffic, options, time);
+            session.Establish(link);
+            notices.Begin(link);
+        }
+
+        return ValueTask.FromResult(new HelloResult(
+            Protocol, Version, store.StoreId.ToString("N"), [LinkFeatures.Binary, .. tools.Names.Select(name => $"tool:{name}")], package.Judge(hello.Package)));
     }
 
     private ValueTask<Nothing> AccountsChanged(AccountsParameters parameters, MethodCall call, CancellationToken cancellationToken)
     {
-        Of(call);
-        session.Accounts = parameters.Accounts;
+        session.Accounts = Of(call).Accounts(parameters.Accounts);
         return ValueTask.FromResult(Nothing.Instance);
     }
 
@@ -148,7 +164,8 @@ internal sealed class LinkMethods(
     }
 
     /// <summary>
-    /// The caller behind a gateway connection. Its name says whose token it holds, which lease takeover asks for: the device's own where the gateway
+    /// The caller behind a gateway connection. Its name says whose token it holds, which lease takeover asks for: the device's own where
+    /// the gateway
     /// knows one, else the gateway's shared one.
     /// </summary>
     private static Func<Caller> Caller(IReadOnlyList<string> scopeNames, string? identity, IReadOnlySet<string>? accounts) => () =>
@@ -172,27 +189,29 @@ internal sealed class LinkMethods(
 
     private ValueTask<SendResult> SendAsync(SendParameters parameters, MethodCall call, CancellationToken cancellationToken)
     {
-        Of(call);
-        return sends.SendAsync(parameters, cancellationToken);
+        return sends.SendAsync(Of(call), parameters, cancellationToken);
     }
 
     private ValueTask<MediaResult> MediaAsync(MediaParameters parameters, MethodCall call, CancellationToken cancellationToken)
     {
-        Of(call);
+        var link = Of(call);
         var binary = !call.Content.IsEmpty;
         var content = binary ? call.Content : parameters.Content ?? [];
         session.Traffic.Count(content.Length, binary);
-        return media.TakeAsync(parameters, content, cancellationToken);
+        return media.TakeAsync(link, parameters, content, cancellationToken);
     }
 
     private ValueTask<ReconcileResult> ReconcileAsync(ReconcileParameters parameters, MethodCall call, CancellationToken cancellationToken)
     {
-        Of(call);
-        return sends.ReconcileAsync(parameters, cancellationToken);
+        return sends.ReconcileAsync(Of(call), parameters, cancellationToken);
     }
 
-    private ValueTask<StatusResult> Status(StatusParameters parameters, MethodCall call, CancellationToken cancellationToken) => ValueTask.FromResult(
-        new StatusResult([.. channels.All.SelectMany(channel => channel.GetAccounts().Select(account => Describe(channel, account)))]));
+    private ValueTask<StatusResult> Status(StatusParameters parameters, MethodCall call, CancellationToken cancellationToken)
+    {
+        var link = Of(call);
+        return ValueTask.FromResult(new StatusResult(
+            [.. channels.All.SelectMany(channel => channel.GetAccounts().Where(account => link.MayUse(account.AccountId)).Select(account => Describe(channel, account)))]));
+    }
 
     private static LinkAccountStatus Describe(IChannel channel, ChannelAccountStatus account) => new()
     {
@@ -205,6 +224,9 @@ internal sealed class LinkMethods(
         LastInboundAt = account.LastInboundAt,
         LastOutboundAt = account.LastOutboundAt,
         LastActivityAt = account.LastActivityAt,
+        LastSessionKey = account.LastSessionKey,
+        LastSessionScope = account.LastSessionScope,
+        LastSessionAt = account.LastSessionAt,
     };
 
     /// <summary>The link that the caller is; a connection that was replaced by a newer link is none any more.</summary>

@@ -6,22 +6,27 @@ using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.OpenClaw;
 
-/// <summary>Takes what the gateway sends to bridges: replies of turns, follow-ups, answers after a restart, proactive messages. One way for all.</summary>
-internal sealed class LinkSends(IOutbox outbox, IStore store, TurnMemory memory, ChannelDirectory channels, LinkSession session, LinkMediaDesk files)
+/// <summary>
+/// Takes what the gateway sends to bridges: replies of turns, follow-ups, answers after a restart, proactive messages. One way for all.
+/// </summary>
+internal sealed class LinkSends(IOutbox outbox, IStore store, TurnMemory memory, LinkTargets targets, LateReplies late, LinkSession session, LinkMediaDesk files)
 {
     /// <summary>Puts a message into the outbox, once per delivery id and part.</summary>
-    public async ValueTask<SendResult> SendAsync(SendParameters send, CancellationToken cancellationToken)
+    public async ValueTask<SendResult> SendAsync(EstablishedLink link, SendParameters send, CancellationToken cancellationToken)
     {
-        var target = await ResolveAsync(send.Channel, send.AccountId, send.To, cancellationToken).ConfigureAwait(false);
+        var key = KeyOf(send.DeliveryId, send.Part);
+        var (channel, target) = await targets.ResolveAsync(link, send.Channel, send.AccountId, send.To, cancellationToken).ConfigureAwait(false);
+        if (IsUnwantedNotice(send, channel, target.AccountId)) return new SendResult("", target.SessionKey, 0, Duplicate: false);
+        if (LateReplies.TryParse(send.To, out var turn)) return await EndTurnAsync(turn, send, channel, target, cancellationToken).ConfigureAwait(false);
         var origin = await memory.FindAsync(send.ReplyToId, cancellationToken).ConfigureAwait(false);
         // A reply belongs to the lane of its message: the target may be written in a form that knows no sub-conversation.
         var sessionKey = origin is not null && origin.Route == target.Route ? origin.SessionKey : target.SessionKey;
-        var attachments = await TakeFilesAsync(send, target.AccountId, cancellationToken).ConfigureAwait(false);
+        var attachments = await TakeFilesAsync(send, channel, target.AccountId, cancellationToken).ConfigureAwait(false);
         var text = WithPlaceholders(send.Text, send.Media);
         if (attachments.Count == 0 && IsSilent(text)) return new SendResult("", sessionKey, 0, Duplicate: false);
         var message = new OutboundMessage
         {
-            Channel = send.Channel,
+            Channel = channel,
             AccountId = target.AccountId,
             SessionKey = sessionKey,
             Route = target.Route,
@@ -31,7 +36,6 @@ internal sealed class LinkSends(IOutbox outbox, IStore store, TurnMemory memory,
             TraceParent = System.Diagnostics.Activity.Current?.Id,
             StreamId = origin is { Stream: true } ? StreamIdOf(send, target.AccountId) : null,
         };
-        var key = KeyOf(send.DeliveryId, send.Part);
         var receipt = await SendOneAsync(message, attachments.Count > 0 ? attachments[0] : null, key, cancellationToken).ConfigureAwait(false);
         // A message carries one file; the others follow it.
         for (var i = 1; i < attachments.Count; i++)
@@ -39,6 +43,25 @@ internal sealed class LinkSends(IOutbox outbox, IStore store, TurnMemory memory,
         session.CountSend(receipt.Duplicate);
         return new SendResult(receipt.Id.ToString("D"), sessionKey, receipt.Seq, receipt.Duplicate);
     }
+
+    /// <summary>The answer of a turn that waits for it: it ends the turn, and goes where the turn's answers go.</summary>
+    private async ValueTask<SendResult> EndTurnAsync(Guid turn, SendParameters send, string channel, ChannelTarget target, CancellationToken cancellationToken)
+    {
+        var attachments = await TakeFilesAsync(send, channel, target.AccountId, cancellationToken).ConfigureAwait(false);
+        var part = new LatePart(WithPlaceholders(send.Text, send.Media), attachments);
+        var known = await late.TakeAsync(turn, send, part, cancellationToken).ConfigureAwait(false);
+        session.CountSend(known);
+        return new SendResult(turn.ToString("D"), target.SessionKey, 0, known);
+    }
+
+    /// <summary>
+    /// The notice with which the gateway's core announces that it resumes an interrupted turn. No agent has written it, and nobody has
+    /// asked for it.
+    /// </summary>
+    private bool IsUnwantedNotice(SendParameters send, string channel, string accountId) =>
+        send.Direct
+        && send.Text.StartsWith("I'm continuing your interrupted request now", StringComparison.Ordinal)
+        && session.Find(channel, accountId) is not { RestartNotice: true };
 
     private async ValueTask<OutboxReceipt> SendOneAsync(OutboundMessage message, Attachment? file, string key, CancellationToken cancellationToken)
     {
@@ -51,12 +74,12 @@ internal sealed class LinkSends(IOutbox outbox, IStore store, TurnMemory memory,
         return await outbox.SendAsync(message, key, cancellationToken).ConfigureAwait(false);
     }
 
-    private async ValueTask<List<Attachment>> TakeFilesAsync(SendParameters send, string account, CancellationToken cancellationToken)
+    private async ValueTask<List<Attachment>> TakeFilesAsync(SendParameters send, string channel, string account, CancellationToken cancellationToken)
     {
         var taken = new List<Attachment>();
         foreach (var media in send.Media ?? [])
         {
-            if (await files.FindAsync(send.Channel, account, media, cancellationToken).ConfigureAwait(false) is not { } file) continue;
+            if (await files.FindAsync(channel, account, media, cancellationToken).ConfigureAwait(false) is not { } file) continue;
             taken.Add(file with { IsVoice = media.Voice });
         }
 
@@ -72,10 +95,18 @@ internal sealed class LinkSends(IOutbox outbox, IStore store, TurnMemory memory,
     };
 
     /// <summary>Tells whether a message of that delivery id and part was taken.</summary>
-    public async ValueTask<ReconcileResult> ReconcileAsync(ReconcileParameters parameters, CancellationToken cancellationToken)
+    public async ValueTask<ReconcileResult> ReconcileAsync(EstablishedLink link, ReconcileParameters parameters, CancellationToken cancellationToken)
     {
-        var target = await ResolveAsync(parameters.Channel, parameters.AccountId, parameters.To, cancellationToken).ConfigureAwait(false);
-        var id = MessageIds.ForOutbox(parameters.Channel, target.AccountId, KeyOf(parameters.DeliveryId, parameters.Part));
+        var key = KeyOf(parameters.DeliveryId, parameters.Part);
+        if (LateReplies.TryParse(parameters.To, out var turn))
+        {
+            return await late.HasAsync(turn, parameters.DeliveryId, parameters.Part, cancellationToken).ConfigureAwait(false)
+                ? new ReconcileResult("sent", turn.ToString("D"))
+                : new ReconcileResult("not_sent");
+        }
+
+        var (channel, target) = await targets.ResolveAsync(link, parameters.Channel, parameters.AccountId, parameters.To, cancellationToken).ConfigureAwait(false);
+        var id = MessageIds.ForOutbox(channel, target.AccountId, key);
         var entry = await store.GetOutboxAsync(id, cancellationToken).ConfigureAwait(false);
         return entry is null ? new ReconcileResult("not_sent") : new ReconcileResult("sent", id.ToString("D"));
     }
@@ -89,9 +120,6 @@ internal sealed class LinkSends(IOutbox outbox, IStore store, TurnMemory memory,
             : null;
     }
 
-    private ValueTask<ChannelTarget> ResolveAsync(string channel, string? accountId, string to, CancellationToken cancellationToken) =>
-        channels.Require(channel).ResolveTargetAsync(accountId ?? "", to, cancellationToken);
-
     private static string KeyOf(string deliveryId, int part)
     {
         if (deliveryId.Length is 0 or > 400) throw BridgeException.Invalid("link.send: deliveryId must have 1 to 400 characters.");
@@ -102,7 +130,8 @@ internal sealed class LinkSends(IOutbox outbox, IStore store, TurnMemory memory,
     private static bool IsSilent(string text) => text.AsSpan().Trim() is "" or "NO_REPLY" or "HEARTBEAT_OK";
 
     /// <summary>
-    /// Of a file that the gateway couldn't read the reader is told that there was one, by its name alone: a message that pretends to carry a file, or a
+    /// Of a file that the gateway couldn't read the reader is told that there was one, by its name alone: a message that pretends to carry
+    /// a file, or a
     /// path of the gateway's machine, would be worse.
     /// </summary>
     private static string WithPlaceholders(string text, IReadOnlyList<LinkMedia>? media)

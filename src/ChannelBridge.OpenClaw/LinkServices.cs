@@ -2,6 +2,7 @@ using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Hosting;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.OpenClaw;
@@ -32,10 +33,15 @@ public static class LinkServices
         configure?.Invoke(options);
         services.TryAddSingleton(options);
         services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<PluginPackage>();
         services.TryAddSingleton<ChannelDirectory>();
         services.TryAddSingleton<TurnMemory>();
+        services.TryAddSingleton<LateReplies>();
+        services.TryAddSingleton<LinkNotices>();
+        services.TryAddSingleton<INotifier, Notifier>();
+        services.TryAddSingleton<LinkTargets>();
         services.TryAddSingleton(provider => new LinkMediaDesk(
-            provider.GetRequiredService<ChannelDirectory>(), provider.GetRequiredService<TimeProvider>(), provider.GetService<ISpool>()));
+            provider.GetRequiredService<LinkTargets>(), provider.GetRequiredService<TimeProvider>(), provider.GetService<ISpool>()));
         services.TryAddSingleton<LinkSends>();
         services.TryAddSingleton<IGatewayAdmission, GatewayAdmission>();
         services.AddRegistry();

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Errors;
 using Microsoft.Extensions.Logging;
@@ -6,12 +7,13 @@ using Microsoft.Extensions.Logging;
 namespace ChannelBridge.OpenClaw;
 
 /// <summary>Knows the current link to an OpenClaw gateway, if there is one, and who waits for one.</summary>
-internal sealed partial class LinkSession(TimeProvider time, ILogger<LinkSession> logger) : IDiagnosticsSource
+internal sealed partial class LinkSession(PluginPackage package, TimeProvider time, ILogger<LinkSession> logger) : IDiagnosticsSource
 {
     private readonly Lock _gate = new();
     private volatile EstablishedLink? _current;
     private TaskCompletionSource _available = NewSignal();
     private volatile IReadOnlyList<LinkAccount> _accounts = [];
+    private volatile IReadOnlyList<string>? _channels;
     private long _established;
     private long _turns;
     private long _partials;
@@ -25,6 +27,10 @@ internal sealed partial class LinkSession(TimeProvider time, ILogger<LinkSession
     /// <summary>The bytes of files over all links.</summary>
     public LinkTraffic Traffic { get; } = new();
 
+    /// <summary>The channels that the gateway has by the plugin, as it said last; what the host's own package says before that.</summary>
+    public bool Owns(string channel) =>
+        _current is { } link ? link.Owns(channel) : (_channels ?? package.Channels).Contains(channel, StringComparer.OrdinalIgnoreCase);
+
     /// <summary>The link, or null while it is away.</summary>
     public EstablishedLink? Current => _current;
 
@@ -33,6 +39,18 @@ internal sealed partial class LinkSession(TimeProvider time, ILogger<LinkSession
     {
         get => _accounts;
         set => _accounts = value;
+    }
+
+    /// <summary>An account as the gateway said it last, or null.</summary>
+    public LinkAccount? Find(string channel, string accountId)
+    {
+        foreach (var account in _accounts)
+        {
+            if (string.Equals(account.Channel, channel, StringComparison.OrdinalIgnoreCase) && string.Equals(account.AccountId, accountId, StringComparison.OrdinalIgnoreCase))
+                return account;
+        }
+
+        return null;
     }
 
     /// <summary>Completes while a link is up.</summary>
@@ -54,12 +72,14 @@ internal sealed partial class LinkSession(TimeProvider time, ILogger<LinkSession
         {
             before = _current;
             _current = link;
-            _accounts = link.Hello.Accounts ?? [];
+            _accounts = link.Accounts(link.Hello.Accounts);
+            _channels = link.Channels;
             _established++;
             _available.TrySetResult();
         }
 
         LogEstablished(logger, link.Hello.GatewayVersion, link.Hello.PluginVersion, link.Hello.InstanceId);
+        if (package.Judge(link.Hello.Package) == PluginPackage.Other) LogOldPackage(logger, link.Hello.PluginVersion);
         if (before is not null && !ReferenceEquals(before.Connection, link.Connection))
         {
             LogReplaced(logger, before.Hello.InstanceId);
@@ -73,6 +93,23 @@ internal sealed partial class LinkSession(TimeProvider time, ILogger<LinkSession
             session.Lose(ended);
         }, (this, link));
     }
+
+    /// <summary>The link has said hello again, because this host told it that something has changed: it stays what it is.</summary>
+    /// <returns>False: the connection isn't the link.</returns>
+    public bool Renew(IClientConnection connection, HelloParameters hello)
+    {
+        lock (_gate)
+        {
+            if (_current is not { } link || !ReferenceEquals(link.Connection, connection)) return false;
+            link.Hello = hello;
+            _accounts = link.Accounts(hello.Accounts);
+            _channels = link.Channels;
+            return true;
+        }
+    }
+
+    /// <summary>Channels, methods or tools of this host have changed: the plugin says hello again and is told of them.</summary>
+    public void Announce() => _current?.Notify("link.changed");
 
     public void CountTurn(RunningTurn turn)
     {
@@ -95,6 +132,8 @@ internal sealed partial class LinkSession(TimeProvider time, ILogger<LinkSession
             ["connected"] = link is not null,
             ["gatewayVersion"] = link?.Hello.GatewayVersion,
             ["pluginVersion"] = link?.Hello.PluginVersion,
+            ["package"] = link is null ? null : package.Judge(link.Hello.Package),
+            ["channels"] = new JsonArray([.. (link?.Channels ?? []).Select(channel => (JsonNode)channel)]),
             ["since"] = link?.Since.ToUnixTimeMilliseconds(),
             ["connections"] = link?.Connections ?? 0,
             ["turnsRunning"] = link?.Turns ?? 0,
@@ -134,6 +173,9 @@ internal sealed partial class LinkSession(TimeProvider time, ILogger<LinkSession
 
     [LoggerMessage(4302, LogLevel.Warning, "Another gateway has taken the link over from instance {Instance}. One host serves one gateway at a time.")]
     private static partial void LogReplaced(ILogger logger, string instance);
+
+    [LoggerMessage(4304, LogLevel.Warning, "The plugin {PluginVersion} that the gateway has installed is not the package that belongs to this host. Install this host's package: docs/link.md says how.")]
+    private static partial void LogOldPackage(ILogger logger, string? pluginVersion);
 
     [LoggerMessage(4303, LogLevel.Warning, "The link to the OpenClaw gateway is gone: {Connections} connections are closed, {Turns} turns go back to the inbox.")]
     private static partial void LogLost(ILogger logger, int connections, int turns);

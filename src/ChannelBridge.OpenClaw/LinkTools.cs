@@ -9,7 +9,10 @@ using ChannelBridge.Abstractions.Tools;
 
 namespace ChannelBridge.OpenClaw;
 
-/// <summary><c>link.tool</c>: the gateway's agent calls a tool of the host. What it may reach is each tool's own business; it is never more than the host's user may.</summary>
+/// <summary>
+/// <c>link.tool</c>: the gateway's agent calls a tool of the host. What it may reach is each tool's own business; it is never more than the
+/// host's user may.
+/// </summary>
 internal sealed class LinkTools(IRegistry registry) : IMethodSource
 {
     private IEnumerable<AgentTool> Tools => registry.Current.Of<IToolSource>().SelectMany(source => source.Tools);

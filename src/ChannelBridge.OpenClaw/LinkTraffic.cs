@@ -1,6 +1,8 @@
 namespace ChannelBridge.OpenClaw;
 
-/// <summary>How many bytes of files have crossed the link, as they are and in base64. With a plugin that takes binary messages the second stays 0.</summary>
+/// <summary>
+/// How many bytes of files have crossed the link, as they are and in base64. With a plugin that takes binary messages the second stays 0.
+/// </summary>
 internal sealed class LinkTraffic
 {
     private long _binary;

@@ -6,11 +6,14 @@ using ChannelBridge.Abstractions.Messaging;
 namespace ChannelBridge.OpenClaw;
 
 /// <summary>
-/// The events of one turn between the link's reader, which must never wait, and the turn, which may. Partial text is dropped when the turn is too slow
+/// The events of one turn between the link's reader, which must never wait, and the turn, which may. Partial text is dropped when the turn
+/// is too slow
 /// for it; finished messages and its end never are.
 /// </summary>
 /// <param name="id">The turn's id on the link.</param>
-/// <param name="collect">True when the answer is taken from the events; false when it comes through the outbox and they are only shown.</param>
+/// <param name="collect">
+/// True when the answer is taken from the events; false when it comes through the outbox and they are only shown.
+/// </param>
 internal sealed class RunningTurn(string id, bool collect = false)
 {
     private const int Capacity = 1024;
@@ -106,6 +109,8 @@ internal sealed class RunningTurn(string id, bool collect = false)
 
     private static Attachment Describe(LinkMedia file) => new()
     {
+        File = file.File,
+        IsVoice = file.Voice,
         MimeType = file.MimeType ?? "application/octet-stream",
         FileName = file.FileName,
         Location = file.Url,

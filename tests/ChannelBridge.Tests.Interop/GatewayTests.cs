@@ -225,6 +225,38 @@ public sealed class GatewayTests(InteropLab lab)
         Assert.Equal("for the shop", (string?)(await shop.PushAsync("lena"))["message"]!["msg"]);
     }
 
+    /// <summary>Guards against a word that stops a turn and waits in the session's line behind that very turn.</summary>
+    [OpenClawFact]
+    public async Task Stop_FromAnotherAccountOfTheSession_PassesItsLine()
+    {
+        await using var primary = await lab.BridgeAsync();
+        await using var shop = await lab.BridgeAsync("shop");
+        var hold = lab.Model.Hold("without-end");
+        await primary.AcceptedAsync("sofie", "ask:without-end", "stop-1");
+        await lab.Model.AskedAsync("without-end");
+        await shop.AcceptedAsync("sofie", "/stop", "stop-2");
+        await lab.Model.GivenUpAsync("without-end");
+        hold.TrySetResult();
+        await primary.AcceptedAsync("sofie", "ask:goes-on", "stop-3");
+        string answer;
+        do answer = (string)(await primary.PushAsync("sofie"))["message"]!["msg"]!;
+        while (answer != "answer to goes-on");
+    }
+
+    /// <summary>Guards the account that is not the last one of its connection: its messages waited for the bridge's next word after a restart of the host.</summary>
+    [OpenClawFact]
+    public async Task HostRestarted_EveryAccountOfAConnection_GetsItsPushes()
+    {
+        await using var bridge = await lab.BridgeAsync();
+        await IntroduceAsync(bridge, "tina");
+        var connected = await bridge.CallAsync("bncr.connect", new JsonObject { ["accountId"] = "shop", ["clientId"] = bridge.ClientId, ["ack"] = true });
+        Assert.True((bool)connected["ok"]!, connected.ToJsonString());
+        await lab.KillHostAsync();
+        await lab.StartHostAsync();
+        await InteropLab.EventuallyAsync(() => SendAsync(bridge, "Bncr:interop:tina", "to the first account", "every-1"), sent => (bool)sent["ok"]!);
+        Assert.Equal("to the first account", (string?)(await bridge.PushAsync("tina"))["message"]!["msg"]);
+    }
+
     [OpenClawFact]
     public async Task Reload_OneAccountChanges_TheLinkAndTheOthersStay()
     {

@@ -11,6 +11,10 @@ public sealed class LinkOrderTests
     public Task Entry_AnswerAndPushInOneRead_AnswerArrivesFirst() =>
         NodeScript.RunAsync("link-order.mjs", TimeSpan.FromSeconds(60), OpenClawInstallation.Repository);
 
+    /// <summary>Guards the order of an account's messages over an absence of the host.</summary>
+    [OpenClawFact]
+    public Task Entry_MessagesKeptWhileTheHostWasAway_AreNotOvertaken() => NodeScript.RunAsync("kept-order.mjs", TimeSpan.FromSeconds(60));
+
     /// <summary>A new plugin and one from before binary messages: each brings a file as it can, and it is the same file.</summary>
     [OpenClawFact]
     public Task Entry_BringsAFileOverTheSocket_AsBytesOrInBase64() => BringAsync(host => host.Socket);

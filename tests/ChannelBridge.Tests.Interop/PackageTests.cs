@@ -22,7 +22,7 @@ public sealed class PackageTests
         var (_, inspected) = await gateway.CommandAsync("plugins", "inspect", "channelbridge", "--runtime", "--json");
         var inspection = JsonNode.Parse(inspected[inspected.IndexOf('{')..(inspected.LastIndexOf('}') + 1)])!;
         Assert.Equal("loaded", (string?)inspection["plugin"]!["status"]);
-        Assert.Equal("bncr", (string?)inspection["plugin"]!["channelIds"]![0]);
+        Assert.Equal(["bncr", "instaclaw"], inspection["plugin"]!["channelIds"]!.AsArray().Select(id => (string?)id).Order());
         Assert.Empty(inspection["diagnostics"]!.AsArray());
         Assert.Empty(inspection["compatibility"]!.AsArray());
 
@@ -40,6 +40,8 @@ public sealed class PackageTests
             ("channels.bncr.nonsense", "true"),
             ("channels.bncr.dmPolicy", "anyone"),
             ("channels.bncr.accounts.shop.nonsense", "true"),
+            ("channels.instaclaw.nonsense", "true"),
+            ("channels.instaclaw.dmPolicy", "anyone"),
             ("plugins.entries.channelbridge.config.nonsense", "1"),
         })
         {
@@ -66,6 +68,12 @@ public sealed class PackageTests
         Assert.Equal("The shop", (string?)account["name"]);
         Assert.Equal("*", (string?)account["allowFrom"]![0]);
         Assert.Equal("ws://127.0.0.1:7788/rpc", (string?)config["plugins"]!["entries"]!["channelbridge"]!["config"]!["endpoint"]);
+
+        // A channel that isn't the package's first is set up by one command.
+        var (set, answer) = await gateway.CommandAsync("config", "set", "channels.instaclaw.enabled", "true");
+        Assert.True(set == 0, answer);
+        config = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(state, "openclaw", "openclaw.json")))!;
+        Assert.True((bool)config["channels"]!["instaclaw"]!["enabled"]!);
 
         var (plain, refused) = await gateway.CommandAsync("channels", "add", "--channel", "bncr", "--endpoint", "ws://host.example/rpc");
         Assert.True(plain != 0, refused);

@@ -99,7 +99,7 @@ public sealed class InteropLab : IAsyncLifetime
         var target = Path.Combine(state, "plugin");
         Directory.CreateDirectory(Path.Combine(target, "plugin-manifest"));
         foreach (var file in new[] { "openclaw.plugin.json", "package.json" }.Concat(
-            Directory.GetFiles(Path.Combine(OpenClawInstallation.Repository, "plugin-manifest"), "*.mjs").Select(file => Path.Combine("plugin-manifest", Path.GetFileName(file)))))
+            Directory.GetFiles(Path.Combine(OpenClawInstallation.Repository, "plugin-manifest")).Select(file => Path.Combine("plugin-manifest", Path.GetFileName(file)))))
         {
             File.Copy(Path.Combine(OpenClawInstallation.Repository, file), Path.Combine(target, file));
         }

@@ -26,14 +26,14 @@ internal sealed class LinkUnderTest : IAsyncDisposable
     private readonly ServiceProvider _services;
     private readonly Dictionary<string, RpcMethod> _methods;
 
-    public LinkUnderTest(MemoryStore? store = null, Action<LinkOptions>? configure = null, TimeProvider? time = null)
+    public LinkUnderTest(MemoryStore? store = null, Action<LinkOptions>? configure = null, TimeProvider? time = null, IEnumerable<AccessToken>? tokens = null)
     {
         Store = store ?? new MemoryStore();
         var services = new ServiceCollection();
         services.AddLogging();
         services.AddSingleton(time ?? TimeProvider.System);
         services.AddSingleton<IStore>(Store);
-        services.AddSingleton<ITokenAuthority>(new TokenAuthority([AccessToken.FromToken("first", Token, Scopes.All)]));
+        services.AddSingleton<ITokenAuthority>(new TokenAuthority(tokens ?? [AccessToken.FromToken("first", Token, Scopes.All)]));
         services.AddSingleton<IContributor>(Channel);
         services.AddChannelBridgeCore();
         services.AddOpenClawLink(configure);
@@ -54,6 +54,8 @@ internal sealed class LinkUnderTest : IAsyncDisposable
     public IGatewayAdmission Admission { get; }
 
     public LinkSession Session { get; }
+
+    public IRegistry Registry => _services.GetRequiredService<IRegistry>();
 
     /// <summary>A plugin that has said hello.</summary>
     public async Task<FakePlugin> LinkedAsync(string instance = "gateway-1")
@@ -76,7 +78,10 @@ internal sealed class LinkUnderTest : IAsyncDisposable
     };
 
     /// <summary>A call of the plugin, as the router would make it.</summary>
-    public async Task<JsonNode> CallAsync(FakePlugin plugin, string method, JsonObject parameters)
+    public Task<JsonNode> CallAsync(FakePlugin plugin, string method, JsonObject parameters) => CallRawAsync(plugin, method, parameters.ToJsonString());
+
+    /// <summary>The same with parameters as they stand on the wire.</summary>
+    public async Task<JsonNode> CallRawAsync(FakePlugin plugin, string method, string parameters)
     {
         var target = _methods[method];
         if (!plugin.Caller.Scopes.Covers(target.Scope)) throw new BridgeException(ErrorCodes.Unauthorized, "not a link");
@@ -84,7 +89,7 @@ internal sealed class LinkUnderTest : IAsyncDisposable
         var call = new MethodCall(plugin);
         try
         {
-            await target.InvokeAsync(Encoding.UTF8.GetBytes(parameters.ToJsonString()), call, result, CancellationToken.None);
+            await target.InvokeAsync(Encoding.UTF8.GetBytes(parameters), call, result, CancellationToken.None);
         }
         finally
         {

@@ -1,0 +1,40 @@
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+
+namespace ChannelBridge.OpenClaw;
+
+/// <inheritdoc cref="INotifier"/>
+internal sealed class Notifier(IOutbox outbox, ChannelDirectory channels) : INotifier
+{
+    private const int LongestKey = 400;
+    private const int LongestSession = 1_024;
+
+    public async ValueTask NotifyAsync(NoticeOrigin origin, string text, string key, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(origin);
+        ArgumentException.ThrowIfNullOrWhiteSpace(text);
+        if (key is not { Length: > 0 and <= LongestKey }) throw BridgeException.Invalid($"the key of a notice must have 1 to {LongestKey} characters");
+        await outbox.SendAsync(await MessageAsync(origin, text, cancellationToken).ConfigureAwait(false), $"notice/{key}", cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask<OutboundMessage> MessageAsync(NoticeOrigin origin, string text, CancellationToken cancellationToken)
+    {
+        switch (origin)
+        {
+            case LaneOrigin lane:
+                if (!channels.Require(lane.Channel).CanSend) throw BridgeException.Invalid($"the channel '{lane.Channel}' only answers: nothing can be sent to it outside of a turn");
+                return Message(lane.Channel, lane.AccountId, lane.SessionKey, lane.Route, text);
+            case TargetOrigin target:
+                var found = await channels.Require(target.Channel).ResolveTargetAsync(target.AccountId, target.Target, cancellationToken).ConfigureAwait(false);
+                return Message(target.Channel, found.AccountId, found.SessionKey, found.Route, text);
+            case GatewaySessionOrigin session:
+                if (session.SessionKey is not { Length: > 0 and <= LongestSession }) throw BridgeException.Invalid("the gateway's session key of a notice is empty or too long");
+                return LinkNotices.Message(session, text);
+            default:
+                throw new NotSupportedException($"no way leads to {origin.GetType().Name}");
+        }
+    }
+
+    private static OutboundMessage Message(string channel, string account, string sessionKey, string route, string text) =>
+        new() { Channel = channel, AccountId = account, SessionKey = sessionKey, Route = route, Text = text };
+}
