@@ -39,11 +39,18 @@ public sealed class JsonRpcDoor(IA2AService service)
         }
 
         if (!TryRead(body, out var requests, out var isBatch, out var fault)) return Refuse(fault!, dialect.Version, Null);
-        if (!isBatch) return await OneAsync(client, dialect, requests[0], mayStream: true, cancellationToken).ConfigureAwait(false);
+        var unsaid = string.IsNullOrWhiteSpace(version);
+        if (!isBatch)
+        {
+            var only = unsaid ? Guess(requests[0]) : dialect;
+            return await OneAsync(client, only, requests[0], mayStream: true, cancellationToken).ConfigureAwait(false);
+        }
+
         var answers = new List<ReadOnlyMemory<byte>>(requests.Count);
         foreach (var request in requests)
         {
-            var answer = await OneAsync(client, dialect, request, mayStream: false, cancellationToken).ConfigureAwait(false);
+            var each = unsaid ? Guess(request) : dialect;
+            var answer = await OneAsync(client, each, request, mayStream: false, cancellationToken).ConfigureAwait(false);
             answers.Add(answer.Body);
         }
 
@@ -73,9 +80,21 @@ public sealed class JsonRpcDoor(IA2AService service)
         }
         catch (Exception fault)
         {
-            return Refuse(Faults.From(fault), dialect.Version, id);
+            return Refuse(Told(Faults.From(fault), dialect), dialect.Version, id);
         }
     }
+
+    /// <summary>
+    /// A request that names no version is one of 0.3, unless its method is one of 1.0's: OpenClaw's own channel writes 1.0 and never says so.
+    /// </summary>
+    private static A2ADialect Guess(RpcRequest request) =>
+        request.Method is { Length: > 0 } method && char.IsAsciiLetterUpper(method[0]) ? A2ADialect.V10 : A2ADialect.V03;
+
+    /// <summary>A message to an ended task has another number in 0.3, as its SDK has it.</summary>
+    private static A2AException Told(A2AException fault, A2ADialect dialect) =>
+        fault.Code == IA2AService.TaskEnded && dialect.Version == Versions.V03
+            ? new A2AException(A2AError.InvalidRequest, fault.Message) { Code = fault.Code }
+            : fault;
 
     private Func<string, CancellationToken, Task<IA2AEvents>>? Streaming(RpcRequest request, A2ADialect dialect)
     {

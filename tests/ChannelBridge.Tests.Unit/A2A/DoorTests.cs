@@ -101,6 +101,32 @@ public sealed class DoorTests
     }
 
     [Fact]
+    public async Task AMethodOf10_WithoutAVersion_IsTakenAsSuch()
+    {
+        await using var server = await DoorServer.StartAsync();
+        using var http = new HttpClient { BaseAddress = server.Url };
+
+        var task = (await PostAsync(http, Encoding.UTF8.GetBytes(Good), "")).GetProperty("result").GetProperty("task");
+        Assert.Equal("TASK_STATE_COMPLETED", task.GetProperty("status").GetProperty("state").GetString());
+    }
+
+    [Theory]
+    [InlineData("1.0", "SendMessage", "ROLE_USER", "\"text\":\"more\"", -32004)]
+    [InlineData("0.3", "message/send", "user", "\"kind\":\"text\",\"text\":\"more\"", -32600)]
+    public async Task AMessageToAnEndedTask_IsRefusedAsEachVersionHasIt(string version, string method, string role, string part, int code)
+    {
+        await using var server = await DoorServer.StartAsync();
+        using var http = new HttpClient { BaseAddress = server.Url };
+        var id = (await PostAsync(http, Good)).GetProperty("result").GetProperty("task").GetProperty("id").GetString();
+        var more =
+            "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"" + method + "\",\"params\":{\"message\":{\"messageId\":\"m2\",\"taskId\":\"" + id
+            + "\",\"role\":\"" + role + "\",\"parts\":[{" + part + "}]}}}";
+
+        var answer = await PostAsync(http, Encoding.UTF8.GetBytes(more), version);
+        Assert.Equal(code, answer.GetProperty("error").GetProperty("code").GetInt32());
+    }
+
+    [Fact]
     public async Task AnotherContentType_IsRefused()
     {
         await using var server = await DoorServer.StartAsync();
@@ -195,7 +221,7 @@ public sealed class DoorTests
         {
             Content = new ByteArrayContent(body),
         };
-        request.Headers.Add(Versions.Header, version);
+        if (version.Length > 0) request.Headers.Add(Versions.Header, version);
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         using var answer = await http.SendAsync(request);
         return Json(await answer.Content.ReadAsStringAsync());

@@ -175,7 +175,7 @@ internal sealed class MemoryAgent : IA2AService
         if (request.Message.TaskId is { Length: > 0 } known)
         {
             var feed = Find(client, known);
-            if (TaskStates.IsTerminal(feed.State)) throw new A2AException(A2AError.UnsupportedOperation, "The task has ended.");
+            if (TaskStates.IsTerminal(feed.State)) throw Ended();
             feed.AddHistory(request.Message);
             Change(feed, TaskState.Submitted);
             return feed;
@@ -194,6 +194,8 @@ internal sealed class MemoryAgent : IA2AService
         lock (_order) _order.Add((client, id));
         return made;
     }
+
+    private static A2AException Ended() => new(A2AError.UnsupportedOperation, "The task has ended.") { Code = IA2AService.TaskEnded };
 
     private TaskFeed Find(string client, string id) =>
         _tasks.TryGetValue((client, id), out var feed) ? feed : throw new A2AException(A2AError.TaskNotFound);
