@@ -11,7 +11,7 @@ const FIRST_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 60_000;
 /** A host that ran so long is not a host that can't start. */
 const STABLE_MS = 60_000;
-/** Starts in a row that came to nothing, after which the operator is needed. */
+/** Failed starts in a row, after which the operator is needed. */
 const MAX_FAILURES = 6;
 /** From the request to stop to the kill; the host's own stop takes 25 s at most. */
 const KILL_AFTER_MS = 30_000;
@@ -143,7 +143,7 @@ export class ManagedHost {
     if (Date.now() - this.#startedAt >= this.delays.stable) this.#failures = 0;
     this.#failures++;
     if (NEEDS_OPERATOR[code] || this.#failures >= MAX_FAILURES) {
-      this.#giveUp(NEEDS_OPERATOR[code] ? `${NEEDS_OPERATOR[code]} (${why})` : `${MAX_FAILURES} starts in a row came to nothing; the last time ${why}`);
+      this.#giveUp(NEEDS_OPERATOR[code] ? `${NEEDS_OPERATOR[code]} (${why})` : `${MAX_FAILURES} starts in a row failed; the last time ${why}`);
       return;
     }
     const delay = this.#backOff(this.#failures - 1);

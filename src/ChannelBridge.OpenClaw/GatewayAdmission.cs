@@ -37,7 +37,7 @@ internal sealed class GatewayAdmission(LinkSession session) : IGatewayAdmission
             "pairing" => new AdmissionDecision(AdmissionOutcome.Pairing, answer.Reason ?? "pairing required", answer.ReplyText, answer.ReplyKey),
             "block" => new AdmissionDecision(AdmissionOutcome.Block, answer.Reason ?? "blocked by the gateway's policy"),
             // Fail closed, and don't accept what nobody has judged.
-            _ => throw new BridgeException(ErrorCodes.Internal, "The plugin's decision is none that this host knows; update the host or the plugin."),
+            _ => throw new BridgeException(ErrorCodes.Internal, "The plugin returned an unknown decision; update the host or the plugin."),
         };
     }
 

@@ -57,6 +57,6 @@ public static class ErrorCodes
     /// <summary>The store's file is damaged. Nothing was acknowledged.</summary>
     public const string StoreCorrupt = "STORE_CORRUPT";
 
-    /// <summary>A fault of the host that is nobody's request's fault; the log has it under the given reference.</summary>
+    /// <summary>An internal error that the request did not cause; the log has it under the given reference.</summary>
     public const string Internal = "INTERNAL";
 }

@@ -55,7 +55,7 @@ internal sealed class MessagingDiagnostics(Backlogs backlogs, TurnScheduler turn
             ["outbox"] = new JsonObject
             {
                 ["pending"] = backlogs.OutboxPending,
-                ["outside"] = outbox.Outside,
+                ["inFlight"] = outbox.Outside,
                 ["dead"] = outboxDead,
                 ["capacityPerAccount"] = options.OutboxCapacity,
                 ["attachedAccounts"] = outbox.AttachedAccounts,

@@ -13,7 +13,7 @@ internal sealed class MessagingGauges : IDisposable
     {
         _meter.CreateObservableGauge("channelbridge.inbox.pending", () => backlogs.InboxPending, "{message}", "Messages without a finished turn.");
         _meter.CreateObservableGauge("channelbridge.outbox.pending", () => backlogs.OutboxPending, "{message}", "Messages to bridges that aren't settled.");
-        _meter.CreateObservableGauge("channelbridge.outbox.outside", () => outbox.Outside, "{message}", "Messages that were pushed and have no final receipt yet.");
+        _meter.CreateObservableGauge("channelbridge.outbox.in_flight", () => outbox.Outside, "{message}", "Messages that were pushed and have no final receipt yet.");
         _meter.CreateObservableGauge(
             "channelbridge.outbox.dead", () => backlogs.All.Sum(account => Backlogs.Shown(ref account.Counter.OutboxDead)), "{message}", "Dead letters.");
         _meter.CreateObservableGauge("channelbridge.lanes.active", () => Cursors(turns.ActiveLanes, outbox.ActiveLanes), "{lane}", "Lanes with work in memory, by cursor.");

@@ -300,7 +300,7 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
         {
             var patience = _options.AbandonedAfter.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
             var error = run.IsAbandoned ? new ResponseError(
-                    ResponseErrors.Abandoned, $"Nobody has read the response for {patience} s; it was ended (Responses:AbandonedAfter).")
+                    ResponseErrors.Abandoned, $"The response was not read for {patience} s; it was ended (Responses:AbandonedAfter).")
                 : run.Cancelled.IsCancellationRequested ? new ResponseError(ResponseErrors.Cancelled, "The response was cancelled.")
                 : late.IsCancellationRequested ? new ResponseError(ResponseErrors.Timeout, $"The response took longer than {timeout.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture)} s.")
                 : _stop.IsCancellationRequested ? new ResponseError(ResponseErrors.Interrupted, "The host was stopped before the response had ended; ask again.")

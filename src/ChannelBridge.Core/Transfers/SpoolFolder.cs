@@ -129,7 +129,7 @@ internal sealed partial class SpoolFolder
     private string PartPath(string name) => Path.Combine(_parts, Checked(name));
 
     private static string Checked(string name) =>
-        IsName(name) ? name : throw new BridgeException(ErrorCodes.Internal, "a spool name is no name of the spool");
+        IsName(name) ? name : throw new BridgeException(ErrorCodes.Internal, "invalid spool file name");
 
     private static SafeFileHandle OpenOurs(string path, FileAccess access)
     {

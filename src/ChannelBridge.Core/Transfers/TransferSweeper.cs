@@ -176,7 +176,7 @@ internal sealed partial class TransferSweeper(
 
     private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    [LoggerMessage(2621, LogLevel.Information, "Removed {Files} files of the spool that nobody needs any more ({Bytes} bytes).")]
+    [LoggerMessage(2621, LogLevel.Information, "Removed {Files} files of the spool that are no longer needed ({Bytes} bytes).")]
     private static partial void LogSwept(ILogger logger, int files, long bytes);
 
     [LoggerMessage(2622, LogLevel.Error, "The spool could not be swept; trying again at the next interval.")]

@@ -128,7 +128,7 @@ internal sealed partial class Uploads : ITransfers, IDisposable
             RequireOwner(upload, client, takesOver: true);
             if (upload.Record.File is not null)
             {
-                throw TransferErrors.Conflict("transfer-complete", "the transfer is complete and can't be aborted; its file goes by itself when nobody needs it");
+                throw TransferErrors.Conflict("transfer-complete", "the transfer is complete and can't be aborted; its file is removed when it is no longer needed");
             }
 
             await DropAsync(key, upload).ConfigureAwait(false);

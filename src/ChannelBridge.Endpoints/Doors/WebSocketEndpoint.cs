@@ -80,7 +80,7 @@ internal sealed partial class WebSocketEndpoint(EndpointRuntime runtime)
             {
                 Refused("token");
                 context.Response.Headers.WWWAuthenticate = "Bearer";
-                await RefuseAsync(context, StatusCodes.Status401Unauthorized, "this host doesn't know the token").ConfigureAwait(false);
+                await RefuseAsync(context, StatusCodes.Status401Unauthorized, "invalid token").ConfigureAwait(false);
                 return;
             }
         }

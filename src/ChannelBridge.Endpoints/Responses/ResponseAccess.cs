@@ -39,7 +39,7 @@ internal sealed partial class ResponseAccess(EndpointRuntime runtime)
             runtime.Rates.AuthenticationFailed(address);
             Telemetry.AuthFailures.Add(1, new KeyValuePair<string, object?>("door", nameof(Door.Listener)));
             LogRefused(address, token is null ? "no token" : "a wrong token");
-            fault = ResponseFault.Unauthorized(token is null ? "Send the host's token: Authorization: Bearer …" : "This host doesn't know the token.");
+            fault = ResponseFault.Unauthorized(token is null ? "Send the host's token: Authorization: Bearer …" : "Invalid token.");
             return null;
         }
 

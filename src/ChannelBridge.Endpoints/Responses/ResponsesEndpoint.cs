@@ -73,7 +73,7 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
-            // The client has left; whom should one tell?
+            // The client has disconnected.
         }
         catch (Exception fault)
         {

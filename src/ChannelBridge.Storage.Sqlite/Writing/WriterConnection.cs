@@ -204,7 +204,7 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
     [LoggerMessage(Level = LogLevel.Warning, Message = "A failed transaction couldn't be rolled back; the connection is given up")]
     private partial void LogRollbackFailed(Exception exception);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The store's log couldn't be emptied at the end because somebody still reads it; the next start does it")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The store's log couldn't be emptied at the end because another program still reads it; the next start does it")]
     private partial void LogCheckpointIncomplete();
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The store's log couldn't be emptied at the end; the next start does it")]

@@ -54,9 +54,9 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver, ITurnListener
         _routes = new RouteBook(records, time, loggers.CreateLogger<RouteBook>());
         _status = new StatusReporter(outbox, records, _routes, time, sender);
         var context = new LeaseContext(records, time, gateway, sender, spool, _options.InlinePushBytes);
-        var ackers = new AckerBook(records, time, loggers.CreateLogger<AckerBook>());
-        var desk = new LeaseDesk(context, ackers, outbox, records, _options, loggers.CreateLogger<LeaseDesk>());
-        var rpc = new RpcMethods(_accounts, new RpcDesk(time), _options);
+        var ackers = new AckingClients(records, time, loggers.CreateLogger<AckingClients>());
+        var desk = new LeaseTable(context, ackers, outbox, records, _options, loggers.CreateLogger<LeaseTable>());
+        var rpc = new RpcMethods(_accounts, new PendingRpcCalls(time), _options);
         _files = new FileMethods(_accounts, desk, transfers, _options, time);
         var fileAcks = new FileAckMethod(_accounts, desk, context, _files);
         var dead = new DeadLetterMethods(_accounts, desk, outbox, deliveries, deadLetters, time);

@@ -148,7 +148,7 @@ public sealed class BridgeFaultTests
         }
 
         var outbox = (await back[0].CallAsync("diagnostics", new JsonObject { ["section"] = "messaging" }))["messaging"]!["outbox"]!;
-        Assert.Equal((0L, 0), ((long)outbox["pending"]!, (int)outbox["outside"]!));
+        Assert.Equal((0L, 0), ((long)outbox["pending"]!, (int)outbox["inFlight"]!));
         foreach (var client in back) await client.DisposeAsync();
 
         async Task AckAndCountAsync(WireClient client, int number, string id)

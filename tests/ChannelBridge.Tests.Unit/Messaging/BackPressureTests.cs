@@ -247,7 +247,7 @@ public sealed class BackPressureTests
 
         var section = await new MessagingDiagnostics(core.Backlogs, core.Turns, core.Outbox, core.Options).CollectAsync(CancellationToken.None);
         Assert.Equal((2L, core.Options.InboxCapacity), ((long)section["inbox"]!["pending"]!, (int)section["inbox"]!["capacity"]!));
-        Assert.Equal((3L, 1), ((long)section["outbox"]!["pending"]!, (int)section["outbox"]!["outside"]!));
+        Assert.Equal((3L, 1), ((long)section["outbox"]!["pending"]!, (int)section["outbox"]!["inFlight"]!));
         Assert.Equal(("a", 2L), ((string?)section["lanes"]!["deepestTurns"]!["sessionKey"], (long)section["lanes"]!["deepestTurns"]!["atLeast"]!));
         Assert.Equal(("b", 3L), ((string?)section["lanes"]!["deepestPushes"]!["sessionKey"], (long)section["lanes"]!["deepestPushes"]!["atLeast"]!));
         Assert.NotNull(section["turns"]!["waitingLanes"]!["echo"]);
@@ -266,7 +266,7 @@ public sealed class BackPressureTests
         listener.RecordObservableInstruments();
         string[] expected =
         [
-            "channelbridge.inbox.pending", "channelbridge.outbox.pending", "channelbridge.outbox.outside", "channelbridge.outbox.dead", "channelbridge.lanes.active",
+            "channelbridge.inbox.pending", "channelbridge.outbox.pending", "channelbridge.outbox.in_flight", "channelbridge.outbox.dead", "channelbridge.lanes.active",
             "channelbridge.lanes.memory", "channelbridge.lanes.deepest", "channelbridge.lanes.full", "channelbridge.turns.waiting",
         ];
         Assert.Superset(expected.ToHashSet(), seen);

@@ -27,7 +27,7 @@ internal sealed class ProviderFaults(ProviderOptions options, Uri address, TimeP
         {
             HttpRequestError.NameResolutionError => "no such host",
             HttpRequestError.SecureConnectionError => "TLS failed: certificate or protocol",
-            HttpRequestError.ConnectionError when Root(fault) is SocketException { SocketErrorCode: SocketError.ConnectionRefused } => "nobody listens there",
+            HttpRequestError.ConnectionError when Root(fault) is SocketException { SocketErrorCode: SocketError.ConnectionRefused } => "connection refused",
             HttpRequestError.ConnectionError => "the connection failed",
             HttpRequestError.ResponseEnded => "the connection was closed before an answer came",
             _ => "the request failed",

@@ -8,7 +8,7 @@ using ChannelBridge.Channels.Bncr.Wire;
 namespace ChannelBridge.Channels.Bncr.Methods;
 
 /// <summary><c>bncr.ack</c>: a client's word about a push. The answer comes when its consequence is on disk.</summary>
-internal sealed class AckMethod(BncrAccounts accounts, LeaseDesk desk, LeaseContext context, AckerBook ackers, IOutbox outbox)
+internal sealed class AckMethod(BncrAccounts accounts, LeaseTable desk, LeaseContext context, AckingClients ackers, IOutbox outbox)
 {
     private const string Missing = "already-acked-or-missing";
     private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromDays(1);
@@ -25,13 +25,13 @@ internal sealed class AckMethod(BncrAccounts accounts, LeaseDesk desk, LeaseCont
         var account = accounts.Resolve(parameters.AccountId, caller);
         using var activity = Telemetry.Source.StartActivity("bncr.ack", ActivityKind.Consumer, call.TraceContext);
         activity?.SetTag("messaging.message.id", text);
-        desk.RefuseStranger(account, caller);
-        var stale = LeaseDesk.IsStale(account, parameters.LeaseId, parameters.ConnectionEpoch);
+        desk.EnsureHolder(account, caller);
+        var stale = LeaseTable.IsStale(account, parameters.LeaseId, parameters.ConnectionEpoch);
         if (!Guid.TryParse(text, out var id)) return Reply(AckResult.AlreadyAckedOrMissing, stale);
 
         var known = context.Ledger.TryGet(id, out var push);
         if (known && !ReferenceEquals(push.Account, account)) throw Mismatch();
-        if (known && !LeaseDesk.SameHolder(push.Caller, caller)) throw Refusals.Held(account.DisplayId, null);
+        if (known && !LeaseTable.SameHolder(push.Caller, caller)) throw Refusals.Held(account.DisplayId, null);
         if (stale)
         {
             account.Stats.CountStale(StaleKind.Ack, context.Now);

@@ -5,14 +5,14 @@ using ChannelBridge.Channels.Bncr.Wire;
 namespace ChannelBridge.Channels.Bncr.Methods;
 
 /// <summary><c>bncr.activity</c>: a sign of life, which also wakes the flush.</summary>
-internal sealed class ActivityMethod(BncrAccounts accounts, LeaseDesk desk, StatusReporter status, BncrOptions options, TimeProvider time)
+internal sealed class ActivityMethod(BncrAccounts accounts, LeaseTable desk, StatusReporter status, BncrOptions options, TimeProvider time)
 {
     public ValueTask<ActivityResult> InvokeAsync(ActivityParams parameters, MethodCall call, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var account = accounts.Resolve(parameters.AccountId, call.Caller);
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
-        if (LeaseDesk.IsStale(account, parameters.LeaseId, parameters.ConnectionEpoch))
+        if (LeaseTable.IsStale(account, parameters.LeaseId, parameters.ConnectionEpoch))
         {
             account.Stats.CountStale(StaleKind.Activity, now);
             return ValueTask.FromResult(new ActivityResult { AccountId = account.DisplayId, Accepted = false, Stale = true, Ignored = true });

@@ -8,7 +8,7 @@ namespace ChannelBridge.Channels.Bncr.Methods;
 
 /// <summary><c>bncr.connect</c>: a client becomes its account's primary, and what waits for it is pushed.</summary>
 internal sealed class ConnectMethod(
-    BncrAccounts accounts, LeaseDesk desk, StatusReporter status, IRecords records, IDeliveries deliveries, BncrOptions options, TimeProvider time)
+    BncrAccounts accounts, LeaseTable desk, StatusReporter status, IRecords records, IDeliveries deliveries, BncrOptions options, TimeProvider time)
 {
     private const long MaxInlineBytes = 16 << 20;
 
@@ -17,7 +17,7 @@ internal sealed class ConnectMethod(
         var account = accounts.Resolve(parameters.AccountId, call.Caller);
         var clientId = InboundValidator.ClientId(parameters.ClientId);
         var prefix = EventPrefixes.Choose(call.Caller.Door, parameters.EventPrefix, options.EventPrefix);
-        if (LeaseDesk.IsStale(account, parameters.LeaseId, parameters.ConnectionEpoch))
+        if (LeaseTable.IsStale(account, parameters.LeaseId, parameters.ConnectionEpoch))
         {
             account.Stats.CountStale(StaleKind.Connect, time.GetUtcNow().ToUnixTimeMilliseconds());
         }

@@ -16,7 +16,7 @@ namespace ChannelBridge.Channels.Bncr.Methods;
 /// messages count as dead letters here.
 /// </summary>
 internal sealed class DeadLetterMethods(
-    BncrAccounts accounts, LeaseDesk desk, IOutbox outbox, IDeliveries deliveries, IDeadLetters? deadLetters, TimeProvider time)
+    BncrAccounts accounts, LeaseTable desk, IOutbox outbox, IDeliveries deliveries, IDeadLetters? deadLetters, TimeProvider time)
 {
     /// <summary>How many of an account's dead letters a call looks at.</summary>
     private const int Cap = 10_000;
@@ -62,7 +62,7 @@ internal sealed class DeadLetterMethods(
                     "filter-required", "dryRun:false needs a filter: reason, or olderThan, or both", "deadLetter-prune-requires-filter");
             }
 
-            desk.RefuseStranger(account, call.Caller);
+            desk.EnsureHolder(account, call.Caller);
         }
 
         var all = await ListAsync(account, descending: false, cancellationToken).ConfigureAwait(false);

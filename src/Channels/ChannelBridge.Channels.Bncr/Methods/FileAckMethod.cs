@@ -8,7 +8,7 @@ using ChannelBridge.Channels.Bncr.Wire;
 namespace ChannelBridge.Channels.Bncr.Methods;
 
 /// <summary><c>bncr.file.ack</c>: a client's word about a file that it is sent; and <c>bncr.file.abort</c>, which serves both directions.</summary>
-internal sealed class FileAckMethod(BncrAccounts accounts, LeaseDesk desk, LeaseContext context, FileMethods uploads)
+internal sealed class FileAckMethod(BncrAccounts accounts, LeaseTable desk, LeaseContext context, FileMethods uploads)
 {
     public ValueTask<FileResult> InvokeAsync(FileAckParams parameters, MethodCall call, CancellationToken cancellationToken)
     {
@@ -21,7 +21,7 @@ internal sealed class FileAckMethod(BncrAccounts accounts, LeaseDesk desk, Lease
         var index = Index(parameters.ChunkIndex);
         if (stage is "chunk" && index is null) throw Refusals.Invalid("missing-field", "chunkIndex (0 or more) is required for stage chunk", "chunkIndex required");
         var account = accounts.Resolve(parameters.AccountId, call.Caller);
-        desk.RefuseStranger(account, call.Caller);
+        desk.EnsureHolder(account, call.Caller);
         account.Stats.Heard(context.Now);
         var ok = parameters.Ok ?? true;
         var counts = context.Files is { } files && files.Ack(

@@ -18,7 +18,7 @@ namespace ChannelBridge.Channels.Bncr.Methods;
 /// <c>bncr.file.init</c>, <c>chunk</c>, <c>complete</c>, <c>abort</c> and <c>status</c>: a file from a client. Where the existing plugin was lax these are
 /// strict, with its own words where it had any.
 /// </summary>
-internal sealed class FileMethods(BncrAccounts accounts, LeaseDesk desk, ITransfers? transfers, BncrOptions options, TimeProvider time)
+internal sealed class FileMethods(BncrAccounts accounts, LeaseTable desk, ITransfers? transfers, BncrOptions options, TimeProvider time)
 {
     private const int DefaultChunkSize = 256 * 1024;
     private const int MaxListed = 10_000;
@@ -48,7 +48,7 @@ internal sealed class FileMethods(BncrAccounts accounts, LeaseDesk desk, ITransf
         }
 
         if (parameters.Encoding is not (null or "" or "base64" or "binary")) throw Refusals.Invalid("invalid-encoding", "encoding must be base64 or binary");
-        desk.RefuseStranger(account, call.Caller);
+        desk.EnsureHolder(account, call.Caller);
         if (call.Caller.Door is not Door.Gateway && !account.Policy.Enabled)
             throw Refusals.Make(ErrorCodes.Forbidden, "account-disabled", $"account '{account.DisplayId}' is disabled", AccountPolicy.AccountDisabled);
         var clientId = InboundValidator.ClientId(parameters.ClientId);
@@ -94,7 +94,7 @@ internal sealed class FileMethods(BncrAccounts accounts, LeaseDesk desk, ITransf
             || (decoded ? call.Content : chunk.Data) is not { Length: > 0 } data)
             throw Refusals.Invalid("missing-field", "transferId, chunkIndex (0 or more) and base64 are required", ChunkRequired);
         var account = Account(chunk.AccountId, transferId, call);
-        if (LeaseDesk.IsStale(account, chunk.LeaseId, chunk.ConnectionEpoch))
+        if (LeaseTable.IsStale(account, chunk.LeaseId, chunk.ConnectionEpoch))
         {
             Write(result, Stale(transferId));
             return ValueTask.CompletedTask;
@@ -208,7 +208,7 @@ internal sealed class FileMethods(BncrAccounts accounts, LeaseDesk desk, ITransf
             throw Refusals.Invalid("missing-field", "transferId and chunkIndex (0 or more) are required in the header of a binary message", ChunkRequired);
         chunkIndex = (int)Math.Min(index, int.MaxValue);
         var account = Account(chunk.AccountId, transferId, call);
-        if (LeaseDesk.IsStale(account, chunk.LeaseId, chunk.ConnectionEpoch)) throw Refusals.Make(ErrorCodes.Conflict, "stale-lease", "the lease is stale; call bncr.connect");
+        if (LeaseTable.IsStale(account, chunk.LeaseId, chunk.ConnectionEpoch)) throw Refusals.Make(ErrorCodes.Conflict, "stale-lease", "the lease is stale; call bncr.connect");
         account.Stats.Heard(Now);
         return Transfers().ChunkAsync(
             Client(account, call, InboundValidator.ClientId(chunk.ClientId)), transferId,
@@ -248,7 +248,7 @@ internal sealed class FileMethods(BncrAccounts accounts, LeaseDesk desk, ITransf
 
     private bool IsStale(BncrAccount account, LeaseParams parameters)
     {
-        var stale = LeaseDesk.IsStale(account, parameters.LeaseId, parameters.ConnectionEpoch);
+        var stale = LeaseTable.IsStale(account, parameters.LeaseId, parameters.ConnectionEpoch);
         if (!stale) account.Stats.Heard(Now);
         return stale;
     }

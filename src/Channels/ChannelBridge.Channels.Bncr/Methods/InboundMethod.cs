@@ -15,7 +15,7 @@ namespace ChannelBridge.Channels.Bncr.Methods;
 /// <summary><c>bncr.inbound</c>: a message for the agent. The answer comes when it is on disk.</summary>
 internal sealed class InboundMethod(
     BncrAccounts accounts,
-    LeaseDesk desk,
+    LeaseTable desk,
     RouteBook routes,
     IInbox inbox,
     IOutbox outbox,
@@ -33,7 +33,7 @@ internal sealed class InboundMethod(
         var account = accounts.Resolve(parameters.AccountId, caller);
         account.Stats.CountInbound();
         using var activity = Telemetry.Source.StartActivity("bncr.inbound", ActivityKind.Consumer, call.TraceContext);
-        if (LeaseDesk.IsStale(account, parameters.LeaseId, parameters.ConnectionEpoch))
+        if (LeaseTable.IsStale(account, parameters.LeaseId, parameters.ConnectionEpoch))
         {
             account.Stats.CountStale(StaleKind.Inbound, time.GetUtcNow().ToUnixTimeMilliseconds());
             Count("stale");
@@ -161,7 +161,7 @@ internal sealed class InboundMethod(
 
         var known = agents?.Order(StringComparer.OrdinalIgnoreCase).ToList() ?? [usual];
         return known.Find(name => string.Equals(name, named, StringComparison.OrdinalIgnoreCase))
-            ?? throw Refusals.Invalid("unknown-agent", $"agent names nobody here; there are: {string.Join(", ", known)}", "unknown agent");
+            ?? throw Refusals.Invalid("unknown-agent", $"unknown agent; available: {string.Join(", ", known)}", "unknown agent");
     }
 
     /// <summary>Why the message may not pass, or null: the gateway decides for its clients, the host's settings for others.</summary>

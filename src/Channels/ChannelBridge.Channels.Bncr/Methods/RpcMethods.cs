@@ -7,7 +7,7 @@ using ChannelBridge.Channels.Bncr.Wire;
 namespace ChannelBridge.Channels.Bncr.Methods;
 
 /// <summary><c>bncr.rpc.call</c> for operators, <c>bncr.rpc.response</c> for clients.</summary>
-internal sealed class RpcMethods(BncrAccounts accounts, RpcDesk desk, BncrOptions options)
+internal sealed class RpcMethods(BncrAccounts accounts, PendingRpcCalls desk, BncrOptions options)
 {
     private const int MaxMethod = 128;
     private const long MaxTimeoutMs = 300_000;

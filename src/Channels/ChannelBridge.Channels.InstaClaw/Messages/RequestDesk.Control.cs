@@ -79,7 +79,7 @@ internal sealed partial class RequestDesk
 
         if (Frame.Text(data, "messageId") is not { } messageId)
         {
-            throw BridgeException.Invalid("resume needs the messageId of an answer that the platform had wholly");
+            throw BridgeException.Invalid("resume needs the messageId of a completely delivered answer");
         }
 
         if (await _book.FindAsync(messageId, stop).ConfigureAwait(false) is not { } known) return false;
@@ -87,14 +87,14 @@ internal sealed partial class RequestDesk
         return true;
     }
 
-    /// <summary>Sends an answer that the platform had wholly once more, behind an event.</summary>
+    /// <summary>Sends a completely delivered answer once more, behind an event.</summary>
     private async Task ReplayAsync(StoredRequest known, CancellationToken stop)
     {
         if (_runs is null) return;
         var request = new OpenRequest(known, null) { Running = false };
         request.Begin(await _runs.FindAsync(known.ResponseId, Owner, stop).ConfigureAwait(false) is { } run
             ? EventSource.Of(run)
-            : EventSource.Failed(known.ResponseId, _agent, _time.GetUtcNow(), "events_expired", "The answer isn't kept any more."));
+            : EventSource.Failed(known.ResponseId, _agent, _time.GetUtcNow(), "events_expired", "The answer is no longer kept."));
         lock (_gate)
         {
             if (!_open.TryAdd(known.MessageId, request)) return;

@@ -87,7 +87,7 @@ internal sealed partial class RequestDesk
         var stored = request.Stored;
         if (_runs is null) throw BridgeException.Unavailable("This host runs no responses.");
         if (await _runs.FindAsync(stored.ResponseId, Owner, _stopped.Token).ConfigureAwait(false) is { } known) return known;
-        var message = request.Message ?? throw new BridgeException(ErrorCodes.NotFound, "The answer isn't kept any more.");
+        var message = request.Message ?? throw new BridgeException(ErrorCodes.NotFound, "The answer is no longer kept.");
         var left = _options.RequestTimeout - (_time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(stored.AcceptedAt));
         // Too late: the run itself says so, behind whatever it had said before a restart.
         if (left < TimeSpan.Zero) left = TimeSpan.Zero;

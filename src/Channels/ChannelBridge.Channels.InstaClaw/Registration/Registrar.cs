@@ -94,7 +94,7 @@ internal sealed partial class Registrar(
         lock (_gate)
         {
             if (_submitting) throw new BridgeException(ErrorCodes.Conflict, "A registration is under way; wait for its end.");
-            RefuseStranger(proposalId);
+            EnsureHolder(proposalId);
             fields = form.Over(_pending?.Fields);
             if (fields.Fault() is { } fault)
             {
@@ -137,7 +137,7 @@ internal sealed partial class Registrar(
         lock (_gate)
         {
             if (_submitting) throw new BridgeException(ErrorCodes.Conflict, "The registration is under way and can't be cancelled any more.");
-            RefuseStranger(proposalId);
+            EnsureHolder(proposalId);
             if (_pending is null) return false;
         }
 
@@ -216,11 +216,11 @@ internal sealed partial class Registrar(
         await records.WriteAsync(new RecordDelete { Namespace = Namespace, Key = Key }, CancellationToken.None).ConfigureAwait(false);
     }
 
-    private void RefuseStranger(string? proposalId)
+    private void EnsureHolder(string? proposalId)
     {
         if (proposalId is not null && _pending?.Id != proposalId)
         {
-            throw new BridgeException(ErrorCodes.Conflict, "Another proposal is waiting now, or none; read it with instaclaw.registration.get.");
+            throw new BridgeException(ErrorCodes.Conflict, "This proposal is no longer pending; see instaclaw.registration.get.");
         }
     }
 

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace ChannelBridge.Channels.Bncr.Leases;
 
 /// <summary>Which clients have ever acked: one record per account and client id, written at the first ack.</summary>
-internal sealed partial class AckerBook(IRecords records, TimeProvider time, ILogger<AckerBook> logger)
+internal sealed partial class AckingClients(IRecords records, TimeProvider time, ILogger<AckingClients> logger)
 {
     public const string Namespace = "bncr.acker";
 

@@ -10,7 +10,7 @@ namespace ChannelBridge.Channels.Bncr.Leases;
 /// Calls from the host to a client: an event <c>rpc.request</c> to the account's primary, answered by <c>bncr.rpc.response</c> on the same connection.
 /// Nothing of it is durable: a call ends with its answer, its time-out, or its connection.
 /// </summary>
-internal sealed class RpcDesk(TimeProvider time)
+internal sealed class PendingRpcCalls(TimeProvider time)
 {
     private const int MaxPending = 1024;
     private readonly ConcurrentDictionary<string, Pending> _pending = new();

@@ -15,8 +15,8 @@ namespace ChannelBridge.Channels.Bncr.Leases;
 /// slip in while a client that was cut off reconnects. A client that loses its lease is told; when the newer one leaves, the newest of the remaining gets its
 /// own lease back. A client that never asks for a lease is primary while there is no other.
 /// </summary>
-internal sealed partial class LeaseDesk(
-    LeaseContext context, AckerBook ackers, IOutbox outbox, IRecords records, BncrOptions options, ILogger<LeaseDesk> logger)
+internal sealed partial class LeaseTable(
+    LeaseContext context, AckingClients ackers, IOutbox outbox, IRecords records, BncrOptions options, ILogger<LeaseTable> logger)
 {
     private const string EpochSequence = "bncr.epoch/";
 
@@ -27,7 +27,7 @@ internal sealed partial class LeaseDesk(
     {
         var connection = call.Connection;
         var caller = connection.Caller;
-        lock (account.Gate) RefuseStranger(account, caller);
+        lock (account.Gate) EnsureHolder(account, caller);
         var epoch = new SequenceNext { Name = EpochSequence + account.Key };
         await records.WriteAsync(epoch, cancellationToken).ConfigureAwait(false);
         var now = context.Now;
@@ -49,7 +49,7 @@ internal sealed partial class LeaseDesk(
         BncrSession? before;
         lock (account.Gate)
         {
-            RefuseStranger(account, caller);
+            EnsureHolder(account, caller);
             account.Sessions.Remove(connection.Id, out before);
             account.Sessions.Add(connection.Id, session);
             var primary = account.Primary;
@@ -135,7 +135,7 @@ internal sealed partial class LeaseDesk(
 
     /// <summary>Refuses a caller whose access token isn't the one that holds the account.</summary>
     /// <exception cref="BridgeException"><see cref="ErrorCodes.Forbidden"/>.</exception>
-    public void RefuseStranger(BncrAccount account, Caller caller)
+    public void EnsureHolder(BncrAccount account, Caller caller)
     {
         lock (account.Gate)
         {
@@ -176,7 +176,7 @@ internal sealed partial class LeaseDesk(
     private void Watch(BncrSession session) => session.Watch = session.Closed.UnsafeRegister(
         static (state, _) =>
         {
-            var (desk, session) = ((LeaseDesk, BncrSession))state!;
+            var (desk, session) = ((LeaseTable, BncrSession))state!;
             desk.Ended(session);
         },
         (this, session));
