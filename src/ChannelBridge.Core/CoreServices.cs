@@ -1,10 +1,8 @@
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Dialing;
-using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Events;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
-using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Net;
 using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
