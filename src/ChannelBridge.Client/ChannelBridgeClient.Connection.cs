@@ -124,13 +124,18 @@ public sealed partial class ChannelBridgeClient
 
     private Exception Explain(Exception fault, bool timedOut) => fault switch
     {
-        _ when timedOut => Retry(ClientErrorCodes.Timeout, $"{_endpoint} didn't let us in within {_options.ConnectTimeout.TotalSeconds:0.#} s", fault),
+        _ when timedOut => Retry(ClientErrorCodes.Timeout, $"{_endpoint} didn't answer the connection within "
+            + $"{_options.ConnectTimeout.TotalSeconds:0.#} s", fault),
         ChannelBridgeClientException { Code: ClientErrorCodes.ConnectionLost } =>
-            Retry(ClientErrorCodes.Unreachable, $"{_endpoint} closed the connection before it let us in: {fault.Message}", fault),
+            Retry(ClientErrorCodes.Unreachable, $"{_endpoint} closed the connection before it accepted the client: {fault.Message}", fault),
         ChannelBridgeClientException => fault,
         WebSocketException or SocketException or IOException or HttpRequestException or TimeoutException =>
-            Retry(ClientErrorCodes.Unreachable, $"{_endpoint} can't be reached: {(fault.InnerException ?? fault).Message}", fault),
-        UnauthorizedAccessException => new ChannelBridgeClientException(ClientErrorCodes.Unreachable, $"{_endpoint} belongs to another user: {fault.Message}", fault),
+            ConnectFaults.IsForbidden(fault)
+                ? new ChannelBridgeClientException(ClientErrorCodes.Unreachable,
+                    $"{_endpoint} belongs to another user, who alone may open it", fault)
+                : Retry(ClientErrorCodes.Unreachable, $"{_endpoint} can't be reached: {ConnectFaults.Describe(fault, _endpoint)}", fault),
+        UnauthorizedAccessException => new ChannelBridgeClientException(ClientErrorCodes.Unreachable,
+            $"{_endpoint} belongs to another user, who alone may open it", fault),
         _ => new ChannelBridgeClientException(ClientErrorCodes.ProtocolError, $"{_endpoint}: {fault.Message}", fault),
     };
 

@@ -181,7 +181,7 @@ public sealed partial class ChannelBridgeClient : IAsyncDisposable
     private static TaskCompletionSource<ClientSession> NewSource()
     {
         var source = new TaskCompletionSource<ClientSession>(TaskCreationOptions.RunContinuationsAsynchronously);
-        // Looked at here, so that a failure that nobody waits for isn't reported as unobserved.
+        // Looked at here, so that a failure without a waiting caller isn't reported as unobserved.
         _ = source.Task.ContinueWith(static task => _ = task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         return source;
     }
@@ -201,7 +201,9 @@ public sealed partial class ChannelBridgeClient : IAsyncDisposable
         }
     }
 
-    /// <summary>Under the lock: whoever sees first that the session has ended makes the place for the next one, which all others then wait for.</summary>
+    /// <summary>
+    /// Under the lock: the first caller that sees the session ended makes the place for the next one, for which the others then wait.
+    /// </summary>
     private void ReplaceEnded()
     {
         if (_connected.Task is { IsCompletedSuccessfully: true } task && task.Result.Ended.IsCompleted) _connected = NewSource();

@@ -52,7 +52,7 @@ public static class ClientErrorCodes
     /// <summary>The host refused the token, or there is none.</summary>
     public const string Unauthorized = "UNAUTHORIZED";
 
-    /// <summary>The peer sent what is no message of its protocol.</summary>
+    /// <summary>The peer sent an invalid message.</summary>
     public const string ProtocolError = "PROTOCOL_ERROR";
 
     /// <summary>The token file can't be read.</summary>

@@ -75,6 +75,18 @@ public sealed partial class BncrBridgeClient : IAsyncDisposable
     }
 
     /// <summary>
+    /// Takes the account back after another client has taken it over (<c>bncr.lease.lost</c>), on the connection that there is or the next
+    /// one.
+    /// </summary>
+    /// <exception cref="ChannelBridgeClientException">The host refuses it, or can't be reached.</exception>
+    public async Task TakeAccountAsync(CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        var session = await Client.SessionAsync(cancellationToken).ConfigureAwait(false);
+        await ConnectAccountAsync(session, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
     /// Sends a message and completes when the host has it on disk (or refused it by its policy: <see cref="BncrAccepted.Accepted"/> is false). While the
     /// host is away or busy it is tried again, under the same id, until <paramref name="cancellationToken"/> says stop.
     /// </summary>
@@ -97,7 +109,7 @@ public sealed partial class BncrBridgeClient : IAsyncDisposable
             }
             catch (JsonException fault)
             {
-                throw new ChannelBridgeClientException(ClientErrorCodes.ProtocolError, "bncr.inbound: the answer isn't what a host says", fault);
+                throw new ChannelBridgeClientException(ClientErrorCodes.ProtocolError, "bncr.inbound: invalid answer", fault);
             }
             catch (ChannelBridgeClientException fault) when (fault.Retryable && Client.State is not (ClientState.Failed or ClientState.Closed))
             {
@@ -309,7 +321,7 @@ public sealed partial class BncrBridgeClient : IAsyncDisposable
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} pushes came faster than they were read; the host pushes them again")]
     private partial void LogMissed(long count);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Event {Name} is no push; ignored")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Event {Name} is not a valid push; it is ignored")]
     private partial void LogUnreadable(Exception fault, string name);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Message {MessageId} couldn't be delivered; the host tries again")]

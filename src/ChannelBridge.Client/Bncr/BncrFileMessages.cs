@@ -7,7 +7,7 @@ namespace ChannelBridge.Client.Bncr;
 /// <param name="Bytes">Bytes that the other side has.</param>
 /// <param name="TotalBytes">Bytes of the file.</param>
 /// <param name="BytesPerSecond">The rate of this run.</param>
-/// <param name="Left">How long the rest takes at that rate, or null while nobody can say.</param>
+/// <param name="Left">How long the rest takes at that rate, or null while it is unknown.</param>
 public readonly record struct BncrFileProgress(string FileName, long Bytes, long TotalBytes, double BytesPerSecond, TimeSpan? Left);
 
 /// <summary>How a file is sent.</summary>

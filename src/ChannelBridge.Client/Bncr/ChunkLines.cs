@@ -8,7 +8,7 @@ namespace ChannelBridge.Client.Bncr;
 internal interface IChunkLine : IDisposable
 {
     /// <summary>Sends a chunk; completes when the server has confirmed it.</summary>
-    /// <exception cref="ChannelBridgeClientException">It was refused, or nobody can say.</exception>
+    /// <exception cref="ChannelBridgeClientException">It was refused, or the outcome is unknown.</exception>
     Task SendAsync(int index, long offset, ReadOnlyMemory<byte> bytes, string sha256, CancellationToken cancellationToken);
 }
 

@@ -22,7 +22,8 @@ internal sealed partial class FileReceiver(
     /// <summary>Reads file events until the client ends.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        Directory.CreateDirectory(_parts);
+        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(_parts);
+        else Directory.CreateDirectory(_parts, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         await foreach (var incoming in _events.WithCancellation(cancellationToken).ConfigureAwait(false))
         {
             FileEventPayload? payload = null;
@@ -150,14 +151,14 @@ internal sealed partial class FileReceiver(
             var head = string.Create(CultureInfo.InvariantCulture, $"{init.FileSize} {init.ChunkSize} {init.FileSha256}\n");
             if (!File.Exists(path + ".list") || !ReadList(path + ".list", head))
             {
-                File.WriteAllText(path + ".list", head);
+                using (var list = OwnerOnly(path + ".list", FileMode.Create, FileAccess.Write)) list.Write(Encoding.ASCII.GetBytes(head));
                 File.Delete(path + ".part");
                 _has.Clear();
             }
 
-            _part = new FileStream(path + ".part", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
+            _part = OwnerOnly(path + ".part", FileMode.OpenOrCreate, FileAccess.ReadWrite);
             if (_part.Length != init.FileSize) _part.SetLength(init.FileSize);
-            _list = new FileStream(path + ".list", FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
+            _list = OwnerOnly(path + ".list", FileMode.Append, FileAccess.Write);
         }
 
         public FileEventPayload Init { get; }
@@ -207,6 +208,8 @@ internal sealed partial class FileReceiver(
             _part.Flush(flushToDisk: true);
             Dispose();
             var path = Free(Path.Combine(folder, SafeName(Init.FileName)));
+            // A part of an earlier version may be readable for others.
+            if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(_base + ".part", UnixFileMode.UserRead | UnixFileMode.UserWrite);
             File.Move(_base + ".part", path);
             File.Delete(_base + ".list");
             return path;
@@ -223,6 +226,14 @@ internal sealed partial class FileReceiver(
             Dispose();
             File.Delete(_base + ".part");
             File.Delete(_base + ".list");
+        }
+
+        /// <summary>What people send is for the bridge's user alone (0600), whatever the process's mask says.</summary>
+        private static FileStream OwnerOnly(string path, FileMode mode, FileAccess access)
+        {
+            var options = new FileStreamOptions { Mode = mode, Access = access, Share = FileShare.Read, BufferSize = 0 };
+            if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            return new FileStream(path, options);
         }
 
         private bool ReadList(string path, string head)
@@ -242,10 +253,18 @@ internal sealed partial class FileReceiver(
         private static string SafeName(string? name)
         {
             var last = name is null ? "" : name[(name.LastIndexOfAny(['/', '\\']) + 1)..];
-            var safe = string.Concat(last.Select(c => char.IsControl(c) || "<>:\"|?*".Contains(c, StringComparison.Ordinal) ? '_' : c)).Trim().TrimStart('.');
+            var safe = string.Concat(
+                last.Select(c => IsUnsafe(c) || "<>:\"|?*".Contains(c, StringComparison.Ordinal) ? '_' : c)).Trim().TrimStart('.');
             if (safe.Length > 120) safe = safe[^120..].TrimStart('.');
             return safe.Length == 0 ? "file.bin" : safe;
         }
+
+        /// <summary>
+        /// Control characters, and marks that show a name in another order than it has (so that <c>fdp.exe</c> looks like <c>exe.pdf</c>).
+        /// </summary>
+        private static bool IsUnsafe(char c) =>
+            char.IsControl(c)
+                || c is '\u061C' or '\u200E' or '\u200F' or (>= '\u2028' and <= '\u202E') or (>= '\u2066' and <= '\u2069') or '\uFEFF';
 
         private static string Free(string path)
         {

@@ -10,7 +10,7 @@ internal static class ClientTelemetry
     /// <summary>The W3C context of the running activity, or null.</summary>
     public static string? TraceParent => Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null;
 
-    /// <summary>A span for one call, when somebody listens. Attributes as OpenTelemetry's RPC conventions name them.</summary>
+    /// <summary>A span for one call, when there is a listener. Attributes as OpenTelemetry's RPC conventions name them.</summary>
     public static Activity? StartCall(string method)
     {
         var activity = Source.StartActivity(method, ActivityKind.Client);

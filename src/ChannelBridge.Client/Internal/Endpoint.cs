@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+
 namespace ChannelBridge.Client.Internal;
 
 /// <summary>The kinds of doors.</summary>
@@ -19,7 +21,7 @@ internal enum EndpointKind
 /// <summary>Where a host is.</summary>
 /// <param name="Kind">The kind of door.</param>
 /// <param name="Address">The WebSocket's address, the socket's path or the pipe's name.</param>
-internal sealed record Endpoint(EndpointKind Kind, string Address)
+internal sealed partial record Endpoint(EndpointKind Kind, string Address)
 {
     /// <summary>Reads an endpoint as the options have it.</summary>
     public static bool TryParse(string? text, out Endpoint? endpoint, out string wrong)
@@ -32,6 +34,14 @@ internal sealed record Endpoint(EndpointKind Kind, string Address)
             return false;
         }
 
+        if (string.IsNullOrWhiteSpace(text))
+        {
+            wrong = "is empty";
+            return false;
+        }
+
+        // host:port, as it is said and typed.
+        if (HostAndPort().IsMatch(text)) text = "ws://" + text;
         if (Strip(text, "unix:") is { } path)
         {
             if (path.StartsWith("///", StringComparison.Ordinal)) path = path[2..];
@@ -45,7 +55,7 @@ internal sealed record Endpoint(EndpointKind Kind, string Address)
         }
         else if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme is not ("ws" or "wss" or "http" or "https"))
         {
-            wrong = $"'{text}' is none of ws://, wss://, unix: and pipe:";
+            wrong = $"'{text}' is not a valid address; write ws://HOST:PORT, wss://HOST:PORT, HOST:PORT, unix:/PATH or pipe:NAME";
         }
         else
         {
@@ -63,6 +73,10 @@ internal sealed record Endpoint(EndpointKind Kind, string Address)
         EndpointKind.Pipe => "pipe:" + Address,
         _ => Address,
     };
+
+    [GeneratedRegex(@"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?):[0-9]{1,5}(/.*)?$",
+        RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex HostAndPort();
 
     private static string? Strip(string text, string prefix) =>
         text.StartsWith(prefix, StringComparison.OrdinalIgnoreCase) ? text[prefix.Length..] : null;

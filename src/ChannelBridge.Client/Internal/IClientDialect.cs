@@ -18,7 +18,7 @@ internal enum IncomingKind
 
 /// <summary>A message from the host, taken apart; the parts are slices of the message.</summary>
 /// <param name="Kind">What it is.</param>
-/// <param name="Id">The number of the call that it answers; -1 when it is none of ours.</param>
+/// <param name="Id">The number of the call that it answers; -1 when the call is unknown.</param>
 /// <param name="Name">An event's name, UTF-8.</param>
 /// <param name="Payload">The result or payload, one JSON value; empty when there is none.</param>
 /// <param name="Error">Why the call failed, or null.</param>
@@ -42,7 +42,7 @@ internal interface IClientDialect
     bool WriteNotServed(IBufferWriter<byte> output, ReadOnlyMemory<byte> rawId);
 
     /// <summary>Reads a message.</summary>
-    /// <exception cref="ChannelBridgeClientException">It is none of the dialect.</exception>
+    /// <exception cref="ChannelBridgeClientException">The message is invalid.</exception>
     Incoming Read(ReadOnlyMemory<byte> message);
 
     /// <summary>Authenticates a connection that was just opened.</summary>

@@ -152,7 +152,7 @@ public sealed class ResponsesClient(ChannelBridgeClient client)
             }
             catch (Exception fault) when (fault is OperationCanceledException or ObjectDisposedException or InvalidOperationException)
             {
-                // The stream isn't read any more.
+                // The reader has left.
             }
         }
     }

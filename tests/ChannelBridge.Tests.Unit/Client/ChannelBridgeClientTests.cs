@@ -303,7 +303,7 @@ public sealed class ChannelBridgeClientTests
     }
 
     [Theory]
-    [InlineData("ftp://x", "Endpoint: 'ftp://x' is none of")]
+    [InlineData("ftp://x", "Endpoint: 'ftp://x' is not a valid address")]
     [InlineData("unix:", "Endpoint: the path of the Unix socket is missing")]
     [InlineData("pipe:", "Endpoint: the name of the pipe is missing")]
     public void Options_WrongEndpoint_NamesIt(string endpoint, string expected)
@@ -330,6 +330,9 @@ public sealed class ChannelBridgeClientTests
     [InlineData("ws://h:1", EndpointKind.OpenClaw, "ws://h:1/")]
     [InlineData("http://h:1/", EndpointKind.OpenClaw, "ws://h:1/")]
     [InlineData("https://h/rpc", EndpointKind.JsonRpc, "wss://h/rpc")]
+    [InlineData("127.0.0.1:7788", EndpointKind.OpenClaw, "ws://127.0.0.1:7788/")]
+    [InlineData("localhost:7788/rpc", EndpointKind.JsonRpc, "ws://localhost:7788/rpc")]
+    [InlineData("[::1]:7788", EndpointKind.OpenClaw, "ws://[::1]:7788/")]
     [InlineData("unix:/a b/c.sock", EndpointKind.UnixSocket, "/a b/c.sock")]
     [InlineData("unix:///a/c.sock", EndpointKind.UnixSocket, "/a/c.sock")]
     [InlineData("pipe:name", EndpointKind.Pipe, "name")]
@@ -338,6 +341,19 @@ public sealed class ChannelBridgeClientTests
         Assert.True(Endpoint.TryParse(text, out var endpoint, out _));
         Assert.Equal((EndpointKind)kind, endpoint!.Kind);
         Assert.Equal(address, endpoint.Address);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(" ")]
+    [InlineData("ws://")]
+    [InlineData("ftp://h:1")]
+    [InlineData("host")]
+    [InlineData("unix:")]
+    public void Endpoint_NoAddress_SaysWhatIsWrong(string text)
+    {
+        Assert.False(Endpoint.TryParse(text, out _, out var wrong));
+        Assert.NotEmpty(wrong);
     }
 
     [Fact]
