@@ -48,7 +48,7 @@ internal sealed class SendMethods : IMethodSource
         if (parameters.IdempotencyKey is { Length: 0 or > MaxKeyLength })
             throw BridgeException.Invalid($"send: params.idempotencyKey must have 1 to {MaxKeyLength} characters");
         var channel = Find(parameters.Channel);
-        var account = parameters.AccountId ?? (call.Caller.Accounts is { Count: 1 } only ? only.First() : "");
+        var account = parameters.AccountId ?? AccountOf(call.Caller);
         if (account.Length > 0) Require(call.Caller, account);
         var target = await channel.ResolveTargetAsync(account, parameters.To, cancellationToken).ConfigureAwait(false);
         Require(call.Caller, target.AccountId);
@@ -94,6 +94,16 @@ internal sealed class SendMethods : IMethodSource
             ?? throw BridgeException.Invalid($"send: params.channel must be one of {string.Join(", ", channels.Where(channel => channel.CanSend).Select(channel => channel.Id))}");
     }
 
+    /// <summary>
+    /// Without an account, a token for one account means that one; any other lets the channel look for the conversation in all of them.
+    /// </summary>
+    private static string AccountOf(Caller caller) => caller.Accounts switch
+    {
+        null => "",
+        { Count: 1 } only => only.First(),
+        var several => throw BridgeException.Invalid($"send: params.accountId is missing; this token may use {string.Join(", ", several)}"),
+    };
+
     private static void Require(Caller caller, string account)
     {
         if (!caller.MayUseAccount(account)) throw new BridgeException(ErrorCodes.Forbidden, "send: this token may not use that account");
@@ -106,7 +116,7 @@ internal sealed record SendParameters
     /// <summary>The channel id; left out, it is the host's first channel.</summary>
     public string? Channel { get; init; }
 
-    /// <summary>The account; null means the channel's first.</summary>
+    /// <summary>The account; null means the one that knows the conversation.</summary>
     public string? AccountId { get; init; }
 
     /// <summary>The conversation, in any form that the channel understands.</summary>

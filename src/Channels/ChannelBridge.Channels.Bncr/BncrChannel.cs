@@ -24,9 +24,13 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver, ITurnListener
 {
     public const string ChannelId = "bncr";
 
+    /// <summary>Accounts that a send without an account looks into; the ones that were written to last.</summary>
+    private const int MostSearched = 256;
+
     private readonly BncrAccounts _accounts;
     private readonly RouteBook _routes;
     private readonly StatusReporter _status;
+    private readonly StatsBook _stats;
     private readonly BncrOptions _options;
     private readonly IGatewayAdmission? _gateway;
     private readonly FileMethods _files;
@@ -51,6 +55,7 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver, ITurnListener
         _gateway = gateway;
         _accounts = new BncrAccounts(records, new BncrPolicies(_options), _options, time, loggers.CreateLogger<BncrAccounts>());
         _partials = new PartialPresenter(_accounts, time);
+        _stats = new StatsBook(records, _accounts, time, loggers.CreateLogger<StatsBook>());
         _routes = new RouteBook(records, time, loggers.CreateLogger<RouteBook>());
         _status = new StatusReporter(outbox, records, _routes, time, sender);
         var context = new LeaseContext(records, time, gateway, sender, spool, _options.InlinePushBytes);
@@ -77,6 +82,14 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver, ITurnListener
             Method(
                 "bncr.diagnostics", Scopes.Read, "The state of an account: connections, lease, backlog, counts.", BncrJson.Default.LeaseParams,
                 BncrJson.Default.DiagnosticsResult, new DiagnosticsMethod(_accounts, _status).InvokeAsync),
+            Method(
+                "bncr.account.forget", Scopes.Admin, "Removes an account that is used no longer, with its known conversations.",
+                    BncrJson.Default.LeaseParams,
+                BncrJson.Default.ForgetResult, new ForgetMethod(_accounts, _status, _routes).InvokeAsync),
+            Method(
+                "bncr.conversations", Scopes.Read, "The conversations that have written, by account, a page at a time.",
+                    BncrJson.Default.ConversationsParams,
+                BncrJson.Default.ConversationsResult, new ConversationsMethod(_accounts, records).InvokeAsync),
             Method(
                 "bncr.file.init", Scopes.Write, "Begins to send a file, or goes on with it: the same again tells what has arrived.", FileJson.Default.FileInitParams,
                 FileJson.Default.FileResult, _files.InitAsync),
@@ -125,9 +138,13 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver, ITurnListener
     public ValueTask ReceiveAsync(ReadOnlyMemory<byte> message, MethodCall call, CancellationToken cancellationToken) =>
         _files.BinaryAsync(message, call, cancellationToken);
 
-    public ValueTask StartAsync(CancellationToken cancellationToken) => _accounts.LoadAsync(cancellationToken);
+    public async ValueTask StartAsync(CancellationToken cancellationToken)
+    {
+        await _accounts.LoadAsync(cancellationToken).ConfigureAwait(false);
+        await _stats.StartAsync(cancellationToken).ConfigureAwait(false);
+    }
 
-    public ValueTask StopAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    public ValueTask StopAsync(CancellationToken cancellationToken) => _stats.StopAsync();
 
     public IReadOnlyList<ChannelAccountStatus> GetAccounts() => [.. _accounts.All.Select(_status.Status)];
 
@@ -147,24 +164,54 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver, ITurnListener
                 "bncr invalid target(standard: Bncr:<platform>:<groupId>:<userId> | Bncr:<platform>:<userId>)");
         }
 
-        if (await _routes.FindAsync(account, parsed.Route, cancellationToken).ConfigureAwait(false) is { } known)
+        var found = await _routes.FindAsync(account, parsed.Route, cancellationToken).ConfigureAwait(false);
+        if (found is null && accountId.Length == 0)
+        {
+            if (await FindElsewhereAsync(parsed.Route, cancellationToken).ConfigureAwait(false) is { } elsewhere) (account, found) =
+                elsewhere;
+            else if (!_options.AllowUnknownTargets) throw NotFound(parsed.Route, null);
+        }
+
+        if (found is { } known)
         {
             var sessionKey = parsed.TaskKey is null ? known.SessionKey : $"{known.SessionKey}:task:{parsed.TaskKey}";
             return new ChannelTarget(account.DisplayId, sessionKey, known.Route.Scope);
         }
 
-        if (!_options.AllowUnknownTargets)
-        {
-            throw Refusals.Make(
-                ErrorCodes.NotFound,
-                "target-not-found",
-                "target not found in known sessions: the conversation must have written to this account before",
-                "target not found in known sessions");
-        }
-
+        if (!_options.AllowUnknownTargets) throw NotFound(parsed.Route, account);
         var agentId = _gateway?.GetAgentId(ChannelId, account.DisplayId) ?? _options.SessionAgentId;
         return new ChannelTarget(account.DisplayId, new SessionKey(agentId, parsed.Route, parsed.TaskKey).ToString(), parsed.Route.Scope);
     }
+
+    /// <summary>The account that knows the conversation, when none was named. One that several know isn't guessed.</summary>
+    private async ValueTask<(BncrAccount Account, (BncrRoute Route, string SessionKey) Known)?> FindElsewhereAsync(BncrRoute route,
+        CancellationToken cancellationToken)
+    {
+        (BncrAccount Account, (BncrRoute Route, string SessionKey) Known)? found = null;
+        foreach (var candidate in _accounts.All.OrderByDescending(account => account.Stats.LastInboundAt).Take(MostSearched))
+        {
+            if (await _routes.FindAsync(candidate, route, cancellationToken).ConfigureAwait(false) is not { } known) continue;
+            if (found is { } before)
+            {
+                throw Refusals.Invalid(
+                    "target-ambiguous",
+                    $"{route.Display} has written to the accounts {before.Account.DisplayId} and {candidate.DisplayId}; name one of "
+                        + "them (accountId)",
+                    "target known in several accounts");
+            }
+
+            found = (candidate, known);
+        }
+
+        return found;
+    }
+
+    private static BridgeException NotFound(BncrRoute route, BncrAccount? account) => Refusals.Make(
+        ErrorCodes.NotFound,
+        "target-not-found",
+        $"target not found in known sessions: {route.Display} has never written to "
+            + $"{(account is null ? "any account" : $"account {account.DisplayId}")}",
+        "target not found in known sessions");
 
     public ValueTask<string> FormatTargetAsync(string sessionKey, string route, CancellationToken cancellationToken) =>
         ValueTask.FromResult(FormatTarget(sessionKey));

@@ -1,8 +1,11 @@
+using ChannelBridge.Channels.Bncr.Wire;
+
 namespace ChannelBridge.Channels.Bncr.Leases;
 
 /// <summary>Counts and times of an account since the host's start; times are Unix milliseconds, 0 for never.</summary>
 internal sealed class AccountStats
 {
+    private static readonly KeptStats Nothing = new(0, 0, 0, null, null);
     private long _connects;
     private long _inbound;
     private long _activities;
@@ -17,6 +20,7 @@ internal sealed class AccountStats
     private int _awaitingAck;
     private string? _lastSessionKey;
     private string? _lastScope;
+    private volatile KeptStats? _kept;
 
     public long Connects => Interlocked.Read(ref _connects);
 
@@ -78,6 +82,27 @@ internal sealed class AccountStats
     {
         Interlocked.Increment(ref _acks);
         Interlocked.Exchange(ref _lastAckAt, now);
+    }
+
+    /// <summary>What is worth keeping over a restart; null when it is kept already.</summary>
+    public KeptStats? Keep()
+    {
+        var now = new KeptStats(LastInboundAt, LastOutboundAt, LastActivityAt, LastSessionKey, LastScope);
+        return now == (_kept ?? Nothing) ? null : now;
+    }
+
+    /// <summary>It is in the store.</summary>
+    public void Kept(KeptStats stats) => _kept = stats;
+
+    /// <summary>Takes over what the run before has kept.</summary>
+    public void Restore(KeptStats stats)
+    {
+        _kept = stats;
+        Interlocked.CompareExchange(ref _lastInboundAt, stats.LastInboundAt, 0);
+        Interlocked.CompareExchange(ref _lastOutboundAt, stats.LastOutboundAt, 0);
+        Interlocked.CompareExchange(ref _lastActivityAt, stats.LastActivityAt, 0);
+        Interlocked.CompareExchange(ref _lastSessionKey, stats.LastSessionKey, null);
+        Interlocked.CompareExchange(ref _lastScope, stats.LastScope, null);
     }
 
     public void AwaitAck(int change) => Interlocked.Add(ref _awaitingAck, change);

@@ -63,6 +63,18 @@ internal sealed partial class BncrAccounts(
     public bool TryGet(string accountId, [NotNullWhen(true)] out BncrAccount? account) => _accounts.TryGetValue(AccountIds.Key(AccountIds.Normalize(accountId)), out account);
 
     /// <summary>
+    /// Takes an account out of memory and store; false when there was none. A client that comes with its name makes it anew.
+    /// </summary>
+    public async ValueTask<bool> ForgetAsync(BncrAccount account)
+    {
+        var there = _accounts.TryRemove(account.Key, out _);
+        await records.WriteAsync([new RecordDelete { Namespace = Namespace, Key = account.Key },
+            new RecordDelete { Namespace = StatsBook.Namespace, Key = account.Key }])
+            .ConfigureAwait(false);
+        return there;
+    }
+
+    /// <summary>
     /// Puts the account's record, once. A failure is logged and no more: the record only serves to show the account before its clients are back, and the
     /// next call tries again.
     /// </summary>

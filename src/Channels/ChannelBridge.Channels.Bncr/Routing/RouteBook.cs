@@ -70,6 +70,28 @@ internal sealed partial class RouteBook(IRecords records, TimeProvider time, ILo
         return stored is not null && BncrRoute.Create(stored.Platform, stored.GroupId, stored.UserId, out _) is { } found ? (found, stored.SessionKey) : null;
     }
 
+    /// <summary>Forgets an account's conversations; gives their number.</summary>
+    public async ValueTask<int> ForgetAsync(BncrAccount account, CancellationToken cancellationToken)
+    {
+        var prefix = account.Key + "|";
+        for (var count = 0; ;)
+        {
+            var page = await records.ListRecordsAsync(Namespace, null, prefix, 256, cancellationToken).ConfigureAwait(false);
+            var ours = page.TakeWhile(record => record.Key.StartsWith(prefix, StringComparison.Ordinal)).ToList();
+            if (ours.Count == 0) return count;
+            await records.WriteAsync([.. ours.Select(record => new RecordDelete { Namespace = Namespace, Key = record.Key })],
+                CancellationToken.None).ConfigureAwait(false);
+            foreach (var record in ours)
+            {
+                if (JsonSerializer.Deserialize(record.Value.Span, BncrJson.Default.KnownRoute) is { } known
+                    && BncrRoute.Create(known.Platform, known.GroupId, known.UserId, out _) is { } route) _fresh.Remove(
+                        (account.Key, route), out _);
+            }
+
+            count += ours.Count;
+        }
+    }
+
     private async ValueTask WriteAsync(BncrAccount account, SessionKey key, long now)
     {
         try
