@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Access;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Endpoints.Connections;
@@ -14,13 +15,21 @@ internal sealed partial class Audit(EndpointRuntime runtime)
         LogFailed(connection.Id, connection.Origin, client);
     }
 
-    /// <summary>A good token.</summary>
-    public void Authenticated(ClientConnection connection, string client) =>
-        LogAuthenticated(connection.Id, connection.Origin, connection.Caller.Name, client);
+    /// <summary>
+    /// A good token. The commands of the host's own user come and go by the socket all the time: they are worth no line of a quiet log.
+    /// </summary>
+    public void Authenticated(ClientConnection connection, string client)
+    {
+        if (connection.Origin.Door == Door.Local) LogCommand(connection.Id, connection.Origin, connection.Caller.Name, client);
+        else LogAuthenticated(connection.Id, connection.Origin, connection.Caller.Name, client);
+    }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Failed authentication on connection {Id} from {Origin}, client {Client}")]
     private partial void LogFailed(string id, ConnectionOrigin origin, string client);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Connection {Id} from {Origin} authenticated with token '{Token}', client {Client}")]
     private partial void LogAuthenticated(string id, ConnectionOrigin origin, string token, string client);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Connection {Id} from {Origin} authenticated with token '{Token}', client {Client}")]
+    private partial void LogCommand(string id, ConnectionOrigin origin, string token, string client);
 }

@@ -6,7 +6,7 @@ namespace ChannelBridge.Host.Composition;
 /// <summary>What <c>serve</c> says first: what listens where, who answers, where the data lie, and how to chat.</summary>
 internal static class Banner
 {
-    /// <summary>The last line; whoever started the host may wait for it.</summary>
+    /// <summary>The last line, for programs that wait for it.</summary>
     public const string Ready = "ready";
 
     /// <summary>Writes it.</summary>
@@ -18,6 +18,9 @@ internal static class Banner
         foreach (var address in addresses)
             output.WriteLine($"listening: {address} (WebSocket: OpenClaw dialect on / and /ws, JSON-RPC on /rpc; /healthz, /readyz)");
         foreach (var (address, url) in ownAddresses) output.WriteLine($"listening: {url} (only endpoints of {string.Join(", ", address.Channels)}; /healthz)");
+        foreach (var address in addresses)
+            output.WriteLine($"responses: {address}/v1 (Open Responses for OpenAI clients; the key is the token, the model is an "
+                + "agent's name)");
         if (settings.Socket is { } socket) output.WriteLine($"listening: unix:{socket} (JSON-RPC: local tools and the OpenClaw plugin)");
         if (settings.Stdio) output.WriteLine("listening: standard input and output (JSON-RPC)");
         output.WriteLine(settings.Agent switch
@@ -37,7 +40,8 @@ internal static class Banner
 
         if (settings.Bncr is { DmPolicy: BncrPolicyMode.Open } or { GroupPolicy: BncrPolicyMode.Open } && addresses.Any(HostComposition.IsPublic))
         {
-            output.WriteLine("warning:   other machines can reach the host and its policy is open: whoever has a token brings anybody's messages to the agent; "
+            output.WriteLine("warning:   other machines can reach the host and its policy is open: every holder of a token can send any "
+                + "user's messages to the agent; "
                 + "see Channels:Bncr:DmPolicy, GroupPolicy and AllowFrom");
         }
 

@@ -36,6 +36,16 @@ internal sealed class DataFolder : IDisposable
         try
         {
             var warnings = new List<string>();
+            // Settings, token and store lie in it: who can write there decides what the host does.
+            if (FileTrust.OwnerProblem(path) is { } owner) throw new HostStartException(ExitCodes.Store, $"the data folder {owner}");
+            if (FileTrust.OthersWrite(path) && Directory.EnumerateFileSystemEntries(path).Any())
+            {
+                throw new HostStartException(
+                    ExitCodes.Store, $"other users can write to the data folder {path}; see that nothing in it was changed and close it "
+                        + $"with: chmod go-w {path}\nor choose a folder inside it, which is made for this user alone: --data "
+                        + $"{System.IO.Path.Combine(path, "channelbridge")}");
+            }
+
             if (!OwnerOnly.CreateDirectory(path, IsOurs))
                 warnings.Add($"other users may enter the data folder {path}; close it with: chmod 700 {path}");
             var held = Lock(path);
@@ -57,11 +67,14 @@ internal sealed class DataFolder : IDisposable
     public string TakeToken(string? given, out bool made)
     {
         made = false;
+        if ((FileTrust.LinkProblem(TokenPath) ?? FileTrust.Problem(TokenPath)) is { } problem) throw new HostStartException(ExitCodes.Store,
+            $"the token file {problem}");
         try
         {
             var stored = File.Exists(TokenPath) ? File.ReadAllText(TokenPath).Trim() : "";
             if (stored.Length > 0 && OwnerOnly.CloseFile(TokenPath))
-                Warnings.Add($"other users could read {TokenPath}; it is closed now, but choose a new token if somebody may have read it");
+                Warnings.Add($"other users could read {TokenPath}; it is closed now, but choose a new token if another user may have "
+                    + "read it");
             if (given is null && stored.Length > 0)
             {
                 if (stored.Length <= AccessToken.MaxLength) return stored;
@@ -71,7 +84,11 @@ internal sealed class DataFolder : IDisposable
 
             made = given is null;
             var token = given ?? Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)).TrimEnd('=').Replace('+', '-').Replace('/', '_');
-            if (token != stored) OwnerOnly.WriteFile(TokenPath, token + "\n");
+            if (token == stored) return token;
+            if (stored.Length > 0)
+                Warnings.Add($"the token in {TokenPath} was replaced by the one of the settings or the command line; clients with the "
+                    + "old one are refused from now on");
+            OwnerOnly.WriteFile(TokenPath, token + "\n");
             return token;
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
@@ -92,6 +109,7 @@ internal sealed class DataFolder : IDisposable
     private static FileStream Lock(string path)
     {
         var file = System.IO.Path.Combine(path, LockFile);
+        if (FileTrust.LinkProblem(file) is { } problem) throw new HostStartException(ExitCodes.Store, $"the lock file {problem}");
         var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None };
         if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         try
@@ -106,6 +124,6 @@ internal sealed class DataFolder : IDisposable
         }
     }
 
-    // A sharing violation on Windows, EAGAIN on Linux and macOS. Anything else, as a read-only file system, is no other host.
+    // A sharing violation on Windows, EAGAIN on Linux and macOS. Anything else, such as a read-only file system, has another cause.
     private static bool IsHeld(IOException fault) => OperatingSystem.IsWindows() ? (fault.HResult & 0xFFFF) is 32 or 33 : fault.HResult is 11 or 35;
 }

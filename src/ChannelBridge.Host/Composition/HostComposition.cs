@@ -8,6 +8,7 @@ using ChannelBridge.Channels.InstaClaw;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Diagnostics;
 using ChannelBridge.Host.Settings;
+using ChannelBridge.Host.Terminal;
 using ChannelBridge.Plugins.Hosting;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
@@ -18,8 +19,9 @@ namespace ChannelBridge.Host.Composition;
 internal static class HostComposition
 {
     /// <summary>Builds the application; nothing is opened yet but the data folder.</summary>
-    public static WebApplication Build(HostSettings settings, DataFolder folder, string firstToken)
+    public static WebApplication Build(HostSettings settings, DataFolder folder, string firstToken, Func<HostSettings>? reload = null)
     {
+        var certificate = ServerCertificate.Open(settings);
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
         {
             // No watcher on a settings file: a change takes effect at the next start, and the folder may hold thousands of files.
@@ -77,6 +79,9 @@ internal static class HostComposition
         services.AddContributor<AgentsDiagnostics>();
         services.AddContributor<ChannelsDiagnostics>();
         if (settings.Managed) services.AddHostedService<ParentWatch>();
+        services.AddSingleton(new SettingsSource(reload));
+        if (certificate is not null) services.AddSingleton(certificate);
+        services.AddHostedService<Reloader>();
         services.AddSingleton(Options.Create(settings.Limits));
         bridge.AddEndpoints(options =>
         {
@@ -100,19 +105,12 @@ internal static class HostComposition
     private static void AddLogging(WebApplicationBuilder builder, HostSettings settings)
     {
         builder.Logging.ClearProviders();
-        builder.Logging.SetMinimumLevel(settings.LogLevel);
-        builder.Logging.AddFilter("Microsoft", settings.LogLevel > LogLevel.Warning ? settings.LogLevel : LogLevel.Warning);
-        // What goes wrong at the start is told once, by the command line.
-        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
-        // This logger's mere presence makes ASP.NET start an unsampled span around each connection, and everything in it would inherit that.
-        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
-        builder.Logging.AddSimpleConsole(options =>
-        {
-            options.SingleLine = true;
-            options.UseUtcTimestamp = true;
-            options.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-            options.ColorBehavior = Console.IsErrorRedirected ? LoggerColorBehavior.Disabled : LoggerColorBehavior.Default;
-        });
+        var level = new LogLevelSwitch(settings.LogLevel);
+        builder.Services.AddSingleton(level);
+        builder.Services.AddSingleton<IConfigureOptions<LoggerFilterOptions>>(level);
+        builder.Services.AddSingleton<IOptionsChangeTokenSource<LoggerFilterOptions>>(level);
+        builder.Logging.AddConsole(options => options.FormatterName = LogFormatter.FormatterName);
+        builder.Services.AddSingleton<ConsoleFormatter, LogFormatter>();
 
         // Standard output belongs to the banner, and with --stdio to the protocol.
         builder.Services.Configure<ConsoleLoggerOptions>(options => options.LogToStandardErrorThreshold = LogLevel.Trace);

@@ -9,13 +9,16 @@ namespace ChannelBridge.Host.Composition;
 /// <summary>The section <c>host</c>: the process, its memory, and what it was told to be.</summary>
 internal sealed class HostDiagnostics(HostState state, Readiness readiness, HostSettings settings, TokenAuthority authority, TimeProvider time) : IDiagnosticsSource
 {
+    private static readonly TimeSpan StorePatience = TimeSpan.FromSeconds(1);
+
     /// <inheritdoc/>
     public string Section => "host";
 
     /// <inheritdoc/>
     public async ValueTask<JsonObject> CollectAsync(CancellationToken cancellationToken)
     {
-        var reasons = await readiness.FindReasonsAsync().ConfigureAwait(false);
+        // In time for this section: what the process knows of itself is worth most when its store hangs.
+        var reasons = await readiness.FindReasonsAsync(StorePatience, cancellationToken).ConfigureAwait(false);
         var memory = GC.GetGCMemoryInfo();
         return new JsonObject
         {

@@ -12,20 +12,21 @@ internal static class HostRunner
     /// <param name="settings">The validated settings.</param>
     /// <param name="output">For what the operator reads; never a log.</param>
     /// <param name="body">What to do while the host runs; its end stops the host. Null: run until told to stop.</param>
+    /// <param name="reload">Reads the settings again, for SIGHUP; null: only the certificate is read again.</param>
     /// <exception cref="HostStartException">The start can't go on; the message says why.</exception>
-    public static async Task<int> RunAsync(HostSettings settings, TextWriter output, Func<WebApplication, CancellationToken, Task<int>>? body = null)
+    public static async Task<int> RunAsync(
+        HostSettings settings, TextWriter output, Func<WebApplication, CancellationToken, Task<int>>? body = null,
+            Func<HostSettings>? reload = null)
     {
         OwnerOnly.RestrictNewFiles();
         using var folder = DataFolder.Open(settings.DataDirectory);
         var token = folder.TakeToken(settings.FirstToken, out var made);
-        var app = HostComposition.Build(settings, folder, token);
+        var app = HostComposition.Build(settings, folder, token, reload);
         await using (app.ConfigureAwait(false))
         {
             await StartAsync(app, settings).ConfigureAwait(false);
             app.Services.GetRequiredService<HostState>().Listening();
-            // A managed host's output is somebody's log.
-            if (made && body is null && !settings.Managed)
-                await output.WriteLineAsync($"made a token, shown this once and kept in {folder.TokenPath}: {token}").ConfigureAwait(false);
+            if (made && body is null) await output.WriteLineAsync(TellToken(folder.TokenPath, token, settings)).ConfigureAwait(false);
             HostFile.Write(folder.Path, new HostFile(Environment.ProcessId, Listener.Addresses(app, settings).FirstOrDefault(), settings.Socket));
             if (body is null)
             {
@@ -34,10 +35,23 @@ internal static class HostRunner
                 return ExitCodes.Ok;
             }
 
-            var result = await body(app, app.Lifetime.ApplicationStopping).ConfigureAwait(false);
-            await app.StopAsync().ConfigureAwait(false);
-            return result;
+            try
+            {
+                return await body(app, app.Lifetime.ApplicationStopping).ConfigureAwait(false);
+            }
+            finally
+            {
+                await app.StopAsync().ConfigureAwait(false);
+            }
         }
+    }
+
+    /// <summary>The token is shown to a person at a terminal only: any other output may be a journal that many can read.</summary>
+    private static string TellToken(string path, string token, HostSettings settings)
+    {
+        var atTerminal = settings.Stdio ? !Console.IsErrorRedirected : !Console.IsOutputRedirected;
+        return atTerminal && !settings.Managed ? $"made a token, shown this once and kept in {path}: {token}"
+            : $"made a token; it is in {path}";
     }
 
     private static async Task StartAsync(WebApplication app, HostSettings settings)
@@ -55,11 +69,30 @@ internal static class HostRunner
                 throw new HostStartException(ExitCodes.Store, $"the store can't be opened: {fault.Message} ({code})", fault);
             if (fault is IOException or SocketException)
             {
-                throw new HostStartException(
-                    ExitCodes.Listen, $"can't listen: {fault.Message.ReplaceLineEndings(" ")}\nanother program may use the address; choose another one with --urls, e.g. --urls http://127.0.0.1:7789", fault);
+                throw new HostStartException(ExitCodes.Listen, $"can't listen: {fault.Message.ReplaceLineEndings(" ")}\n{AdviceOn(fault)}",
+                    fault);
             }
 
             throw;
         }
+    }
+
+    private static string AdviceOn(Exception fault)
+    {
+        for (Exception? cause = fault; cause is not null; cause = cause.InnerException)
+        {
+            switch (cause)
+            {
+                case SocketException { SocketErrorCode: SocketError.AccessDenied }:
+                    return "this user may not listen there: ports below 1024 need a right of their own; choose another one with --urls, "
+                        + "e.g. --urls http://127.0.0.1:7788";
+                case SocketException { SocketErrorCode: SocketError.AddressNotAvailable }:
+                    return "this machine has no such address; choose one of its own with --urls, e.g. --urls http://127.0.0.1:7788";
+                case SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse }:
+                    return "another program uses the address; choose another one with --urls, e.g. --urls http://127.0.0.1:7789";
+            }
+        }
+
+        return "choose another address with --urls, e.g. --urls http://127.0.0.1:7789";
     }
 }

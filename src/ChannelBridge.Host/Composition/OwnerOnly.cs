@@ -17,7 +17,7 @@ internal static class OwnerOnly
 
     /// <summary>
     /// Makes a folder for the owner only. One that is there and that others may enter is closed when it is empty or ours; any other is left as it is,
-    /// and the answer is false: somebody shares it on purpose.
+    /// and the answer is false: it is shared on purpose.
     /// </summary>
     public static bool CreateDirectory(string path, Func<string, bool> isOurs)
     {

@@ -30,6 +30,19 @@ internal sealed class Readiness(HostState state, TimeProvider time, IStore? stor
         endpoints.MapGet(ReadyPath, (RequestDelegate)AnswerReadyAsync);
     }
 
+    /// <summary>The same for a caller that can't wait for a store that hangs: after a while that is the reason.</summary>
+    public async Task<IReadOnlyList<string>> FindReasonsAsync(TimeSpan patience, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await FindReasonsAsync().WaitAsync(patience, time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            return [$"store: no answer within {patience.TotalSeconds:0.#} s"];
+        }
+    }
+
     /// <summary>Why the host isn't ready; empty when it is. Codes and plain words only: the answer needs no token.</summary>
     public async Task<IReadOnlyList<string>> FindReasonsAsync()
     {

@@ -79,7 +79,7 @@ internal static class AgentSettings
         if (reader.Text(prefix + "Url") is not { } url)
             reader.Problem(prefix + "Url", "the agent has no address", UrlExample);
         else if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.Host.Length == 0)
-            reader.Problem(prefix + "Url", "this is no http or https address", UrlExample);
+            reader.Problem(prefix + "Url", "this is not an http or https address", UrlExample);
         // An address is shown in diagnostics; a password in it would be, too.
         else if (uri.UserInfo.Length > 0)
             reader.Problem(prefix + "Url", "the address holds a user or a password; a key belongs into KeyFile", UrlExample);

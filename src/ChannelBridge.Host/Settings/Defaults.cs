@@ -18,7 +18,7 @@ internal static class Defaults
     /// <summary>The store's file in the data folder.</summary>
     public const string DatabaseFile = "channelbridge.db";
 
-    /// <summary>A token with fewer characters is warned about.</summary>
+    /// <summary>A token with fewer characters is refused.</summary>
     public const int SafeTokenLength = 16;
 
     /// <summary><c>~/.channelbridge</c>, or null where the user has no home.</summary>

@@ -32,7 +32,7 @@ internal sealed record HostSettings
     /// <summary>True when JSON-RPC is spoken on standard input and output.</summary>
     public bool Stdio { get; init; }
 
-    /// <summary>True when the end of standard input stops the host, because whoever started it is gone then.</summary>
+    /// <summary>True when the end of standard input stops the host, because the program that started it is gone then.</summary>
     public bool Managed { get; init; }
 
     /// <summary>Further origins of browser pages that may connect.</summary>

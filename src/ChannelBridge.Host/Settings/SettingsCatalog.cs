@@ -3,7 +3,7 @@ namespace ChannelBridge.Host.Settings;
 /// <summary>Every key that the host knows. The table in <c>docs/operations.md</c> is checked against it by a test.</summary>
 internal static class SettingsCatalog
 {
-    /// <summary>The sections that are ours; keys elsewhere belong to .NET and are nobody's business here.</summary>
+    /// <summary>The sections that are ours; keys elsewhere belong to .NET and are not checked here.</summary>
     public static readonly IReadOnlyCollection<string> Sections = ["Listen", "Access", "Store", "Agents", "Channels", "Responses", "Limits", "Telemetry"];
 
     /// <summary>The keys, in the order of the documentation.</summary>

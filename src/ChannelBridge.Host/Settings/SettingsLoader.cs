@@ -4,6 +4,7 @@ using System.Text.Json;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Endpoints;
+using ChannelBridge.Host.Composition;
 using LinkOptions = ChannelBridge.OpenClaw.LinkOptions;
 
 namespace ChannelBridge.Host.Settings;
@@ -46,8 +47,10 @@ internal static class SettingsLoader
             if (file is null || !File.Exists(file)) continue;
             try
             {
+                // The program's own folder is as trusted as the program; the data folder's file is not.
+                if (file == own && FileTrust.Problem(file) is { } distrusted) throw new SettingsException([distrusted]);
                 using var stream = File.OpenRead(file);
-                // Read now: a file that is no JSON gets its own line instead of a stack trace.
+                // Read now: a file that is not valid JSON gets its own line instead of a stack trace.
                 var content = new MemoryStream();
                 stream.CopyTo(content);
                 content.Position = 0;
@@ -72,7 +75,7 @@ internal static class SettingsLoader
         var managed = reader.Flag("Listen:Managed", false);
         if (managed && stdio) reader.Problem("Listen:Managed", "standard input can't both carry the protocol and tell that the parent lives", "false");
         if (urls.Count == 0 && socket is null && !stdio)
-            reader.Problem("Listen:Urls", "every listener is off, so nobody could reach the host", Defaults.Url);
+            reader.Problem("Listen:Urls", "every listener is off, so the host could not be reached", Defaults.Url);
 
         var certificate = reader.Text("Listen:CertificateFile");
         var certificateKey = reader.Text("Listen:CertificateKeyFile");
@@ -161,7 +164,7 @@ internal static class SettingsLoader
         foreach (var origin in reader.List(Key) ?? [])
         {
             if (origin == "*" || (Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https")) origins.Add(origin.TrimEnd('/'));
-            else reader.Problem(Key, $"{SettingsReader.Show(origin)} is no origin", "https://ops.example.org");
+            else reader.Problem(Key, $"{SettingsReader.Show(origin)} is not an origin", "https://ops.example.org");
         }
 
         return origins;
@@ -169,7 +172,7 @@ internal static class SettingsLoader
 
     private static void CheckFile(SettingsReader reader, string key, string? path, string example)
     {
-        if (path is not null && !File.Exists(path)) reader.Problem(key, $"there is no file {SettingsReader.Show(path)}", example);
+        if (path is not null && !File.Exists(path)) reader.Problem(key, $"the file {SettingsReader.Show(path)} does not exist", example);
     }
 
     private static string? ReadToken(SettingsReader reader, string key, string fileKey)
@@ -187,6 +190,12 @@ internal static class SettingsLoader
             source = fileKey;
             try
             {
+                if (FileTrust.Problem(Defaults.FullPath(file)) is { } distrusted)
+                {
+                    reader.Problem(fileKey, distrusted, "/run/secrets/channelbridge-token");
+                    return null;
+                }
+
                 token = File.ReadLines(Defaults.FullPath(file)).FirstOrDefault()?.Trim();
                 if (string.IsNullOrEmpty(token)) reader.Problem(fileKey, $"the first line of {SettingsReader.Show(file)} is empty", "/run/secrets/channelbridge-token");
             }
@@ -202,13 +211,10 @@ internal static class SettingsLoader
         // The message must not repeat the token: it may end up in a log.
         var wrong = token.Length > AccessToken.MaxLength ? $"the token has more than {AccessToken.MaxLength} characters"
             : token.Any(c => c is <= ' ' or > '~') ? "the token has characters other than printable ASCII without spaces"
+            : token.Length < Defaults.SafeTokenLength ? $"the token has {token.Length} characters and may be guessed; take "
+                + $"{Defaults.SafeTokenLength} or more"
             : null;
-        if (wrong is null)
-        {
-            if (token.Length < Defaults.SafeTokenLength)
-                reader.Warn($"{source}: the token has {token.Length} characters and may be guessed; take {Defaults.SafeTokenLength} or more");
-            return token;
-        }
+        if (wrong is null) return token;
 
         reader.Problem(source, wrong, "the output of: openssl rand -base64 32");
         return null;
@@ -239,7 +245,8 @@ internal static class SettingsLoader
             {
                 var scope = ScopeNames.Parse(name);
                 if (scope == Scopes.None)
-                    reader.Problem(key + ":Scopes", $"{SettingsReader.Show(name)} is none of operator.read, operator.write, operator.admin, link, peer", "operator.write");
+                    reader.Problem(key + ":Scopes", $"{SettingsReader.Show(name)} is not one of operator.read, operator.write, "
+                        + "operator.admin, link, peer", "operator.write");
                 scopes |= scope;
             }
 

@@ -138,7 +138,7 @@ internal sealed class SettingsReader(IConfiguration configuration)
         if (Text(key) is not { } text) return fallback;
         var found = Array.Find(choices, choice => string.Equals(choice, text, StringComparison.OrdinalIgnoreCase));
         if (found is not null) return found;
-        Problem(key, $"{Show(text)} is none of {string.Join(", ", choices)}", choices[0]);
+        Problem(key, $"{Show(text)} is not one of {string.Join(", ", choices)}", choices[0]);
         return fallback;
     }
 

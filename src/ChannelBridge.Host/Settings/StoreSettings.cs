@@ -67,7 +67,8 @@ internal static class StoreSettings
         var choice = new StoreChoice { Sqlite = { Path = Path.Combine(dataDirectory, Defaults.DatabaseFile) } };
         Keys.Apply(reader, choice);
         if (!PostgresStoreOptions.IsSchemaName(choice.Postgres.Schema))
-            reader.Problem("Store:Schema", $"{SettingsReader.Show(choice.Postgres.Schema)} is no name of lower-case letters, digits and underscores, 63 at most", "channelbridge");
+            reader.Problem("Store:Schema", $"{SettingsReader.Show(choice.Postgres.Schema)} is not a valid schema name; use lower-case "
+                + "letters, digits and underscores, 63 at most", "channelbridge");
         if (ReadConnection(reader) is { } connection) choice.Postgres.ConnectionString = connection;
         return choice;
     }
@@ -107,7 +108,8 @@ internal static class StoreSettings
         catch (Exception fault) when (fault is ArgumentException or FormatException or KeyNotFoundException or InvalidCastException)
         {
             // The driver's message repeats parts of the text, and the text may hold a password.
-            reader.Problem(source, "the text is no connection string of Npgsql (it isn't shown here, because it may hold a password)", Example);
+            reader.Problem(source, "the text is not a valid Npgsql connection string (it isn't shown here, because it may hold a password)",
+                Example);
         }
 
         return null;

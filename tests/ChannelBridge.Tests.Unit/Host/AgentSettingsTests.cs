@@ -37,14 +37,14 @@ public sealed class AgentSettingsTests
     }
 
     [Theory]
-    [InlineData("serve --agent ollama=http://127.0.0.1:1", "'ollama' is no kind of agent")]
+    [InlineData("serve --agent ollama=http://127.0.0.1:1", "'ollama' is not a kind of agent")]
     [InlineData("serve --agent-model m1", "--agent-model: it belongs to an agent behind a URL")]
     [InlineData("serve --agent echo --agent-key-file /k", "--agent-key-file: it belongs to an agent behind a URL")]
     [InlineData("serve --agent chat-completions", "Agents:chat-completions:Url: the agent has no address")]
-    [InlineData("serve --agent chat-completions=nonsense", "Agents:chat-completions:Url: this is no http or https address")]
+    [InlineData("serve --agent chat-completions=nonsense", "Agents:chat-completions:Url: this is not an http or https address")]
     [InlineData("serve --agent responses=http://user:pass@127.0.0.1:1", "a key belongs into KeyFile")]
     [InlineData("serve --agent responses=http://127.0.0.1:1 --agent-key-file /nowhere/at/all", "Agents:responses:KeyFile: '/nowhere/at/all' can't be read")]
-    [InlineData("serve --agent nobody", "'nobody' is none of echo, openclaw")]
+    [InlineData("serve --agent nobody", "'nobody' is not one of echo, openclaw")]
     public void Serve_AgentThatCantBe_IsRefusedWithWhatToDo(string line, string expected)
     {
         var fault = Assert.Throws<SettingsException>(() => Load(line.Split(' ')));
@@ -79,8 +79,8 @@ public sealed class AgentSettingsTests
     [InlineData("Agents:local:Key", "sk-secret", "a key doesn't stand in the settings")]
     [InlineData("Agents:echo:Url", "http://x", "the name 'echo' is taken by the host itself")]
     [InlineData("Agents:a b:Url", "http://x", "an agent's name has 1 to 64 letters")]
-    [InlineData("Channels:Bncr:Agent", "nobody", "'nobody' is none of echo, openclaw")]
-    [InlineData("Channels:Bncr:Accounts:Shop:Agent", "nobody", "'nobody' is none of echo, openclaw")]
+    [InlineData("Channels:Bncr:Agent", "nobody", "'nobody' is not one of echo, openclaw")]
+    [InlineData("Channels:Bncr:Accounts:Shop:Agent", "nobody", "'nobody' is not one of echo, openclaw")]
     public void Settings_WrongAgent_IsTold(string key, string value, string expected)
     {
         var fault = Assert.Throws<SettingsException>(() => Load((key, value)));

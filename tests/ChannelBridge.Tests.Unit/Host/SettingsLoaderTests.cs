@@ -63,23 +63,23 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("Listen:Urls", "htp://x", "'htp://x' is not an http or https address; example: http://127.0.0.1:7788")]
     [InlineData("Listen:Urls", "http://127.0.0.1:1/path", "has a path")]
     [InlineData("Listen:Urls", "https://127.0.0.1:1", "Listen:CertificateFile: an https address needs a certificate")]
-    [InlineData("Listen:CertificateFile", "/no/such/file", "there is no file '/no/such/file'")]
+    [InlineData("Listen:CertificateFile", "/no/such/file", "the file '/no/such/file' does not exist")]
     [InlineData("Listen:StopTimeout", "25", "'25' is not a length of time; write a number with ms, s, m, h or d; example: 25s")]
     [InlineData("Listen:StopTimeout", "1d", "1d is not between 1s and 10m")]
     [InlineData("Listen:Stdio", "maybe", "'maybe' is neither true nor false; example: true")]
-    [InlineData("Listen:AllowedOrigins", "ops", "'ops' is no origin")]
-    [InlineData("Agents:Default", "bob", "'bob' is none of echo, openclaw; example: echo")]
+    [InlineData("Listen:AllowedOrigins", "ops", "'ops' is not an origin")]
+    [InlineData("Agents:Default", "bob", "'bob' is not one of echo, openclaw; example: echo")]
     [InlineData("Limits:TurnAttempts", "many", "'many' is not a whole number; example: 5")]
     [InlineData("Limits:TurnAttempts", "0", "0 is not between 1 and 1000")]
     [InlineData("Limits:MaxPayloadBytes", "25 MB", "'25 MB' is not a size; write bytes, or a number with KiB, MiB or GiB; example: 25MiB")]
     [InlineData("Store:Readers", "65", "65 is not between 1 and 64")]
-    [InlineData("Channels:Bncr:DmPolicy", "closed", "'closed' is none of open, allowlist, disabled; example: open")]
+    [InlineData("Channels:Bncr:DmPolicy", "closed", "'closed' is not one of open, allowlist, disabled; example: open")]
     [InlineData("Channels:Bncr:AllowFrom", "x", "is no bncr target")]
-    [InlineData("Channels:Bncr:Accounts:shop:OutboundRequireAck", "perhaps", "'perhaps' is none of auto, true, false")]
+    [InlineData("Channels:Bncr:Accounts:shop:OutboundRequireAck", "perhaps", "'perhaps' is not one of auto, true, false")]
     [InlineData("Telemetry:Otlp", "localhost:4318", "is not an http or https address; example: http://127.0.0.1:4318")]
     [InlineData("Access:Token", "with space", "characters other than printable ASCII")]
     [InlineData("Access:TokenFile", "/no/such/file", "'/no/such/file' can't be read")]
-    [InlineData("Access:Tokens:shop:Scopes", "operator.all", "'operator.all' is none of operator.read")]
+    [InlineData("Access:Tokens:shop:Scopes", "operator.all", "'operator.all' is not one of operator.read")]
     [InlineData("Access:Tokens:shop:TokenHash", "abc", "the value is not a SHA-256 in hexadecimal")]
     [InlineData("Access:Tokens:first:Token", "a-long-enough-token", "the name 'first' is taken")]
     public void Load_WrongValue_NamesKeyFaultAndExample(string key, string value, string expected)
@@ -98,7 +98,8 @@ public sealed class SettingsLoaderTests : IDisposable
 
     [Fact]
     public void Load_EveryListenerOff_IsRefused() =>
-        Assert.Contains("nobody could reach the host", Problems(("Listen:Urls", "off"), ("Listen:Socket", "off"))[0], StringComparison.Ordinal);
+        Assert.Contains("the host could not be reached", Problems(("Listen:Urls", "off"), ("Listen:Socket", "off"))[0],
+            StringComparison.Ordinal);
 
     [Fact]
     public void Load_SocketPathTooLong_SaysTheLimit() =>
@@ -165,7 +166,25 @@ public sealed class SettingsLoaderTests : IDisposable
     }
 
     [Fact]
-    public void Load_ShortToken_Warns() => Assert.Contains("may be guessed", Load(("Access:Token", "short")).Warnings[0], StringComparison.Ordinal);
+    public void Load_ShortToken_IsRefused() =>
+        Assert.Contains("may be guessed", Problems(("Access:Token", "short")).Single(), StringComparison.Ordinal);
+
+    [Fact]
+    public void Load_SettingsOrTokenThatOthersCanWrite_AreRefused()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        var settings = Path.Combine(_data.FullName, "appsettings.json");
+        File.WriteAllText(settings, "{}");
+        File.SetUnixFileMode(settings, (UnixFileMode)0b110_110_110);
+        Assert.Contains("other users can write to", Problems().Single(), StringComparison.Ordinal);
+        File.SetUnixFileMode(settings, (UnixFileMode)0b110_000_000);
+        var token = Path.Combine(_data.FullName, "given-token");
+        File.WriteAllText(token, "a-long-enough-token");
+        File.SetUnixFileMode(token, (UnixFileMode)0b110_100_110);
+        Assert.Contains("other users can write to", Problems(("Access:TokenFile", token)).Single(), StringComparison.Ordinal);
+        File.SetUnixFileMode(token, (UnixFileMode)0b110_100_100);
+        Assert.Equal("a-long-enough-token", Load(("Access:TokenFile", token)).FirstToken);
+    }
 
     [Fact]
     public void Load_SameTokenUnderTwoNames_IsRefused() =>
