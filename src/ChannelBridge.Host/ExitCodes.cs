@@ -35,6 +35,15 @@ internal static class ExitCodes
     /// <summary>No answer came in time.</summary>
     public const int TimedOut = 9;
 
+    /// <summary>The agent failed: its model, or the provider of it, answered with an error.</summary>
+    public const int Agent = 10;
+
+    /// <summary>Ended by Ctrl+C, as shells tell it.</summary>
+    public const int Interrupted = 130;
+
+    /// <summary>Ended by SIGTERM, as shells tell it.</summary>
+    public const int Terminated = 143;
+
     /// <summary>The code for a failed call or connection.</summary>
     public static int Of(ChannelBridgeClientException fault) => fault.Code switch
     {

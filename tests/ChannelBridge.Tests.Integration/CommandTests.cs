@@ -55,8 +55,12 @@ public sealed class CommandTests
         Assert.Equal(0, (await HostProcess.RunAsync(["chat", "--data", host.Data], "hi\n")).ExitCode);
         var table = await HostProcess.RunAsync(["diagnostics", "--data", host.Data]);
         Assert.True(table.ExitCode == 0, table.Errors);
-        foreach (var word in new[] { "ready", "Chat", "dead letters", "openclaw.available", "commitMilliseconds" }) Assert.Contains(word, table.Output, StringComparison.Ordinal);
+        foreach (var word in new[] { "ready", "bncr/Chat-", "dead", "openclaw not connected" }) Assert.Contains(word, table.Output,
+            StringComparison.Ordinal);
         Assert.DoesNotContain('\u001b', table.Output);
+        Assert.DoesNotContain('─', table.Output);
+        var section = await HostProcess.RunAsync(["diagnostics", "--section", "store", "--data", host.Data]);
+        Assert.Contains("commitMilliseconds", section.Output, StringComparison.Ordinal);
 
         var json = await HostProcess.RunAsync(["diagnostics", "--json", "--url", host.WebSocketUrl.AbsoluteUri, "--data", host.Data]);
         Assert.True(json.ExitCode == 0, json.Errors);
@@ -75,14 +79,115 @@ public sealed class CommandTests
     {
         await using var host = await HostProcess.StartAsync();
         Assert.Equal(0, (await HostProcess.RunAsync(["chat", "--data", host.Data, "--user", "alice"], "hi\n")).ExitCode);
-        string[] send = ["send", "--data", host.Data, "--account", "Chat", "--to", "Bncr:chat:alice", "--key", "k1", "Good", "morning"];
+        // Without an account: the one that knows the conversation.
+        string[] send = ["send", "--data", host.Data, "--to", "Bncr:chat:alice", "--key", "k1", "Good", "morning"];
         var first = await HostProcess.RunAsync(send);
         Assert.True(first.ExitCode == 0, first.Errors);
         Assert.StartsWith("accepted: message ", first.Output, StringComparison.Ordinal);
         Assert.StartsWith("sent before: message ", (await HostProcess.RunAsync(send)).Output, StringComparison.Ordinal);
         var next = await HostProcess.RunAsync(["chat", "--data", host.Data, "--user", "alice"], "again\n");
         Assert.Equal("Good morning\necho: again\n", next.Output.ReplaceLineEndings("\n"));
-        Assert.Equal(8, (await HostProcess.RunAsync(["send", "--data", host.Data, "--to", "Bncr:chat:stranger", "hello"])).ExitCode);
+        var stranger = await HostProcess.RunAsync(["send", "--data", host.Data, "--to", "Bncr:chat:stranger", "hello"]);
+        Assert.Equal(8, stranger.ExitCode);
+        Assert.Contains("never written to any account", stranger.Errors, StringComparison.Ordinal);
+        var known = await HostProcess.RunAsync(["conversations", "--data", host.Data]);
+        Assert.True(known.ExitCode == 0, known.Errors);
+        Assert.Contains("Bncr:chat:alice", known.Output, StringComparison.Ordinal);
+        var page = JsonNode.Parse(
+            (await HostProcess.RunAsync(["conversations", "--account", "chat-alice", "--json", "--data", host.Data])).Output)!;
+        Assert.Equal("Bncr:chat:alice", (string?)page["entries"]!.AsArray().Single()!["target"]);
+
+        // What was known of the account outlives the host, until it is told to forget it.
+        Assert.Equal(0, await host.StopAsync());
+        await using var next = await HostProcess.StartAsync(host.Data);
+        var accounts =
+            JsonNode.Parse((await HostProcess.RunAsync(["diagnostics", "--json", "--section", "channels", "--data", host.Data])).Output)![
+            "channels"]!["bncr"]!["accounts"]!;
+        Assert.NotNull(accounts.AsArray().Single(account => (string?)account!["accountId"] == "Chat-alice")!["inbound"]!["lastAt"]);
+        var forgotten = await HostProcess.RunAsync(["forget-account", "chat-alice", "--data", host.Data]);
+        Assert.True(forgotten.ExitCode == 0, forgotten.Errors);
+        Assert.Equal("account Chat-alice is forgotten, with 1 known conversations", forgotten.Output.Trim());
+        Assert.Equal(8, (await HostProcess.RunAsync(["forget-account", "chat-alice", "--data", host.Data])).ExitCode);
+        Assert.Equal("no conversation has written yet", (await HostProcess.RunAsync(["conversations", "--data", host.Data])).Output.Trim());
+    }
+
+    [Theory]
+    [InlineData("sreve", 2, "unknown command 'sreve'; did you mean serve?")]
+    [InlineData("diagnostics --wach", 2, "did you mean --watch?")]
+    [InlineData("dead-letters lst", 2, "did you mean list?")]
+    [InlineData("chat --timeout -1", 2, "--timeout must be")]
+    [InlineData("chat --url ws://", 2, "--url: 'ws://' is not a valid address")]
+    [InlineData("chat --account=", 2, "--account:")]
+    [InlineData("diagnostics --url 127.0.0.1:1", 7, "can't be reached")]
+    [InlineData("diagnostics --url localhost:1", 7, "can't be reached")]
+    [InlineData("diagnostics --url unix:/no/such/socket", 7, "there is no such socket")]
+    [InlineData("serve --urls http://192.0.2.1:80", 6, "no such address")]
+    [InlineData("help", 0, "")]
+    [InlineData("help serve", 0, "")]
+    [InlineData("version", 0, "")]
+    [InlineData("-v", 0, "")]
+    public async Task Typed_Anything_EndsWithItsCodeAndOneSentence(string line, int code, string expected)
+    {
+        var data = HostProcess.NewDataFolder();
+        string[] arguments = line.StartsWith("serve ", StringComparison.Ordinal)
+            || line.StartsWith("diagnostics --u", StringComparison.Ordinal)
+            ? [.. line.Split(' '), "--data", data] : line.Split(' ');
+        var result = await HostProcess.RunAsync(arguments, "hi\n");
+        Assert.True(code == result.ExitCode, result.Output + result.Errors);
+        Assert.Contains(expected, result.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", result.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Ask_UnknownAgentOrOneThatIsAway_SaysSo()
+    {
+        await using var host = await HostProcess.StartAsync();
+        var unknown = await HostProcess.RunAsync(["ask", "--model", "nope", "--data", host.Data, "hi"]);
+        Assert.Equal(8, unknown.ExitCode);
+        Assert.Contains("available: echo, openclaw", unknown.Errors, StringComparison.Ordinal);
+        var away = await HostProcess.RunAsync(["ask", "--model", "openclaw", "--timeout", "1", "--data", host.Data, "hi"]);
+        Assert.Equal(9, away.ExitCode);
+        Assert.Contains("openclaw isn't connected", away.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Diagnostics_WhileTheStoreHangs_ShowsTheRestAndEndsWithNine()
+    {
+        await using var host = await HostProcess.StartAsync();
+        const string Hold = "import sqlite3,sys;c=sqlite3.connect(sys.argv[1],isolation_level=None);c.execute('BEGIN "
+            + "IMMEDIATE');print('held',flush=True);sys.stdin.read()";
+        using var holder = System.Diagnostics.Process.Start(
+            new System.Diagnostics.ProcessStartInfo("python3", ["-c", Hold, Path.Combine(host.Data, "channelbridge.db")])
+        {
+            RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false,
+        })!;
+        try
+        {
+            Assert.Equal("held", await holder.StandardOutput.ReadLineAsync().WaitAsync(HostProcess.Timeout));
+            var hung = await HostProcess.RunAsync(["diagnostics", "--data", host.Data]);
+            Assert.Equal(9, hung.ExitCode);
+            foreach (var word in new[] { "not ready", "store: not known: no answer within 2 s", "echo available",
+                "bncr/Primary" }) Assert.Contains(word, hung.Output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            holder.Kill();
+        }
+    }
+
+    [Fact]
+    public async Task Serve_Hangup_ReloadsAndGoesOn()
+    {
+        await using var host = await HostProcess.StartAsync();
+        Assert.DoesNotContain(host.Token, host.Output, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(Path.Combine(host.Data, "appsettings.json"), """{ "Telemetry": { "LogLevel": "Debug" } }""");
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(Path.Combine(host.Data, "appsettings.json"),
+            UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        using (var hangUp = System.Diagnostics.Process.Start("kill",
+            ["-HUP", host.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)])) await hangUp.WaitForExitAsync();
+        using var giveUp = new CancellationTokenSource(HostProcess.Timeout);
+        while (!host.Errors.Contains("Reloaded on SIGHUP: log level Debug", StringComparison.Ordinal)) await Task.Delay(20, giveUp.Token);
+        Assert.Equal(0, await host.StopAsync());
     }
 
     [Fact]
@@ -128,7 +233,7 @@ public sealed class CommandTests
         Assert.StartsWith("took over: 1 messages", done.Output, StringComparison.Ordinal);
         await using var host = await HostProcess.StartAsync(data);
         Assert.Equal(4, (await HostProcess.RunAsync(["import", file, "--data", data])).ExitCode);
-        var chat = await HostProcess.RunAsync(["chat", "--data", data, "--user", "alice"], "hi\n");
+        var chat = await HostProcess.RunAsync(["chat", "--data", data, "--account", "Chat", "--user", "alice"], "hi\n");
         Assert.Equal("from before\necho: hi\n", chat.Output.ReplaceLineEndings("\n"));
     }
 
@@ -139,6 +244,8 @@ public sealed class CommandTests
     [InlineData("diagnostics")]
     [InlineData("watch")]
     [InlineData("send")]
+    [InlineData("conversations")]
+    [InlineData("forget-account")]
     [InlineData("import")]
     [InlineData("dead-letters")]
     [InlineData("dead-letters list")]

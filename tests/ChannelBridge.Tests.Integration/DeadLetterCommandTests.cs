@@ -20,7 +20,10 @@ public sealed class DeadLetterCommandTests
         Assert.Equal(ids[0], (string?)page["entries"]!.AsArray().Single()!["messageId"]);
         var rest = JsonNode.Parse((await RunAsync(host, "list", "--json", "--cursor", (string)page["nextCursor"]!)).Output)!;
         Assert.Equal(ids[1], (string?)rest["entries"]!.AsArray().Single()!["messageId"]);
-        Assert.Equal("no dead letters", (await RunAsync(host, "list", "--account", "other")).Output.Trim());
+        var other = await HostProcess.RunAsync(["dead-letters", "list", "--account", "other", "--data", host.Data]);
+        Assert.Equal(8, other.ExitCode);
+        Assert.Contains("unknown account 'other'; accounts: ", other.Errors, StringComparison.Ordinal);
+        Assert.Equal("no dead letters", (await RunAsync(host, "list", "--account", "primary")).Output.Trim());
         Assert.Equal("no dead letters", (await RunAsync(host, "list", "--older-than", "1h")).Output.Trim());
 
         var shown = await RunAsync(host, "show", ids[0]);

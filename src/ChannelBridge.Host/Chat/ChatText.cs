@@ -1,4 +1,5 @@
 using ChannelBridge.Client.Bncr;
+using ChannelBridge.Host.Terminal;
 
 namespace ChannelBridge.Host.Chat;
 
@@ -14,10 +15,6 @@ internal static class ChatText
         var text = push.Message.Msg;
         if (push.Message.Type != "text" || push.Message.Path is { Length: > 0 } || push.Message.Base64 is { Length: > 0 })
             text = $"[{push.Message.Type}{(push.Message.FileName is { Length: > 0 } name ? " " + name : "")}] {text}".TrimEnd();
-        return Clean(text);
+        return PlainText.Clean(text);
     }
-
-    /// <summary>Takes control characters but line breaks and tabs out.</summary>
-    public static string Clean(string text) =>
-        text.Any(c => char.IsControl(c) && c is not ('\n' or '\t')) ? string.Concat(text.Where(c => !char.IsControl(c) || c is '\n' or '\t')) : text;
 }

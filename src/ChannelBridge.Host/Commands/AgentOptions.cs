@@ -38,7 +38,8 @@ internal sealed class AgentOptions
             if (agent.Split('=', 2) is [var kind, var url])
             {
                 name = Array.Find(Kinds, known => string.Equals(known, kind, StringComparison.OrdinalIgnoreCase))
-                    ?? throw new SettingsException([$"--agent: {SettingsReader.Show(kind)} is no kind of agent; example: --agent chat-completions=http://127.0.0.1:11434/v1"]);
+                    ?? throw new SettingsException([$"--agent: {SettingsReader.Show(kind)} is not a kind of agent; example: --agent "
+                        + "chat-completions=http://127.0.0.1:11434/v1"]);
                 settings[$"Agents:{name}:Kind"] = name;
                 settings[$"Agents:{name}:Url"] = url;
             }

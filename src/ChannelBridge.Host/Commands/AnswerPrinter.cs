@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using ChannelBridge.Host.Chat;
+using ChannelBridge.Host.Terminal;
 
 namespace ChannelBridge.Host.Commands;
 
@@ -33,8 +33,19 @@ internal sealed class AnswerPrinter(string id, bool stream, bool json, TextWrite
         else if (!json) Print(type, one);
         if (!ended) return null;
         if (!json) TellEnd(one["response"]!);
-        return type == "response.failed" ? ExitCodes.Fault : ExitCodes.Ok;
+        return type == "response.failed" ? CodeOf((string?)one["response"]?["error"]?["code"]) : ExitCodes.Ok;
     }
+
+    /// <summary>A fault of the host is told apart from one of the agent, and both from a cancelled answer.</summary>
+    private static int CodeOf(string? code) => code switch
+    {
+        "server_error" => ExitCodes.Fault,
+        "cancelled" => ExitCodes.Interrupted,
+        "interrupted" => ExitCodes.Unreachable,
+        "timeout" => ExitCodes.TimedOut,
+        "too_many_requests" => ExitCodes.Refused,
+        _ => ExitCodes.Agent,
+    };
 
     private void Print(string type, JsonNode one)
     {
@@ -55,14 +66,15 @@ internal sealed class AnswerPrinter(string id, bool stream, bool json, TextWrite
                 break;
             case "response.output_item.done":
                 EndLine();
-                if ((string?)one["item"]!["type"] == "function_call") output.WriteLine($"{one["item"]!["name"]}({ChatText.Clean((string)one["item"]!["arguments"]!)})");
+                if ((string?)one["item"]!["type"] == "function_call") output.WriteLine(
+                    $"{PlainText.Line((string?)one["item"]!["name"] ?? "")}({PlainText.Clean((string)one["item"]!["arguments"]!)})");
                 break;
         }
     }
 
     private void Write(string text)
     {
-        text = ChatText.Clean(text);
+        text = PlainText.Clean(text);
         if (text.Length == 0) return;
         output.Write(text);
         _midLine = text[^1] != '\n';
@@ -77,8 +89,9 @@ internal sealed class AnswerPrinter(string id, bool stream, bool json, TextWrite
     private void TellEnd(JsonNode response)
     {
         EndLine();
-        if (response["error"] is { } error) errors.WriteLine($"error: {error["message"]} ({error["code"]})");
-        if (response["incomplete_details"] is { } details) errors.WriteLine($"the answer is incomplete: {details["reason"]}");
+        if (response["error"] is { } error) errors.WriteLine(PlainText.Line($"error: {error["message"]} ({error["code"]})"));
+        if (response["incomplete_details"] is { } details) errors.WriteLine(
+            PlainText.Line($"the answer is incomplete: {details["reason"]}"));
         errors.WriteLine($"response: {id}");
     }
 }

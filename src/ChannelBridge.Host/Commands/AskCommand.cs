@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Client;
 using ChannelBridge.Host.Settings;
+using ChannelBridge.Host.Terminal;
 
 namespace ChannelBridge.Host.Commands;
 
@@ -11,12 +12,15 @@ namespace ChannelBridge.Host.Commands;
 internal static class AskCommand
 {
     private static readonly ConnectionOptions Connection = new();
-    private static readonly Option<bool> Stream = new("--stream") { Description = "Print the answer while it grows" };
+    private static readonly Option<bool> Stream =
+        new("--stream") { Description = "Print the answer while it grows [default: at a terminal]" };
     private static readonly Option<string?> Model = new("--model", "--agent", "-m") { Description = "The agent by name [default: the host's]", HelpName = "NAME" };
     private static readonly Option<string?> Previous = new("--previous") { Description = "The response that this one continues", HelpName = "ID" };
     private static readonly Option<string?> Instructions = new("--instructions") { Description = "What the agent is told first", HelpName = "TEXT" };
     private static readonly Option<string[]> Files = new("--file") { Description = "A file to send along; may be given several times", HelpName = "PATH" };
     private static readonly Option<bool> NoStore = new("--no-store") { Description = "Don't keep the answer for continuation" };
+    private static readonly Option<int?> Patience = new("--timeout") { Description = "Give up and cancel the answer after so many "
+        + "seconds [default: wait as long as the agent may]", HelpName = "SECONDS" };
     private static readonly Option<bool> Json = new("--json") { Description = "Print the response as JSON; with --stream each event, one per line" };
     private static readonly Argument<string[]> Text = new("TEXT") { Description = "The question; several words are joined by spaces, - reads standard input", Arity = ArgumentArity.OneOrMore };
 
@@ -25,8 +29,13 @@ internal static class AskCommand
     {
         var command = new Command("ask", "Asks an agent of a running host and prints its answer. Ctrl-C cancels the answer.");
         Connection.AddTo(command);
-        foreach (var option in new Option[] { Stream, Model, Previous, Instructions, Files, NoStore, Json }) command.Options.Add(option);
+        foreach (var option in new Option[] { Stream, Model, Previous, Instructions, Files, NoStore, Patience, Json }) command.Options.Add(
+            option);
         command.Arguments.Add(Text);
+        Patience.Validators.Add(result =>
+        {
+            if (result.GetValue(Patience) is < 1 or > 86_400) result.AddError("--timeout must be 1 to 86400 seconds");
+        });
         command.SetAction(RunAsync);
         return command;
     }
@@ -36,24 +45,86 @@ internal static class AskCommand
         var request = await MakeRequestAsync(parsed, cancellationToken).ConfigureAwait(false);
         if (request is null) return ExitCodes.Usage;
         using var interrupted = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        // The code of a signal that ended it, or of the end of patience; 0 when nothing did.
+        var ended = 0;
         // The first Ctrl-C cancels the answer, the second one the command.
         void Interrupt(PosixSignalContext signal)
         {
             signal.Cancel = !interrupted.IsCancellationRequested;
+            Interlocked.CompareExchange(ref ended, signal.Signal == PosixSignal.SIGINT ? ExitCodes.Interrupted : ExitCodes.Terminated, 0);
             interrupted.Cancel();
         }
 
         using var keys = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
+        var seconds = parsed.GetValue(Patience);
+        using var patience = new Timer(
+            _ =>
+            {
+                Interlocked.CompareExchange(ref ended, ExitCodes.TimedOut, 0);
+                interrupted.Cancel();
+            },
+            null, seconds is { } wait ? TimeSpan.FromSeconds(wait) : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        var json = parsed.GetValue(Json);
+        var stream = parsed.GetValue(Stream) || (!json && !Console.IsOutputRedirected);
         var client = new ChannelBridgeClient(Connection.Read(parsed, preferSocket: true));
         await using (client.ConfigureAwait(false))
         {
-            using var events = client.Subscribe("responses.event");
-            await client.ConnectAsync(interrupted.Token).ConfigureAwait(false);
-            var answer = JsonNode.Parse((await CallAsync(client, "responses.create", request, interrupted.Token).ConfigureAwait(false)).Span)!;
-            var printer = new AnswerPrinter((string)answer["responseId"]!, parsed.GetValue(Stream), parsed.GetValue(Json), Console.Out, Console.Error);
-            return await ReadAsync(client, events, printer, interrupted.Token).ConfigureAwait(false);
+            try
+            {
+                using var events = client.Subscribe("responses.event");
+                await client.ConnectAsync(interrupted.Token).ConfigureAwait(false);
+                if (!await CheckAgentAsync(client, parsed.GetValue(Model), interrupted.Token)
+                    .ConfigureAwait(false)) return ExitCodes.Refused;
+                var answer = JsonNode.Parse(
+                    (await CallAsync(client, "responses.create", request, interrupted.Token).ConfigureAwait(false)).Span)!;
+                var printer = new AnswerPrinter((string)answer["responseId"]!, stream, json, Console.Out, Console.Error);
+                var code = await ReadAsync(client, events, printer, interrupted.Token).ConfigureAwait(false);
+                if (ended == ExitCodes.TimedOut) await Console.Error.WriteLineAsync(
+                    $"error: no whole answer within {seconds} s; it was cancelled").ConfigureAwait(false);
+                return ended != 0 ? ended : code;
+            }
+            catch (OperationCanceledException) when (ended != 0)
+            {
+                if (ended == ExitCodes.TimedOut) await Console.Error.WriteLineAsync(
+                    $"error: the host didn't answer within {seconds} s").ConfigureAwait(false);
+                return ended;
+            }
         }
+    }
+
+    /// <summary>Says what the user would otherwise wait for in silence: an agent that isn't there. False: no agent has that name.</summary>
+    private static async Task<bool> CheckAgentAsync(ChannelBridgeClient client, string? model, CancellationToken cancellationToken)
+    {
+        JsonObject? agents;
+        string? usual;
+        try
+        {
+            var sections = JsonNode.Parse((await CallAsync(client, "diagnostics", [], cancellationToken).ConfigureAwait(false)).Span)!;
+            agents = sections["agents"] as JsonObject;
+            usual = (string?)sections["host"]?["agent"];
+        }
+        catch (ChannelBridgeClientException)
+        {
+            // A token that may ask but not look; the answer itself will tell.
+            return true;
+        }
+
+        if (agents is null || agents.ContainsKey("error")) return true;
+        var name = model?.Split('/', 2)[0] ?? usual ?? "";
+        var (found, about) = agents.FirstOrDefault(agent => string.Equals(agent.Key, name, StringComparison.OrdinalIgnoreCase));
+        if (found is null)
+        {
+            if (model is null) return true;
+            await Console.Error.WriteLineAsync($"error: unknown agent '{PlainText.Line(model)}'; available: "
+                + $"{PlainText.Line(string.Join(", ", agents.Select(agent => agent.Key)))}").ConfigureAwait(false);
+            return false;
+        }
+
+        if ((bool?)about?["available"] == false)
+            await Console.Error.WriteLineAsync($"the agent {PlainText.Line(found)} isn't connected; waiting for it (Ctrl+C cancels, "
+                + "--timeout SECONDS limits the wait)").ConfigureAwait(false);
+        return true;
     }
 
     private static async Task<int> ReadAsync(ChannelBridgeClient client, ClientSubscription events, AnswerPrinter printer, CancellationToken interrupted)
@@ -89,7 +160,7 @@ internal static class AskCommand
             var file = Defaults.FullPath(path);
             if (!File.Exists(file))
             {
-                await Console.Error.WriteLineAsync($"error: there is no file {path}").ConfigureAwait(false);
+                await Console.Error.WriteLineAsync($"error: the file {path} does not exist").ConfigureAwait(false);
                 return null;
             }
 

@@ -11,9 +11,11 @@ internal sealed class DeadLetterOptions
     private readonly Option<string?> _channel = new("--channel") { Description = "Only this channel [default: every one; with --route the only one]", HelpName = "ID" };
     private readonly Option<string?> _account = new("--account") { Description = "Only this account", HelpName = "ID" };
     private readonly Option<string?> _route = new("--route") { Description = "Only this conversation, e.g. Bncr:qq:888888 or a session key", HelpName = "TARGET" };
-    private readonly Option<string?> _reason = new("--reason") { Description = "Only this reason, e.g. fatal-ack, push-retry-limit, push-ack-timeout, expired", HelpName = "REASON" };
+    private readonly Option<string?> _reason =
+        new("--reason") { Description = "Only this reason, e.g. fatal-ack, push-retry-limit, expired", HelpName = "REASON" };
     private readonly Option<string?> _olderThan = new("--older-than") { Description = "Only those accepted at least this long ago, e.g. 90s, 30m, 12h, 7d", HelpName = "AGE" };
-    private readonly Option<bool> _inbox = new("--inbox") { Description = "Messages to the agent whose turns were given up, instead of replies that couldn't be delivered" };
+    private readonly Option<bool> _inbox = new("--inbox") { Description = "Only messages that no agent answered (their turns were given "
+        + "up), not replies that couldn't be delivered" };
     private readonly Option<bool> _all = new("--all") { Description = "Every dead letter" };
     private readonly Option<int?> _limit = new("--limit") { HelpName = "N" };
     private readonly bool _selects;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Client;
+using ChannelBridge.Host.Terminal;
 
 namespace ChannelBridge.Host.Commands;
 
@@ -11,10 +12,12 @@ internal static class DeadLettersCommand
     private static readonly ConnectionOptions Connection = new();
     private static readonly Option<bool> Json = new("--json") { Description = "Print JSON" };
     private static readonly Option<bool> DryRun = new("--dry-run") { Description = "Only say what would be done" };
-    private static readonly Option<bool> Yes = new("--yes", "-y") { Description = "Don't ask; needed where nobody can be asked, as in a script" };
-    private static readonly Option<string?> Cursor = new("--cursor") { Description = "Where to go on: what the page before named", HelpName = "CURSOR" };
+    private static readonly Option<bool> Yes = new("--yes", "-y") { Description = "Don't ask for confirmation; required in scripts" };
+    private static readonly Option<string?> Cursor = new("--cursor") { Description = "Continue after the page before, which shows the "
+        + "cursor", HelpName = "CURSOR" };
     private static readonly Option<bool> NewestFirst = new("--newest-first") { Description = "The newest first instead of the oldest" };
-    private static readonly Option<int?> AuditLimit = new("--limit") { Description = "The newest so many, 1 to 1000 [default: 100]", HelpName = "N" };
+    private static readonly Option<int?> AuditLimit =
+        new("--limit") { Description = "How many, the newest first, 1 to 1000 [default: 100]", HelpName = "N" };
     private static readonly Argument<string> Id = new("ID") { Description = "The message's id, as list shows it" };
 
     /// <summary>Makes the command with its subcommands.</summary>
@@ -39,12 +42,80 @@ internal static class DeadLettersCommand
             var parameters = which.Read(parsed);
             if (parsed.GetValue(Cursor) is { } cursor) parameters["cursor"] = cursor;
             if (parsed.GetValue(NewestFirst)) parameters["newestFirst"] = true;
-            var page = await CallAsync(client, "deadLetters.list", parameters, cancellationToken).ConfigureAwait(false);
-            if (parsed.GetValue(Json)) Print(page);
-            else DeadLettersView.WriteList(page);
-            return ExitCodes.Ok;
+            return await ListAsync(client, parameters, parsed.GetValue(Json), cancellationToken).ConfigureAwait(false);
         }, cancellationToken));
         return command;
+    }
+
+    /// <summary>
+    /// Lists both kinds, unless one was asked for (<c>--inbox</c>) or goes on (<c>--cursor</c>); a wrong account isn't the same as none of
+    /// its messages.
+    /// </summary>
+    private static async Task<int> ListAsync(ChannelBridgeClient client, JsonObject parameters, bool json,
+        CancellationToken cancellationToken)
+    {
+        var one = parameters.ContainsKey("box") || parameters.ContainsKey("cursor") || parameters.ContainsKey("newestFirst");
+        var first = await CallAsync(client, "deadLetters.list", parameters, cancellationToken).ConfigureAwait(false);
+        JsonObject? second = null;
+        if (!one)
+        {
+            var inbox = (JsonObject)parameters.DeepClone();
+            inbox["box"] = "inbox";
+            second = await CallAsync(client, "deadLetters.list", inbox, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (json)
+        {
+            if (second is not null)
+            {
+                foreach (var entry in second["entries"]!.AsArray().ToArray())
+                {
+                    second["entries"]!.AsArray().Remove(entry);
+                    first["entries"]!.AsArray().Add(entry);
+                }
+
+                if (second["nextCursor"] is { } next) first["nextInboxCursor"] = next.DeepClone();
+            }
+
+            Print(first);
+            return ExitCodes.Ok;
+        }
+
+        var isInbox = (string?)parameters["box"] == "inbox";
+        var any = DeadLettersView.WriteList(first, isInbox ? "messages that no agent answered" : "replies that couldn't be delivered",
+            isInbox ? "--inbox" : "");
+        if (second is not null) any |= DeadLettersView.WriteList(second, "messages that no agent answered", "--inbox");
+        if (any) return ExitCodes.Ok;
+        if ((string?)parameters["accountId"] is { } account
+            && await UnknownAccountAsync(client, account, cancellationToken).ConfigureAwait(false) is { } known)
+        {
+            await Console.Error.WriteLineAsync($"error: unknown account '{PlainText.Line(account)}'; accounts: {known}")
+                .ConfigureAwait(false);
+            return ExitCodes.Refused;
+        }
+
+        Console.WriteLine("no dead letters");
+        return ExitCodes.Ok;
+    }
+
+    /// <summary>The accounts that there are when this one isn't among them; null when it is, or when that can't be found out.</summary>
+    private static async Task<string?> UnknownAccountAsync(ChannelBridgeClient client, string account, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var sections = await CallAsync(client, "diagnostics", new JsonObject { ["section"] = "channels" },
+                cancellationToken).ConfigureAwait(false);
+            var names = (sections["channels"] as JsonObject ?? [])
+                .SelectMany(channel => channel.Value?["accounts"] as JsonArray ?? [])
+                .Select(known => (string?)known?["accountId"] ?? "")
+                .ToArray();
+            if (names.Length == 0 || names.Contains(account, StringComparer.OrdinalIgnoreCase)) return null;
+            return PlainText.Line(string.Join(", ", names.Take(20)) + (names.Length > 20 ? $" and {names.Length - 20} more" : ""));
+        }
+        catch (ChannelBridgeClientException)
+        {
+            return null;
+        }
     }
 
     private static Command Show()
@@ -63,7 +134,8 @@ internal static class DeadLettersCommand
 
     private static Command Audit()
     {
-        var command = Make("audit", "Shows who replayed or removed which dead letters, newest first; what the host's own retention removed is among it.");
+        var command = Make("audit", "Shows who replayed or removed which dead letters, newest first; removals by the host's own "
+            + "retention are included.");
         command.Options.Add(AuditLimit);
         command.SetAction((parsed, cancellationToken) => RunAsync(parsed, async client =>
         {
@@ -89,7 +161,8 @@ internal static class DeadLettersCommand
             var ask = destroys && !dryRun && !parsed.GetValue(Yes);
             if (ask && (Console.IsInputRedirected || Console.IsErrorRedirected))
             {
-                Console.Error.WriteLine($"error: {name} removes messages for good and nobody can be asked here; nothing was done. Look with --dry-run, then say --yes");
+                Console.Error.WriteLine($"error: {name} removes messages for good and can't ask for confirmation here; nothing was "
+                    + "done. Look with --dry-run, then give --yes");
                 return Task.FromResult(ExitCodes.Usage);
             }
 

@@ -1,6 +1,5 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
-using ChannelBridge.Host.Chat;
+using ChannelBridge.Host.Terminal;
 using Spectre.Console;
 
 namespace ChannelBridge.Host.Commands;
@@ -8,38 +7,41 @@ namespace ChannelBridge.Host.Commands;
 /// <summary>Dead letters as a person reads them. Whatever came from outside is cleaned of control characters first.</summary>
 internal static class DeadLettersView
 {
-    /// <summary>Writes a page of the list.</summary>
-    public static void WriteList(JsonObject page)
+    /// <summary>Writes a page of the list; nothing when there is nothing in it.</summary>
+    /// <param name="page">The page.</param>
+    /// <param name="title">What these are.</param>
+    /// <param name="more">How the next page is asked for.</param>
+    public static bool WriteList(JsonObject page, string title, string more)
     {
         var entries = page["entries"]?.AsArray().OfType<JsonObject>().ToList() ?? [];
-        if (entries.Count == 0)
-        {
-            Console.WriteLine("no dead letters");
-            return;
-        }
-
-        var table = new Table().Border(TableBorder.Rounded)
-            .AddColumn("message").AddColumn("account").AddColumn("conversation").AddColumn("state").AddColumn("reason").AddColumn("attempts").AddColumn("accepted").AddColumn("ended");
+        if (entries.Count == 0) return false;
+        var console = Tables.Output();
+        var table = Tables.New("!message", "account", "conversation", "reason", "tries", "age");
         foreach (var entry in entries)
         {
             table.AddRow(
-                Cell(entry["messageId"]), Cell(entry["accountId"]), Cell(entry["sessionKey"]), Cell(entry["state"]), Cell(entry["reason"]), Cell(entry["attempts"]),
-                Time(entry["acceptedAt"]), Time(entry["endedAt"]));
+                Cell(entry["messageId"]), Cell(entry["accountId"]),
+                    Markup.Escape(PlainText.Line(TargetText.Of((string?)entry["sessionKey"] ?? ""))),
+                Markup.Escape(Short((string?)entry["reason"])), Cell(entry["attempts"]), Age(entry["endedAt"] ?? entry["acceptedAt"]));
         }
 
-        Terminal(240).Write(table);
-        if ((string?)page["nextCursor"] is { } next) Console.WriteLine($"there may be more: --cursor {next}");
+        console.MarkupLine($"[bold]{Markup.Escape(title)}[/]");
+        console.Write(table);
+        if ((string?)page["nextCursor"] is { } next) Console.WriteLine($"there may be more: {more} --cursor {next}");
+        return true;
     }
 
     /// <summary>Writes one dead letter.</summary>
     public static void WriteOne(JsonObject shown)
     {
-        var console = Terminal(160);
+        var console = Tables.Output();
         var receipt = shown["receipt"]!.AsObject();
-        var pairs = new Table().Border(TableBorder.Rounded).HideHeaders().AddColumn("").AddColumn("");
+        var pairs = Tables.New("what", "value").HideHeaders();
         foreach (var (name, value) in receipt)
         {
             if (value is not null) pairs.AddRow(Markup.Escape(name), name.EndsWith("At", StringComparison.Ordinal) ? Time(value) : Cell(value));
+            if (name == "sessionKey" && TargetText.Of(value!.ToString()) is var target && target != value.ToString()) pairs.AddRow(
+                "conversation", Markup.Escape(target));
         }
 
         console.Write(pairs);
@@ -48,14 +50,14 @@ internal static class DeadLettersView
             foreach (var came in (message["attachments"] as JsonArray ?? []).OfType<JsonObject>()) Console.WriteLine($"file: {Clean(came["fileName"])} ({Clean(came["mimeType"])})");
             if (message["attachment"] is JsonObject file) Console.WriteLine($"file: {Clean(file["fileName"])} ({Clean(file["mimeType"])})");
             Console.WriteLine("text:");
-            Console.WriteLine(ChatText.Clean((string?)message["text"] ?? ""));
+            Console.WriteLine(PlainText.Clean((string?)message["text"] ?? ""));
         }
         else
         {
-            Console.WriteLine("the message itself isn't kept any more: it was delivered");
+            Console.WriteLine("the message itself is gone: it was delivered");
         }
 
-        var history = new Table().Border(TableBorder.Rounded).Title("history").AddColumn("when").AddColumn("attempt").AddColumn("reason").AddColumn("detail").AddColumn("connection");
+        var history = Tables.New("when", "attempt", "reason", "detail", "connection").Title("history");
         foreach (var line in (shown["history"] as JsonArray ?? []).OfType<JsonObject>())
         {
             history.AddRow(Time(line["at"]), Cell(line["attempt"] ?? line["action"]), Cell(line["reason"]), Cell(line["detail"] ?? line["by"]), Cell(line["connectionId"]));
@@ -67,14 +69,14 @@ internal static class DeadLettersView
     /// <summary>Writes who did what.</summary>
     public static void WriteAudit(JsonObject audit)
     {
-        var table = new Table().Border(TableBorder.Rounded).AddColumn("when").AddColumn("what").AddColumn("by").AddColumn("message").AddColumn("had died of");
+        var table = Tables.New("when", "what", "by", "!message", "reason");
         foreach (var line in (audit["entries"] as JsonArray ?? []).OfType<JsonObject>())
         {
             table.AddRow(Time(line["at"]), Cell(line["action"]), Cell(line["by"]), Cell(line["messageId"]), Cell(line["reason"]));
         }
 
-        if (table.Rows.Count > 0) Terminal(200).Write(table);
-        else Console.WriteLine("nobody has replayed or removed a dead letter");
+        if (table.Rows.Count > 0) Tables.Output().Write(table);
+        else Console.WriteLine("no dead letter was replayed or removed");
     }
 
     /// <summary>Says what was done, or would be.</summary>
@@ -90,24 +92,26 @@ internal static class DeadLettersView
         }
 
         var changed = (int?)result["changed"] ?? 0;
-        Console.WriteLine(changed == matched ? $"{changed} {done}" : $"{changed} of {matched} {done}; the others were gone or on their way already");
+        Console.WriteLine(changed == matched ? $"{changed} {done}"
+            : $"{changed} of {matched} {done}; the others were already gone or being delivered");
     }
 
     private static string Cell(JsonNode? value) => Markup.Escape(Clean(value));
 
-    private static string Clean(JsonNode? value) => value is null ? "" : ChatText.Clean(value.ToString()).ReplaceLineEndings(" ");
+    private static string Clean(JsonNode? value) => value is null ? "" : PlainText.Line(value.ToString());
 
-    private static string Time(JsonNode? value) => value is JsonValue number && number.TryGetValue<long>(out var at)
-        ? DateTimeOffset.FromUnixTimeMilliseconds(at).ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture)
+    /// <summary>A reason's code; its sentence is in <c>show</c>.</summary>
+    private static string Short(string? text)
+    {
+        var line = PlainText.Line(text ?? "");
+        var code = line.Split(':', 2)[0];
+        return TextWidth.Of(code) <= 32 ? code : TextWidth.Head(code, 31) + "…";
+    }
+
+    private static string Time(JsonNode? value) => value is JsonValue number && number.TryGetValue<long>(out var at) ? Units.Moment(at)
         : "";
 
-    /// <summary>A pipe gets plain text, and a width that cuts no table.</summary>
-    private static IAnsiConsole Terminal(int width)
-    {
-        if (!Console.IsOutputRedirected) return AnsiConsole.Console;
-        var console = AnsiConsole.Create(
-            new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(Console.Out) });
-        console.Profile.Width = width;
-        return console;
-    }
+    private static string Age(JsonNode? value) => value is JsonValue number && number.TryGetValue<long>(out var at)
+        ? Units.Duration(TimeSpan.FromMilliseconds(Math.Max(0, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() - at)))
+        : "";
 }

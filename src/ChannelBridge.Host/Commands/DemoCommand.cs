@@ -68,7 +68,7 @@ internal static class DemoCommand
                     ClientMode = "cli",
                     ClientVersion = ProductVersion.Text,
                 },
-                AccountId = ChatCommand.DefaultAccount,
+                AccountId = ChatCommand.AccountOf(ChatCommand.DefaultUser()),
                 BridgeId = "channelbridge-chat",
             },
             ChatCommand.DefaultUser(),

@@ -1,25 +1,42 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using ChannelBridge.Host.Terminal;
 using Spectre.Console;
 
 namespace ChannelBridge.Host.Commands;
 
-/// <summary>Diagnostics as a person reads them: the host in a line, the accounts as a table with their three kinds of health, the rest as pairs.</summary>
+/// <summary>
+/// Diagnostics as a person reads them: the host and its agents in a line each, the accounts as a table with what comes in and what goes
+/// out, and what isn't well.
+/// The many numbers behind it are shown by section.
+/// </summary>
 internal static class DiagnosticsView
 {
-    /// <summary>Writes the sections.</summary>
-    public static void Write(IAnsiConsole console, JsonObject sections)
+    /// <summary>Writes the overview.</summary>
+    public static void WriteOverview(IAnsiConsole console, JsonObject sections)
     {
-        if (sections["host"] is JsonObject host) WriteHost(console, host);
-        if (sections["channels"] is JsonObject channels) WriteAccounts(console, channels);
-        var table = new Table().Border(TableBorder.Rounded).AddColumn("section").AddColumn("what").AddColumn(new TableColumn("value"));
+        if (sections["host"] is JsonObject host) WriteHost(console, host, sections);
+        WriteProblems(console, sections);
+        if (sections["agents"] is JsonObject agents && !agents.ContainsKey("error")) WriteAgents(console, agents,
+            sections["messaging"] as JsonObject);
+        if (sections["channels"] is JsonObject channels && !channels.ContainsKey("error")) WriteAccounts(console, channels,
+            sections["messaging"] as JsonObject);
+        var names = string.Join(", ", sections.Where(section => section.Value is JsonObject).Select(section => section.Key));
+        console.MarkupLine($"[grey]more: --section NAME ({Markup.Escape(names)}), --all, --json[/]");
+    }
+
+    /// <summary>Writes every number of the sections, as pairs.</summary>
+    public static void WriteAll(IAnsiConsole console, JsonObject sections)
+    {
+        var table = Tables.New("section", "what", "value");
         foreach (var (name, value) in sections)
         {
-            if (name is "now" or "channels" || value is not JsonObject members) continue;
+            if (value is not JsonObject members) continue;
             var first = true;
-            foreach (var (key, text) in Flatten(members, "", name))
+            foreach (var (key, text) in Flatten(members, ""))
             {
-                table.AddRow(first ? $"[bold]{Markup.Escape(name)}[/]" : "", Markup.Escape(key), Markup.Escape(text));
+                table.AddRow(first ? $"[bold]{Markup.Escape(name)}[/]" : "", Markup.Escape(PlainText.Line(key)),
+                    Markup.Escape(PlainText.Line(text)));
                 first = false;
             }
         }
@@ -27,31 +44,68 @@ internal static class DiagnosticsView
         if (table.Rows.Count > 0) console.Write(table);
     }
 
-    private static void WriteHost(IAnsiConsole console, JsonObject host)
+    /// <summary>The sections that couldn't be told, each with the reason.</summary>
+    public static IEnumerable<(string Section, string Reason)> Problems(JsonObject sections) =>
+        from section in sections
+        where section.Value is JsonObject { Count: 1 } members && members.ContainsKey("error")
+        select (section.Key, section.Value!["error"]!.ToString());
+
+    private static void WriteHost(IAnsiConsole console, JsonObject host, JsonObject sections)
     {
-        var ready = (bool?)host["ready"] == true ? "[green]ready[/]" : $"[red]not ready[/] ({Markup.Escape(string.Join(", ", host["notReadyBecause"]?.AsArray().Select(reason => (string?)reason) ?? []))})";
+        if (host.ContainsKey("error")) return;
+        var reasons = string.Join(", ", host["notReadyBecause"]?.AsArray().Select(reason => (string?)reason) ?? []);
+        var ready = (bool?)host["ready"] == true ? "[green]ready[/]" : $"[red]not ready[/] ({Escape(reasons)})";
         var uptime = TimeSpan.FromMilliseconds((long?)host["uptimeMs"] ?? 0);
-        console.MarkupLine($"[bold]ChannelBridge {Markup.Escape((string?)host["version"] ?? "")}[/] {ready}, process {(long?)host["pid"]}, up {Duration(uptime)}, "
-            + $"agent {Markup.Escape((string?)host["agent"] ?? "")}, memory {Bytes((long?)host["memory"]?["workingSetBytes"] ?? 0)}");
+        var clock = (long?)sections["now"] is { } now ? Units.Moment(now) : "";
+        console.MarkupLine($"[bold]ChannelBridge {Escape((string?)host["version"])}[/] {ready}, process {(long?)host["pid"]}, up "
+            + $"{Units.Duration(uptime)}, "
+            + $"memory {Units.Bytes((long?)host["memory"]?["workingSetBytes"] ?? 0)}, at {clock}");
     }
 
-    private static void WriteAccounts(IAnsiConsole console, JsonObject channels)
+    private static void WriteProblems(IAnsiConsole console, JsonObject sections)
     {
-        var table = new Table().Border(TableBorder.Rounded).Title("accounts")
-            .AddColumn("channel").AddColumn("account").AddColumn("transport").AddColumn("last inbound").AddColumn("pending").AddColumn("dead letters").AddColumn("last outbound");
+        foreach (var (section, reason) in Problems(sections)) console.MarkupLine($"[red]{Escape(section)}: not known: {Escape(reason)}[/]");
+    }
+
+    private static void WriteAgents(IAnsiConsole console, JsonObject agents, JsonObject? messaging)
+    {
+        var usual = agents.Select(agent =>
+            Agent(agent.Key, agent.Value as JsonObject, (long?)messaging?["turns"]?["waitingLanes"]?[agent.Key] ?? 0));
+        console.MarkupLine("agents: " + string.Join(", ", usual));
+    }
+
+    private static string Agent(string name, JsonObject? about, long waiting)
+    {
+        var available = (bool?)about?["available"] != false;
+        var breaker = (string?)about?["breaker"] is "open";
+        var state = available ? "[green]available[/]" : breaker ? "[red]rests after failures[/]" : "[yellow]not connected[/]";
+        var last = available ? null : (string?)about?["lastError"];
+        var why = last is null ? "" : $" ({Escape(TextWidth.Head(PlainText.Line(last), 80))})";
+        return $"{Escape(name)} {state}{why}{(waiting > 0 ? $", [yellow]{waiting} conversations wait[/]" : "")}";
+    }
+
+    private static void WriteAccounts(IAnsiConsole console, JsonObject channels, JsonObject? messaging)
+    {
+        var table = Tables.New("!account", "!clients", "last in", "waiting", "given up", "last out", "waiting", "dead");
         foreach (var (channel, value) in channels)
         {
             foreach (var account in (value?["accounts"] as JsonArray ?? []).OfType<JsonObject>())
             {
-                var connected = (bool?)account["transport"]?["connected"] == true;
+                var id = (string?)account["accountId"] ?? "";
+                var counts = (messaging?["accounts"] as JsonArray ?? []).OfType<JsonObject>().FirstOrDefault(
+                    one => (string?)one["channel"] == channel
+                        && string.Equals((string?)one["account"], id, StringComparison.OrdinalIgnoreCase));
+                var known = messaging is not null && !messaging.ContainsKey("error");
                 table.AddRow(
-                    Markup.Escape(channel),
-                    Markup.Escape((string?)account["accountId"] ?? ""),
-                    connected ? $"[green]connected[/] ({(int?)account["transport"]?["activeConnections"]})" : "[yellow]away[/]",
-                    Ago((long?)account["inbound"]?["lastAgoMs"]),
+                    $"{Escape(channel)}/{Escape(id)}",
+                    (bool?)account["transport"]?["connected"] == true
+                        ? $"[green]{(int?)account["transport"]?["activeConnections"]} connected[/]" : "[yellow]away[/]",
+                    Age((long?)account["inbound"]?["lastAgoMs"]),
+                    known ? Count((long?)counts?["inboxPending"], "yellow") : "?",
+                    known ? Count((long?)counts?["inboxDead"], "red") : "?",
+                    Age((long?)account["backlog"]?["lastOutboundAgoMs"]),
                     Count((long?)account["backlog"]?["pending"], "yellow"),
-                    Count((long?)account["backlog"]?["deadLetter"], "red"),
-                    Ago((long?)account["backlog"]?["lastOutboundAgoMs"]));
+                    Count((long?)account["backlog"]?["deadLetter"], "red"));
             }
         }
 
@@ -59,20 +113,21 @@ internal static class DiagnosticsView
         else console.MarkupLine("[grey]no account has connected yet[/]");
     }
 
-    private static IEnumerable<(string Key, string Text)> Flatten(JsonObject members, string prefix, string section)
+    private static IEnumerable<(string Key, string Text)> Flatten(JsonObject members, string prefix)
     {
         foreach (var (name, value) in members)
         {
-            // The host's line above says these.
-            if (section == "host" && prefix.Length == 0 && name is "version" or "pid" or "ready" or "notReadyBecause" or "uptimeMs" or "agent") continue;
             if (value is JsonObject nested)
             {
-                foreach (var pair in Flatten(nested, $"{prefix}{name}.", section)) yield return pair;
+                foreach (var pair in Flatten(nested, $"{prefix}{name}.")) yield return pair;
             }
             else if (value is JsonArray { Count: > 0 } items && items.All(item => item is JsonObject))
             {
                 for (var i = 0; i < items.Count; i++)
-                    yield return ($"{prefix}{name}[{i}]", string.Join(", ", items[i]!.AsObject().Select(member => $"{member.Key} {Show(member.Key, member.Value)}")));
+                {
+                    var pairs = Flatten(items[i]!.AsObject(), "").Select(pair => $"{pair.Key} {pair.Text}");
+                    yield return ($"{prefix}{name}[{i}]", string.Join(", ", pairs));
+                }
             }
             else
             {
@@ -86,25 +141,19 @@ internal static class DiagnosticsView
         if (value is null) return "–";
         if (value is JsonValue scalar && scalar.TryGetValue<double>(out var number))
         {
-            if (name.EndsWith("Bytes", StringComparison.Ordinal)) return Bytes((long)number);
-            if (name.EndsWith("At", StringComparison.Ordinal) && number > 1e12)
-                return DateTimeOffset.FromUnixTimeMilliseconds((long)number).ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+            // Names say what a number is: …Bytes, bytes, maxBytes, bufferedBytesLimit; …At and now are moments; …Ms are lengths of time.
+            if (name.Contains("bytes", StringComparison.OrdinalIgnoreCase)) return Units.Bytes((long)number);
+            if (number is > 1e12 and < 1e14) return Units.Moment((long)number);
+            if (name.EndsWith("Ms", StringComparison.Ordinal)) return Units.Duration(TimeSpan.FromMilliseconds(number));
+            return number.ToString(CultureInfo.InvariantCulture);
         }
 
         return value is JsonArray items ? string.Join(", ", items.Select(item => item?.ToString() ?? "–")) : value.ToString();
     }
 
+    private static string Age(long? milliseconds) => milliseconds is { } age ? Units.Duration(TimeSpan.FromMilliseconds(age)) : "never";
+
     private static string Count(long? value, string colour) => value is > 0 ? $"[{colour}]{value}[/]" : "0";
 
-    private static string Ago(long? milliseconds) => milliseconds is { } value ? Duration(TimeSpan.FromMilliseconds(value)) + " ago" : "never";
-
-    private static string Duration(TimeSpan value) => value switch
-    {
-        { TotalDays: >= 1 } => $"{(int)value.TotalDays} d {value.Hours} h",
-        { TotalHours: >= 1 } => $"{(int)value.TotalHours} h {value.Minutes} min",
-        { TotalMinutes: >= 1 } => $"{(int)value.TotalMinutes} min {value.Seconds} s",
-        _ => $"{Math.Max(0, value.TotalSeconds):0.0} s",
-    };
-
-    private static string Bytes(long value) => value >= 1 << 20 ? $"{value / 1048576.0:0.0} MiB" : value >= 1 << 10 ? $"{value / 1024.0:0.0} KiB" : $"{value} B";
+    private static string Escape(string? text) => Markup.Escape(PlainText.Line(text ?? ""));
 }

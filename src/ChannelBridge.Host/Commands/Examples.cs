@@ -29,13 +29,17 @@ internal static class Examples
             "channelbridge chat --url ws://127.0.0.1:7788 --token-file /run/secrets/channelbridge-token --user alice",
             "echo hello | channelbridge chat",
         ],
-        "diagnostics" => ["channelbridge diagnostics", "channelbridge diagnostics --json | jq .channels", "channelbridge diagnostics --watch"],
+        "diagnostics" => ["channelbridge diagnostics", "channelbridge diagnostics --json | jq .channels",
+            "channelbridge diagnostics --watch", "channelbridge diagnostics --section messaging"],
         "plugins" => ["channelbridge plugins list", "channelbridge plugins install ./my-chat-1.0.0.cbplugin"],
         "plugins list" => ["channelbridge plugins list --json"],
         "plugins install" => ["channelbridge plugins install samples/plugin-python"],
         "plugins restart" => ["channelbridge plugins restart my-chat"],
         "plugin" => ["channelbridge plugin check ./my-chat", "channelbridge plugin pack ./my-chat --out my-chat.cbplugin"],
         "watch" => ["channelbridge watch", "channelbridge watch outbox.changed --json"],
+        "conversations" => ["channelbridge conversations", "channelbridge conversations --account Chat-alice --json | jq -r "
+            + "'.entries[].target'"],
+        "forget-account" => ["channelbridge forget-account Chat-alice"],
         "send" =>
         [
             "channelbridge send --to Bncr:qq:888888 Hello",
@@ -52,7 +56,7 @@ internal static class Examples
         [
             "channelbridge dead-letters list",
             "channelbridge dead-letters show 6a2f6f0e-4d7f-4a3e-9c55-2d1f0b8c1a11",
-            "channelbridge dead-letters replay --reason push-ack-timeout",
+            "channelbridge dead-letters replay --reason push-retry-limit",
             "channelbridge dead-letters prune --older-than 7d --dry-run",
         ],
         "dead-letters list" => ["channelbridge dead-letters list", "channelbridge dead-letters list --account shop --older-than 1h --json | jq '.entries[].messageId'"],
@@ -79,6 +83,7 @@ internal static class Examples
         "ask" =>
         [
             "channelbridge ask \"What is the weather in Paris?\" --stream",
+            "channelbridge ask --agent openclaw --timeout 60 \"Are you there?\"",
             "channelbridge ask --model echo --json hello | jq .output",
             "git diff | channelbridge ask - --instructions \"Review this change\" --stream",
         ],

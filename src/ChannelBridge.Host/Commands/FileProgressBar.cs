@@ -1,5 +1,6 @@
 using System.Globalization;
 using ChannelBridge.Client.Bncr;
+using ChannelBridge.Host.Terminal;
 using Spectre.Console;
 
 namespace ChannelBridge.Host.Commands;
@@ -51,17 +52,10 @@ internal sealed class FileProgressBar : IProgress<BncrFileProgress>, IDisposable
     {
         var share = value.TotalBytes == 0 ? 1 : Math.Clamp((double)value.Bytes / value.TotalBytes, 0, 1);
         var full = (int)(share * Width);
-        var name = value.FileName.Length > 24 ? value.FileName[..23] + "…" : value.FileName;
+        var clean = PlainText.Line(value.FileName);
+        var name = TextWidth.Of(clean) > 24 ? TextWidth.Head(clean, 23) + "…" : clean;
         var left = value.Left is { } time ? string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalHours:00}:{time.Minutes:00}:{time.Seconds:00} left") : "";
         return $"{Markup.Escape(name)} [green]{new string('━', full)}[/][grey]{new string('━', Width - full)}[/] {share * 100:0} % "
-            + $"[grey]{Bytes(value.Bytes)} of {Bytes(value.TotalBytes)}, {Bytes((long)value.BytesPerSecond)}/s {left}[/]";
+            + $"[grey]{Units.Bytes(value.Bytes)} of {Units.Bytes(value.TotalBytes)}, {Units.Bytes((long)value.BytesPerSecond)}/s {left}[/]";
     }
-
-    private static string Bytes(long bytes) => bytes switch
-    {
-        >= 1L << 30 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):0.00} GiB"),
-        >= 1L << 20 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 20):0.0} MiB"),
-        >= 1L << 10 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 10):0.0} KiB"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"{bytes} B"),
-    };
 }

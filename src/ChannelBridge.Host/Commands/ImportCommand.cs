@@ -28,7 +28,7 @@ internal static class ImportCommand
 
     private static async Task<int> RunAsync(FileInfo file, string? data, bool dryRun, CancellationToken cancellationToken)
     {
-        if (!file.Exists) throw new HostStartException(ExitCodes.Usage, $"there is no file {file.FullName}");
+        if (!file.Exists) throw new HostStartException(ExitCodes.Usage, $"the file {file.FullName} does not exist");
         var settings = SettingsLoader.Load(new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase) { ["Store:Data"] = data });
         OwnerOnly.RestrictNewFiles();
         using var folder = DataFolder.Open(settings.DataDirectory);

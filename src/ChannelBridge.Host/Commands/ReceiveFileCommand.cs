@@ -1,6 +1,8 @@
 using System.CommandLine;
 using ChannelBridge.Client.Bncr;
+using ChannelBridge.Host.Composition;
 using ChannelBridge.Host.Settings;
+using ChannelBridge.Host.Terminal;
 
 namespace ChannelBridge.Host.Commands;
 
@@ -41,6 +43,9 @@ internal static class ReceiveFileCommand
             await Console.Error.WriteLineAsync($"error: --timeout must be 0 to {MaxPatience} seconds").ConfigureAwait(false);
             return ExitCodes.Usage;
         }
+
+        // What comes is for this user alone, also where the shell's mask would let others read it.
+        OwnerOnly.RestrictNewFiles();
 
         // Found out now, not when a file has come and its sender waits.
         var folder = Defaults.FullPath(parsed.GetValue(Out)!);
@@ -87,12 +92,13 @@ internal static class ReceiveFileCommand
                     bar.Clear();
                     if (push.Message.Path is not { Length: > 0 } path)
                     {
-                        // It is acked, so nobody else gets it: it must be seen here.
-                        await Console.Error.WriteLineAsync($"message: {Chat.ChatText.Clean(push.Message.Msg)}").ConfigureAwait(false);
+                        // It is acked, so no other client gets it: it must be seen here.
+                        await Console.Error.WriteLineAsync($"message: {PlainText.Clean(push.Message.Msg)}").ConfigureAwait(false);
                         continue;
                     }
 
-                    Console.WriteLine(push.Message.Msg.Length > 0 ? $"{path}\t{Chat.ChatText.Clean(push.Message.Msg)}" : path);
+                    Console.WriteLine(push.Message.Msg.Length > 0 ? $"{PlainText.Line(path)}\t{PlainText.Clean(push.Message.Msg)}"
+                        : PlainText.Line(path));
                     if (left > 0 && --left == 0) break;
                 }
             }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Client;
+using ChannelBridge.Host.Terminal;
 
 namespace ChannelBridge.Host.Commands;
 
@@ -10,7 +11,8 @@ internal static class SendCommand
 {
     private static readonly ConnectionOptions Connection = new();
     private static readonly Option<string> To = new("--to") { Description = "The conversation, e.g. Bncr:qq:888888, Bncr:qq:123456:888888 or a session key", Required = true, HelpName = "TARGET" };
-    private static readonly Option<string?> Account = new("--account") { Description = "The account [default: the channel's first]", HelpName = "ID" };
+    private static readonly Option<string?> Account = new("--account") { Description = "The account [default: the one that knows the "
+        + "conversation]", HelpName = "ID" };
     private static readonly Option<string?> Channel = new("--channel") { Description = "The channel [default: the only one]", HelpName = "ID" };
     private static readonly Option<string?> Key = new("--key") { Description = "An idempotency key: the same one again sends nothing twice", HelpName = "KEY" };
     private static readonly Option<bool> Json = new("--json") { Description = "Print the receipt as JSON" };
@@ -41,7 +43,9 @@ internal static class SendCommand
             var receipt = JsonNode.Parse(answer.Span)!;
             Console.WriteLine(parsed.GetValue(Json)
                 ? receipt.ToJsonString()
-                : $"{((bool?)receipt["duplicate"] == true ? "sent before" : "accepted")}: message {receipt["messageId"]}, number {receipt["seq"]} of {receipt["sessionKey"]}");
+                : $"{((bool?)receipt["duplicate"] == true ? "sent before" : "accepted")}: message {receipt["messageId"]}, number "
+                    + $"{receipt["seq"]} of {PlainText.Line(TargetText.Of((string?)receipt["sessionKey"] ?? ""))}, account "
+                    + $"{PlainText.Line((string?)receipt["accountId"] ?? "")}");
             return ExitCodes.Ok;
         }
     }

@@ -4,7 +4,9 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Client;
 using ChannelBridge.Client.Bncr;
+using ChannelBridge.Host.Chat;
 using ChannelBridge.Host.Settings;
+using ChannelBridge.Host.Terminal;
 
 namespace ChannelBridge.Host.Commands;
 
@@ -14,8 +16,12 @@ internal static class SendFileCommand
     private static readonly ConnectionOptions Connection = new();
     private static readonly Option<string> Account = new("--upload-account") { Description = "The account that uploads", DefaultValueFactory = _ => "Files", HelpName = "ID" };
     private static readonly Option<string?> To = new("--to") { Description = "Send it to this conversation, e.g. Bncr:qq:888888", HelpName = "TARGET" };
-    private static readonly Option<string?> ToAccount = new("--account") { Description = "With --to: the account that delivers it [default: the channel's first]", HelpName = "ID" };
-    private static readonly Option<string?> User = new("--user") { Description = "Send it to the agent, as this user", HelpName = "NAME" };
+    private static readonly Option<string?> ToAccount = new("--account") { Description = "With --to: the account that delivers it "
+        + "[default: the one that knows the conversation]", HelpName = "ID" };
+    private static readonly Option<string?> User =
+        new("--user") { Description = "Send it to the agent, as this user, and print the answer", HelpName = "NAME" };
+    private static readonly Option<int> Patience = new("--timeout") { Description = "With --user: how many seconds to wait for the "
+        + "answer; 0: don't wait", DefaultValueFactory = _ => 120, HelpName = "SECONDS" };
     private static readonly Option<string> Message = new("--message") { Description = "A caption", DefaultValueFactory = _ => "", HelpName = "TEXT" };
     private static readonly Option<bool> Voice = new("--voice") { Description = "With --to: send it as a voice message" };
     private static readonly Option<int> Window = new("--window") { Description = "The most chunks under way at the same time, 1 to 64", DefaultValueFactory = _ => 32, HelpName = "N" };
@@ -29,7 +35,8 @@ internal static class SendFileCommand
         var command = new Command(
             "send-file", "Sends a file to a running host, in chunks; started again after a failure it goes on where it stopped. Without --to and --user the file is only kept.");
         Connection.AddTo(command);
-        foreach (var option in new Option[] { To, ToAccount, User, Message, Voice, Account, Window, Chunk, Json }) command.Options.Add(option);
+        foreach (var option in new Option[] { To, ToAccount, User, Patience, Message, Voice, Account, Window, Chunk,
+            Json }) command.Options.Add(option);
         command.Arguments.Add(PathArgument);
         command.SetAction(RunAsync);
         return command;
@@ -40,9 +47,11 @@ internal static class SendFileCommand
         var path = Defaults.FullPath(parsed.GetValue(PathArgument)!);
         var window = parsed.GetValue(Window);
         var chunk = parsed.GetValue(Chunk);
-        if (!File.Exists(path)) return await FailAsync($"{path} is no file").ConfigureAwait(false);
+        if (!File.Exists(path)) return await FailAsync($"{path} doesn't exist or is a folder").ConfigureAwait(false);
         if (window is < 1 or > 64) return await FailAsync("--window must be 1 to 64").ConfigureAwait(false);
         if (chunk is < 1024 or > 16 << 20) return await FailAsync("--chunk must be 1024 to 16777216").ConfigureAwait(false);
+        if (parsed.GetValue(Patience) is < 0 or > 86_400) return await FailAsync("--timeout must be 0 to 86400 seconds")
+            .ConfigureAwait(false);
         if (parsed.GetValue(To) is not null && parsed.GetValue(User) is not null) return await FailAsync("choose one of --to and --user").ConfigureAwait(false);
         var account = parsed.GetValue(Account)!;
         var user = parsed.GetValue(User) ?? "files";
@@ -66,18 +75,70 @@ internal static class SendFileCommand
                 ["fileSha256"] = file.FileSha256,
             };
             if (parsed.GetValue(To) is { } to) result["messageId"] = await SendAsync(bridge.Client, parsed, to, account, file, cancellationToken).ConfigureAwait(false);
+            string? answer = null;
             if (parsed.GetValue(User) is not null)
             {
                 var accepted = await bridge.SendAsync(
                     new BncrInbound { Platform = "cli", UserId = user, Type = "file", Msg = parsed.GetValue(Message), Path = file.Path, FileName = file.FileName }, cancellationToken)
                     .ConfigureAwait(false);
-                if (!accepted.Accepted) return await FailAsync($"the host refused the message: {accepted.Reason}").ConfigureAwait(false);
+                if (!accepted.Accepted)
+                {
+                    await Console.Error.WriteLineAsync(
+                        PlainText.Line($"error: the host refused the message: {accepted.Reason}")).ConfigureAwait(false);
+                    return ExitCodes.Refused;
+                }
+
                 result["msgId"] = accepted.MsgId;
+                if (parsed.GetValue(Patience) is > 0 and var seconds)
+                {
+                    answer = await AnswerAsync(bridge, accepted.MsgId!, TimeSpan.FromSeconds(seconds), cancellationToken)
+                        .ConfigureAwait(false);
+                    result["answer"] = answer;
+                }
             }
 
-            Console.WriteLine(parsed.GetValue(Json) ? result.ToJsonString() : $"{file.FileName}: {file.Size} bytes, {file.MimeType}, SHA-256 {file.FileSha256}\n{file.Path}");
-            return ExitCodes.Ok;
+            Console.WriteLine(parsed.GetValue(Json) ? result.ToJsonString()
+                : PlainText.Clean($"{file.FileName}: {Units.Bytes(file.Size)} ({file.Size} bytes), {file.MimeType}, SHA-256 "
+                + $"{file.FileSha256}\n{file.Path}"));
+            if (parsed.GetValue(User) is null) return ExitCodes.Ok;
+            if (answer is not null)
+            {
+                if (!parsed.GetValue(Json)) Console.WriteLine(answer);
+                return ExitCodes.Ok;
+            }
+
+            var waits = $"the answer goes to the account {account}: channelbridge receive-file --account {account} --count 0 prints it";
+            await Console.Error.WriteLineAsync(parsed.GetValue(Patience) == 0 ? waits
+                : $"error: no answer within {parsed.GetValue(Patience)} s; {waits}").ConfigureAwait(false);
+            return parsed.GetValue(Patience) == 0 ? ExitCodes.Ok : ExitCodes.TimedOut;
         }
+    }
+
+    /// <summary>
+    /// The answer's text; null when it doesn't come in time. Messages to others of the account are left to their own clients.
+    /// </summary>
+    private static async Task<string?> AnswerAsync(BncrBridgeClient bridge, string id, TimeSpan timeout,
+        CancellationToken cancellationToken)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(timeout);
+        var texts = new List<string>();
+        try
+        {
+            await foreach (var push in bridge.ReadPushesAsync(patience.Token).ConfigureAwait(false))
+            {
+                if (push.ReplyToId != id) continue;
+                texts.Add(ChatText.Of(push));
+                await bridge.AckAsync(push, cancellationToken).ConfigureAwait(false);
+                if (push.Message.Kind is null or "final") return string.Join('\n', texts);
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // No answer in time; it stays where it is.
+        }
+
+        return null;
     }
 
     private static async Task<string?> SendAsync(

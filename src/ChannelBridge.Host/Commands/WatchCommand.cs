@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Client;
-using ChannelBridge.Host.Chat;
+using ChannelBridge.Host.Terminal;
 
 namespace ChannelBridge.Host.Commands;
 
@@ -17,7 +17,8 @@ internal static class WatchCommand
     /// <summary>Makes the command.</summary>
     public static Command Create()
     {
-        var command = new Command("watch", "Shows what happens in a running host, live: messages accepted, turns, deliveries. No message's text is among it.");
+        var command = new Command("watch", "Shows what happens in a running host, live: messages accepted, turns, deliveries. Message "
+            + "texts are not shown.");
         Connection.AddTo(command);
         command.Options.Add(Json);
         command.Arguments.Add(Names);
@@ -75,6 +76,6 @@ internal static class WatchCommand
         }
     }
 
-    private static string Describe(string payload) => ChatText.Clean(
+    private static string Describe(string payload) => PlainText.Clean(
         JsonNode.Parse(payload) is JsonObject members ? string.Join(' ', members.Where(member => member.Value is not null && member.Key != "cursor").Select(member => $"{member.Key}={member.Value}")) : payload);
 }
