@@ -164,7 +164,7 @@ export class ManagedHost {
   }
 
   #giveUp(why) {
-    this.#set('failed', `the host is not started any more: ${why}. Correct that and restart the gateway`);
+    this.#set('failed', `the host is stopped and won't be started again: ${why}. Correct that and restart the gateway`);
     this.#options.logger.error(this.state.error);
   }
 
@@ -175,7 +175,8 @@ export class ManagedHost {
 }
 
 /**
- * Refuses what could be somebody else's program: it must be an absolute path to a file that only we, our group of one, or root can change.
+ * Refuses what could be another user's program: it must be an absolute path to a file that only we, our group of one, or root can change. In a sticky folder such
+ * as /tmp others can make entries of their own, but can't rename or remove ours; the owner of each part of the path is checked, so that is enough.
  */
 async function checkCommand(command) {
   if (!path.isAbsolute(command)) throw new Error(`${command} is not an absolute path`);

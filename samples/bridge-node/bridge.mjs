@@ -6,12 +6,26 @@ import { randomUUID } from 'node:crypto';
 import { homedir, userInfo } from 'node:os';
 
 const url = process.argv[2] ?? 'ws://127.0.0.1:7788';
-const token = readFileSync(process.argv[3] ?? `${homedir()}/.channelbridge/token`, 'utf8').trim();
+if (!globalThis.WebSocket) fail(`Node ${process.versions.node} has no WebSocket; take Node 22 or newer, or start Node 20 with --experimental-websocket`);
+const token = readToken(process.argv[3] ?? `${homedir()}/.channelbridge/token`);
 const account = { accountId: 'Node', clientId: 'bridge-node' };
 const unsent = new Map(); // msgId -> params: everything that the host hasn't confirmed yet
 const seen = new Set(); // pushes that were shown
 const unanswered = new Set();
-let socket, calls, connected = false, inputEnded = false, failures = 0;
+let socket, calls, connected = false, inputEnded = false, failures = 0, toldAway = false;
+
+function fail(problem) {
+  console.error(problem);
+  process.exit(1);
+}
+
+function readToken(file) {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    return fail(`the token can't be read: ${error.message}; a host makes one at its first start: channelbridge serve`);
+  }
+}
 
 function call(method, params) {
   return new Promise((resolve, reject) => {
@@ -62,10 +76,11 @@ function connect() {
         });
         await call('bncr.connect', { ...account, ack: true });
         connected = true;
+        toldAway = false;
         for (const msgId of unsent.keys()) send(msgId);
       } catch (error) {
         console.error(`can't connect: ${error.message}`);
-        if (!error.retryable) process.exit(1);
+        if (!error.retryable) process.exit(1); // a wrong token doesn't become right
         socket.close();
       }
     } else if (frame.event?.endsWith('bncr.push')) {
@@ -78,6 +93,8 @@ function connect() {
     if (over) return; // a failed connect may tell both
     over = true;
     connected = false;
+    if (!toldAway) console.error(`no connection to ${url}; trying again (a host is started with: channelbridge serve)`);
+    toldAway = true; // once an outage is enough
     for (const { reject } of calls.values()) reject({ retryable: true, message: 'connection lost' });
     failures = Date.now() - since > 30_000 ? 0 : failures + 1; // only a connection that lasted resets the back-off
     setTimeout(connect, Math.random() * Math.min(30_000, 500 * 2 ** failures));

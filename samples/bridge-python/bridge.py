@@ -97,8 +97,17 @@ def connected():
             try:
                 connection = Connection(lambda name, payload: pushes.put(payload) if name.endswith("bncr.push") else None)
                 connection.call("bncr.connect", {**ACCOUNT, "ack": True})
-            except (OSError, queue.Empty):
+            except (OSError, queue.Empty) as error:
+                if failures == 0:  # once an outage is enough
+                    print(f"no connection to {PATH} ({error}); trying again (a host is started with: channelbridge serve)", file=sys.stderr)
                 failures += 1
+            except Refused as error:
+                if not error.retryable:
+                    print(f"can't connect: {error}", file=sys.stderr, flush=True)
+                    os._exit(1)  # also when a thread of ours found out
+                connection = None
+                failures += 1
+            if failures and (connection is None or connection.closed):
                 time.sleep(random.random() * min(30, 0.5 * 2**failures))
         return connection
 
@@ -149,10 +158,13 @@ def heartbeat():
             pass
 
 
-connected()
-threading.Thread(target=deliver, daemon=True).start()
-threading.Thread(target=heartbeat, daemon=True).start()
-for line in sys.stdin:
-    send(line.rstrip("\n"))
-while unanswered:
-    time.sleep(0.05)
+try:
+    connected()
+    threading.Thread(target=deliver, daemon=True).start()
+    threading.Thread(target=heartbeat, daemon=True).start()
+    for line in sys.stdin:
+        send(line.rstrip("\n"))
+    while unanswered:
+        time.sleep(0.05)
+except KeyboardInterrupt:
+    sys.exit(130)

@@ -14,12 +14,15 @@ public sealed record FolderOptions(string Folder);
 
 /// <summary>
 /// A channel in one file: what is put into <c>in/NAME.txt</c> is a message of the conversation NAME, its answers appear in <c>out/</c>. A message's file is
-/// removed when the message is on disk here, an answer is acked when its file is there: killed at any moment, it loses nothing.
+/// removed when the message is on disk here, an answer is acked when its file is there: killed at any moment, it loses nothing. A file is
+/// taken when it isn't
+/// empty and hasn't changed for a second; a program that writes with longer pauses writes to another name and moves the file in.
 /// </summary>
 public sealed class FolderChannel(FolderOptions options, IInbox inbox, IOutbox outbox) : IChannel, IPushTarget, IDisposable
 {
     private const string Account = "main";
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan Settled = TimeSpan.FromSeconds(1);
     private readonly string _in = Directory.CreateDirectory(Path.Combine(options.Folder, "in")).FullName;
     private readonly string _out = Directory.CreateDirectory(Path.Combine(options.Folder, "out")).FullName;
     private readonly CancellationTokenSource _stop = new();
@@ -62,6 +65,8 @@ public sealed class FolderChannel(FolderOptions options, IInbox inbox, IOutbox o
             {
                 foreach (var file in Directory.GetFiles(_in, "*.txt").Order(StringComparer.Ordinal))
                 {
+                    // Its writer may be in the middle of it.
+                    if (new FileInfo(file) is { Length: 0 } || DateTime.UtcNow - File.GetLastWriteTimeUtc(file) < Settled) continue;
                     var name = Path.GetFileNameWithoutExtension(file);
                     var text = await File.ReadAllTextAsync(file, _stop.Token);
                     var message = new InboundMessage

@@ -53,8 +53,8 @@ internal sealed class PipedChat(BncrBridgeClient bridge, string user, string acc
 
     private static async Task FirstAsync(ClientSubscription events, CancellationToken cancellationToken)
     {
-        await using var reader = events.GetAsyncEnumerator(cancellationToken);
-        await reader.MoveNextAsync().ConfigureAwait(false);
+        var reader = events.GetAsyncEnumerator(cancellationToken);
+        await using (reader.ConfigureAwait(false)) await reader.MoveNextAsync().ConfigureAwait(false);
     }
 
     private async Task<(List<Task> Answers, bool Refused, bool Late)> SendAllAsync(CancellationToken cancellationToken)
