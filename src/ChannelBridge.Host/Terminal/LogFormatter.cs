@@ -35,8 +35,7 @@ internal sealed class LogFormatter(TimeProvider time, LogLevelSwitch level) : Co
         textWriter.Write(' ');
         textWriter.Write(PlainText.Line(message));
         if (logEntry.Exception is { } fault) textWriter.Write(PlainText.Line($" [{Describe(fault)}]"));
-        if (leftOut > 0) textWriter.Write(string.Create(CultureInfo.InvariantCulture, $" (and {leftOut} more like this within the last "
-            + "minute)"));
+        if (leftOut > 0) textWriter.Write($" (and {leftOut.ToString(CultureInfo.InvariantCulture)} more like this within the last minute)");
         textWriter.WriteLine();
         if (logEntry.Exception is { } unexpected && (all || !IsKnown(unexpected))) textWriter.WriteLine(
             PlainText.Clean(unexpected.ToString()));
