@@ -99,7 +99,7 @@ public sealed class CommandTests
 
         // What was known of the account outlives the host, until it is told to forget it.
         Assert.Equal(0, await host.StopAsync());
-        await using var next = await HostProcess.StartAsync(host.Data);
+        await using var again = await HostProcess.StartAsync(host.Data);
         var accounts =
             JsonNode.Parse((await HostProcess.RunAsync(["diagnostics", "--json", "--section", "channels", "--data", host.Data])).Output)![
             "channels"]!["bncr"]!["accounts"]!;
@@ -117,7 +117,7 @@ public sealed class CommandTests
     [InlineData("dead-letters lst", 2, "did you mean list?")]
     [InlineData("chat --timeout -1", 2, "--timeout must be")]
     [InlineData("chat --url ws://", 2, "--url: 'ws://' is not a valid address")]
-    [InlineData("chat --account=", 2, "--account:")]
+    [InlineData("chat --account=", 2, "--account")]
     [InlineData("diagnostics --url 127.0.0.1:1", 7, "can't be reached")]
     [InlineData("diagnostics --url localhost:1", 7, "can't be reached")]
     [InlineData("diagnostics --url unix:/no/such/socket", 7, "there is no such socket")]
