@@ -59,8 +59,8 @@ public sealed class CommandTests
             StringComparison.Ordinal);
         Assert.DoesNotContain('\u001b', table.Output);
         Assert.DoesNotContain('─', table.Output);
-        var section = await HostProcess.RunAsync(["diagnostics", "--section", "store", "--data", host.Data]);
-        Assert.Contains("commitMilliseconds", section.Output, StringComparison.Ordinal);
+        var store = await HostProcess.RunAsync(["diagnostics", "--section", "store", "--data", host.Data]);
+        Assert.Contains("commitMilliseconds", store.Output, StringComparison.Ordinal);
 
         var json = await HostProcess.RunAsync(["diagnostics", "--json", "--url", host.WebSocketUrl.AbsoluteUri, "--data", host.Data]);
         Assert.True(json.ExitCode == 0, json.Errors);
