@@ -22,8 +22,8 @@ internal static class SchemaKeywords
         new[] { "$schema", "$id", "title", "description", "default", "examples", "secret", "label", "help", "format",
             "deprecated" }.ToFrozenSet();
 
-    /// <summary>The time that a pattern may take.</summary>
-    public static TimeSpan PatternTimeout { get; } = TimeSpan.FromMilliseconds(100);
+    /// <summary>How patterns are compared: in time that grows with the text only, whatever the pattern.</summary>
+    public const RegexOptions PatternOptions = RegexOptions.CultureInvariant | RegexOptions.NonBacktracking;
 
     /// <summary>What of a schema isn't understood.</summary>
     public static void Check(JsonElement schema, string place, List<SchemaFault> faults, int depth = 0)
@@ -90,11 +90,11 @@ internal static class SchemaKeywords
     {
         try
         {
-            _ = new Regex(pattern, RegexOptions.CultureInvariant, PatternTimeout);
+            _ = new Regex(pattern, PatternOptions);
         }
-        catch (ArgumentException)
+        catch (Exception fault) when (fault is ArgumentException or NotSupportedException)
         {
-            faults.Add(new SchemaFault(place, "isn't a regular expression"));
+            faults.Add(new SchemaFault(place, "isn't a regular expression that the host takes (no back references, nothing that looks ahead or behind)"));
         }
     }
 }
