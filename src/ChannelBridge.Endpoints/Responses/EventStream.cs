@@ -10,7 +10,8 @@ internal sealed class EventStream(HttpContext context, TimeSpan heartbeat, TimeS
     private readonly EventOutput _output = new(context, patience, time);
 
     /// <summary>Writes a stream to its end, <c>[DONE]</c> included.</summary>
-    public async Task RunAsync(IAsyncEnumerable<StreamEvent> events, CancellationToken cancellationToken)
+    /// <returns>False: the client has gone before the end. The connection may say so before the request does.</returns>
+    public async Task<bool> RunAsync(IAsyncEnumerable<StreamEvent> events, CancellationToken cancellationToken)
     {
         _output.Begin();
         var reader = events.GetAsyncEnumerator(cancellationToken);
@@ -22,12 +23,13 @@ internal sealed class EventStream(HttpContext context, TimeSpan heartbeat, TimeS
                 var more = next.IsCompleted ? await next.ConfigureAwait(false) : await WaitAsync(next.AsTask(), cancellationToken).ConfigureAwait(false);
                 if (!more) break;
                 _output.Write(reader.Current.Type, null, reader.Current.Json.Span);
-                if (!await _output.FlushAsync(cancellationToken).ConfigureAwait(false)) return;
+                if (!await _output.FlushAsync(cancellationToken).ConfigureAwait(false)) return false;
             }
         }
 
         _output.Write(null, null, "[DONE]"u8);
         await _output.FlushAsync(cancellationToken).ConfigureAwait(false);
+        return true;
     }
 
     private async Task<bool> WaitAsync(Task<bool> next, CancellationToken cancellationToken)

@@ -98,15 +98,22 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
         if (IgnoredNote.Of(request) is { } note) context.Response.Headers[IgnoredNote.Header] = note;
         var run = await runs.StartAsync(new ResponseStart { Request = request, Owner = caller.Name }, context.RequestAborted).ConfigureAwait(false);
         var background = request.Background == true;
+        var stays = false;
         try
         {
-            if (request.Stream) await StreamAsync(context, run, -1).ConfigureAwait(false);
-            else if (background) await WriteAsync(context, 200, run.Snapshot).ConfigureAwait(false);
+            if (request.Stream)
+            {
+                stays = await StreamAsync(context, run, -1).ConfigureAwait(false);
+                return;
+            }
+
+            if (background) await WriteAsync(context, 200, run.Snapshot).ConfigureAwait(false);
             else await AnswerAsync(context, run).ConfigureAwait(false);
+            stays = true;
         }
         finally
         {
-            if (options.CancelOnDisconnect && !background && context.RequestAborted.IsCancellationRequested) await run.CancelAsync().ConfigureAwait(false);
+            if (options.CancelOnDisconnect && !background && !stays) await run.CancelAsync().ConfigureAwait(false);
         }
     }
 
@@ -119,10 +126,10 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
         else await WriteAsync(context, 200, final).ConfigureAwait(false);
     }
 
-    private async Task StreamAsync(HttpContext context, IResponseRun run, long after)
+    private async Task<bool> StreamAsync(HttpContext context, IResponseRun run, long after)
     {
         var stream = new EventStream(context, options.Heartbeat, runtime.Limits.SlowConsumerTimeout, runtime.Time);
-        await stream.RunAsync(run.ReadAsync(after, context.RequestAborted), context.RequestAborted).ConfigureAwait(false);
+        return await stream.RunAsync(run.ReadAsync(after, context.RequestAborted), context.RequestAborted).ConfigureAwait(false);
     }
 
     private async Task CompactAsync(HttpContext context, Caller caller)

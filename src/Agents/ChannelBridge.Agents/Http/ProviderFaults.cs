@@ -115,10 +115,10 @@ internal sealed class ProviderFaults(ProviderOptions options, Uri address, TimeP
     /// <summary>The provider ended its answer with a reason that says that it failed.</summary>
     public BridgeException Finished(string reason) =>
         new(AgentErrorCodes.Failed, $"{Who}: the provider broke off its answer{Quote(reason, null)}.")
-    {
-        Retryable = true,
-        Details = reason.Length <= 100 ? new JsonObject { ["providerCode"] = reason } : null,
-    };
+        {
+            Retryable = true,
+            Details = reason.Length <= 100 ? new JsonObject { ["providerCode"] = reason } : null,
+        };
 
     private BridgeException Told(string? message, string? code, int? status)
     {
