@@ -230,7 +230,7 @@ public sealed class PluginSupervisor : IAsyncDisposable
         var sick = WaitForSicknessAsync(process, watching.Token);
         var first = await Task.WhenAny(end, sick).ConfigureAwait(false);
         await watching.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAll(end, sick).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await ((Task)Task.WhenAll(end, sick)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         stop.ThrowIfCancellationRequested();
         return await first.ConfigureAwait(false);
     }
