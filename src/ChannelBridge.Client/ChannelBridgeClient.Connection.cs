@@ -178,12 +178,12 @@ public sealed partial class ChannelBridgeClient
         foreach (var subscription in _subscriptions) subscription.Offer(incoming);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Connected to {Endpoint} (version {Version})")]
+    [LoggerMessage(EventId = LogEvents.ChannelBridgeClientConnected, Level = LogLevel.Information, Message = "Connected to {Endpoint} (version {Version})")]
     private partial void LogConnected(Endpoint endpoint, string version);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Lost the connection to {Endpoint}: {Reason}")]
+    [LoggerMessage(EventId = LogEvents.ChannelBridgeClientDisconnected, Level = LogLevel.Warning, Message = "Lost the connection to {Endpoint}: {Reason}")]
     private partial void LogDisconnected(Endpoint endpoint, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Can't connect to {Endpoint}: {Code} {Reason}")]
+    [LoggerMessage(EventId = LogEvents.ChannelBridgeClientConnectFailed, Level = LogLevel.Warning, Message = "Can't connect to {Endpoint}: {Code} {Reason}")]
     private partial void LogConnectFailed(Endpoint endpoint, string code, string reason);
 }

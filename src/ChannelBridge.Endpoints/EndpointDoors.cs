@@ -1,5 +1,5 @@
-using ChannelBridge.Endpoints.Connections;
 using ChannelBridge.Core.Hosting;
+using ChannelBridge.Endpoints.Connections;
 using ChannelBridge.Endpoints.Doors;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -127,9 +127,9 @@ internal sealed partial class EndpointDoors : IDoors, IAsyncDisposable
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Listening on {Door}")]
+    [LoggerMessage(EventId = LogEvents.EndpointDoorsOpened, Level = LogLevel.Information, Message = "Listening on {Door}")]
     private partial void LogOpened(string door);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Closing {Count} connections")]
+    [LoggerMessage(EventId = LogEvents.EndpointDoorsClosing, Level = LogLevel.Information, Message = "Closing {Count} connections")]
     private partial void LogClosing(int count);
 }

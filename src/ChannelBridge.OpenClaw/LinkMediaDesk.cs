@@ -92,7 +92,12 @@ internal sealed class LinkMediaDesk(LinkTargets targets, TimeProvider time, ISpo
             var mediaId = Guid.NewGuid().ToString("N");
             var parameters = new MediaParameters
             {
-                MediaId = mediaId, Size = source.Length, MimeType = file.MimeType, FileName = file.FileName, Channel = channel, AccountId = account,
+                MediaId = mediaId,
+                Size = source.Length,
+                MimeType = file.MimeType,
+                FileName = file.FileName,
+                Channel = channel,
+                AccountId = account,
             };
             var reason = await SendAsync(link, parameters, source, cancellationToken).ConfigureAwait(false);
             if (reason is not null) return (null, $"[file {file.FileName ?? "without a name"}, {source.Length} bytes: {reason}]");

@@ -78,7 +78,7 @@ internal sealed partial class LinkNotices(IOutbox outbox, ILogger<LinkNotices> l
         }
     }
 
-    [LoggerMessage(4321, LogLevel.Warning, "What the gateway said of notice {Id} can't be recorded ({Code}); it is handed over again.")]
+    [LoggerMessage(LogEvents.LinkNoticesAckFailed, LogLevel.Warning, "What the gateway said of notice {Id} can't be recorded ({Code}); it is handed over again.")]
     private static partial void LogAckFailed(ILogger logger, Guid id, string code);
 
     private sealed class Target(LinkNotices notices, EstablishedLink link) : IPushTarget

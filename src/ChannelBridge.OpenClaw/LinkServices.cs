@@ -1,9 +1,7 @@
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Channels;
-using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
-using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.OpenClaw;
 using Microsoft.Extensions.DependencyInjection.Extensions;

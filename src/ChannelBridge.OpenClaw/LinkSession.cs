@@ -168,15 +168,15 @@ internal sealed partial class LinkSession(PluginPackage package, TimeProvider ti
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    [LoggerMessage(4301, LogLevel.Information, "Linked to an OpenClaw gateway {GatewayVersion} by plugin {PluginVersion}, instance {Instance}.")]
+    [LoggerMessage(LogEvents.LinkSessionEstablished, LogLevel.Information, "Linked to an OpenClaw gateway {GatewayVersion} by plugin {PluginVersion}, instance {Instance}.")]
     private static partial void LogEstablished(ILogger logger, string? gatewayVersion, string? pluginVersion, string instance);
 
-    [LoggerMessage(4302, LogLevel.Warning, "Another gateway has taken the link over from instance {Instance}. One host serves one gateway at a time.")]
+    [LoggerMessage(LogEvents.LinkSessionReplaced, LogLevel.Warning, "Another gateway has taken the link over from instance {Instance}. One host serves one gateway at a time.")]
     private static partial void LogReplaced(ILogger logger, string instance);
 
-    [LoggerMessage(4304, LogLevel.Warning, "The plugin {PluginVersion} that the gateway has installed is not the package that belongs to this host. Install this host's package: docs/link.md says how.")]
+    [LoggerMessage(LogEvents.LinkSessionOldPackage, LogLevel.Warning, "The plugin {PluginVersion} that the gateway has installed is not the package that belongs to this host. Install this host's package: docs/link.md says how.")]
     private static partial void LogOldPackage(ILogger logger, string? pluginVersion);
 
-    [LoggerMessage(4303, LogLevel.Warning, "The link to the OpenClaw gateway is gone: {Connections} connections are closed, {Turns} turns go back to the inbox.")]
+    [LoggerMessage(LogEvents.LinkSessionLost, LogLevel.Warning, "The link to the OpenClaw gateway is gone: {Connections} connections are closed, {Turns} turns go back to the inbox.")]
     private static partial void LogLost(ILogger logger, int connections, int turns);
 }

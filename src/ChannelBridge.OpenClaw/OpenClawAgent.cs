@@ -245,9 +245,9 @@ internal sealed partial class OpenClawAgent(
             : channels.Require(message.Channel).FormatTargetAsync(message.SessionKey, message.Route, cancellationToken);
     }
 
-    [LoggerMessage(4312, LogLevel.Information, "The gateway knows turn {Turn} from before its restart; its answer is waited for.")]
+    [LoggerMessage(LogEvents.OpenClawAgentLate, LogLevel.Information, "The gateway knows turn {Turn} from before its restart; its answer is waited for.")]
     private static partial void LogLate(ILogger logger, Guid turn);
 
-    [LoggerMessage(4311, LogLevel.Warning, "Turn {Turn} timed out and the gateway couldn't be told to cancel it ({Code}).")]
+    [LoggerMessage(LogEvents.OpenClawAgentCancelFailed, LogLevel.Warning, "Turn {Turn} timed out and the gateway couldn't be told to cancel it ({Code}).")]
     private static partial void LogCancelFailed(ILogger logger, string turn, string code);
 }

@@ -1,4 +1,3 @@
-using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Plugins.Manifest;
 using ChannelBridge.Plugins.Protocol;
 using ChannelBridge.Plugins.Rpc;

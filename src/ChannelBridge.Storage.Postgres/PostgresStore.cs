@@ -251,6 +251,6 @@ internal sealed partial class PostgresStore : IStore
 
     private long Now() => _time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Opened the store {Place} on PostgreSQL {Version}")]
+    [LoggerMessage(EventId = LogEvents.PostgresStoreOpened, Level = LogLevel.Information, Message = "Opened the store {Place} on PostgreSQL {Version}")]
     private partial void LogOpened(string place, string version);
 }

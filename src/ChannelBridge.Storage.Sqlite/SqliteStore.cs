@@ -291,11 +291,10 @@ internal sealed partial class SqliteStore : IStore
 
     private long Now() => _time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Opened the store {Path} with SQLite {Version} (the {Source}'s)")]
+    [LoggerMessage(EventId = LogEvents.SqliteStoreOpened, Level = LogLevel.Information, Message = "Opened the store {Path} with SQLite {Version} (the {Source}'s)")]
     private partial void LogOpened(string path, string version, string source);
 
-    [LoggerMessage(
-        Level = LogLevel.Warning,
+    [LoggerMessage(EventId = LogEvents.SqliteStoreFaultyEngine, Level = LogLevel.Warning,
         Message = "SQLite {Version} has a fault that can damage the store when a commit meets a checkpoint (WAL reset). Mended in 3.51.3, 3.50.7 and 3.44.6: "
             + "use the engine that comes with ChannelBridge (Store:SqliteEngine=package), or update the system's")]
     private partial void LogFaultyEngine(string version);

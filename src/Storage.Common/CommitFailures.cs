@@ -33,9 +33,9 @@ internal sealed partial class CommitFailures(Func<Exception, BridgeException> ma
         _failing = false;
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The store can't be written ({Code}); what was sent is refused, and each new commit tries again")]
+    [LoggerMessage(EventId = 13991, Level = LogLevel.Error, Message = "The store can't be written ({Code}); what was sent is refused, and each new commit tries again")]
     private static partial void LogFailing(ILogger logger, Exception exception, string code);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The store can be written again")]
+    [LoggerMessage(EventId = 13992, Level = LogLevel.Information, Message = "The store can be written again")]
     private static partial void LogRecovered(ILogger logger);
 }

@@ -158,9 +158,11 @@ public sealed class CommandTests
             + "IMMEDIATE');print('held',flush=True);sys.stdin.read()";
         using var holder = System.Diagnostics.Process.Start(
             new System.Diagnostics.ProcessStartInfo("python3", ["-c", Hold, Path.Combine(host.Data, "channelbridge.db")])
-        {
-            RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false,
-        })!;
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                UseShellExecute = false,
+            })!;
         try
         {
             Assert.Equal("held", await holder.StandardOutput.ReadLineAsync().WaitAsync(HostProcess.Timeout));

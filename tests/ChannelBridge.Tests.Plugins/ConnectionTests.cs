@@ -12,7 +12,12 @@ public sealed class ConnectionTests
     private static readonly PluginCaller s_caller = new("first", ["operator.read"], "listener", "c_1");
     private static readonly PluginInbound s_message = new()
     {
-        Channel = "chat", AccountId = "Main", SessionKey = "chat:ann", Route = "ann", SenderId = "ann", Text = "hello",
+        Channel = "chat",
+        AccountId = "Main",
+        SessionKey = "chat:ann",
+        Route = "ann",
+        SenderId = "ann",
+        Text = "hello",
     };
 
     [Fact]
@@ -277,7 +282,12 @@ public sealed class ConnectionTests
 
     internal static PluginHello Hello() => new()
     {
-        Protocols = [1], Plugin = "chat", Version = "1.0.0", Host = "test", DataFolder = "/tmp", MaxOpenRequests = 256,
+        Protocols = [1],
+        Plugin = "chat",
+        Version = "1.0.0",
+        Host = "test",
+        DataFolder = "/tmp",
+        MaxOpenRequests = 256,
     };
 
     internal static PluginOutbound Outbound() =>
@@ -292,8 +302,12 @@ public sealed class ConnectionTests
         {
             ["message"] = new JsonObject
             {
-                ["channel"] = "chat", ["accountId"] = "Main", ["sessionKey"] = "chat:ann", ["route"] = "ann", ["senderId"] = "ann",
-                    ["text"] = "hello",
+                ["channel"] = "chat",
+                ["accountId"] = "Main",
+                ["sessionKey"] = "chat:ann",
+                ["route"] = "ann",
+                ["senderId"] = "ann",
+                ["text"] = "hello",
             },
             ["key"] = $"k{id}",
             ["windowMs"] = 1000,

@@ -64,8 +64,11 @@ internal class FakePlugin : IPluginProcess
 
     public Task<PluginStarted> StartAsync(PluginStart start, CancellationToken cancellationToken) => Task.FromResult(new PluginStarted
     {
-        Accounts = new Dictionary<string, IReadOnlyList<PluginAccount>> { ["chat"] = [new PluginAccount { AccountId = "Main",
-            Connected = true }] },
+        Accounts = new Dictionary<string, IReadOnlyList<PluginAccount>>
+        {
+            ["chat"] = [new PluginAccount { AccountId = "Main",
+            Connected = true }]
+        },
     });
 
     public Task StopAsync(string reason, CancellationToken cancellationToken) => Task.CompletedTask;

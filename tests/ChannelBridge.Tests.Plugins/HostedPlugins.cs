@@ -29,7 +29,9 @@ internal sealed class HostedPlugins : IAsyncDisposable
             SettingsOf = settings ?? (_ => new PluginSettings()),
             Times = new SupervisorTimes
             {
-                Handshake = TimeSpan.FromMinutes(2), Silence = TimeSpan.FromMinutes(2), FirstDelay = TimeSpan.FromMilliseconds(10),
+                Handshake = TimeSpan.FromMinutes(2),
+                Silence = TimeSpan.FromMinutes(2),
+                FirstDelay = TimeSpan.FromMilliseconds(10),
             },
         };
         builder.Services.AddChannelBridge().UseSqlite(store => store.Path = Path.Combine(folder, "messages.db")).AddPlugins(options);

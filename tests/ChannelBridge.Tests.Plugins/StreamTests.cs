@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Plugins.Protocol;
 using ChannelBridge.Plugins.Rpc;

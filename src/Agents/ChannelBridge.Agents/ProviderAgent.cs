@@ -123,6 +123,6 @@ internal abstract partial class ProviderAgent : IAgent, IDisposable
         }
     }
 
-    [LoggerMessage(6001, LogLevel.Warning, "Turn {Turn}: the agent '{Agent}' failed with {Code}: {Reason}")]
+    [LoggerMessage(LogEvents.ProviderAgentFailed, LogLevel.Warning, "Turn {Turn}: the agent '{Agent}' failed with {Code}: {Reason}")]
     private static partial void LogFailed(ILogger logger, Guid turn, string agent, string code, string reason);
 }

@@ -315,21 +315,21 @@ public sealed partial class BncrBridgeClient : IAsyncDisposable
         return asked is { } minimum && minimum > wait ? minimum : wait;
     }
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Message {MsgId} is sent again: {Code} {Reason}")]
+    [LoggerMessage(EventId = LogEvents.BncrBridgeClientResend, Level = LogLevel.Debug, Message = "Message {MsgId} is sent again: {Code} {Reason}")]
     private partial void LogResend(string msgId, string code, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} pushes came faster than they were read; the host pushes them again")]
+    [LoggerMessage(EventId = LogEvents.BncrBridgeClientMissed, Level = LogLevel.Warning, Message = "{Count} pushes came faster than they were read; the host pushes them again")]
     private partial void LogMissed(long count);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Event {Name} is not a valid push; it is ignored")]
+    [LoggerMessage(EventId = LogEvents.BncrBridgeClientUnreadable, Level = LogLevel.Warning, Message = "Event {Name} is not a valid push; it is ignored")]
     private partial void LogUnreadable(Exception fault, string name);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Message {MessageId} couldn't be delivered; the host tries again")]
+    [LoggerMessage(EventId = LogEvents.BncrBridgeClientDeliveryFailed, Level = LogLevel.Warning, Message = "Message {MessageId} couldn't be delivered; the host tries again")]
     private partial void LogDeliveryFailed(Exception fault, string messageId);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "The ack of {MessageId} didn't get through: {Code} {Reason}")]
+    [LoggerMessage(EventId = LogEvents.BncrBridgeClientAckFailed, Level = LogLevel.Debug, Message = "The ack of {MessageId} didn't get through: {Code} {Reason}")]
     private partial void LogAckFailed(string messageId, string code, string reason);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Heartbeat failed: {Code} {Reason}")]
+    [LoggerMessage(EventId = LogEvents.BncrBridgeClientHeartbeatFailed, Level = LogLevel.Debug, Message = "Heartbeat failed: {Code} {Reason}")]
     private partial void LogHeartbeatFailed(string code, string reason);
 }

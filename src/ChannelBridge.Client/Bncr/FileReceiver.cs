@@ -122,10 +122,10 @@ internal sealed partial class FileReceiver(
 
     private static string KeyOf(string transferId) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(transferId)))[..32];
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "File event {Stage} of transfer {TransferId} failed")]
+    [LoggerMessage(EventId = LogEvents.FileReceiverFailed, Level = LogLevel.Warning, Message = "File event {Stage} of transfer {TransferId} failed")]
     private partial void LogFailed(Exception fault, string stage, string transferId);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "An ack of transfer {TransferId} didn't get through: {Reason}")]
+    [LoggerMessage(EventId = LogEvents.FileReceiverAckFailed, Level = LogLevel.Debug, Message = "An ack of transfer {TransferId} didn't get through: {Reason}")]
     private partial void LogAckFailed(string transferId, string reason);
 
     /// <summary>

@@ -5,7 +5,6 @@ using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Diagnostics;
@@ -137,7 +136,7 @@ internal sealed partial class DiagnosticsMethods : IMethodSource
 
     private static string Cut(string text) => text.Length <= 64 ? text : text[..64] + "…";
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Diagnostics section {Section} failed")]
+    [LoggerMessage(EventId = LogEvents.DiagnosticsMethodsSectionFailed, Level = LogLevel.Warning, Message = "Diagnostics section {Section} failed")]
     private partial void LogSectionFailed(Exception fault, string section);
 }
 

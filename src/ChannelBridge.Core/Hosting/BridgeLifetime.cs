@@ -1,6 +1,5 @@
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Hosting;
-using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Messaging;
@@ -93,12 +92,12 @@ internal sealed partial class BridgeLifetime(
         }
     }
 
-    [LoggerMessage(EventId = CoreEvents.Stopping, Level = LogLevel.Information, Message = "Stopping: no new work, finishing what runs")]
+    [LoggerMessage(EventId = LogEvents.BridgeLifetimeStopping, Level = LogLevel.Information, Message = "Stopping: no new work, finishing what runs")]
     private partial void LogStopping();
 
-    [LoggerMessage(EventId = CoreEvents.ChannelStopFailed, Level = LogLevel.Error, Message = "Channel {Channel} failed to stop")]
+    [LoggerMessage(EventId = LogEvents.BridgeLifetimeChannelStopFailed, Level = LogLevel.Error, Message = "Channel {Channel} failed to stop")]
     private partial void LogChannelStopFailed(Exception fault, string channel);
 
-    [LoggerMessage(EventId = CoreEvents.ChannelStartFailed, Level = LogLevel.Error, Message = "Channel {Channel} failed to start; the others run without it")]
+    [LoggerMessage(EventId = LogEvents.BridgeLifetimeChannelStartFailed, Level = LogLevel.Error, Message = "Channel {Channel} failed to start; the others run without it")]
     private partial void LogChannelStartFailed(Exception fault, string channel);
 }

@@ -133,6 +133,6 @@ internal sealed partial class AccountOutbox
         if (_held.Count < _mostHeld) _held[lane.Id] = (lane.Key, route);
     }
 
-    [LoggerMessage(2206, LogLevel.Information, "Message {Id} is held until its user writes again.")]
+    [LoggerMessage(LogEvents.AccountOutboxHeld, LogLevel.Information, "Message {Id} is held until its user writes again.")]
     private static partial void LogHeld(ILogger logger, Guid id);
 }

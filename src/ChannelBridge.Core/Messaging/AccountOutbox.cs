@@ -4,7 +4,6 @@ using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Events;
-using ChannelBridge.Core.Messaging.Receipts;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Messaging;
@@ -358,18 +357,18 @@ internal sealed partial class AccountOutbox
         return activity;
     }
 
-    [LoggerMessage(2201, LogLevel.Error, "Outbox of {Channel}/{Account}: pending lanes can't be read; trying again.")]
+    [LoggerMessage(LogEvents.AccountOutboxFillFailed, LogLevel.Error, "Outbox of {Channel}/{Account}: pending lanes can't be read; trying again.")]
     private static partial void LogFillFailed(ILogger logger, string channel, string account, Exception fault);
 
-    [LoggerMessage(2202, LogLevel.Error, "Outbox of {Channel}/{Account}, lane {Lane}: interrupted; trying again.")]
+    [LoggerMessage(LogEvents.AccountOutboxWalkFailed, LogLevel.Error, "Outbox of {Channel}/{Account}, lane {Lane}: interrupted; trying again.")]
     private static partial void LogWalkFailed(ILogger logger, string channel, string account, long lane, Exception fault);
 
-    [LoggerMessage(2203, LogLevel.Warning, "Message {Id} is a dead letter after {Attempts} attempts: {Reason}.")]
+    [LoggerMessage(LogEvents.AccountOutboxDead, LogLevel.Warning, "Message {Id} is a dead letter after {Attempts} attempts: {Reason}.")]
     private static partial void LogDead(ILogger logger, Guid id, int attempts, string reason);
 
-    [LoggerMessage(2204, LogLevel.Information, "Message {Id} was not taken (attempt {Attempts}: {Reason}); next try in {Seconds} s.")]
+    [LoggerMessage(LogEvents.AccountOutboxRetry, LogLevel.Information, "Message {Id} was not taken (attempt {Attempts}: {Reason}); next try in {Seconds} s.")]
     private static partial void LogRetry(ILogger logger, Guid id, int attempts, string reason, double seconds);
 
-    [LoggerMessage(2205, LogLevel.Error, "Message {Id}: its receipt can't be recorded; it may be pushed again under the same key.")]
+    [LoggerMessage(LogEvents.AccountOutboxReceiptLost, LogLevel.Error, "Message {Id}: its receipt can't be recorded; it may be pushed again under the same key.")]
     private static partial void LogReceiptLost(ILogger logger, Guid id, Exception fault);
 }

@@ -96,6 +96,6 @@ internal sealed partial class ConversationMemory(IStore store, LaneKey lane, IAg
     private static string KeyOf(LaneKey lane, string agent) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{lane.Channel}\0{lane.Account}\0{lane.SessionKey}\0{agent.ToLowerInvariant()}")));
 
-    [LoggerMessage(2103, LogLevel.Warning, "The kept conversation of a lane can't be read; the agent '{Agent}' starts a new one.")]
+    [LoggerMessage(LogEvents.ConversationMemoryDamaged, LogLevel.Warning, "The kept conversation of a lane can't be read; the agent '{Agent}' starts a new one.")]
     private static partial void LogDamaged(ILogger logger, string agent, Exception fault);
 }

@@ -2,7 +2,6 @@ using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Events;
-using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Protocol.Buffers;
 
 namespace ChannelBridge.Core.Messaging;

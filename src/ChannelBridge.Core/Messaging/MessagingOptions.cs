@@ -1,5 +1,4 @@
 using ChannelBridge.Abstractions.Messaging;
-using ChannelBridge.Core.Messaging.Receipts;
 
 namespace ChannelBridge.Core.Messaging;
 

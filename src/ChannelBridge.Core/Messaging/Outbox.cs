@@ -4,7 +4,6 @@ using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Events;
 using ChannelBridge.Core.Messaging.Claims;
-using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Protocol.Buffers;
 using Microsoft.Extensions.Logging;
 

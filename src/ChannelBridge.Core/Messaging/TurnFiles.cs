@@ -59,6 +59,6 @@ internal sealed partial class TurnFiles(ISpool spool, IMediaSource media, int in
     public ValueTask KeepAsync(OutboundMessage message, Guid id) =>
         message.Attachment is { File: not null } file ? spool.KeepAsync(file, SpoolUse.Outbox, id) : ValueTask.CompletedTask;
 
-    [LoggerMessage(2641, LogLevel.Warning, "An agent's file was not taken ({Code}): {Reason}")]
+    [LoggerMessage(LogEvents.TurnFilesNotTaken, LogLevel.Warning, "An agent's file was not taken ({Code}): {Reason}")]
     private static partial void LogNotTaken(ILogger logger, string code, string reason);
 }

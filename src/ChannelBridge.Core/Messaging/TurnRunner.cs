@@ -5,8 +5,6 @@ using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Events;
-using ChannelBridge.Core.Messaging.Receipts;
-using ChannelBridge.Core.Transfers;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Messaging;
@@ -289,9 +287,9 @@ internal sealed partial class TurnRunner(
 
     private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    [LoggerMessage(2101, LogLevel.Warning, "Turn {Id}: attempt {Attempt} failed with {Code}; again: {Again}.")]
+    [LoggerMessage(LogEvents.TurnRunnerTurnFailed, LogLevel.Warning, "Turn {Id}: attempt {Attempt} failed with {Code}; again: {Again}.")]
     private static partial void LogTurnFailed(ILogger logger, Guid id, int attempt, string code, bool again, Exception fault);
 
-    [LoggerMessage(2102, LogLevel.Error, "A finished turn can't be recorded ({Code}); trying again in {Seconds} s.")]
+    [LoggerMessage(LogEvents.TurnRunnerCommitFailed, LogLevel.Error, "A finished turn can't be recorded ({Code}); trying again in {Seconds} s.")]
     private static partial void LogCommitFailed(ILogger logger, string code, double seconds);
 }

@@ -127,9 +127,9 @@ internal sealed partial class TurnScheduler
         }
     }
 
-    [LoggerMessage(2003, LogLevel.Error, "Lane {Lane}: its messages can't be read; trying again.")]
+    [LoggerMessage(LogEvents.TurnSchedulerLoadFailed, LogLevel.Error, "Lane {Lane}: its messages can't be read; trying again.")]
     private static partial void LogLoadFailed(ILogger logger, long lane, Exception fault);
 
-    [LoggerMessage(2004, LogLevel.Error, "Pending lanes can't be read; trying again.")]
+    [LoggerMessage(LogEvents.TurnSchedulerResumeFailed, LogLevel.Error, "Pending lanes can't be read; trying again.")]
     private static partial void LogResumeFailed(ILogger logger, Exception fault);
 }

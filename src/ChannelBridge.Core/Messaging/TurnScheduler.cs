@@ -373,15 +373,15 @@ internal sealed partial class TurnScheduler : IDisposable
         return true;
     }
 
-    [LoggerMessage(2001, LogLevel.Warning, "Turns still run {Seconds} s after the stop was asked for; they are handed back and will run again.")]
+    [LoggerMessage(LogEvents.TurnSchedulerHandingBack, LogLevel.Warning, "Turns still run {Seconds} s after the stop was asked for; they are handed back and will run again.")]
     private static partial void LogHandingBack(ILogger logger, double seconds);
 
-    [LoggerMessage(2002, LogLevel.Error, "Message {Id} is for the agent '{Agent}', which isn't configured; it waits. Configure the agent and restart.")]
+    [LoggerMessage(LogEvents.TurnSchedulerUnknownAgent, LogLevel.Error, "Message {Id} is for the agent '{Agent}', which isn't configured; it waits. Configure the agent and restart.")]
     private static partial void LogUnknownAgent(ILogger logger, string agent, Guid id);
 
-    [LoggerMessage(2005, LogLevel.Error, "Turn {Id} broke off; it will be tried again.")]
+    [LoggerMessage(LogEvents.TurnSchedulerTurnBroken, LogLevel.Error, "Turn {Id} broke off; it will be tried again.")]
     private static partial void LogTurnBroken(ILogger logger, Guid id, Exception fault);
 
-    [LoggerMessage(2006, LogLevel.Warning, "Turn {Id} was taken over by another host, which runs it again; nothing of it was written here.")]
+    [LoggerMessage(LogEvents.TurnSchedulerClaimLost, LogLevel.Warning, "Turn {Id} was taken over by another host, which runs it again; nothing of it was written here.")]
     private static partial void LogClaimLost(ILogger logger, Guid id);
 }

@@ -150,15 +150,15 @@ internal sealed partial class ReplayFolder(ResponseOptions options, ResponseReco
         LogRecovered(logger, header.Id);
     }
 
-    [LoggerMessage(2521, LogLevel.Warning, "Response {Id} ran when the host ended; it has failed now")]
+    [LoggerMessage(LogEvents.ReplayFolderRecovered, LogLevel.Warning, "Response {Id} ran when the host ended; it has failed now")]
     private static partial void LogRecovered(ILogger logger, string id);
 
-    [LoggerMessage(2524, LogLevel.Information, "Response {Id} ran when the host ended; it goes on when its request is taken up again")]
+    [LoggerMessage(LogEvents.ReplayFolderLeft, LogLevel.Information, "Response {Id} ran when the host ended; it goes on when its request is taken up again")]
     private static partial void LogLeft(ILogger logger, string id);
 
-    [LoggerMessage(2522, LogLevel.Error, "The events of response {Id} are damaged and were put aside")]
+    [LoggerMessage(LogEvents.ReplayFolderNotRecovered, LogLevel.Error, "The events of response {Id} are damaged and were put aside")]
     private static partial void LogNotRecovered(ILogger logger, string id, Exception fault);
 
-    [LoggerMessage(2523, LogLevel.Error, "The events of ended responses can't be swept; trying again in a minute")]
+    [LoggerMessage(LogEvents.ReplayFolderNotSwept, LogLevel.Error, "The events of ended responses can't be swept; trying again in a minute")]
     private static partial void LogNotSwept(ILogger logger, Exception fault);
 }

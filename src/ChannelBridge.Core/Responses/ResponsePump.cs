@@ -94,12 +94,12 @@ internal sealed partial class ResponsePump(TimeProvider time, ILogger logger)
         if (_streams.AddOrUpdate(connection, 0, (_, count) => count - 1) <= 0) _streams.TryRemove(new KeyValuePair<string, int>(connection, 0));
     }
 
-    [LoggerMessage(2531, LogLevel.Warning, "Connection {Connection} follows too many responses; it gets no events of another one")]
+    [LoggerMessage(LogEvents.ResponsePumpTooMany, LogLevel.Warning, "Connection {Connection} follows too many responses; it gets no events of another one")]
     private static partial void LogTooMany(ILogger logger, string connection);
 
-    [LoggerMessage(2532, LogLevel.Information, "Events of response {Id} to connection {Connection} stop before {Sequence}; the client may resume")]
+    [LoggerMessage(LogEvents.ResponsePumpStopped, LogLevel.Information, "Events of response {Id} to connection {Connection} stop before {Sequence}; the client may resume")]
     private static partial void LogStopped(ILogger logger, string id, string connection, long sequence);
 
-    [LoggerMessage(2533, LogLevel.Error, "Events of response {Id} can't be sent")]
+    [LoggerMessage(LogEvents.ResponsePumpFailed, LogLevel.Error, "Events of response {Id} can't be sent")]
     private static partial void LogFailed(ILogger logger, Exception fault, string id);
 }

@@ -365,6 +365,6 @@ internal sealed partial class ResponseRun : IResponseRun, IDisposable
         }
     }
 
-    [LoggerMessage(2501, LogLevel.Error, "The events of response {Id} can't be kept for replay: {Reason}")]
+    [LoggerMessage(LogEvents.ResponseRunJournalFailed, LogLevel.Error, "The events of response {Id} can't be kept for replay: {Reason}")]
     private static partial void LogJournalFailed(ILogger logger, string id, string reason);
 }

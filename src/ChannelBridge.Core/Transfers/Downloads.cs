@@ -215,7 +215,7 @@ internal sealed partial class Downloads(
         Details = new System.Text.Json.Nodes.JsonObject { ["reason"] = reason },
     };
 
-    [LoggerMessage(2631, LogLevel.Warning, "Transfer {TransferId}: what the client has confirmed couldn't be noted; after a restart it is sent again.")]
+    [LoggerMessage(LogEvents.DownloadsNotRemembered, LogLevel.Warning, "Transfer {TransferId}: what the client has confirmed couldn't be noted; after a restart it is sent again.")]
     private static partial void LogNotRemembered(ILogger logger, string transferId, Exception fault);
 }
 

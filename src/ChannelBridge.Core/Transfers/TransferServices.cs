@@ -1,4 +1,3 @@
-using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Events;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Abstractions.Transfers;

@@ -325,12 +325,12 @@ internal sealed partial class Uploads : ITransfers, IDisposable
         public void Dispose() => gate.Release();
     }
 
-    [LoggerMessage(2611, LogLevel.Error, "Transfer {Key}: the spool failed.")]
+    [LoggerMessage(LogEvents.GateFailed, LogLevel.Error, "Transfer {Key}: the spool failed.")]
     private static partial void LogFailed(ILogger logger, string key, Exception fault);
 
-    [LoggerMessage(2612, LogLevel.Information, "Transfer {Key} was given up: nothing has come for it for long.")]
+    [LoggerMessage(LogEvents.GateAbandoned, LogLevel.Information, "Transfer {Key} was given up: nothing has come for it for long.")]
     private static partial void LogAbandoned(ILogger logger, string key);
 
-    [LoggerMessage(2613, LogLevel.Warning, "Transfer {Key}: what has arrived couldn't be recorded; trying again.")]
+    [LoggerMessage(LogEvents.GateSyncFailed, LogLevel.Warning, "Transfer {Key}: what has arrived couldn't be recorded; trying again.")]
     private static partial void LogSyncFailed(ILogger logger, string key, Exception fault);
 }

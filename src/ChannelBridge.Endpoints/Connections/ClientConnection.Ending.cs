@@ -100,12 +100,12 @@ internal abstract partial class ClientConnection
         Close(1008, "slow consumer");
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Closing connection {Id}: {Code} {Reason}")]
+    [LoggerMessage(EventId = LogEvents.ClientConnectionClosing, Level = LogLevel.Information, Message = "Closing connection {Id}: {Code} {Reason}")]
     private partial void LogClosing(string id, int code, string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Ending connection {Id} failed")]
+    [LoggerMessage(EventId = LogEvents.ClientConnectionEndFailed, Level = LogLevel.Error, Message = "Ending connection {Id} failed")]
     private partial void LogEndFailed(Exception fault, string id);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Connection {Id} ended, by the client: {ByClient}")]
+    [LoggerMessage(EventId = LogEvents.ClientConnectionEnded, Level = LogLevel.Debug, Message = "Connection {Id} ended, by the client: {ByClient}")]
     private partial void LogEnded(string id, bool byClient);
 }

@@ -152,6 +152,6 @@ internal abstract partial class ClientConnection
             new KeyValuePair<string, object?>("code", fault is null ? "ok" : (fault as BridgeException)?.Code ?? ErrorCodes.Internal));
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Request on connection {Id} failed: {Method}, reference {Reference}")]
+    [LoggerMessage(EventId = LogEvents.ClientConnectionRequestFailed, Level = LogLevel.Error, Message = "Request on connection {Id} failed: {Method}, reference {Reference}")]
     private partial void LogRequestFailed(Exception fault, string id, string method, string reference);
 }

@@ -366,15 +366,15 @@ internal abstract partial class ClientConnection : IClientConnection
         Transport.Abort();
     }
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Connection {Id} opened: {Dialect}, from {Origin}")]
+    [LoggerMessage(EventId = LogEvents.ClientConnectionOpened, Level = LogLevel.Debug, Message = "Connection {Id} opened: {Dialect}, from {Origin}")]
     private partial void LogOpened(string id, string dialect, ConnectionOrigin origin);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Connection {Id} broke: {Reason}")]
+    [LoggerMessage(EventId = LogEvents.ClientConnectionBroken, Level = LogLevel.Debug, Message = "Connection {Id} broke: {Reason}")]
     private partial void LogBroken(string id, string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "A binary message on connection {Id} failed")]
+    [LoggerMessage(EventId = LogEvents.ClientConnectionBinaryFailed, Level = LogLevel.Error, Message = "A binary message on connection {Id} failed")]
     private partial void LogBinaryFailed(Exception fault, string id);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Reading connection {Id} failed")]
+    [LoggerMessage(EventId = LogEvents.ClientConnectionReaderFailed, Level = LogLevel.Error, Message = "Reading connection {Id} failed")]
     private partial void LogReaderFailed(Exception fault, string id);
 }

@@ -35,6 +35,6 @@ internal abstract partial class LocalEndpoint(EndpointRuntime runtime) : IAsyncD
         await new JsonRpcConnection(runtime, transport, origin, new Caller("local", Scopes.Read | Scopes.Write, Door.Local)).RunAsync().ConfigureAwait(false);
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Refused a connection on {Door}: {Reason}")]
+    [LoggerMessage(EventId = LogEvents.LocalEndpointRefused, Level = LogLevel.Warning, Message = "Refused a connection on {Door}: {Reason}")]
     private partial void LogRefused(string door, string reason);
 }

@@ -81,9 +81,9 @@ internal sealed partial class NamedPipeEndpoint(EndpointRuntime runtime, string 
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Accepting on the named pipe {Name} failed")]
+    [LoggerMessage(EventId = LogEvents.NamedPipeEndpointAcceptFailed, Level = LogLevel.Warning, Message = "Accepting on the named pipe {Name} failed")]
     private partial void LogAcceptFailed(Exception fault, string name);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Serving a client of the named pipe {Name} failed")]
+    [LoggerMessage(EventId = LogEvents.NamedPipeEndpointServeFailed, Level = LogLevel.Error, Message = "Serving a client of the named pipe {Name} failed")]
     private partial void LogServeFailed(Exception fault, string name);
 }

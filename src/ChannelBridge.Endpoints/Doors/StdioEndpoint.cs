@@ -72,9 +72,9 @@ internal sealed partial class StdioEndpoint(EndpointRuntime runtime, IHostApplic
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Standard input and output are closed: stopping")]
+    [LoggerMessage(EventId = LogEvents.StdioEndpointEnded, Level = LogLevel.Information, Message = "Standard input and output are closed: stopping")]
     private partial void LogEnded();
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Serving standard input and output failed")]
+    [LoggerMessage(EventId = LogEvents.StdioEndpointServeFailed, Level = LogLevel.Error, Message = "Serving standard input and output failed")]
     private partial void LogServeFailed(Exception fault);
 }

@@ -146,12 +146,12 @@ internal sealed partial class UnixSocketEndpoint(EndpointRuntime runtime, string
         throw new IOException($"another process answers on the Unix socket {path}; stop it, or choose another path with --socket PATH");
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Removed the Unix socket {Path} of a host that is gone")]
+    [LoggerMessage(EventId = LogEvents.UnixSocketEndpointStaleRemoved, Level = LogLevel.Information, Message = "Removed the Unix socket {Path} of a host that is gone")]
     private partial void LogStaleRemoved(string path);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Accepting on the Unix socket {Path} failed")]
+    [LoggerMessage(EventId = LogEvents.UnixSocketEndpointAcceptFailed, Level = LogLevel.Warning, Message = "Accepting on the Unix socket {Path} failed")]
     private partial void LogAcceptFailed(Exception fault, string path);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Serving a client of the Unix socket {Path} failed")]
+    [LoggerMessage(EventId = LogEvents.UnixSocketEndpointServeFailed, Level = LogLevel.Error, Message = "Serving a client of the Unix socket {Path} failed")]
     private partial void LogServeFailed(Exception fault, string path);
 }

@@ -135,9 +135,9 @@ internal sealed partial class WebSocketEndpoint(EndpointRuntime runtime)
         return null;
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Refused a WebSocket from {Address}: its Origin isn't allowed")]
+    [LoggerMessage(EventId = LogEvents.WebSocketEndpointForeignOrigin, Level = LogLevel.Warning, Message = "Refused a WebSocket from {Address}: its Origin isn't allowed")]
     private partial void LogForeignOrigin(IPAddress? address);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Failed authentication by bearer header from {Address}")]
+    [LoggerMessage(EventId = LogEvents.WebSocketEndpointWrongBearer, Level = LogLevel.Warning, Message = "Failed authentication by bearer header from {Address}")]
     private partial void LogWrongBearer(IPAddress? address);
 }

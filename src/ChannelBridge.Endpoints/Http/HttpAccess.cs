@@ -76,6 +76,6 @@ internal sealed partial class HttpAccess(EndpointRuntime runtime)
         return header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) && header[Scheme.Length..].Trim() is { Length: > 0 } token ? token : null;
     }
 
-    [LoggerMessage(4501, LogLevel.Warning, "Refused a request to {Path} from {Address}: {Reason}")]
+    [LoggerMessage(LogEvents.HttpAccessRefused, LogLevel.Warning, "Refused a request to {Path} from {Address}: {Reason}")]
     private partial void LogRefused(string path, System.Net.IPAddress? address, string reason);
 }

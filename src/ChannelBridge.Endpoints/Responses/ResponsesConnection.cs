@@ -274,7 +274,7 @@ internal sealed partial class ResponsesConnection(
         }
     }
 
-    [LoggerMessage(4521, LogLevel.Error, "A request over the WebSocket of /v1/responses failed")]
+    [LoggerMessage(LogEvents.ResponsesConnectionFault, LogLevel.Error, "A request over the WebSocket of /v1/responses failed")]
     private partial void LogFault(Exception fault);
 
     private sealed record Remembered(string Id, string Session, IReadOnlyList<ResponseItem> Items, long Size);

@@ -269,6 +269,6 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
         return context.Response.Body.WriteAsync(json, context.RequestAborted).AsTask();
     }
 
-    [LoggerMessage(4511, LogLevel.Error, "A request to {Path} failed")]
+    [LoggerMessage(LogEvents.ResponsesEndpointFault, LogLevel.Error, "A request to {Path} failed")]
     private partial void LogFault(Exception fault, string path);
 }

@@ -1,7 +1,4 @@
 using System.Collections.Concurrent;
-using System.Text.Json.Nodes;
-using System.Text.Json.Schema;
-using System.Text.Json.Serialization.Metadata;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Abstractions.Errors;

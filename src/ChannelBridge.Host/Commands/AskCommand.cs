@@ -19,8 +19,12 @@ internal static class AskCommand
     private static readonly Option<string?> Instructions = new("--instructions") { Description = "What the agent is told first", HelpName = "TEXT" };
     private static readonly Option<string[]> Files = new("--file") { Description = "A file to send along; may be given several times", HelpName = "PATH" };
     private static readonly Option<bool> NoStore = new("--no-store") { Description = "Don't keep the answer for continuation" };
-    private static readonly Option<int?> Patience = new("--timeout") { Description = "Give up and cancel the answer after so many "
-        + "seconds [default: wait as long as the agent may]", HelpName = "SECONDS" };
+    private static readonly Option<int?> Patience = new("--timeout")
+    {
+        Description = "Give up and cancel the answer after so many "
+        + "seconds [default: wait as long as the agent may]",
+        HelpName = "SECONDS"
+    };
     private static readonly Option<bool> Json = new("--json") { Description = "Print the response as JSON; with --stream each event, one per line" };
     private static readonly Argument<string[]> Text = new("TEXT") { Description = "The question; several words are joined by spaces, - reads standard input", Arity = ArgumentArity.OneOrMore };
 

@@ -9,8 +9,12 @@ internal static class ChatCommand
 {
     private static readonly ConnectionOptions Connection = new();
     private const int LongestTimeout = 86_400;
-    private static readonly Option<string?> Account = new("--account") { Description = "The account to chat as. Two chats with one "
-        + "account take it from each other [default: Chat-NAME]", HelpName = "ID" };
+    private static readonly Option<string?> Account = new("--account")
+    {
+        Description = "The account to chat as. Two chats with one "
+        + "account take it from each other [default: Chat-NAME]",
+        HelpName = "ID"
+    };
     private static readonly Option<string> User = new("--user") { Description = "The name of the user who writes", DefaultValueFactory = _ => DefaultUser(), HelpName = "NAME" };
     private static readonly Option<int> Timeout = new("--timeout") { Description = "With piped input: how many seconds to wait for the answers", DefaultValueFactory = _ => 60, HelpName = "SECONDS" };
 

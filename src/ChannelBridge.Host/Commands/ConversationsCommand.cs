@@ -14,8 +14,12 @@ internal static class ConversationsCommand
     private static readonly Option<string?> Account = new("--account") { Description = "Only this account", HelpName = "ID" };
     private static readonly Option<int> Limit =
         new("--limit") { Description = "At most this many, 1 to 1000", DefaultValueFactory = _ => 100, HelpName = "N" };
-    private static readonly Option<string?> Cursor = new("--cursor") { Description = "Continue after the page before, which shows the "
-        + "cursor", HelpName = "CURSOR" };
+    private static readonly Option<string?> Cursor = new("--cursor")
+    {
+        Description = "Continue after the page before, which shows the "
+        + "cursor",
+        HelpName = "CURSOR"
+    };
     private static readonly Option<bool> Json = new("--json") { Description = "Print JSON" };
 
     /// <summary>Makes the command.</summary>

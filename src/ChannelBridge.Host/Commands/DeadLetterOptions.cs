@@ -14,8 +14,11 @@ internal sealed class DeadLetterOptions
     private readonly Option<string?> _reason =
         new("--reason") { Description = "Only this reason, e.g. fatal-ack, push-retry-limit, expired", HelpName = "REASON" };
     private readonly Option<string?> _olderThan = new("--older-than") { Description = "Only those accepted at least this long ago, e.g. 90s, 30m, 12h, 7d", HelpName = "AGE" };
-    private readonly Option<bool> _inbox = new("--inbox") { Description = "Only messages that no agent answered (their turns were given "
-        + "up), not replies that couldn't be delivered" };
+    private readonly Option<bool> _inbox = new("--inbox")
+    {
+        Description = "Only messages that no agent answered (their turns were given "
+        + "up), not replies that couldn't be delivered"
+    };
     private readonly Option<bool> _all = new("--all") { Description = "Every dead letter" };
     private readonly Option<int?> _limit = new("--limit") { HelpName = "N" };
     private readonly bool _selects;

@@ -13,8 +13,12 @@ internal static class DeadLettersCommand
     private static readonly Option<bool> Json = new("--json") { Description = "Print JSON" };
     private static readonly Option<bool> DryRun = new("--dry-run") { Description = "Only say what would be done" };
     private static readonly Option<bool> Yes = new("--yes", "-y") { Description = "Don't ask for confirmation; required in scripts" };
-    private static readonly Option<string?> Cursor = new("--cursor") { Description = "Continue after the page before, which shows the "
-        + "cursor", HelpName = "CURSOR" };
+    private static readonly Option<string?> Cursor = new("--cursor")
+    {
+        Description = "Continue after the page before, which shows the "
+        + "cursor",
+        HelpName = "CURSOR"
+    };
     private static readonly Option<bool> NewestFirst = new("--newest-first") { Description = "The newest first instead of the oldest" };
     private static readonly Option<int?> AuditLimit =
         new("--limit") { Description = "How many, the newest first, 1 to 1000 [default: 100]", HelpName = "N" };

@@ -11,8 +11,12 @@ internal static class SendCommand
 {
     private static readonly ConnectionOptions Connection = new();
     private static readonly Option<string> To = new("--to") { Description = "The conversation, e.g. Bncr:qq:888888, Bncr:qq:123456:888888 or a session key", Required = true, HelpName = "TARGET" };
-    private static readonly Option<string?> Account = new("--account") { Description = "The account [default: the one that knows the "
-        + "conversation]", HelpName = "ID" };
+    private static readonly Option<string?> Account = new("--account")
+    {
+        Description = "The account [default: the one that knows the "
+        + "conversation]",
+        HelpName = "ID"
+    };
     private static readonly Option<string?> Channel = new("--channel") { Description = "The channel [default: the only one]", HelpName = "ID" };
     private static readonly Option<string?> Key = new("--key") { Description = "An idempotency key: the same one again sends nothing twice", HelpName = "KEY" };
     private static readonly Option<bool> Json = new("--json") { Description = "Print the receipt as JSON" };

@@ -16,12 +16,21 @@ internal static class SendFileCommand
     private static readonly ConnectionOptions Connection = new();
     private static readonly Option<string> Account = new("--upload-account") { Description = "The account that uploads", DefaultValueFactory = _ => "Files", HelpName = "ID" };
     private static readonly Option<string?> To = new("--to") { Description = "Send it to this conversation, e.g. Bncr:qq:888888", HelpName = "TARGET" };
-    private static readonly Option<string?> ToAccount = new("--account") { Description = "With --to: the account that delivers it "
-        + "[default: the one that knows the conversation]", HelpName = "ID" };
+    private static readonly Option<string?> ToAccount = new("--account")
+    {
+        Description = "With --to: the account that delivers it "
+        + "[default: the one that knows the conversation]",
+        HelpName = "ID"
+    };
     private static readonly Option<string?> User =
         new("--user") { Description = "Send it to the agent, as this user, and print the answer", HelpName = "NAME" };
-    private static readonly Option<int> Patience = new("--timeout") { Description = "With --user: how many seconds to wait for the "
-        + "answer; 0: don't wait", DefaultValueFactory = _ => 120, HelpName = "SECONDS" };
+    private static readonly Option<int> Patience = new("--timeout")
+    {
+        Description = "With --user: how many seconds to wait for the "
+        + "answer; 0: don't wait",
+        DefaultValueFactory = _ => 120,
+        HelpName = "SECONDS"
+    };
     private static readonly Option<string> Message = new("--message") { Description = "A caption", DefaultValueFactory = _ => "", HelpName = "TEXT" };
     private static readonly Option<bool> Voice = new("--voice") { Description = "With --to: send it as a voice message" };
     private static readonly Option<int> Window = new("--window") { Description = "The most chunks under way at the same time, 1 to 64", DefaultValueFactory = _ => 32, HelpName = "N" };

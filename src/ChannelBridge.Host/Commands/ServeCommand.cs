@@ -17,8 +17,11 @@ internal static class ServeCommand
     private static readonly Option<bool> Stdio = new("--stdio") { Description = "Speak JSON-RPC on standard input and output, too; the end of input stops the host" };
     private static readonly Option<string?> Otlp = new("--otlp") { Description = "Send logs, traces and metrics to this OTLP/HTTP endpoint", HelpName = "URL" };
     private static readonly Option<string?> LogLevel = new("--log-level") { Description = "Trace, Debug, Information, Warning, Error, Critical or None [default: Information]", HelpName = "LEVEL" };
-    private static readonly Option<bool> Managed = new("--managed") { Description = "For a program that starts the host as a child "
-        + "process: the end of standard input stops the host, and a new token isn't shown" };
+    private static readonly Option<bool> Managed = new("--managed")
+    {
+        Description = "For a program that starts the host as a child "
+        + "process: the end of standard input stops the host, and a new token isn't shown"
+    };
 
     /// <summary>The options and the settings that they stand for.</summary>
     private static readonly (Option Option, string Key)[] Keys =

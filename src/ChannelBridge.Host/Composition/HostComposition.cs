@@ -1,7 +1,5 @@
 using System.Net;
 using ChannelBridge.Abstractions.Access;
-using ChannelBridge.Abstractions.Diagnostics;
-using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Channels.InstaClaw;

@@ -37,9 +37,9 @@ internal sealed partial class ParentWatch(IHostApplicationLifetime lifetime, ILo
         lifetime.StopApplication();
     }
 
-    [LoggerMessage(5101, LogLevel.Information, "Standard input has ended: the program that started this host is gone or wants it to stop")]
+    [LoggerMessage(LogEvents.ParentWatchParentGone, LogLevel.Information, "Standard input has ended: the program that started this host is gone or wants it to stop")]
     private partial void LogParentGone();
 
-    [LoggerMessage(5102, LogLevel.Warning, "Standard input can't be read: {Reason}")]
+    [LoggerMessage(LogEvents.ParentWatchBroken, LogLevel.Warning, "Standard input can't be read: {Reason}")]
     private partial void LogBroken(string reason);
 }

@@ -58,11 +58,11 @@ internal sealed partial class Reloader(SettingsSource load, LogLevelSwitch level
         }
     }
 
-    [LoggerMessage(5111, LogLevel.Information, "Reloaded on SIGHUP: log level {Level}{Certificate}. Other settings take effect at the "
+    [LoggerMessage(LogEvents.ReloaderReloaded, LogLevel.Information, "Reloaded on SIGHUP: log level {Level}{Certificate}. Other settings take effect at the "
         + "next start")]
     private partial void LogReloaded(LogLevel level, string certificate);
 
-    [LoggerMessage(5112, LogLevel.Warning, "SIGHUP: nothing was changed: {Reason}")]
+    [LoggerMessage(LogEvents.ReloaderNotReloaded, LogLevel.Warning, "SIGHUP: nothing was changed: {Reason}")]
     private partial void LogNotReloaded(string reason);
 }
 

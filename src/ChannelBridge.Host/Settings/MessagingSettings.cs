@@ -1,5 +1,4 @@
 using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Messaging.Receipts;
 
 namespace ChannelBridge.Host.Settings;
 

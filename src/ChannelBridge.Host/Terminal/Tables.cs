@@ -16,8 +16,12 @@ internal static class Tables
     {
         if (!Console.IsOutputRedirected) return AnsiConsole.Console;
         var console = AnsiConsole.Create(
-            new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors,
-                Out = new AnsiConsoleOutput(Console.Out) });
+            new AnsiConsoleSettings
+            {
+                Ansi = AnsiSupport.No,
+                ColorSystem = ColorSystemSupport.NoColors,
+                Out = new AnsiConsoleOutput(Console.Out)
+            });
         console.Profile.Width = PipeWidth;
         return console;
     }

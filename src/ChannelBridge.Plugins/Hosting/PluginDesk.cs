@@ -7,7 +7,6 @@ using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Plugins.Manifest;
 using ChannelBridge.Plugins.Protocol;
-using ChannelBridge.Plugins.Rpc;
 using ChannelBridge.Plugins.Supervision;
 using Microsoft.Extensions.Logging;
 
@@ -300,6 +299,6 @@ internal sealed partial class PluginDesk(
         if (string.IsNullOrEmpty(text) || text.Length > most) throw BridgeException.Invalid($"{what} has 1 to {most} characters");
     }
 
-    [LoggerMessage(EventId = 20, Message = "[{Plugin}] {Line}")]
+    [LoggerMessage(EventId = LogEvents.PluginDeskLine, Message = "[{Plugin}] {Line}")]
     private static partial void LogLine(ILogger logger, LogLevel level, string plugin, string line);
 }

@@ -101,9 +101,9 @@ internal sealed partial class PluginHost(
         };
     }
 
-    [LoggerMessage(EventId = 30, Level = LogLevel.Error, Message = "Plugin {Plugin} isn't started: {Reason}")]
+    [LoggerMessage(EventId = LogEvents.PluginHostRefused, Level = LogLevel.Error, Message = "Plugin {Plugin} isn't started: {Reason}")]
     private partial void LogRefused(string plugin, string reason);
 
-    [LoggerMessage(EventId = 31, Level = LogLevel.Warning, Message = "This system lacks {Missing}")]
+    [LoggerMessage(EventId = LogEvents.PluginHostMissing, Level = LogLevel.Warning, Message = "This system lacks {Missing}")]
     private partial void LogMissing(string missing);
 }

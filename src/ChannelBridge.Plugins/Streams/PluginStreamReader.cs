@@ -167,7 +167,8 @@ public sealed class PluginStreamReader : Stream
                 Finish();
                 if (_error is null) return null;
                 throw new BridgeException(_error,
-                    "the sender gave the stream up") { Retryable = _error is ErrorCodes.Unavailable or ErrorCodes.Busy };
+                    "the sender gave the stream up")
+                { Retryable = _error is ErrorCodes.Unavailable or ErrorCodes.Busy };
             }
         }
 

@@ -232,30 +232,30 @@ internal sealed partial class PostgresClaims : ILaneClaims, IAsyncDisposable
         if (Interlocked.Exchange(ref _signalled, 1) == 0) _signal.Release();
     }
 
-    [LoggerMessage(3101, LogLevel.Information, "This host is number {Host} among those that share the database")]
+    [LoggerMessage(LogEvents.PostgresClaimsRegistered, LogLevel.Information, "This host is number {Host} among those that share the database")]
     private partial void LogRegistered(long host);
 
-    [LoggerMessage(3102, LogLevel.Warning, "Host number {Host} has lost its claims: it couldn't renew them in time. Other hosts go on with its conversations; it registers anew")]
+    [LoggerMessage(LogEvents.PostgresClaimsLost, LogLevel.Warning, "Host number {Host} has lost its claims: it couldn't renew them in time. Other hosts go on with its conversations; it registers anew")]
     private partial void LogLost(long host);
 
-    [LoggerMessage(3103, LogLevel.Warning, "The claims can't be renewed; trying again")]
+    [LoggerMessage(LogEvents.PostgresClaimsNotRenewed, LogLevel.Warning, "The claims can't be renewed; trying again")]
     private partial void LogNotRenewed(Exception fault);
 
-    [LoggerMessage(3104, LogLevel.Information, "Host number {Host} has given its claims back")]
+    [LoggerMessage(LogEvents.PostgresClaimsLeft, LogLevel.Information, "Host number {Host} has given its claims back")]
     private partial void LogLeft(long host);
 
-    [LoggerMessage(3105, LogLevel.Warning, "The claims couldn't be given back; other hosts get them after {Seconds} s")]
+    [LoggerMessage(LogEvents.PostgresClaimsNotLeft, LogLevel.Warning, "The claims couldn't be given back; other hosts get them after {Seconds} s")]
     private partial void LogNotLeft(Exception fault, double seconds);
 
-    [LoggerMessage(3106, LogLevel.Warning, "Claims can't be taken or given back now; trying again")]
+    [LoggerMessage(LogEvents.PostgresClaimsWorkFailed, LogLevel.Warning, "Claims can't be taken or given back now; trying again")]
     private partial void LogWorkFailed(Exception fault);
 
-    [LoggerMessage(3107, LogLevel.Warning, "Notifications of other hosts don't come now; looking now and then meanwhile")]
+    [LoggerMessage(LogEvents.PostgresClaimsDeaf, LogLevel.Warning, "Notifications of other hosts don't come now; looking now and then meanwhile")]
     private partial void LogDeaf(Exception fault);
 
-    [LoggerMessage(3108, LogLevel.Information, "Host number {Host} is gone; its conversations are free")]
+    [LoggerMessage(LogEvents.PostgresClaimsGone, LogLevel.Information, "Host number {Host} is gone; its conversations are free")]
     private partial void LogGone(long host);
 
-    [LoggerMessage(3109, LogLevel.Debug, "The store can't be counted now")]
+    [LoggerMessage(LogEvents.PostgresClaimsNotCounted, LogLevel.Debug, "The store can't be counted now")]
     private partial void LogNotCounted(Exception fault);
 }

@@ -161,6 +161,6 @@ internal sealed partial class PostgresWriter : IAsyncDisposable
         _connection = null;
     }
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Another host's transaction was in the way; attempt {Attempt} is repeated")]
+    [LoggerMessage(EventId = LogEvents.PostgresWriterCollision, Level = LogLevel.Debug, Message = "Another host's transaction was in the way; attempt {Attempt} is repeated")]
     private partial void LogCollision(int attempt);
 }

@@ -107,6 +107,6 @@ internal sealed partial class Checkpointer : IDisposable
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The store's log couldn't be moved into its file; it grows until that works again")]
+    [LoggerMessage(EventId = LogEvents.CheckpointerFailed, Level = LogLevel.Warning, Message = "The store's log couldn't be moved into its file; it grows until that works again")]
     private partial void LogFailed(Exception exception);
 }

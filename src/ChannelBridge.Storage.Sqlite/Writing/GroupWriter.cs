@@ -336,6 +336,6 @@ internal sealed partial class GroupWriter : IAsyncDisposable
         _ => failure is not SqliteException { Code: Sqlite3.Busy or Sqlite3.ReadOnly or Sqlite3.CantOpen or Sqlite3.Perm or Sqlite3.NotADatabase },
     };
 
-    [LoggerMessage(Level = LogLevel.Critical, Message = "The store's writer ended unexpectedly; restart the host")]
+    [LoggerMessage(EventId = LogEvents.GroupWriterWriterDied, Level = LogLevel.Critical, Message = "The store's writer ended unexpectedly; restart the host")]
     private partial void LogWriterDied(Exception exception);
 }

@@ -150,7 +150,10 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver, ITurnListener
 
     public AccountSpelling Spelling { get; } = new()
     {
-        Default = AccountIds.Primary, DefaultAliases = ["default"], MaxLength = AccountIds.MaxLength, Forbidden = @"|/\",
+        Default = AccountIds.Primary,
+        DefaultAliases = ["default"],
+        MaxLength = AccountIds.MaxLength,
+        Forbidden = @"|/\",
     };
 
     public async ValueTask<ChannelTarget> ResolveTargetAsync(string accountId, string target, CancellationToken cancellationToken)

@@ -141,9 +141,9 @@ internal sealed partial class InstaClawAccount(
     private static bool SameCredentials(Profile? left, Profile? right) =>
         left is null ? right is null : right is not null && left.AppKey == right.AppKey && left.AppSecret == right.AppSecret && left.ClawId == right.ClawId;
 
-    [LoggerMessage(5111, LogLevel.Information, "InstaClaw account {Account}: its profile is {What}; the connection is closed.")]
+    [LoggerMessage(LogEvents.InstaClawAccountProfileChanged, LogLevel.Information, "InstaClaw account {Account}: its profile is {What}; the connection is closed.")]
     private static partial void LogProfileChanged(ILogger logger, string account, string what);
 
-    [LoggerMessage(5112, LogLevel.Error, "InstaClaw account {Account}: looking for its profile failed.")]
+    [LoggerMessage(LogEvents.InstaClawAccountPollFailed, LogLevel.Error, "InstaClaw account {Account}: looking for its profile failed.")]
     private static partial void LogPollFailed(ILogger logger, Exception fault, string account);
 }

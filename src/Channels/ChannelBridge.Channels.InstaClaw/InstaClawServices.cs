@@ -1,11 +1,8 @@
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Dialing;
-using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Hosting;
-using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
-using ChannelBridge.Abstractions.Tools;
 using ChannelBridge.Channels.InstaClaw.Connection;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Agents;
-using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Access;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;

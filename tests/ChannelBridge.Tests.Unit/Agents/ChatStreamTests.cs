@@ -1,7 +1,7 @@
 using System.IO.Compression;
 using System.Text;
-using ChannelBridge.Agents;
 using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Agents;
 using ChannelBridge.Protocol.OpenResponses;
 
 namespace ChannelBridge.Tests.Unit.Agents;

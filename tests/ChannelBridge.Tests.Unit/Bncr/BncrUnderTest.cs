@@ -6,7 +6,6 @@ using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Channels.Bncr;
-using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Tests.Unit.Bncr.Fakes;
 using ChannelBridge.Tests.Unit.Support;

@@ -2,7 +2,6 @@ using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
-using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Core.Events;

@@ -4,8 +4,8 @@ using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Core.Messaging;
-using ChannelBridge.Tests.Unit.Support;
 using ChannelBridge.Core.Messaging.Receipts;
+using ChannelBridge.Tests.Unit.Support;
 
 namespace ChannelBridge.Tests.Unit.Bncr;
 

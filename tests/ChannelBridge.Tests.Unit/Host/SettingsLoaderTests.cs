@@ -1,10 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
 using ChannelBridge.Abstractions.Access;
-using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Core.Access;
-using ChannelBridge.Core.Messaging;
 using ChannelBridge.Host.Settings;
 
 namespace ChannelBridge.Tests.Unit.Host;

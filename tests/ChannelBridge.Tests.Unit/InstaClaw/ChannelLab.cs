@@ -1,6 +1,3 @@
-using ChannelBridge.Core.Net;
-using ChannelBridge.Core.Hosting;
-using ChannelBridge.Abstractions.Dialing;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Access;
@@ -9,6 +6,8 @@ using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Tools;
 using ChannelBridge.Channels.InstaClaw;
 using ChannelBridge.Channels.InstaClaw.Connection;
+using ChannelBridge.Core.Hosting;
+using ChannelBridge.Core.Net;
 using ChannelBridge.Tests.Platform;
 using ChannelBridge.Tests.Unit.Support;
 using Microsoft.Extensions.Logging;

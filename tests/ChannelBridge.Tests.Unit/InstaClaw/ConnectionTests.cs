@@ -1,7 +1,5 @@
-using ChannelBridge.Core.Net;
-using ChannelBridge.Core.Hosting;
-using ChannelBridge.Abstractions.Dialing;
 using System.Collections.Concurrent;
+using ChannelBridge.Abstractions.Dialing;
 using ChannelBridge.Channels.InstaClaw;
 using ChannelBridge.Channels.InstaClaw.Connection;
 using ChannelBridge.Channels.InstaClaw.Registration;

@@ -1,9 +1,7 @@
-using ChannelBridge.Core.Net;
-using ChannelBridge.Core.Hosting;
-using ChannelBridge.Abstractions.Dialing;
 using System.Text.Json.Nodes;
 using ChannelBridge.Channels.InstaClaw.Connection;
 using ChannelBridge.Channels.InstaClaw.Registration;
+using ChannelBridge.Core.Net;
 using ChannelBridge.Tests.Platform;
 
 namespace ChannelBridge.Tests.Unit.InstaClaw;

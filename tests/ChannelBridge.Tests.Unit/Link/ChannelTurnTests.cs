@@ -136,7 +136,11 @@ public sealed class ChannelTurnTests
 
     private static JsonObject Late(AgentTurn turn, string deliveryId, string text, bool direct = false) => new()
     {
-        ["channel"] = "bncr", ["deliveryId"] = deliveryId, ["to"] = $"turn:{turn.Id:D}", ["text"] = text, ["direct"] = direct,
+        ["channel"] = "bncr",
+        ["deliveryId"] = deliveryId,
+        ["to"] = $"turn:{turn.Id:D}",
+        ["text"] = text,
+        ["direct"] = direct,
     };
 
     private static async Task AcceptAsync(MemoryStore store, AgentTurn turn)
@@ -145,7 +149,12 @@ public sealed class ChannelTurnTests
         MessageCodec.Write(turn.Message, payload);
         await store.CommitAsync(new InboxAppend
         {
-            Lane = new LaneKey("test", "primary", turn.Message.SessionKey), Id = turn.Id, DedupeKey = 1, DedupeUntil = long.MaxValue, At = 1, Payload = payload.Written.ToArray(),
+            Lane = new LaneKey("test", "primary", turn.Message.SessionKey),
+            Id = turn.Id,
+            DedupeKey = 1,
+            DedupeUntil = long.MaxValue,
+            At = 1,
+            Payload = payload.Written.ToArray(),
         });
     }
 }

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Errors;
-using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.OpenClaw;
@@ -28,7 +27,10 @@ public sealed class LinkHelloTests
         var plugin = await link.LinkedAsync();
         await link.CallAsync(plugin, "link.request", new JsonObject
         {
-            ["method"] = "test.say", ["params"] = new JsonObject { ["text"] = "hello" }, ["connId"] = "c1", ["scopes"] = new JsonArray("operator.write"),
+            ["method"] = "test.say",
+            ["params"] = new JsonObject { ["text"] = "hello" },
+            ["connId"] = "c1",
+            ["scopes"] = new JsonArray("operator.write"),
         });
         var connection = link.Channel.Requests.Single().Connection;
         link.Registry.Add([new Tools()]);

@@ -12,7 +12,6 @@ using ChannelBridge.Core.Hosting;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Tests.Unit.Support;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ChannelBridge.Tests.Unit.Messaging;

@@ -3,8 +3,6 @@ using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Agents;
-using ChannelBridge.Abstractions.Methods;
-using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Agents;
 using ChannelBridge.Core.Responses;

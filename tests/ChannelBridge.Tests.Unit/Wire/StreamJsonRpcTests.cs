@@ -1,8 +1,6 @@
 using System.IO.Pipes;
 using System.Net.Sockets;
 using System.Text.Json;
-using System.Text.Json.Nodes;
-using ChannelBridge.Endpoints;
 using ChannelBridge.Endpoints.Connections;
 using ChannelBridge.Endpoints.Doors;
 using Microsoft.Extensions.DependencyInjection;

@@ -271,6 +271,6 @@ internal sealed partial class DeadLetterMethods(
         return lines;
     }
 
-    [LoggerMessage(2401, LogLevel.Information, "{Method}: {Count} dead letters by {Caller} ({Door}).")]
+    [LoggerMessage(LogEvents.DeadLetterMethodsChanged, LogLevel.Information, "{Method}: {Count} dead letters by {Caller} ({Door}).")]
     private static partial void LogChanged(ILogger logger, string method, int count, string caller, Door door);
 }

@@ -109,12 +109,12 @@ internal sealed partial class DeadLetterRetention(
         }
     }
 
-    [LoggerMessage(2303, LogLevel.Warning, "Removed {Count} dead letters of {Channel}/{Account} that were older than Limits:DeadLetterRetention ({Age}); deadLetters.audit names them.")]
+    [LoggerMessage(LogEvents.DeadLetterRetentionTooOld, LogLevel.Warning, "Removed {Count} dead letters of {Channel}/{Account} that were older than Limits:DeadLetterRetention ({Age}); deadLetters.audit names them.")]
     private static partial void LogTooOld(ILogger logger, int count, string channel, string account, TimeSpan age);
 
-    [LoggerMessage(2305, LogLevel.Warning, "Removed {Count} unanswered messages of {Channel}/{Account} whose turns were given up longer ago than Limits:DeadLetterRetention ({Age}); deadLetters.audit names them.")]
+    [LoggerMessage(LogEvents.DeadLetterRetentionMessagesTooOld, LogLevel.Warning, "Removed {Count} unanswered messages of {Channel}/{Account} whose turns were given up longer ago than Limits:DeadLetterRetention ({Age}); deadLetters.audit names them.")]
     private static partial void LogMessagesTooOld(ILogger logger, int count, string channel, string account, TimeSpan age);
 
-    [LoggerMessage(2304, LogLevel.Warning, "Removed the {Count} oldest dead letters of {Channel}/{Account}, which had more than Limits:DeadLetterCapacity ({Capacity}); deadLetters.audit names them.")]
+    [LoggerMessage(LogEvents.DeadLetterRetentionTooMany, LogLevel.Warning, "Removed the {Count} oldest dead letters of {Channel}/{Account}, which had more than Limits:DeadLetterCapacity ({Capacity}); deadLetters.audit names them.")]
     private static partial void LogTooMany(ILogger logger, int count, string channel, string account, int capacity);
 }

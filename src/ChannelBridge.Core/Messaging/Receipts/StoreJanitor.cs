@@ -1,5 +1,4 @@
 using ChannelBridge.Abstractions.Storage;
-using ChannelBridge.Core.Messaging.Receipts;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Messaging.Receipts;
@@ -52,9 +51,9 @@ internal sealed partial class StoreJanitor(
         }
     }
 
-    [LoggerMessage(2301, LogLevel.Information, "Swept {Count} entries that had outlived their retention.")]
+    [LoggerMessage(LogEvents.StoreJanitorSwept, LogLevel.Information, "Swept {Count} entries that had outlived their retention.")]
     private static partial void LogSwept(ILogger logger, long count);
 
-    [LoggerMessage(2302, LogLevel.Error, "The store could not be swept; trying again at the next interval.")]
+    [LoggerMessage(LogEvents.StoreJanitorSweepFailed, LogLevel.Error, "The store could not be swept; trying again at the next interval.")]
     private static partial void LogSweepFailed(ILogger logger, Exception fault);
 }

@@ -48,6 +48,6 @@ internal sealed partial class AckingClients(IRecords records, TimeProvider time,
 
     private static string KeyOf(BncrSession session) => $"{session.Account.Key}|{session.ClientId}";
 
-    [LoggerMessage(EventId = 2101, Level = LogLevel.Warning, Message = "Couldn't record that a client of account {Account} acks")]
+    [LoggerMessage(EventId = LogEvents.AckingClientsNotWritten, Level = LogLevel.Warning, Message = "Couldn't record that a client of account {Account} acks")]
     private static partial void LogNotWritten(ILogger logger, Exception fault, string account);
 }

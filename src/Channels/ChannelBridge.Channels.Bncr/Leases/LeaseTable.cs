@@ -271,13 +271,13 @@ internal sealed partial class LeaseTable(
         }
     }
 
-    [LoggerMessage(EventId = 2001, Level = LogLevel.Information,
+    [LoggerMessage(EventId = LogEvents.LeaseTableTakeover, Level = LogLevel.Information,
         Message = "Account {Account}: lease {Epoch} went from connection {From} to {To}")]
     private static partial void LogTakeover(ILogger logger, string account, long epoch, string from, string to);
 
-    [LoggerMessage(EventId = 2002, Level = LogLevel.Warning, Message = "Couldn't look up whether the client of account {Account} acks")]
+    [LoggerMessage(EventId = LogEvents.LeaseTableNoAckers, Level = LogLevel.Warning, Message = "Couldn't look up whether the client of account {Account} acks")]
     private static partial void LogNoAckers(ILogger logger, Exception fault, string account);
 
-    [LoggerMessage(EventId = 2003, Level = LogLevel.Warning, Message = "Couldn't tell connection {Connection} of account {Account} about its lease")]
+    [LoggerMessage(EventId = LogEvents.LeaseTableNotTold, Level = LogLevel.Warning, Message = "Couldn't tell connection {Connection} of account {Account} about its lease")]
     private static partial void LogNotTold(ILogger logger, Exception fault, string account, string connection);
 }

@@ -1,5 +1,5 @@
-using ChannelBridge.Abstractions.Dialing;
 using System.Net.WebSockets;
+using ChannelBridge.Abstractions.Dialing;
 using ChannelBridge.Channels.InstaClaw.Registration;
 using Microsoft.Extensions.Logging;
 
@@ -208,13 +208,13 @@ internal sealed partial class BrokerConnection(
         _ => fault.Message.ReplaceLineEndings(" "),
     };
 
-    [LoggerMessage(5101, LogLevel.Information, "InstaClaw account {Account}: connected to the broker.")]
+    [LoggerMessage(LogEvents.BrokerConnectionConnected, LogLevel.Information, "InstaClaw account {Account}: connected to the broker.")]
     private static partial void LogConnected(ILogger logger, string account);
 
-    [LoggerMessage(5102, LogLevel.Warning, "InstaClaw account {Account}: the connection to the broker is lost: {Reason}.")]
+    [LoggerMessage(LogEvents.BrokerConnectionDisconnected, LogLevel.Warning, "InstaClaw account {Account}: the connection to the broker is lost: {Reason}.")]
     private static partial void LogDisconnected(ILogger logger, string account, string? reason);
 
-    [LoggerMessage(5103, LogLevel.Information, "InstaClaw account {Account}: connects again in {Milliseconds} ms ({Reason}).")]
+    [LoggerMessage(LogEvents.BrokerConnectionReconnecting, LogLevel.Information, "InstaClaw account {Account}: connects again in {Milliseconds} ms ({Reason}).")]
     private static partial void LogReconnecting(ILogger logger, string account, long milliseconds, string? reason);
 }
 

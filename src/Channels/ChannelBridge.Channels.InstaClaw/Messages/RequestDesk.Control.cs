@@ -144,6 +144,6 @@ internal sealed partial class RequestDesk
         throw BridgeException.Invalid("sequence is required: the last sequence_number that the platform has, -1 for none");
     }
 
-    [LoggerMessage(5171, LogLevel.Warning, "InstaClaw account {Account}: the platform's instruction '{Action}' is refused ({Code}).")]
+    [LoggerMessage(LogEvents.RequestDeskInstruction, LogLevel.Warning, "InstaClaw account {Account}: the platform's instruction '{Action}' is refused ({Code}).")]
     private static partial void LogInstruction(ILogger logger, string account, string action, string code);
 }

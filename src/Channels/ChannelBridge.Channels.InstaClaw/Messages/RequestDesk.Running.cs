@@ -165,9 +165,9 @@ internal sealed partial class RequestDesk
         await (await request.Source.ConfigureAwait(false)).CancelAsync().ConfigureAwait(false);
     }
 
-    [LoggerMessage(5151, LogLevel.Information, "InstaClaw account {Account}: message {Message} of before the restart is taken up after event {Confirmed}.")]
+    [LoggerMessage(LogEvents.RequestDeskResumed, LogLevel.Information, "InstaClaw account {Account}: message {Message} of before the restart is taken up after event {Confirmed}.")]
     private static partial void LogResumed(ILogger logger, string account, string message, long confirmed);
 
-    [LoggerMessage(5152, LogLevel.Error, "InstaClaw account {Account}: message {Message} couldn't be run.")]
+    [LoggerMessage(LogEvents.RequestDeskRunFailed, LogLevel.Error, "InstaClaw account {Account}: message {Message} couldn't be run.")]
     private static partial void LogRunFailed(ILogger logger, Exception fault, string account, string message);
 }

@@ -1,7 +1,6 @@
-using ChannelBridge.Abstractions.Dialing;
 using System.Net.WebSockets;
+using ChannelBridge.Abstractions.Dialing;
 using ChannelBridge.Abstractions.Errors;
-using ChannelBridge.Channels.InstaClaw.Connection;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Channels.InstaClaw.Messages;
@@ -215,12 +214,12 @@ internal sealed partial class RequestDesk
         }
     }
 
-    [LoggerMessage(5161, LogLevel.Warning, "InstaClaw account {Account}: how far the platform has the answer to {Message} couldn't be recorded ({Code}).")]
+    [LoggerMessage(LogEvents.RequestDeskNotRecorded, LogLevel.Warning, "InstaClaw account {Account}: how far the platform has the answer to {Message} couldn't be recorded ({Code}).")]
     private static partial void LogNotRecorded(ILogger logger, string account, string message, string code);
 
-    [LoggerMessage(5162, LogLevel.Warning, "InstaClaw account {Account}: the events of the answer to {Message} are gone ({Code}); its end is sent with the whole answer.")]
+    [LoggerMessage(LogEvents.RequestDeskEventsGone, LogLevel.Warning, "InstaClaw account {Account}: the events of the answer to {Message} are gone ({Code}); its end is sent with the whole answer.")]
     private static partial void LogEventsGone(ILogger logger, string account, string message, string code);
 
-    [LoggerMessage(5163, LogLevel.Error, "InstaClaw account {Account}: sending the answer to {Message} failed.")]
+    [LoggerMessage(LogEvents.RequestDeskForwardFailed, LogLevel.Error, "InstaClaw account {Account}: sending the answer to {Message} failed.")]
     private static partial void LogForwardFailed(ILogger logger, Exception fault, string account, string message);
 }

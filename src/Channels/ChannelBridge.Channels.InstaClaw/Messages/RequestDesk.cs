@@ -308,21 +308,21 @@ internal sealed partial class RequestDesk : IBrokerEvents, IDisposable
 
     private static string NewResponseId() => "resp_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
 
-    [LoggerMessage(5141, LogLevel.Error, "InstaClaw account {Account}: a message couldn't be taken.")]
+    [LoggerMessage(LogEvents.RequestDeskNotTaken, LogLevel.Error, "InstaClaw account {Account}: a message couldn't be taken.")]
     private static partial void LogNotTaken(ILogger logger, Exception fault, string account);
 
-    [LoggerMessage(5142, LogLevel.Warning, "InstaClaw account {Account}: the platform sent something that is no JSON object; it and its like are ignored.")]
+    [LoggerMessage(LogEvents.RequestDeskMalformed, LogLevel.Warning, "InstaClaw account {Account}: the platform sent something that is no JSON object; it and its like are ignored.")]
     private static partial void LogMalformed(ILogger logger, string account);
 
-    [LoggerMessage(5143, LogLevel.Warning, "InstaClaw account {Account}: a message doesn't fit: {Fault}.")]
+    [LoggerMessage(LogEvents.RequestDeskUnfit, LogLevel.Warning, "InstaClaw account {Account}: a message doesn't fit: {Fault}.")]
     private static partial void LogUnfit(ILogger logger, string account, string fault);
 
-    [LoggerMessage(5144, LogLevel.Warning, "InstaClaw account {Account}: message {Message} is refused: {Waiting} requests are running or waiting.")]
+    [LoggerMessage(LogEvents.RequestDeskRefused, LogLevel.Warning, "InstaClaw account {Account}: message {Message} is refused: {Waiting} requests are running or waiting.")]
     private static partial void LogRefused(ILogger logger, string account, string message, int waiting);
 
-    [LoggerMessage(5145, LogLevel.Information, "InstaClaw account {Account}: message {Message} came again; {What}.")]
+    [LoggerMessage(LogEvents.RequestDeskDuplicate, LogLevel.Information, "InstaClaw account {Account}: message {Message} came again; {What}.")]
     private static partial void LogDuplicate(ILogger logger, string account, string message, string what);
 
-    [LoggerMessage(5146, LogLevel.Warning, "InstaClaw account {Account}: the platform sends what this channel doesn't know ({What}); it is ignored.")]
+    [LoggerMessage(LogEvents.RequestDeskStranger, LogLevel.Warning, "InstaClaw account {Account}: the platform sends what this channel doesn't know ({What}); it is ignored.")]
     private static partial void LogStranger(ILogger logger, string account, string what);
 }

@@ -112,9 +112,9 @@ internal sealed partial class ProfileFiles(string baseFolder, TimeProvider time,
         if (Interlocked.Exchange(ref _complaint, problem) != problem && problem is not null) LogUnreadable(logger, ProfilePath, problem);
     }
 
-    [LoggerMessage(5121, LogLevel.Error, "InstaClaw: {Path} can't be used: {Problem}. Correct it, or delete it to register anew.")]
+    [LoggerMessage(LogEvents.ProfileFilesUnreadable, LogLevel.Error, "InstaClaw: {Path} can't be used: {Problem}. Correct it, or delete it to register anew.")]
     private static partial void LogUnreadable(ILogger logger, string path, string problem);
 
-    [LoggerMessage(5122, LogLevel.Warning, "InstaClaw: other users could read {Path}, which holds secrets; it is closed now, but register anew if somebody may have read it.")]
+    [LoggerMessage(LogEvents.ProfileFilesWasOpen, LogLevel.Warning, "InstaClaw: other users could read {Path}, which holds secrets; it is closed now, but register anew if somebody may have read it.")]
     private static partial void LogWasOpen(ILogger logger, string path);
 }
