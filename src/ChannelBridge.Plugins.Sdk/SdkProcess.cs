@@ -76,7 +76,7 @@ internal sealed class SdkProcess(PluginManifest manifest, PluginBuilder builder)
             await ReportAsync(host, channel, cancellationToken).ConfigureAwait(false);
         }
 
-        _reporting = Task.Run(() => KeepReportingAsync(host, channels));
+        _reporting = Task.Run(() => KeepReportingAsync(host, channels), CancellationToken.None);
         return new PluginStarted { Accounts = channels.ToDictionary(channel => channel.Id, Accounts, StringComparer.Ordinal) };
     }
 

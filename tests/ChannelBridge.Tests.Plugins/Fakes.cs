@@ -4,7 +4,7 @@ using ChannelBridge.Plugins.Protocol;
 namespace ChannelBridge.Tests.Plugins;
 
 /// <summary>A host that answers what a test tells it.</summary>
-internal class FakeHost : IPluginHost
+internal sealed class FakeHost : IPluginHost
 {
     public Func<PluginInbound, string, CancellationToken, Task<PluginAccepted>> OnAccept { get; set; } =
         (_, _, _) => Task.FromResult(new PluginAccepted(Guid.Empty, Duplicate: false));
@@ -54,7 +54,7 @@ internal class FakeHost : IPluginHost
 }
 
 /// <summary>A plugin that answers what a test tells it.</summary>
-internal class FakePlugin : IPluginProcess
+internal sealed class FakePlugin : IPluginProcess
 {
     public Func<string, JsonElement, CancellationToken, Task<JsonElement>> OnMethod { get; set; } = (_, parameters, _) =>
         Task.FromResult(parameters);

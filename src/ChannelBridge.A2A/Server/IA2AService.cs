@@ -11,7 +11,7 @@ public interface IA2AService
     /// The <see cref="A2AException.Code"/> of the fault for a message to a task that has ended (<see cref="A2AError.UnsupportedOperation"/>), by which the doors
     /// tell it in 0.3 with the number that its SDK has.
     /// </summary>
-    public const string TaskEnded = "TASK_ENDED";
+    const string TaskEnded = "TASK_ENDED";
 
     /// <summary>Sends a message. Unless its configuration says otherwise, the answer waits for the task's end.</summary>
     Task<SendResult> SendAsync(string client, SendRequest request, CancellationToken cancellationToken);

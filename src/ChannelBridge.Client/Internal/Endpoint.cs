@@ -75,7 +75,7 @@ internal sealed partial record Endpoint(EndpointKind Kind, string Address)
     };
 
     [GeneratedRegex(@"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?):[0-9]{1,5}(/.*)?$",
-        RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+        RegexOptions.CultureInvariant | RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
     private static partial Regex HostAndPort();
 
     private static string? Strip(string text, string prefix) =>

@@ -10,5 +10,5 @@ internal interface IDoors
     Task StopAcceptingAsync();
 
     /// <summary>Closes everything in order.</summary>
-    Task CloseAsync(CancellationToken cancellationToken);
+    Task CloseAsync(CancellationToken cancellationToken = default);
 }

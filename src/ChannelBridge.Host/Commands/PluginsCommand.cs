@@ -163,7 +163,7 @@ internal static class PluginsCommand
         ["channels"] = new JsonArray([.. plugin.Manifest.Channels.Select(channel => (JsonNode)channel.Id)]),
     };
 
-    private static JsonNode One(JsonNode plugin) => new JsonObject { ["plugin"] = plugin };
+    private static JsonObject One(JsonNode plugin) => new JsonObject { ["plugin"] = plugin };
 
     private static void Require(bool found, string id)
     {

@@ -28,11 +28,13 @@ internal static class TokensCommand
         List(), Add(), Rotate(), Revoke(), Audit(),
     };
 
+    private static readonly string[] Limits = ["channels", "accounts", "platforms", "methods"];
+
     private static Command List() => Make("list", "Lists the tokens, never their secrets; those of the settings are changed there.", "access.tokens.list", _ => new JsonObject(), answer =>
     {
         foreach (var token in Items(answer, "tokens"))
         {
-            var limits = new[] { "channels", "accounts", "platforms", "methods" }
+            var limits = Limits
                 .Where(name => token[name] is not null).Select(name => $"{name} {string.Join(", ", token[name]!.AsArray())}");
             string[] notes = [.. limits, .. Note(token, "expiresAt", "until"), .. Note(token, "formerUntil", "former secret until"), .. Note(token, "lastUsedAt", "last used")];
             Console.WriteLine($"{token["name"]}  ({token["source"]})  {string.Join(", ", token["scopes"]!.AsArray())}{string.Concat(notes.Select(note => "; " + note))}");

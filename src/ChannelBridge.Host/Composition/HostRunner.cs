@@ -27,7 +27,7 @@ internal static class HostRunner
             await StartAsync(app, settings).ConfigureAwait(false);
             app.Services.GetRequiredService<HostState>().Listening();
             if (made && body is null) await output.WriteLineAsync(TellToken(folder.TokenPath, token, settings)).ConfigureAwait(false);
-            HostFile.Write(folder.Path, new HostFile(Environment.ProcessId, Listener.Addresses(app, settings).FirstOrDefault(), settings.Socket));
+            HostFile.Write(folder.Path, new HostFile(Environment.ProcessId, Listener.Addresses(app, settings) is [var first, ..] ? first : null, settings.Socket));
             if (body is null)
             {
                 Banner.Write(output, settings, folder, app.Services.GetRequiredService<IStore>().Description, Listener.Addresses(app, settings), Listener.OwnAddresses(app, settings));

@@ -49,7 +49,7 @@ internal sealed class ServerCertificate
     public DateTimeOffset Reload()
     {
         _context = Read();
-        return _context.TargetCertificate.NotAfter;
+        return new DateTimeOffset(_context.TargetCertificate.NotAfter);
     }
 
     private SslStreamCertificateContext Read()

@@ -34,7 +34,7 @@ internal sealed class LineInput
     /// <summary>Takes a key.</summary>
     public LineResult Take(ConsoleKeyInfo key)
     {
-        var control = (key.Modifiers & ConsoleModifiers.Control) != 0;
+        var control = (key.Modifiers & ConsoleModifiers.Control) != ConsoleModifiers.None;
         switch (key.Key)
         {
             case ConsoleKey.Enter:

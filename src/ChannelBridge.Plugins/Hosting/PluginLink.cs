@@ -24,6 +24,7 @@ internal sealed class PluginLink(string id)
     public void Clear() => Interlocked.Exchange(ref _live, null)?.End();
 
     /// <summary>One process.</summary>
+    [System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "A token source without a timer holds nothing; it is cancelled once.")]
     internal sealed class Live(IPluginProcess plugin)
     {
         private readonly CancellationTokenSource _gone = new();

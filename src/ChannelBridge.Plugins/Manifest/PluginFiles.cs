@@ -36,7 +36,7 @@ internal static class PluginFiles
             {
                 var path = Path.Combine(folder, name);
                 if (!File.Exists(path)) continue;
-                if (OperatingSystem.IsWindows() || (File.GetUnixFileMode(path) & Executable) != 0)
+                if (OperatingSystem.IsWindows() || (File.GetUnixFileMode(path) & Executable) != UnixFileMode.None)
                     return path;
             }
         }

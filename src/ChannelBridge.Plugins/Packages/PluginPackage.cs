@@ -26,17 +26,20 @@ public static class PluginPackage
     {
         var manifest = ManifestReader.ReadFolder(folder);
         var files = Files(folder);
-        await using var archive = await ZipArchive.CreateAsync(
+        var archive = await ZipArchive.CreateAsync(
             output, ZipArchiveMode.Create, leaveOpen: true, entryNameEncoding: null, cancellationToken)
             .ConfigureAwait(false);
+        await using var archiveClosing = archive.ConfigureAwait(false);
         foreach (var name in files)
         {
             var path = Path.Combine(folder, name);
             var entry = archive.CreateEntry(name, CompressionLevel.Optimal);
             entry.LastWriteTime = Time;
             entry.ExternalAttributes = (RegularFile | (IsExecutable(path) ? 0x1ED : 0x1A4)) << 16;
-            await using var source = File.OpenRead(path);
-            await using var target = await entry.OpenAsync(cancellationToken).ConfigureAwait(false);
+            var source = File.OpenRead(path);
+            await using var sourceClosing = source.ConfigureAwait(false);
+            var target = await entry.OpenAsync(cancellationToken).ConfigureAwait(false);
+            await using var targetClosing = target.ConfigureAwait(false);
             await source.CopyToAsync(target, cancellationToken).ConfigureAwait(false);
         }
 
@@ -50,9 +53,10 @@ public static class PluginPackage
         var rules = new PackageRules();
         try
         {
-            await using var archive = await ZipArchive.CreateAsync(
+            var archive = await ZipArchive.CreateAsync(
                 package, ZipArchiveMode.Read, leaveOpen: true, entryNameEncoding: null, cancellationToken)
                 .ConfigureAwait(false);
+            await using var archiveClosing = archive.ConfigureAwait(false);
             foreach (var entry in archive.Entries)
             {
                 // Folders come with their files.
@@ -62,7 +66,8 @@ public static class PluginPackage
                 if (rules.Add(entry.FullName) is { } fault) throw Refused(fault);
                 var path = Path.Combine([folder, .. entry.FullName.Split('/')]);
                 Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-                await using (var source = await entry.OpenAsync(cancellationToken).ConfigureAwait(false))
+                var source = await entry.OpenAsync(cancellationToken).ConfigureAwait(false);
+                await using (source.ConfigureAwait(false))
                 {
                     await CopyAsync(source, path, entry.FullName, rules, cancellationToken).ConfigureAwait(false);
                 }
@@ -86,7 +91,8 @@ public static class PluginPackage
             var source = Path.Combine(from, name);
             var path = Path.Combine([folder, .. name.Split('/')]);
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            await using (var content = File.OpenRead(source))
+            var content = File.OpenRead(source);
+            await using (content.ConfigureAwait(false))
             {
                 await CopyAsync(content, path, name, rules, cancellationToken).ConfigureAwait(false);
             }
@@ -132,7 +138,8 @@ public static class PluginPackage
     {
         // What an archive says of its sizes isn't believed.
         var buffer = new byte[64 * 1024];
-        await using var target = new FileStream(path, FileMode.CreateNew, FileAccess.Write);
+        var target = new FileStream(path, FileMode.CreateNew, FileAccess.Write);
+        await using var targetClosing = target.ConfigureAwait(false);
         while (await source.ReadAsync(buffer, cancellationToken).ConfigureAwait(false) is > 0 and var read)
         {
             if (rules.Count(name, read) is { } fault) throw Refused(fault);
@@ -141,7 +148,7 @@ public static class PluginPackage
     }
 
     private static bool IsExecutable(string path) =>
-        !OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & UnixFileMode.UserExecute) != 0;
+        !OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & UnixFileMode.UserExecute) != UnixFileMode.None;
 
     private static void SetMode(string path, bool executable)
     {

@@ -77,7 +77,8 @@ public sealed class PluginStore(string dataFolder)
             else
             {
                 if (!File.Exists(source)) throw new BridgeException(ErrorCodes.NotFound, $"there is neither a file nor a folder {source}");
-                await using var package = File.OpenRead(source);
+                var package = File.OpenRead(source);
+                await using var packageClosing = package.ConfigureAwait(false);
                 await PluginPackage.UnpackAsync(package, work, cancellationToken).ConfigureAwait(false);
             }
 

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Plugins.Protocol;
@@ -25,7 +26,9 @@ public static class PluginErrors
         }
         catch (Exception fault) when (Translate(fault) is { } bridge)
         {
-            throw bridge;
+            // What was thrown is another thing than what is told.
+            ExceptionDispatchInfo.Throw(bridge);
+            throw;
         }
     }
 
@@ -39,7 +42,9 @@ public static class PluginErrors
         }
         catch (Exception fault) when (Translate(fault) is { } bridge)
         {
-            throw bridge;
+            // What was thrown is another thing than what is told.
+            ExceptionDispatchInfo.Throw(bridge);
+            throw;
         }
     }
 
@@ -136,7 +141,7 @@ public static class PluginErrors
         return new JsonRpcError
         {
             RequestId = received.RequestId,
-            Error = new JsonRpcError.ErrorDetail { Code = received.Error?.Code ?? 0, Message = received.Error?.Message ?? "", Data = data },
+            Error = new JsonRpcError.ErrorDetail { Code = received.Error?.Code ?? default(JsonRpcErrorCode), Message = received.Error?.Message ?? "", Data = data },
         };
     }
 

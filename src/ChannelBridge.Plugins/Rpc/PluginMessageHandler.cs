@@ -13,6 +13,7 @@ namespace ChannelBridge.Plugins.Rpc;
 /// Carries StreamJsonRpc over a pipe within bounds that it doesn't have: header and message sizes, open calls, unread answers.
 /// Answers and cancels are always read. Streams' frames pass it by.
 /// </summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "The formatter belongs to the connection that it is given to, which disposes it.")]
 internal sealed class PluginMessageHandler : IJsonRpcMessageHandler
 {
     private readonly PipeReader _input;

@@ -31,5 +31,5 @@ internal sealed class PluginRpc : JsonRpc
 
     protected override RemoteRpcException CreateExceptionFromRpcError(JsonRpcRequest request, JsonRpcError response) =>
         new PluginRemoteException(
-        PluginErrors.Shorten(response.Error?.Message), (int)(response.Error?.Code ?? 0), response.Error?.Data as PluginErrorData);
+        PluginErrors.Shorten(response.Error?.Message), (int)(response.Error?.Code ?? default(JsonRpcErrorCode)), response.Error?.Data as PluginErrorData);
 }

@@ -11,6 +11,7 @@ namespace ChannelBridge.Plugins.Streams;
 /// sender new
 /// credit; disposing tells it to stop.
 /// </summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Naming", "CA1710", Justification = "It reads and writes a stream of the protocol; that it is a Stream is how.")]
 public sealed class PluginStreamReader : Stream
 {
     private readonly OutgoingFrames _output;

@@ -9,6 +9,7 @@ namespace ChannelBridge.Plugins.Streams;
 /// credit. A stream
 /// that is disposed of before <see cref="Complete"/> reaches its reader as given up.
 /// </summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Naming", "CA1710", Justification = "It reads and writes a stream of the protocol; that it is a Stream is how.")]
 public sealed class PluginStreamWriter : Stream
 {
     private readonly OutgoingFrames _output;
