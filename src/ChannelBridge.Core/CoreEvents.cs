@@ -6,4 +6,8 @@ internal static class CoreEvents
     public const int Stopping = 1001;
     public const int ChannelStopFailed = 1002;
     public const int ChannelStartFailed = 1003;
+    public const int TokensInTouch = 1101;
+    public const int TokensOutOfTouch = 1102;
+    public const int TokensClosed = 1103;
+    public const int AuditFailed = 1104;
 }

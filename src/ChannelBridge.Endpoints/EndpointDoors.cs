@@ -86,8 +86,11 @@ internal sealed partial class EndpointDoors : IDoors, IAsyncDisposable
     {
         _runtime.Connections.Stop();
         var connections = _runtime.Connections.All;
+        var exchanges = _runtime.Exchanges.All;
+        // Nothing else would end a stream.
+        foreach (var exchange in exchanges.Where(exchange => exchange.IsLong)) exchange.Stop();
         LogClosing(connections.Count);
-        var idle = Task.WhenAll([.. connections.Select(connection => connection.DrainAsync())]);
+        var idle = Task.WhenAll([.. connections.Select(connection => connection.DrainAsync()), .. exchanges.Select(exchange => exchange.Ended)]);
         await StopAcceptingAsync().ConfigureAwait(false);
         await idle.WaitAsync(_runtime.Limits.StopTimeout, _runtime.Time, cancellationToken)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -97,10 +100,12 @@ internal sealed partial class EndpointDoors : IDoors, IAsyncDisposable
             connection.Close(1012, "service restart");
         }
 
+        foreach (var exchange in exchanges) exchange.Stop();
         // A connection gives itself up after its own time-outs; this one only guards against standard input, whose reads nothing ends.
-        await Task.WhenAll(connections.Select(connection => connection.Ended))
+        await Task.WhenAll([.. connections.Select(connection => connection.Ended), .. exchanges.Select(exchange => exchange.Ended)])
             .WaitAsync(3 * _runtime.Limits.CloseTimeout, _runtime.Time, CancellationToken.None)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach (var exchange in exchanges.Where(exchange => !exchange.Ended.IsCompleted)) exchange.Abort();
         await _stop.CancelAsync().ConfigureAwait(false);
         await _sweeping.ConfigureAwait(false);
     }
@@ -113,6 +118,7 @@ internal sealed partial class EndpointDoors : IDoors, IAsyncDisposable
             while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false))
             {
                 foreach (var connection in _runtime.Connections.All) connection.Sweep();
+                foreach (var exchange in _runtime.Exchanges.All) exchange.Sweep();
             }
         }
         catch (OperationCanceledException)

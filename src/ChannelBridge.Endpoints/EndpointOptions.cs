@@ -1,3 +1,5 @@
+using ChannelBridge.Endpoints.Contributed;
+
 namespace ChannelBridge.Endpoints;
 
 /// <summary>What the doors are, beside their <see cref="EndpointLimits"/>.</summary>
@@ -17,6 +19,12 @@ public sealed class EndpointOptions
     /// <c>*</c> allows every page.
     /// </summary>
     public IList<string> AllowedOrigins { get; } = [];
+
+    /// <summary>Names of this host that clients may ask for on a loopback address beside those of loopback itself; <c>*</c> allows every name.</summary>
+    public IList<string> AllowedHosts { get; } = [];
+
+    /// <summary>The addresses on which only some channels' endpoints answer; see <see cref="ListenAddress"/>.</summary>
+    public IList<ListenAddress> Addresses { get; } = [];
 
     /// <summary>The version in <c>hello-ok.server.version</c> and <c>rpc.discover</c>; default: that of this assembly.</summary>
     public string Version { get; set; } = typeof(EndpointOptions).Assembly.GetName().Version?.ToString(3) ?? "0.0.0";

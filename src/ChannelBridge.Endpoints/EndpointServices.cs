@@ -1,12 +1,16 @@
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Hosting;
 using ChannelBridge.Core.Responses;
 using ChannelBridge.Endpoints;
 using ChannelBridge.Endpoints.Connections;
+using ChannelBridge.Endpoints.Contributed;
 using ChannelBridge.Endpoints.Doors;
+using ChannelBridge.Endpoints.Http;
 using ChannelBridge.Endpoints.Responses;
 using ChannelBridge.Endpoints.Router;
 using Microsoft.AspNetCore.Builder;
@@ -49,6 +53,10 @@ public static class EndpointServices
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<MethodRouter>();
         services.TryAddSingleton<EndpointRuntime>();
+        services.TryAddSingleton<IAccessAttempts>(provider => provider.GetRequiredService<EndpointRuntime>().Attempts);
+        services.TryAddSingleton<HttpAccess>();
+        services.TryAddSingleton(provider => new ContributedEndpoints(
+            provider.GetRequiredService<IRegistry>(), provider.GetRequiredService<EndpointRuntime>(), provider.GetRequiredService<HttpAccess>()));
         services.TryAddSingleton<WebSocketEndpoint>();
         services.TryAddSingleton<ResponseAccess>();
         services.TryAddSingleton<ResponsesSocket>();
@@ -67,9 +75,14 @@ public static class EndpointServices
     /// Maps the WebSocket doors: <c>/</c> and <c>/ws</c> speak the OpenClaw protocol, <c>/rpc</c> JSON-RPC 2.0, and so does any path that nothing else is
     /// mapped to when the client offers the subprotocol <c>jsonrpc</c>. Open Responses is on <c>/v1</c>. No WebSocket middleware is needed.
     /// </summary>
+    /// <remarks>
+    /// What channels contribute goes before the framework's routing, with a table of its own: it changes while the host runs. For that <paramref name="endpoints"/> must be
+    /// the application itself, as <c>WebApplication</c> is.
+    /// </remarks>
     public static IEndpointRouteBuilder MapChannelBridge(this IEndpointRouteBuilder endpoints)
     {
         ArgumentNullException.ThrowIfNull(endpoints);
+        if (endpoints is IApplicationBuilder application) UseContributed(application);
         var door = endpoints.ServiceProvider.GetRequiredService<WebSocketEndpoint>();
         Map("/", WebSocketEndpoint.PathDialect.OpenClaw);
         Map("/ws", WebSocketEndpoint.PathDialect.OpenClaw);
@@ -83,6 +96,33 @@ public static class EndpointServices
         {
             RequestDelegate handler = context => door.HandleAsync(context, dialect);
             endpoints.Map(pattern, handler);
+        }
+    }
+
+    private static void UseContributed(IApplicationBuilder application)
+    {
+        var contributed = application.ApplicationServices.GetRequiredService<ContributedEndpoints>();
+        var allowedHosts = application.ApplicationServices.GetRequiredService<EndpointRuntime>().Options.AllowedHosts;
+        application.Use(next => context =>
+        {
+            if (!HostGuard.Allows(context, allowedHosts)) return RefuseHostAsync(context);
+            var serving = contributed.TryServeAsync(context);
+            if (!serving.IsCompletedSuccessfully) return GoOnAsync(serving, next, context);
+            return serving.Result ? Task.CompletedTask : next(context);
+        });
+        // Routing comes after it, which the application would else put first.
+        application.UseRouting();
+
+        static Task RefuseHostAsync(HttpContext context)
+        {
+            context.Response.StatusCode = StatusCodes.Status421MisdirectedRequest;
+            context.Response.ContentType = "text/plain; charset=utf-8";
+            return context.Response.WriteAsync(HostGuard.Refusal + "\n", context.RequestAborted);
+        }
+
+        static async Task GoOnAsync(ValueTask<bool> serving, RequestDelegate next, HttpContext context)
+        {
+            if (!await serving.ConfigureAwait(false)) await next(context).ConfigureAwait(false);
         }
     }
 }

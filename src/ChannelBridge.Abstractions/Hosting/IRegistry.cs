@@ -9,7 +9,8 @@ public interface IRegistry
     RegistrySnapshot Current { get; }
 
     /// <summary>Adds contributors, all or none. They are removed when the result is disposed.</summary>
-    /// <exception cref="InvalidOperationException">Two channels, methods or tools have the same name, or two receive the binary messages of one channel.</exception>
+    /// <exception cref="InvalidOperationException">Two channels, methods or tools have the same name, two receive the binary messages of one channel, or two
+    /// endpoints have one path.</exception>
     IDisposable Add(IReadOnlyCollection<IContributor> contributors);
 
     /// <summary>Calls back after each change, until the result is disposed. The call must be quick and must not throw.</summary>

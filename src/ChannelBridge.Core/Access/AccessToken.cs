@@ -38,6 +38,15 @@ public sealed class AccessToken
     /// <summary>The accounts (lower case) that it is limited to; null means every account.</summary>
     public IReadOnlySet<string>? Accounts { get; }
 
+    /// <summary>The channels (lower case) that it is limited to; null means every channel.</summary>
+    public IReadOnlySet<string>? Channels { get; init; }
+
+    /// <summary>The platforms (lower case) that it is limited to; null means every platform.</summary>
+    public IReadOnlySet<string>? Platforms { get; init; }
+
+    /// <summary>The methods that it is limited to; null means every method that its scopes allow.</summary>
+    public IReadOnlySet<string>? Methods { get; init; }
+
     /// <summary>The SHA-256 of the token.</summary>
     public ReadOnlySpan<byte> Hash => HashBytes;
 

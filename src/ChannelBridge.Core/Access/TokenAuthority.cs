@@ -4,18 +4,26 @@ using ChannelBridge.Abstractions.Access;
 namespace ChannelBridge.Core.Access;
 
 /// <summary>
-/// Knows the access tokens by their SHA-256 hashes. Every check compares with every token in constant time, so its duration tells neither how
-/// much of a token was right nor which one it was.
+/// Knows the access tokens by their SHA-256 hashes: those of the settings, which stay as they are, and those of the store. One is found by its hash and compared in
+/// constant time, so the duration of a check tells nothing about a token.
 /// </summary>
 public sealed class TokenAuthority : ITokenAuthority
 {
     private readonly AccessToken[] _tokens;
+    private readonly TokenTable<AccessToken> _table;
+    private readonly StoredTokens? _stored;
 
-    /// <summary>Takes the tokens; they stay as they are for the life of the authority.</summary>
+    /// <summary>Takes the tokens of the settings; they stay as they are for the life of the authority.</summary>
     /// <exception cref="ArgumentException">Two tokens have the same name, or two names the same token.</exception>
     public TokenAuthority(IEnumerable<AccessToken> tokens)
+        : this(tokens, null)
+    {
+    }
+
+    internal TokenAuthority(IEnumerable<AccessToken> tokens, StoredTokens? stored)
     {
         ArgumentNullException.ThrowIfNull(tokens);
+        _stored = stored;
         _tokens = [.. tokens];
         for (var i = 0; i < _tokens.Length; i++)
         {
@@ -28,9 +36,11 @@ public sealed class TokenAuthority : ITokenAuthority
                         $"The access tokens '{_tokens[j].Name}' and '{_tokens[i].Name}' are the same; a caller could be either.", nameof(tokens));
             }
         }
+
+        _table = new TokenTable<AccessToken>(_tokens.Select(token => (token.HashBytes, token)));
     }
 
-    /// <summary>The tokens' names and rights, for diagnostics.</summary>
+    /// <summary>The names and rights of the settings' tokens, for diagnostics.</summary>
     public IReadOnlyList<AccessToken> Tokens => _tokens;
 
     /// <inheritdoc/>
@@ -39,12 +49,9 @@ public sealed class TokenAuthority : ITokenAuthority
         if (token.IsEmpty || token.Length > AccessToken.MaxLength) return null;
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         AccessToken.ComputeHash(token, hash);
-        AccessToken? match = null;
-        foreach (var known in _tokens)
-        {
-            if (CryptographicOperations.FixedTimeEquals(hash, known.HashBytes)) match = known;
-        }
-
-        return match is null ? null : new Caller(match.Name, match.Scopes, door) { Accounts = match.Accounts };
+        var match = _table.Find(hash);
+        return match is null
+            ? _stored?.Find(hash, door)
+            : new Caller(match.Name, match.Scopes, door) { Accounts = match.Accounts, Channels = match.Channels, Platforms = match.Platforms, Methods = match.Methods };
     }
 }

@@ -1,6 +1,11 @@
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Hosting;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Abstractions.Transfers;
+using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Responses;
 using ChannelBridge.Core.Transfers;
@@ -24,7 +29,9 @@ internal sealed partial class BridgeLifetime(
     ChannelStarts starts,
     ILogger<BridgeLifetime> logger,
     TransferService? transfers = null,
-    IDoors? doors = null)
+    IDoors? doors = null,
+    StoredTokens? tokens = null,
+    AccessAudit? audit = null)
     : IHostedService
 {
     private readonly List<IChannel> _started = [];
@@ -35,6 +42,8 @@ internal sealed partial class BridgeLifetime(
     {
         registry.Add([.. contributors]);
         await store.OpenAsync(cancellationToken).ConfigureAwait(false);
+        if (tokens is not null) await tokens.StartAsync(cancellationToken).ConfigureAwait(false);
+        audit?.Start();
         // Before the channels: what one of them accepts in its start is counted once, as it comes.
         await messaging.LoadAsync(cancellationToken).ConfigureAwait(false);
         await responses.StartAsync(cancellationToken).ConfigureAwait(false);

@@ -1,7 +1,12 @@
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Hosting;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Abstractions.Transfers;
+using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Hosting;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Responses;
@@ -97,7 +102,9 @@ public static class ChannelBridgeServices
             provider.GetRequiredService<ChannelStarts>(),
             provider.GetRequiredService<ILogger<BridgeLifetime>>(),
             provider.GetService<TransferService>(),
-            provider.GetService<IDoors>());
+            provider.GetService<IDoors>(),
+            provider.GetService<StoredTokens>(),
+            provider.GetService<AccessAudit>());
     }
 
     private sealed class Builder(IServiceCollection services) : IChannelBridgeBuilder

@@ -10,6 +10,7 @@ internal sealed class Registry : IRegistry
 {
     private readonly Lock _gate = new();
     private readonly List<Action<RegistrySnapshot>> _listeners = [];
+    private readonly List<Action<RegistrySnapshot>> _checks = [];
     private volatile RegistrySnapshot _current = new(0, []);
 
     /// <summary>An empty registry.</summary>
@@ -34,6 +35,17 @@ internal sealed class Registry : IRegistry
         }
     }
 
+    /// <summary>Asks somebody whether a change can be, before it is; who can't have it throws what stands in the way.</summary>
+    public IDisposable AddCheck(Action<RegistrySnapshot> check)
+    {
+        ArgumentNullException.ThrowIfNull(check);
+        lock (_gate) _checks.Add(check);
+        return new Handle(() =>
+        {
+            lock (_gate) _checks.Remove(check);
+        });
+    }
+
     public IDisposable OnChange(Action<RegistrySnapshot> changed)
     {
         ArgumentNullException.ThrowIfNull(changed);
@@ -56,6 +68,7 @@ internal sealed class Registry : IRegistry
         Check(next.Of<IMethodSource>().SelectMany(source => source.Methods), method => method.Name, "sources contribute a method named");
         Check(next.Of<IToolSource>().SelectMany(source => source.Tools), tool => tool.Name, "sources contribute a tool named");
         Check(next.Of<IBinaryReceiver>(), receiver => receiver.Channel, "receivers take the binary messages of channel");
+        foreach (var check in _checks) check(next);
         _current = next;
         foreach (var listener in _listeners.ToArray()) listener(next);
     }

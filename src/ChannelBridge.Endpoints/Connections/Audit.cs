@@ -10,8 +10,7 @@ internal sealed partial class Audit(EndpointRuntime runtime)
     /// <summary>A wrong or missing token.</summary>
     public void Failed(ClientConnection connection, string client)
     {
-        runtime.Rates.AuthenticationFailed(connection.Origin.Address);
-        Telemetry.AuthFailures.Add(1, new KeyValuePair<string, object?>("door", connection.Origin.Door.ToString()));
+        runtime.Attempts.Failed(connection.Origin.Door, connection.Origin.Address, null, "a wrong or missing token");
         LogFailed(connection.Id, connection.Origin, client);
     }
 

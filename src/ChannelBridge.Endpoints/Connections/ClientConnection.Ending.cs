@@ -42,6 +42,7 @@ internal abstract partial class ClientConnection
             Outgoing.Abandon();
             // After a goodbye the connection may still be delivering it.
             if (!_inputEnded && !Transport.SaidGoodbye) Transport.Abort();
+            _revoked.Dispose();
             OnClosed();
             Requests.CancelAll();
             await _closed.CancelAsync().ConfigureAwait(false);

@@ -42,6 +42,7 @@ internal abstract partial class ClientConnection : IClientConnection
     private readonly TokenBucket? _addressRate;
     private readonly ILogger _logger;
     private TokenBucket? _tokenRate;
+    private CancellationTokenRegistration _revoked;
     private Caller _caller;
     private long _lastReceived;
     private long _roundsWhenFull = -1;
@@ -247,6 +248,10 @@ internal abstract partial class ClientConnection : IClientConnection
         Transport.MaxMessageBytes = Runtime.Limits.MaxPayloadBytes;
         Transport.AcceptsBinary = Runtime.BinaryReceiver is not null || caller.Scopes.HasFlag(Scopes.Link);
         Origin.Place.Authenticated();
+        _revoked.Dispose();
+        _revoked = caller.Revoked.CanBeCanceled
+            ? caller.Revoked.UnsafeRegister(static state => ((ClientConnection)state!).Close(1008, "access revoked"), this)
+            : default;
     }
 
     /// <summary>What follows authentication.</summary>

@@ -38,20 +38,12 @@ internal static class ConnectPolicy
         }
 
         if (connect.Role is not (null or "operator")) return new ConnectRefusal(Invalid("invalid role", null));
-        if (runtime.Rates.CheckAuthentication(origin.Address) is { } tooMany)
-        {
-            return new ConnectRefusal(new BridgeException(ErrorCodes.InvalidRequest, "unauthorized: too many failed authentication attempts (retry later)")
-            {
-                Retryable = true,
-                RetryAfter = tooMany.RetryAfter,
-                Details = Details(OpenClawNames.ConnectErrors.RateLimited, "rate_limited", "wait_then_retry"),
-            });
-        }
-
-        if (string.IsNullOrEmpty(connect.Auth?.Token)) return Missing(connect.Auth);
-        caller = runtime.Tokens.Authenticate(connect.Auth.Token, origin.Door);
+        caller = string.IsNullOrEmpty(connect.Auth?.Token) ? null : runtime.Tokens.Authenticate(connect.Auth.Token, origin.Door);
         if (caller is null)
         {
+            // A right token was let in above, whatever others have tried from the same address.
+            if (runtime.Attempts.Check(origin.Address, null) is { } tooMany) return TooMany(tooMany);
+            if (string.IsNullOrEmpty(connect.Auth?.Token)) return Missing(connect.Auth);
             return new ConnectRefusal(
                 Invalid(
                     "unauthorized: gateway token mismatch (provide gateway auth token)",
@@ -59,13 +51,22 @@ internal static class ConnectPolicy
                 IsFailedAuthentication: true);
         }
 
-        granted = Grant(caller.Scopes & ~Scopes.Link, connect.Scopes);
+        granted = Grant(caller.Scopes & ~(Scopes.Link | Scopes.Peer), connect.Scopes);
         return granted != Scopes.None
             ? null
             : new ConnectRefusal(Invalid(
-                $"unauthorized: the token has none of the requested scopes; it has {string.Join(", ", (caller.Scopes & ~Scopes.Link).ToNames())}",
-                Details(OpenClawNames.ConnectErrors.ScopeMismatch, "scope_mismatch", "review_auth_configuration")));
+                $"unauthorized: the token has none of the requested scopes; it has {string.Join(", ", (caller.Scopes & ~(Scopes.Link | Scopes.Peer)).ToNames())}",
+                Details(OpenClawNames.ConnectErrors.ScopeMismatch, "scope_mismatch", "review_auth_configuration")),
+                IsFailedAuthentication: caller.Scopes.IsPeerOnly());
     }
+
+    private static ConnectRefusal TooMany(BridgeException tooMany) =>
+        new(new BridgeException(ErrorCodes.InvalidRequest, "unauthorized: too many failed authentication attempts (retry later)")
+        {
+            Retryable = true,
+            RetryAfter = tooMany.RetryAfter,
+            Details = Details(OpenClawNames.ConnectErrors.RateLimited, "rate_limited", "wait_then_retry"),
+        });
 
     // What was asked for and the token has; everything it has when nothing was asked for. Scopes of the gateway that the host doesn't know are nobody's.
     private static Scopes Grant(Scopes owned, IReadOnlyList<string>? asked)

@@ -1,6 +1,8 @@
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Endpoints.Buffers;
+using ChannelBridge.Endpoints.Contributed;
 using ChannelBridge.Endpoints.Limits;
 using ChannelBridge.Endpoints.Router;
 using ChannelBridge.Protocol.Json;
@@ -17,7 +19,8 @@ internal sealed class EndpointRuntime(
     IOptions<EndpointOptions> options,
     TimeProvider time,
     ILoggerFactory loggers,
-    IBinaryReceiver? binaryReceiver = null)
+    IBinaryReceiver? binaryReceiver = null,
+    IAccessAudit? audit = null)
 {
     /// <summary>Who takes binary messages, or null: they are refused.</summary>
     public IBinaryReceiver? BinaryReceiver { get; } = binaryReceiver;
@@ -47,7 +50,13 @@ internal sealed class EndpointRuntime(
     public MemoryBudget OutgoingMemory { get; } = new(limits.Value.MessageMemory);
 
     /// <summary>The rates.</summary>
-    public RateLimits Rates { get; } = new(limits.Value, time);
+    public RateLimits Rates => Attempts.Rates;
+
+    /// <summary>Failed attempts to authenticate.</summary>
+    public AccessAttempts Attempts { get; } = new(new RateLimits(limits.Value, time), audit);
+
+    /// <summary>What channels' endpoints serve at the moment.</summary>
+    public OpenExchanges Exchanges { get; } = new();
 
     /// <summary>The clock.</summary>
     public TimeProvider Time { get; } = time;

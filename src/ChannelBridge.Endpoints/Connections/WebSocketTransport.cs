@@ -18,6 +18,12 @@ internal sealed class WebSocketTransport(WebSocket socket, CorkedStream stream, 
     // A ping without an answer: the socket has given up, but the stream of an upgraded request leaves the pending read as it is.
     public override bool IsDead => socket.State == WebSocketState.Aborted;
 
+    /// <summary>The code by which the peer closed, or null.</summary>
+    public int? CloseCode => (int?)socket.CloseStatus;
+
+    /// <summary>Its reason, or null.</summary>
+    public string? CloseReason => socket.CloseStatusDescription;
+
     public override async ValueTask<IncomingMessage?> ReceiveAsync(CancellationToken cancellationToken)
     {
         IncomingMessage? message = null;

@@ -1,6 +1,10 @@
+using System.Globalization;
 using System.Net;
 using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Endpoints.Connections;
+using ChannelBridge.Endpoints.Contributed;
+using ChannelBridge.Endpoints.Http;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -65,22 +69,15 @@ internal sealed partial class WebSocketEndpoint(EndpointRuntime runtime)
         }
 
         Caller? caller = null;
-        if (dialect == PathDialect.JsonRpc && Bearer(context.Request) is { } token)
+        if (dialect == PathDialect.JsonRpc && HttpAccess.Bearer(context.Request) is { } token)
         {
-            if (runtime.Rates.CheckAuthentication(address) is { } tooMany)
-            {
-                Refused("authentication rate");
-                context.Response.Headers.RetryAfter = Math.Ceiling(tooMany.RetryAfter?.TotalSeconds ?? 1).ToString();
-                await RefuseAsync(context, StatusCodes.Status429TooManyRequests, tooMany.Message).ConfigureAwait(false);
-                return;
-            }
-
-            caller = Authenticate(token, address);
+            caller = Authenticate(token, address, out var refused);
             if (caller is null)
             {
-                Refused("token");
-                context.Response.Headers.WWWAuthenticate = "Bearer";
-                await RefuseAsync(context, StatusCodes.Status401Unauthorized, "this host doesn't know the token").ConfigureAwait(false);
+                Refused(refused.Code == ErrorCodes.RateLimited ? "authentication rate" : "token");
+                if (refused.RetryAfter is { } wait) context.Response.Headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+                if (refused.Code == ErrorCodes.Unauthorized) context.Response.Headers.WWWAuthenticate = "Bearer";
+                await RefuseAsync(context, ErrorBody.StatusOf(refused.Code), refused.Message).ConfigureAwait(false);
                 return;
             }
         }
@@ -117,13 +114,6 @@ internal sealed partial class WebSocketEndpoint(EndpointRuntime runtime)
 
     private static void Refused(string reason) => Telemetry.Refused.Add(1, new KeyValuePair<string, object?>("reason", reason));
 
-    private static string? Bearer(HttpRequest request)
-    {
-        const string Scheme = "Bearer ";
-        var header = request.Headers.Authorization.ToString();
-        return header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? header[Scheme.Length..].Trim() : null;
-    }
-
     private static async Task RefuseAsync(HttpContext context, int status, string text)
     {
         context.Response.StatusCode = status;
@@ -131,12 +121,16 @@ internal sealed partial class WebSocketEndpoint(EndpointRuntime runtime)
         await context.Response.WriteAsync(text + "\n").ConfigureAwait(false);
     }
 
-    private Caller? Authenticate(string token, IPAddress? address)
+    private Caller? Authenticate(string token, IPAddress? address, out BridgeException refused)
     {
         var caller = runtime.Tokens.Authenticate(token, Door.Listener);
-        if (caller is not null) return caller;
-        runtime.Rates.AuthenticationFailed(address);
-        Telemetry.AuthFailures.Add(1, new KeyValuePair<string, object?>("door", nameof(Door.Listener)));
+        refused = null!;
+        if (caller is not null && !caller.Scopes.IsPeerOnly()) return caller;
+        // A right token was let in above, whatever others have tried from the same address.
+        refused = caller is not null
+            ? new BridgeException(ErrorCodes.Forbidden, "a token with the scope peer is for its channel's endpoints and allows no method")
+            : runtime.Attempts.Check(address, null) ?? new BridgeException(ErrorCodes.Unauthorized, "this host doesn't know the token");
+        runtime.Attempts.Failed(Door.Listener, address, caller?.Name, caller is null ? "a wrong token" : "a token without the right");
         LogWrongBearer(address);
         return null;
     }

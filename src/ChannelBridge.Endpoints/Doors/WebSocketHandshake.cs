@@ -41,7 +41,8 @@ internal static class WebSocketHandshake
     }
 
     /// <summary>Accepts the request.</summary>
-    public static async Task<(WebSocket Socket, CorkedStream Stream)> AcceptAsync(HttpContext context, string? subprotocol, EndpointLimits limits)
+    public static async Task<(WebSocket Socket, CorkedStream Stream)> AcceptAsync(
+        HttpContext context, string? subprotocol, EndpointLimits limits, Func<Stream, Stream>? wrap = null)
     {
         var headers = context.Response.Headers;
         if (subprotocol is not null) headers.SecWebSocketProtocol = subprotocol;
@@ -59,7 +60,7 @@ internal static class WebSocketHandshake
             stream = await context.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync().ConfigureAwait(false);
         }
 
-        var corked = new CorkedStream(stream);
+        var corked = new CorkedStream(wrap is null ? stream : wrap(stream));
         var socket = WebSocket.CreateFromStream(corked, new WebSocketCreationOptions
         {
             IsServer = true,

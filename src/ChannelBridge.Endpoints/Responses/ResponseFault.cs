@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Responses;
+using ChannelBridge.Endpoints.Http;
 using ChannelBridge.Protocol.OpenResponses;
 using Microsoft.AspNetCore.Http;
 

@@ -34,7 +34,7 @@ internal sealed partial class ResponsesConnection(
     public async Task RunAsync(CancellationToken stopping)
     {
         using var old = new CancellationTokenSource(options.SocketLifetime, runtime.Time);
-        using var last = CancellationTokenSource.CreateLinkedTokenSource(stopping, old.Token, _gone.Token);
+        using var last = CancellationTokenSource.CreateLinkedTokenSource(stopping, old.Token, _gone.Token, caller.Revoked);
         var reading = ReadAsync();
         try
         {
@@ -51,7 +51,11 @@ internal sealed partial class ResponsesConnection(
         }
         catch (OperationCanceledException) when (!_gone.IsCancellationRequested)
         {
-            if (stopping.IsCancellationRequested)
+            if (caller.Revoked.IsCancellationRequested)
+            {
+                await CloseAsync(WebSocketCloseStatus.PolicyViolation, "access revoked").ConfigureAwait(false);
+            }
+            else if (stopping.IsCancellationRequested)
             {
                 await CloseAsync((WebSocketCloseStatus)1012, "service restart").ConfigureAwait(false);
             }

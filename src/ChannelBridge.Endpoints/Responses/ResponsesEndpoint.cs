@@ -6,6 +6,7 @@ using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Core.Responses;
 using ChannelBridge.Endpoints.Connections;
+using ChannelBridge.Endpoints.Http;
 using ChannelBridge.Protocol.OpenResponses;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -68,8 +69,14 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
         try
         {
             CrossOrigin.Allow(context, runtime.Options.AllowedOrigins);
-            if (access.Enter(context, scope, out var fault) is { } caller) await handler(context, caller).ConfigureAwait(false);
-            else await fault!.WriteAsync(context).ConfigureAwait(false);
+            if (access.Enter(context, scope, out var fault) is not { } caller)
+            {
+                await fault!.WriteAsync(context).ConfigureAwait(false);
+                return;
+            }
+
+            using var revoked = caller.Revoked.CanBeCanceled ? caller.Revoked.UnsafeRegister(static state => ((HttpContext)state!).Abort(), context) : default;
+            await handler(context, caller).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -114,7 +121,7 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
 
     private async Task StreamAsync(HttpContext context, IResponseRun run, long after)
     {
-        var stream = new EventStream(context, options.Heartbeat, runtime.Time);
+        var stream = new EventStream(context, options.Heartbeat, runtime.Limits.SlowConsumerTimeout, runtime.Time);
         await stream.RunAsync(run.ReadAsync(after, context.RequestAborted), context.RequestAborted).ConfigureAwait(false);
     }
 

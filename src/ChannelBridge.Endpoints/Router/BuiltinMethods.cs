@@ -65,12 +65,19 @@ internal sealed class BuiltinMethods(EndpointRuntime runtime, TimeProvider time)
     {
         if (call.Connection is not (ClientConnection connection and IReauthenticatable door))
             throw BridgeException.Invalid("auth.authenticate works on JSON-RPC connections; here the token stands in connect.auth.token");
-        if (runtime.Rates.CheckAuthentication(connection.Origin.Address) is { } tooMany) throw tooMany;
         var audit = new Audit(runtime);
         if (runtime.Tokens.Authenticate(parameters.Token, connection.Origin.Door) is not { } caller)
         {
+            // A right token is let in whatever others have tried from the same address.
+            if (runtime.Attempts.Check(connection.Origin.Address, null) is { } tooMany) throw tooMany;
             audit.Failed(connection, "json-rpc");
             throw new BridgeException(ErrorCodes.Unauthorized, "invalid token");
+        }
+
+        if (caller.Scopes.IsPeerOnly())
+        {
+            audit.Failed(connection, "json-rpc");
+            throw new BridgeException(ErrorCodes.Forbidden, "a token with the scope peer is for its channel's endpoints and allows no method");
         }
 
         door.SetCaller(caller);

@@ -57,6 +57,8 @@ internal sealed class MethodRouter
     {
         ArgumentNullException.ThrowIfNull(method);
         ArgumentNullException.ThrowIfNull(caller);
+        if (method.Scope != Scopes.None && !caller.MayCall(method.Name))
+            return new BridgeException(ErrorCodes.Forbidden, "the token isn't for this method");
         return caller.Scopes.Covers(method.Scope)
             ? null
             : new BridgeException(ErrorCodes.Forbidden, $"missing scope: {string.Join(", ", method.Scope.ToNames())}");

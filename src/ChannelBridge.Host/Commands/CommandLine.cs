@@ -67,6 +67,7 @@ internal static class CommandLine
             DeadLettersCommand.Create(),
             PluginsCommand.Create(),
             PluginCommand.Create(),
+            TokensCommand.Create(),
             ImportCommand.Create(),
             A2ACommand.Create(),
         };

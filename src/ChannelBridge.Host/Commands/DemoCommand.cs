@@ -62,7 +62,7 @@ internal static class DemoCommand
             {
                 Connection = new ChannelBridgeClientOptions
                 {
-                    Endpoint = HostRunner.Addresses(app).First(),
+                    Endpoint = Listener.Addresses(app, app.Services.GetRequiredService<HostSettings>())[0],
                     TokenFile = folder.TokenPath,
                     ClientId = "cli",
                     ClientMode = "cli",

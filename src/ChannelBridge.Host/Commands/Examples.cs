@@ -66,6 +66,16 @@ internal static class Examples
         "dead-letters discard" => ["channelbridge dead-letters discard 6a2f6f0e-4d7f-4a3e-9c55-2d1f0b8c1a11", "channelbridge dead-letters discard --reason fatal-ack --yes"],
         "dead-letters prune" => ["channelbridge dead-letters prune --older-than 30d --dry-run", "channelbridge dead-letters prune --older-than 7d --account shop --yes"],
         "dead-letters audit" => ["channelbridge dead-letters audit", "channelbridge dead-letters audit --limit 1000 --json"],
+        "tokens" => ["channelbridge tokens list", "channelbridge tokens add shop --scope operator.write --account shop", "channelbridge tokens revoke shop"],
+        "tokens list" => ["channelbridge tokens list", "channelbridge tokens list --json | jq '.tokens[].name'"],
+        "tokens add" =>
+        [
+            "channelbridge tokens add shop --scope operator.write --account shop --expires-in 90d",
+            "channelbridge tokens add partner --scope peer --channel a2a > partner.token",
+        ],
+        "tokens rotate" => ["channelbridge tokens rotate shop", "channelbridge tokens rotate shop --grace 0s"],
+        "tokens revoke" => ["channelbridge tokens revoke shop"],
+        "tokens audit" => ["channelbridge tokens audit", "channelbridge tokens audit --limit 1000 --json"],
         "ask" =>
         [
             "channelbridge ask \"What is the weather in Paris?\" --stream",

@@ -10,11 +10,14 @@ internal static class Banner
     public const string Ready = "ready";
 
     /// <summary>Writes it.</summary>
-    public static void Write(TextWriter output, HostSettings settings, DataFolder folder, string store, IReadOnlyCollection<string> addresses)
+    public static void Write(
+        TextWriter output, HostSettings settings, DataFolder folder, string store, IReadOnlyCollection<string> addresses, IEnumerable<(OwnAddress Address, string Url)> own)
     {
+        var ownAddresses = own.ToArray();
         output.WriteLine($"ChannelBridge {ProductVersion.Text}");
         foreach (var address in addresses)
             output.WriteLine($"listening: {address} (WebSocket: OpenClaw dialect on / and /ws, JSON-RPC on /rpc; /healthz, /readyz)");
+        foreach (var (address, url) in ownAddresses) output.WriteLine($"listening: {url} (only endpoints of {string.Join(", ", address.Channels)}; /healthz)");
         if (settings.Socket is { } socket) output.WriteLine($"listening: unix:{socket} (JSON-RPC: local tools and the OpenClaw plugin)");
         if (settings.Stdio) output.WriteLine("listening: standard input and output (JSON-RPC)");
         output.WriteLine(settings.Agent switch
@@ -26,7 +29,7 @@ internal static class Banner
         output.WriteLine($"data:      {folder.Path} (token in {folder.TokenPath})");
         if (settings.Store.IsShared) output.WriteLine($"store:     {store}");
         output.WriteLine($"chat:      channelbridge chat{ChatOptions(settings, addresses)}");
-        foreach (var address in addresses.Where(HostComposition.IsPublic))
+        foreach (var address in addresses.Concat(ownAddresses.Select(one => one.Url)).Where(HostComposition.IsPublic))
         {
             if (address.StartsWith("http:", StringComparison.OrdinalIgnoreCase))
                 output.WriteLine($"warning:   {address} can be reached from other machines without encryption, tokens included; use https or a proxy that does");

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Security.Cryptography.X509Certificates;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Methods;
@@ -10,7 +9,6 @@ using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Diagnostics;
 using ChannelBridge.Host.Settings;
 using ChannelBridge.Plugins.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 
@@ -33,7 +31,7 @@ internal static class HostComposition
         builder.Configuration.Sources.Clear();
         builder.Configuration.AddConfiguration(settings.Configuration);
         AddLogging(builder, settings);
-        AddListener(builder, settings);
+        Listener.Add(builder, settings);
         if (settings.Otlp is { } collector) builder.Services.AddTelemetry(collector);
 
         var services = builder.Services;
@@ -53,8 +51,9 @@ internal static class HostComposition
             provider.GetService<IStore>(),
             provider.GetService<ILaneClaims>()));
 
-        services.AddSingleton(new TokenAuthority([AccessToken.FromToken(AccessToken.FirstName, firstToken, Scopes.All), .. settings.Tokens]));
-        services.AddSingleton<ITokenAuthority>(provider => provider.GetRequiredService<TokenAuthority>());
+        services.AddAccess(
+            [AccessToken.FromToken(AccessToken.FirstName, firstToken, Scopes.All), .. settings.Tokens],
+            access => access.Patience = settings.Store.Postgres.ClaimTime);
         // Added first, so that the core takes it as it is.
         services.AddSingleton(settings.Messaging);
         services.AddSingleton(settings.Responses);
@@ -85,11 +84,14 @@ internal static class HostComposition
             options.Stdio = settings.Stdio;
             options.Version = ProductVersion.Text;
             foreach (var origin in settings.AllowedOrigins) options.AllowedOrigins.Add(origin);
+            foreach (var host in settings.AllowedHosts) options.AllowedHosts.Add(host);
+            foreach (var address in settings.Addresses) options.Addresses.Add(address.ToListenAddress());
         });
 
         var app = builder.Build();
         var state = app.Services.GetRequiredService<HostState>();
         app.Lifetime.ApplicationStopping.Register(state.Stopping);
+        Listener.UseProxies(app, settings);
         app.Services.GetRequiredService<Readiness>().Map(app);
         app.MapChannelBridge();
         return app;
@@ -114,25 +116,6 @@ internal static class HostComposition
 
         // Standard output belongs to the banner, and with --stdio to the protocol.
         builder.Services.Configure<ConsoleLoggerOptions>(options => options.LogToStandardErrorThreshold = LogLevel.Trace);
-    }
-
-    private static void AddListener(WebApplicationBuilder builder, HostSettings settings)
-    {
-        if (settings.Urls.Count == 0)
-        {
-            builder.Services.AddSingleton<IServer, NoListener>();
-            return;
-        }
-
-        builder.WebHost.ConfigureKestrel(options => options.AddServerHeader = false);
-        if (settings.CertificateFile is { } certificate)
-        {
-            builder.WebHost.UseKestrelHttpsConfiguration();
-            builder.WebHost.ConfigureKestrel(options => options.ConfigureHttpsDefaults(https =>
-                https.ServerCertificate = X509Certificate2.CreateFromPemFile(certificate, settings.CertificateKeyFile)));
-        }
-
-        builder.WebHost.UseUrls([.. settings.Urls]);
     }
 
     /// <summary>True when an address can be reached from other machines.</summary>

@@ -2,8 +2,6 @@ using System.Net.Sockets;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Host.Settings;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 
 namespace ChannelBridge.Host.Composition;
 
@@ -28,10 +26,10 @@ internal static class HostRunner
             // A managed host's output is somebody's log.
             if (made && body is null && !settings.Managed)
                 await output.WriteLineAsync($"made a token, shown this once and kept in {folder.TokenPath}: {token}").ConfigureAwait(false);
-            HostFile.Write(folder.Path, new HostFile(Environment.ProcessId, Addresses(app).FirstOrDefault(), settings.Socket));
+            HostFile.Write(folder.Path, new HostFile(Environment.ProcessId, Listener.Addresses(app, settings).FirstOrDefault(), settings.Socket));
             if (body is null)
             {
-                Banner.Write(output, settings, folder, app.Services.GetRequiredService<IStore>().Description, Addresses(app));
+                Banner.Write(output, settings, folder, app.Services.GetRequiredService<IStore>().Description, Listener.Addresses(app, settings), Listener.OwnAddresses(app, settings));
                 await app.WaitForShutdownAsync().ConfigureAwait(false);
                 return ExitCodes.Ok;
             }
@@ -41,10 +39,6 @@ internal static class HostRunner
             return result;
         }
     }
-
-    /// <summary>The addresses that the listener has, with the real port where the system chose one.</summary>
-    public static IReadOnlyCollection<string> Addresses(WebApplication app) =>
-        [.. app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
 
     private static async Task StartAsync(WebApplication app, HostSettings settings)
     {

@@ -1,3 +1,7 @@
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Responses;
+using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Agents;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Channels.InstaClaw;
@@ -33,6 +37,15 @@ internal sealed record HostSettings
 
     /// <summary>Further origins of browser pages that may connect.</summary>
     public IReadOnlyList<string> AllowedOrigins { get; init; } = [];
+
+    /// <summary>The addresses on which only some channels' endpoints answer.</summary>
+    public IReadOnlyList<OwnAddress> Addresses { get; init; } = [];
+
+    /// <summary>The networks of proxies that are believed.</summary>
+    public IReadOnlyList<System.Net.IPNetwork> TrustedProxies { get; init; } = [];
+
+    /// <summary>Further names of this host on loopback addresses.</summary>
+    public IReadOnlyList<string> AllowedHosts { get; init; } = [];
 
     /// <summary>The limits of the doors.</summary>
     public required EndpointLimits Limits { get; init; }

@@ -97,6 +97,9 @@ internal static class SettingsLoader
             Stdio = stdio,
             Managed = managed,
             AllowedOrigins = ReadOrigins(reader),
+            Addresses = OwnAddress.Read(reader),
+            TrustedProxies = ProxySettings.ReadProxies(reader),
+            AllowedHosts = ProxySettings.ReadHosts(reader),
             Limits = limits,
             CertificateFile = certificate,
             CertificateKeyFile = certificateKey,
@@ -236,7 +239,7 @@ internal static class SettingsLoader
             {
                 var scope = ScopeNames.Parse(name);
                 if (scope == Scopes.None)
-                    reader.Problem(key + ":Scopes", $"{SettingsReader.Show(name)} is none of operator.read, operator.write, operator.admin, link", "operator.write");
+                    reader.Problem(key + ":Scopes", $"{SettingsReader.Show(name)} is none of operator.read, operator.write, operator.admin, link, peer", "operator.write");
                 scopes |= scope;
             }
 
@@ -245,11 +248,19 @@ internal static class SettingsLoader
             if (tokens.Any(token => CryptographicOperations.FixedTimeEquals(token.Hash, hash)))
                 reader.Problem(key, "another name has the same token; give each its own", "the output of: openssl rand -base64 32");
             else
-                tokens.Add(new AccessToken(section.Key, hash, scopes, accounts));
+                tokens.Add(new AccessToken(section.Key, hash, scopes, accounts)
+                {
+                    Channels = ReadSet(reader, key + ":Channels", lower: true),
+                    Platforms = ReadSet(reader, key + ":Platforms", lower: true),
+                    Methods = ReadSet(reader, key + ":Methods", lower: false),
+                });
         }
 
         return tokens;
     }
+
+    private static HashSet<string>? ReadSet(SettingsReader reader, string key, bool lower) =>
+        reader.List(key)?.Select(name => lower ? name.ToLowerInvariant() : name).ToHashSet(StringComparer.Ordinal);
 
     private static byte[]? ReadTokenHash(SettingsReader reader, string key)
     {

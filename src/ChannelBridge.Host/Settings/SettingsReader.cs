@@ -39,6 +39,13 @@ internal sealed class SettingsReader(IConfiguration configuration)
         return string.IsNullOrWhiteSpace(value) ? null : value.Trim();
     }
 
+    /// <summary>True for an http or https address without a path; <c>*</c> and <c>+</c> stand for every address.</summary>
+    public static bool IsListenUrl(string url)
+    {
+        var plain = url.Replace("://*", "://0.0.0.0", StringComparison.Ordinal).Replace("://+", "://0.0.0.0", StringComparison.Ordinal);
+        return Uri.TryCreate(plain, UriKind.Absolute, out var uri) && uri.Scheme is ("http" or "https") && uri.PathAndQuery == "/";
+    }
+
     /// <summary>A list: items <c>key:0</c>, <c>key:1</c> …, or one text with commas or semicolons. Null when the key isn't there.</summary>
     public IReadOnlyList<string>? List(string key)
     {

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Messaging;
@@ -174,12 +175,13 @@ public sealed class SettingsLoaderTests : IDisposable
     public void Catalog_Examples_AreAcceptedForEveryKey()
     {
         // What the messages and the documentation show must work. Left out: keys that exclude each other or need files of the machine.
-        string[] leftOut = ["Listen:CertificateFile", "Listen:CertificateKeyFile", "Access:TokenFile", "Access:Tokens:<name>:TokenFile", "Access:Tokens:<name>:TokenHash", "Store:Data", "Store:ConnectionFile", "Agents:<name>:KeyFile", "Agents:<name>:KeyVariable"];
+        string[] leftOut = ["Listen:CertificateFile", "Listen:CertificateKeyFile", "Listen:Addresses:<name>:CertificateFile", "Listen:Addresses:<name>:KeyFile", "Access:TokenFile", "Access:Tokens:<name>:TokenFile", "Access:Tokens:<name>:TokenHash", "Store:Data", "Store:ConnectionFile", "Agents:<name>:KeyFile", "Agents:<name>:KeyVariable"];
         foreach (var setting in SettingsCatalog.All.Where(setting => !leftOut.Contains(setting.Key)))
         {
             var key = setting.Key.Replace("<name>", "shop", StringComparison.Ordinal).Replace("<id>", "shop", StringComparison.Ordinal);
             (string, string?)[] keys = key.StartsWith("Access:Tokens", StringComparison.Ordinal) ? [("Access:Tokens:shop:Token", "a-long-enough-token"), (key, setting.Example)]
                 : key.StartsWith("Agents:shop", StringComparison.Ordinal) ? [("Agents:shop:Kind", "responses"), ("Agents:shop:Url", "http://127.0.0.1:1"), (key, setting.Example)]
+                : key.StartsWith("Listen:Addresses", StringComparison.Ordinal) ? [("Listen:Addresses:shop:Url", "http://127.0.0.1:1"), ("Listen:Addresses:shop:Channels", "a2a"), (key, setting.Example)]
                 : [(key, setting.Example)];
             var settings = Load(keys);
             Assert.True(settings.Warnings.Count == 0, $"{key}={setting.Example}: {string.Join("; ", settings.Warnings)}");

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Agents;
 using ChannelBridge.Core.Responses;
@@ -46,7 +47,7 @@ internal sealed class DoorUnderTest : IAsyncDisposable
             services.AddSingleton<IAgent, EchoAgent>();
             foreach (var agent in agents) services.AddSingleton(agent);
             services.AddSingleton<ResponseRuns>();
-            services.AddSingleton<IMethodSource, ResponseMethods>();
+            services.AddContributor<ResponseMethods>();
         });
         return new DoorUnderTest(host, folder);
     }

@@ -32,6 +32,9 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
     /// <summary>Called before each commit; may throw, wait, or count.</summary>
     public Func<IReadOnlyList<StoreWrite>, Task>? BeforeCommit { get; set; }
 
+    /// <summary>Called before each read; may throw.</summary>
+    public Action? BeforeRead { get; set; }
+
     public string Description => "memory";
 
     public Guid StoreId { get; } = Guid.NewGuid();
@@ -228,6 +231,7 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
 
     private ValueTask<T> Read<T>(Func<T> read)
     {
+        BeforeRead?.Invoke();
         lock (_gate)
         {
             ThrowIfClosed();

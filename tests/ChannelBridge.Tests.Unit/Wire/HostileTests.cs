@@ -314,7 +314,7 @@ public sealed class HostileTests
     }
 
     [Fact]
-    public async Task FailedAuthentications_TooMany_AreNotEvenHeard()
+    public async Task FailedAuthentications_TooMany_AreToldToWait_AndTheRightTokenIsNever()
     {
         await using var host = await WireHost.StartAsync(limits =>
         {
@@ -324,12 +324,16 @@ public sealed class HostileTests
         await using var client = await host.RpcAsync(bearer: null);
         for (var i = 0; i < 3; i++)
             Assert.Equal("UNAUTHORIZED", Code(await client.RpcAsync(i, "auth.authenticate", """{"token":"wrong-0123456789"}""")));
-        Assert.Equal("RATE_LIMITED", Code(await client.RpcAsync(9, "auth.authenticate", $$"""{"token":"{{WireHost.Token}}"}""")));
+        Assert.Equal("RATE_LIMITED", Code(await client.RpcAsync(9, "auth.authenticate", """{"token":"wrong-0123456789"}""")));
 
         await using var openClaw = new WireClient(await host.OpenAsync("/"));
         await openClaw.ReceiveAsync();
-        await openClaw.SendAsync(WireClient.Connect(WireHost.Token).ToJsonString());
+        await openClaw.SendAsync(WireClient.Connect("wrong-0123456789").ToJsonString());
         Assert.Equal("AUTH_RATE_LIMITED", (string?)(await openClaw.ReceiveAsync())["error"]!["details"]!["code"]);
+
+        // The right token is never refused for the failures of whoever else comes from the address.
+        Assert.NotNull((await client.RpcAsync(10, "auth.authenticate", $$"""{"token":"{{WireHost.Token}}"}"""))["result"]);
+        await using var right = await host.ConnectAsync();
     }
 
     [Fact]
@@ -361,7 +365,7 @@ public sealed class HostileTests
         using var dead = new System.Net.Sockets.Socket(System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
         await dead.ConnectAsync(host.Address.Host, host.Address.Port);
         await dead.SendAsync(Encoding.ASCII.GetBytes(
-            "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"));
+            "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"));
         using var timeout = new CancellationTokenSource(WireHost.Timeout);
         while (host.Doors.Connections == 0) await Task.Delay(5, timeout.Token);
 
@@ -378,7 +382,7 @@ public sealed class HostileTests
             using var raw = new System.Net.Sockets.Socket(System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
             await raw.ConnectAsync(host.Address.Host, host.Address.Port);
             await raw.SendAsync(Encoding.ASCII.GetBytes(
-                $"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: {version}\r\nSec-WebSocket-Key: {key}\r\n\r\n"));
+                $"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: {version}\r\nSec-WebSocket-Key: {key}\r\n\r\n"));
             var buffer = new byte[1024];
             var count = await raw.ReceiveAsync(buffer);
             Assert.StartsWith("HTTP/1.1 400", Encoding.ASCII.GetString(buffer, 0, count), StringComparison.Ordinal);

@@ -1,0 +1,154 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ChannelBridge.Client;
+using ChannelBridge.Host.Settings;
+
+namespace ChannelBridge.Host.Commands;
+
+/// <summary><c>channelbridge tokens</c>: see, make, change and end access tokens while the host runs.</summary>
+internal static class TokensCommand
+{
+    private static readonly ConnectionOptions Connection = new();
+    private static readonly Option<bool> Json = new("--json") { Description = "Print JSON" };
+    private static readonly Argument<string> Name = new("NAME") { Description = "The token's name" };
+    private static readonly Option<string?> ScopeList = new("--scope") { Description = "What it allows: operator.read, operator.write, operator.admin, link, peer; several with commas [default: operator.write]", HelpName = "SCOPES" };
+    private static readonly Option<string?> Channels = new("--channel") { Description = "Only these channels", HelpName = "NAMES" };
+    private static readonly Option<string?> Accounts = new("--account") { Description = "Only these accounts", HelpName = "NAMES" };
+    private static readonly Option<string?> Platforms = new("--platform") { Description = "Only these platforms", HelpName = "NAMES" };
+    private static readonly Option<string?> Methods = new("--method") { Description = "Only these methods; bncr.* for all that begin so", HelpName = "NAMES" };
+    private static readonly Option<string?> Expires = new("--expires-in") { Description = "For how long it holds, e.g. 30d [default: for ever]", HelpName = "TIME" };
+    private static readonly Option<string?> Grace = new("--grace") { Description = "For how long the former secret holds, 0s for not at all [default: 10m]", HelpName = "TIME" };
+    private static readonly Option<int?> Limit = new("--limit") { Description = "The newest so many, 1 to 1000 [default: 100]", HelpName = "N" };
+
+    /// <summary>Makes the command with its subcommands.</summary>
+    public static Command Create() => new("tokens", "Lists, makes, changes or ends access tokens; it holds on every host within a second. Who did what is recorded.")
+    {
+        List(), Add(), Rotate(), Revoke(), Audit(),
+    };
+
+    private static Command List() => Make("list", "Lists the tokens, never their secrets; those of the settings are changed there.", "access.tokens.list", _ => new JsonObject(), answer =>
+    {
+        foreach (var token in Items(answer, "tokens"))
+        {
+            var limits = new[] { "channels", "accounts", "platforms", "methods" }
+                .Where(name => token[name] is not null).Select(name => $"{name} {string.Join(", ", token[name]!.AsArray())}");
+            string[] notes = [.. limits, .. Note(token, "expiresAt", "until"), .. Note(token, "formerUntil", "former secret until"), .. Note(token, "lastUsedAt", "last used")];
+            Console.WriteLine($"{token["name"]}  ({token["source"]})  {string.Join(", ", token["scopes"]!.AsArray())}{string.Concat(notes.Select(note => "; " + note))}");
+        }
+    });
+
+    private static Command Add()
+    {
+        var command = Make("add", "Makes a token and prints its secret, this once.", "access.tokens.add", parsed =>
+        {
+            var parameters = new JsonObject
+            {
+                ["name"] = parsed.GetValue(Name),
+                ["scopes"] = Split(parsed.GetValue(ScopeList) ?? "operator.write"),
+            };
+            foreach (var (key, option) in new[] { ("channels", Channels), ("accounts", Accounts), ("platforms", Platforms), ("methods", Methods) })
+            {
+                if (parsed.GetValue(option) is { } names) parameters[key] = Split(names);
+            }
+
+            if (parsed.GetValue(Expires) is { } time) parameters["expiresAt"] = (DateTimeOffset.UtcNow + Duration("--expires-in", time)).ToUnixTimeMilliseconds();
+            return parameters;
+        }, WriteSecret);
+        command.Arguments.Add(Name);
+        foreach (var option in new Option[] { ScopeList, Channels, Accounts, Platforms, Methods, Expires }) command.Options.Add(option);
+        return command;
+    }
+
+    private static Command Rotate()
+    {
+        var command = Make("rotate", "Gives a token another secret and prints it, this once.", "access.tokens.rotate", parsed =>
+        {
+            var parameters = new JsonObject { ["name"] = parsed.GetValue(Name) };
+            if (parsed.GetValue(Grace) is { } time) parameters["graceSeconds"] = (long)Duration("--grace", time).TotalSeconds;
+            return parameters;
+        }, WriteSecret);
+        command.Arguments.Add(Name);
+        command.Options.Add(Grace);
+        return command;
+    }
+
+    private static Command Revoke()
+    {
+        var command = Make(
+            "revoke", "Ends a token and closes what was opened with it.", "access.tokens.revoke", parsed => new JsonObject { ["name"] = parsed.GetValue(Name) },
+            _ => Console.WriteLine("revoked"));
+        command.Arguments.Add(Name);
+        return command;
+    }
+
+    private static Command Audit()
+    {
+        var command = Make("audit", "Shows refused attempts, and tokens made, rotated and revoked; the newest first.", "access.tokens.audit", parsed =>
+        {
+            var parameters = new JsonObject();
+            if (parsed.GetValue(Limit) is { } limit) parameters["limit"] = limit;
+            return parameters;
+        }, answer =>
+        {
+            foreach (var entry in Items(answer, "entries"))
+                Console.WriteLine(string.Join("  ", new[] { Time(entry["at"]), Text(entry, "action"), Text(entry, "name"), Text(entry, "by"), Text(entry, "door"), Text(entry, "reason") }.Where(text => text.Length > 0)));
+        });
+        command.Options.Add(Limit);
+        return command;
+    }
+
+    private static Command Make(string name, string description, string method, Func<ParseResult, JsonObject> read, Action<JsonObject> write)
+    {
+        var command = new Command(name, description);
+        Connection.AddTo(command);
+        command.Options.Add(Json);
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            JsonObject parameters;
+            try
+            {
+                parameters = read(parsed);
+            }
+            catch (FormatException fault)
+            {
+                await Console.Error.WriteLineAsync("error: " + fault.Message).ConfigureAwait(false);
+                return ExitCodes.Usage;
+            }
+
+            var client = new ChannelBridgeClient(Connection.Read(parsed, preferSocket: true));
+            await using (client.ConfigureAwait(false))
+            {
+                await client.ConnectAsync(cancellationToken).ConfigureAwait(false);
+                var answer = await client.CallAsync(method, JsonSerializer.SerializeToUtf8Bytes(parameters, CommandJson.Default.JsonObject), cancellationToken).ConfigureAwait(false);
+                var result = JsonNode.Parse(answer.Span)!.AsObject();
+                if (parsed.GetValue(Json)) Console.WriteLine(result.ToJsonString(new JsonSerializerOptions { WriteIndented = true, TypeInfoResolver = CommandJson.Default }));
+                else write(result);
+                return ExitCodes.Ok;
+            }
+        });
+        return command;
+    }
+
+    // The secret alone on standard output: a script can take it from there.
+    private static void WriteSecret(JsonObject answer)
+    {
+        Console.Error.WriteLine($"the secret of '{answer["token"]!["name"]}', shown this once:");
+        Console.WriteLine((string?)answer["secret"]);
+    }
+
+    private static IEnumerable<JsonObject> Items(JsonObject answer, string name) => answer[name]!.AsArray().Select(item => item!.AsObject());
+
+    private static IEnumerable<string> Note(JsonObject token, string name, string words) => token[name] is { } at ? [$"{words} {Time(at)}"] : [];
+
+    private static string Text(JsonObject entry, string name) => (string?)entry[name] ?? "";
+
+    private static string Time(JsonNode? at) => DateTimeOffset.FromUnixTimeMilliseconds((long)at!).ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+
+    private static JsonArray Split(string text) =>
+        [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(item => JsonValue.Create(item))];
+
+    private static TimeSpan Duration(string option, string text) =>
+        SettingsReader.ParseDuration(text) ?? throw new FormatException($"{option}: '{text}' is no time; write 90s, 10m, 12h or 30d");
+}
