@@ -1,16 +1,22 @@
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Diagnostics;
+using ChannelBridge.Abstractions.Dialing;
 using ChannelBridge.Abstractions.Events;
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Net;
 using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Agents;
 using ChannelBridge.Core.Diagnostics;
 using ChannelBridge.Core.Events;
 using ChannelBridge.Core.Hosting;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Messaging.Receipts;
+using ChannelBridge.Core.Net;
 using ChannelBridge.Core.Responses;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -33,6 +39,11 @@ internal static class CoreServices
         services.TryAddSingleton(TimeProvider.System);
         services.AddRegistry();
         services.TryAddSingleton(Random.Shared);
+        services.TryAddSingleton<IGuardedHttp>(provider => new GuardedHttp(provider.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton<IDialer, WebSocketDialer>();
+        services.TryAddSingleton<IHostClaims>(provider => provider.GetService<ILaneClaims>() is { IsShared: true }
+            ? new SharedHosts(provider.GetRequiredService<IStore>(), provider.GetService<AccessOptions>()?.Patience ?? TimeSpan.FromSeconds(10), provider.GetRequiredService<TimeProvider>())
+            : new SingleHost());
         services.TryAddSingleton<Backlogs>();
         services.TryAddSingleton<AccountNames>();
         services.TryAddSingleton<MessagingEvents>();

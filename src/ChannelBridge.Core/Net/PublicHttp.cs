@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using ChannelBridge.Abstractions.Errors;
 
 namespace ChannelBridge.Core.Net;
@@ -15,7 +14,6 @@ internal sealed class PublicHttp : IDisposable
 
     private readonly HttpClient _client;
     private readonly Func<IPAddress, bool> _allows;
-    private readonly Func<string, CancellationToken, Task<IPAddress[]>> _resolve;
 
     /// <summary>Makes one.</summary>
     /// <param name="timeout">For the beginning of an answer, from the name's look-up on, and again for its body; the latter for every 4 MiB anew.</param>
@@ -24,19 +22,7 @@ internal sealed class PublicHttp : IDisposable
     public PublicHttp(TimeSpan timeout, Func<IPAddress, bool>? allows = null, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
     {
         _allows = allows ?? PublicAddresses.IsPublic;
-        _resolve = resolve ?? Dns.GetHostAddressesAsync;
-        var handler = new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            UseProxy = false,
-            Credentials = null,
-            AutomaticDecompression = DecompressionMethods.None,
-            MaxResponseHeadersLength = 64,
-            ConnectCallback = ConnectAsync,
-            // A connection is checked when it is made; it must not be kept for longer than what was known then.
-            PooledConnectionLifetime = TimeSpan.FromMinutes(1),
-        };
+        var handler = GuardedHandler.Create(_allows, resolve, Private);
         _client = new HttpClient(handler) { Timeout = timeout };
         _client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("ChannelBridge", null));
     }
@@ -95,25 +81,6 @@ internal sealed class PublicHttp : IDisposable
         if (url.Scheme is not ("http" or "https")) throw new BridgeException(ErrorCodes.InvalidRequest, "Only http and https URLs are read.");
         if (url.UserInfo.Length > 0) throw new BridgeException(ErrorCodes.InvalidRequest, "A URL with a user name is not read.");
         if (IPAddress.TryParse(url.IdnHost, out var address) && !_allows(address)) throw Private();
-    }
-
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
-    {
-        var host = context.DnsEndPoint.Host;
-        var addresses = IPAddress.TryParse(host, out var literal) ? [literal] : await _resolve(host, cancellationToken).ConfigureAwait(false);
-        // One private address among several is enough to refuse: who mixes them has something in mind.
-        if (addresses.Length == 0 || !Array.TrueForAll(addresses, address => _allows(address))) throw Private();
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        try
-        {
-            await socket.ConnectAsync(addresses, context.DnsEndPoint.Port, cancellationToken).ConfigureAwait(false);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
     }
 
     private static BridgeException Private() => new(ErrorCodes.InvalidRequest, "The URL leads to a private address; only files of the public internet are read.");

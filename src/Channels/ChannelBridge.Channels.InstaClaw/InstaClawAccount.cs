@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Channels.InstaClaw.Connection;
 using ChannelBridge.Channels.InstaClaw.Messages;
 using ChannelBridge.Channels.InstaClaw.Registration;
@@ -17,6 +18,7 @@ internal sealed partial class InstaClawAccount(
     RequestDesk desk,
     Registrar registrar,
     PlatformApi platform,
+    Func<IHostClaim> take,
     TimeProvider time,
     ILogger logger) : IDisposable
 {
@@ -51,6 +53,19 @@ internal sealed partial class InstaClawAccount(
     /// <summary>Runs until told to stop.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
+        // Of several hosts one serves the account: the others hold back until it is theirs.
+        var claim = take();
+        await using var given = claim.ConfigureAwait(false);
+        try
+        {
+            await claim.HeldAsync(stop).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            _stopped = true;
+            return;
+        }
+
         var requests = desk.RunAsync(stop);
         var living = Task.CompletedTask;
         CancellationTokenSource? life = null;
@@ -75,9 +90,9 @@ internal sealed partial class InstaClawAccount(
                     if (found is not null && life is null)
                     {
                         life = CancellationTokenSource.CreateLinkedTokenSource(stop);
-                        living = _connection.RunAsync(() => _profile ?? found, life.Token);
+                        living = LiveAsync(claim, () => _profile ?? found, life.Token);
                     }
-                    else if (found is null && files.Problem is null)
+                    else if (found is null && files.Problem is null && claim.IsHeld)
                     {
                         await registrar.PollAsync(stop).ConfigureAwait(false);
                     }
@@ -100,6 +115,24 @@ internal sealed partial class InstaClawAccount(
             await requests.ConfigureAwait(false);
             _stopped = true;
             life?.Dispose();
+        }
+    }
+
+    private async Task LiveAsync(IHostClaim claim, Func<Profile> profile, CancellationToken stop)
+    {
+        try
+        {
+            while (true)
+            {
+                var lost = await claim.HeldAsync(stop).ConfigureAwait(false);
+                using var life = CancellationTokenSource.CreateLinkedTokenSource(stop, lost);
+                await _connection.RunAsync(profile, life.Token).ConfigureAwait(false);
+                stop.ThrowIfCancellationRequested();
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // Told to stop.
         }
     }
 

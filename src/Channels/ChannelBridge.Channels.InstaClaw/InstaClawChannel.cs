@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Hosting;
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Diagnostics;
@@ -38,12 +39,14 @@ internal sealed class InstaClawChannel : IChannel, IDiagnosticsSource, IToolSour
         IResponseRuns? runs,
         TimeProvider time,
         Random random,
+        IHostClaims claims,
         ILoggerFactory loggers,
         IGatewayAdmission? gateway = null)
     {
         _options = options.Value;
-        _accounts = new AccountBook(
-            _options.IsOn ? [.. Configured(_options).Select(one => Make(one.Id, one.Account, _options, dialer, records, runs, gateway, time, random, loggers))] : []);
+        _accounts = new AccountBook(_options.IsOn
+            ? [.. Configured(_options).Select(one => Make(one.Id, one.Account, _options, dialer, records, runs, gateway, time, random, claims, loggers))]
+            : []);
         _tools = new ToolSet(_accounts, _options);
         Methods = [.. new RegistrationMethods(_accounts).Methods, .. _tools.Methods];
     }
@@ -107,6 +110,7 @@ internal sealed class InstaClawChannel : IChannel, IDiagnosticsSource, IToolSour
         IGatewayAdmission? gateway,
         TimeProvider time,
         Random random,
+        IHostClaims claims,
         ILoggerFactory loggers)
     {
         var agent = own.Agent ?? options.Agent;
@@ -122,6 +126,7 @@ internal sealed class InstaClawChannel : IChannel, IDiagnosticsSource, IToolSour
             new RequestDesk(id, agent, options, runs, records, time, loggers.CreateLogger<RequestDesk>(), gateway),
             new Registrar(id, options, files, platform, records, asked, time, loggers.CreateLogger<Registrar>()),
             platform,
+            () => claims.Take($"{ChannelId}/{AccountIds.Key(id)}"),
             time,
             loggers.CreateLogger<InstaClawAccount>());
     }

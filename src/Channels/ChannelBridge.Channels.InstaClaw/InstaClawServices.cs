@@ -1,4 +1,5 @@
 using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Dialing;
 using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
@@ -38,11 +39,12 @@ public static class InstaClawServices
         services.TryAddSingleton(Random.Shared);
         services.TryAddSingleton(provider => new InstaClawChannel(
             provider.GetRequiredService<IOptions<InstaClawOptions>>(),
-            new WebSocketDialer(provider.GetRequiredService<IOptions<InstaClawOptions>>().Value.MaxMessageBytes),
+            new BrokerDialer(provider.GetRequiredService<IDialer>(), provider.GetRequiredService<IOptions<InstaClawOptions>>().Value.MaxMessageBytes),
             provider.GetRequiredService<IRecords>(),
             provider.GetService<IResponseRuns>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<Random>(),
+            provider.GetRequiredService<IHostClaims>(),
             provider.GetRequiredService<ILoggerFactory>(),
             provider.GetService<IGatewayAdmission>()));
         return services.AddContributor<InstaClawChannel>();

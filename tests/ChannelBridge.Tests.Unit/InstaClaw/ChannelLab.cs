@@ -1,3 +1,6 @@
+using ChannelBridge.Core.Net;
+using ChannelBridge.Core.Hosting;
+using ChannelBridge.Abstractions.Dialing;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Access;
@@ -128,7 +131,7 @@ public sealed class ChannelLab : IAsyncDisposable
     {
         var loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(LogLevel.Trace).AddProvider(new Lines(_log)));
         _channel = new InstaClawChannel(
-            Options.Create(_options), new WebSocketDialer(_options.MaxMessageBytes), Store, Runs, TimeProvider.System, new Random(1), loggers);
+            Options.Create(_options), new BrokerDialer(new WebSocketDialer(), _options.MaxMessageBytes), Store, Runs, TimeProvider.System, new Random(1), new SingleHost(), loggers);
         await _channel.StartAsync(CancellationToken.None);
     }
 

@@ -1,3 +1,6 @@
+using ChannelBridge.Core.Net;
+using ChannelBridge.Core.Hosting;
+using ChannelBridge.Abstractions.Dialing;
 using System.Collections.Concurrent;
 using ChannelBridge.Channels.InstaClaw;
 using ChannelBridge.Channels.InstaClaw.Connection;
@@ -191,11 +194,11 @@ public sealed class ConnectionTests
         private int _beats;
         private readonly SemaphoreSlim _beat = new(0);
 
-        public Task Connected(IBrokerSocket socket, CancellationToken end) => Task.CompletedTask;
+        public Task Connected(IDialedSocket socket, CancellationToken end) => Task.CompletedTask;
 
         public ValueTask ReceivedAsync(ReadOnlyMemory<byte> message, CancellationToken end) => ValueTask.CompletedTask;
 
-        public void Beat(IBrokerSocket socket)
+        public void Beat(IDialedSocket socket)
         {
             Interlocked.Increment(ref _beats);
             _beat.Release();
@@ -224,13 +227,13 @@ public sealed class ConnectionTests
 
         public FakeSocket Last { get; private set; } = null!;
 
-        public Task<IBrokerSocket> DialAsync(Uri url, Profile profile, Action heard, Action<long> ponged, CancellationToken cancellationToken)
+        public Task<IDialedSocket> DialAsync(Uri url, Profile profile, Action heard, Action<long> ponged, CancellationToken cancellationToken)
         {
             Last = new FakeSocket(heard);
             First ??= Last;
             Interlocked.Increment(ref _dialled);
             _dial.Release();
-            return Refuse-- > 0 ? Task.FromException<IBrokerSocket>(new IOException("connection refused")) : Task.FromResult<IBrokerSocket>(Last);
+            return Refuse-- > 0 ? Task.FromException<IDialedSocket>(new IOException("connection refused")) : Task.FromResult<IDialedSocket>(Last);
         }
 
         public async Task ReachedAsync(int count)
@@ -239,7 +242,7 @@ public sealed class ConnectionTests
         }
     }
 
-    private sealed class FakeSocket(Action heard) : IBrokerSocket
+    private sealed class FakeSocket(Action heard) : IDialedSocket
     {
         private readonly TaskCompletionSource<ReadOnlyMemory<byte>?> _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
 

@@ -1,3 +1,6 @@
+using ChannelBridge.Core.Net;
+using ChannelBridge.Core.Hosting;
+using ChannelBridge.Abstractions.Dialing;
 using System.Text.Json.Nodes;
 using ChannelBridge.Channels.InstaClaw.Connection;
 using ChannelBridge.Channels.InstaClaw.Registration;
@@ -17,7 +20,7 @@ public sealed class DialTests
         await using var platform = await InstaClawPlatform.StartAsync();
         var pongs = System.Threading.Channels.Channel.CreateUnbounded<long>();
         var heard = 0;
-        await using var socket = await new WebSocketDialer(1 << 20).DialAsync(
+        await using var socket = await new BrokerDialer(new WebSocketDialer(), 1 << 20).DialAsync(
             platform.WsUrl, Someone, () => Interlocked.Increment(ref heard), number => pongs.Writer.TryWrite(number), CancellationToken.None);
         var side = await platform.NextConnectionAsync();
         Assert.Equal(("k1", "s1", "c1"), (side.Headers["x-app-key"], side.Headers["x-app-secret"], side.Headers["x-claw-id"]));
@@ -52,7 +55,7 @@ public sealed class DialTests
         await using var platform = await InstaClawPlatform.StartAsync();
         platform.Refuse = true;
         var fault = await Assert.ThrowsAsync<IOException>(
-            () => new WebSocketDialer(1 << 20).DialAsync(platform.WsUrl, Someone, () => { }, _ => { }, CancellationToken.None));
+            () => new BrokerDialer(new WebSocketDialer(), 1 << 20).DialAsync(platform.WsUrl, Someone, () => { }, _ => { }, CancellationToken.None));
         Assert.Contains("503", fault.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("s1", fault.ToString(), StringComparison.Ordinal);
     }
@@ -61,7 +64,7 @@ public sealed class DialTests
     public async Task Receive_Garbage_EndsThatConnectionOnly()
     {
         await using var platform = await InstaClawPlatform.StartAsync();
-        await using var socket = await new WebSocketDialer(1 << 20).DialAsync(platform.WsUrl, Someone, () => { }, _ => { }, CancellationToken.None);
+        await using var socket = await new BrokerDialer(new WebSocketDialer(), 1 << 20).DialAsync(platform.WsUrl, Someone, () => { }, _ => { }, CancellationToken.None);
         var side = await platform.NextConnectionAsync();
         await side.SendGarbageAsync([.. Enumerable.Repeat((byte)0xFF, 64)]);
         Assert.IsNotType<TimeoutException>(

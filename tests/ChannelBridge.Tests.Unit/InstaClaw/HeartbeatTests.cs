@@ -1,3 +1,6 @@
+using ChannelBridge.Core.Net;
+using ChannelBridge.Core.Hosting;
+using ChannelBridge.Abstractions.Dialing;
 using ChannelBridge.Channels.InstaClaw.Connection;
 using ChannelBridge.Tests.Unit.Support;
 

@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Dialing;
 using System.Net.WebSockets;
 using ChannelBridge.Channels.InstaClaw.Registration;
 using Microsoft.Extensions.Logging;
@@ -12,7 +13,7 @@ internal sealed partial class BrokerConnection(
     string accountId, Uri url, InstaClawOptions options, IBrokerDialer dialer, IBrokerEvents events, TimeProvider time, Random random, ILogger logger)
 {
     private readonly ReconnectBackoff _backoff = new(options.ReconnectBaseDelay, options.ReconnectMaxDelay, random);
-    private volatile IBrokerSocket? _socket;
+    private volatile IDialedSocket? _socket;
     private volatile Heartbeat? _heartbeat;
     private volatile string? _lastError;
     private int _state = (int)ConnectionState.Waiting;
@@ -77,7 +78,7 @@ internal sealed partial class BrokerConnection(
         if (_socket is { } socket) _ = PingAsync(socket, number);
     }
 
-    private static async Task PingAsync(IBrokerSocket socket, long number)
+    private static async Task PingAsync(IDialedSocket socket, long number)
     {
         try
         {
@@ -89,7 +90,7 @@ internal sealed partial class BrokerConnection(
         }
     }
 
-    private async Task<IBrokerSocket?> DialAsync(Profile profile, CancellationToken stop)
+    private async Task<IDialedSocket?> DialAsync(Profile profile, CancellationToken stop)
     {
         using var timeout = new CancellationTokenSource(options.ConnectTimeout, time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token);
@@ -113,7 +114,7 @@ internal sealed partial class BrokerConnection(
         }
     }
 
-    private async Task LiveAsync(IBrokerSocket socket, CancellationToken stop)
+    private async Task LiveAsync(IDialedSocket socket, CancellationToken stop)
     {
         var since = time.GetTimestamp();
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stop);
@@ -160,7 +161,7 @@ internal sealed partial class BrokerConnection(
         Enter(ConnectionState.Disconnected);
     }
 
-    private async Task BeatAsync(IBrokerSocket socket, Action<string> dead, CancellationToken end)
+    private async Task BeatAsync(IDialedSocket socket, Action<string> dead, CancellationToken end)
     {
         var heartbeat = _heartbeat!;
         using var timer = new PeriodicTimer(options.HeartbeatInterval, time);
@@ -221,13 +222,13 @@ internal sealed partial class BrokerConnection(
 internal interface IBrokerEvents
 {
     /// <summary>A connection is up. The task ends when what was begun for it has ended, soon after <paramref name="end"/>.</summary>
-    Task Connected(IBrokerSocket socket, CancellationToken end);
+    Task Connected(IDialedSocket socket, CancellationToken end);
 
     /// <summary>A message has arrived.</summary>
     ValueTask ReceivedAsync(ReadOnlyMemory<byte> message, CancellationToken end);
 
     /// <summary>A ping is due.</summary>
-    void Beat(IBrokerSocket socket);
+    void Beat(IDialedSocket socket);
 
     /// <summary>The ping frame with this number was answered.</summary>
     void Ponged(long number);

@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Dialing;
 using System.Net.WebSockets;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Channels.InstaClaw.Connection;
@@ -14,11 +15,11 @@ internal sealed partial class RequestDesk
     private static readonly TimeSpan ProofInterval = TimeSpan.FromSeconds(5);
     private const int MaxSettled = 10_000;
     private readonly HashSet<string> _settledHere = new(StringComparer.Ordinal);
-    private IBrokerSocket? _socket;
+    private IDialedSocket? _socket;
     private CancellationToken _connectionEnd;
 
     /// <inheritdoc/>
-    public async Task Connected(IBrokerSocket socket, CancellationToken end)
+    public async Task Connected(IDialedSocket socket, CancellationToken end)
     {
         _proofs.Clear();
         lock (_gate)
@@ -55,7 +56,7 @@ internal sealed partial class RequestDesk
     }
 
     /// <inheritdoc/>
-    public void Beat(IBrokerSocket socket)
+    public void Beat(IDialedSocket socket)
     {
         var number = _proofs.Note(Open);
         if (_options.Ping is PingKind.Frame or PingKind.Both) _ = Quietly(socket.PingAsync(number, CancellationToken.None));
@@ -70,7 +71,7 @@ internal sealed partial class RequestDesk
     public void Ponged(long number)
     {
         foreach (var request in _proofs.Take(number)) _ = ConfirmedAsync(request);
-        IBrokerSocket? socket;
+        IDialedSocket? socket;
         lock (_gate) socket = _socket;
         if (socket is not null && !_proofs.IsPending && Open.Any(request => request.Terminal > request.Confirmed)) Beat(socket);
     }
@@ -112,7 +113,7 @@ internal sealed partial class RequestDesk
         request.Forward = ForwardAsync(request, socket, request.Forward, end);
     }
 
-    private async Task ForwardAsync(OpenRequest request, IBrokerSocket socket, Task before, CancellationTokenSource end)
+    private async Task ForwardAsync(OpenRequest request, IDialedSocket socket, Task before, CancellationTokenSource end)
     {
         await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await Task.Yield();
@@ -169,7 +170,7 @@ internal sealed partial class RequestDesk
         }
     }
 
-    private async Task SendEventAsync(OpenRequest request, Abstractions.Responses.StreamEvent one, IBrokerSocket socket, CancellationToken end)
+    private async Task SendEventAsync(OpenRequest request, Abstractions.Responses.StreamEvent one, IDialedSocket socket, CancellationToken end)
     {
         var stored = request.Stored;
         var frame = Frame.Write(
@@ -194,7 +195,7 @@ internal sealed partial class RequestDesk
     /// <summary>Sends a message on the present connection; without one, or when it breaks, it is lost.</summary>
     private async Task SendAsync(byte[] frame, CancellationToken cancellationToken)
     {
-        IBrokerSocket? socket;
+        IDialedSocket? socket;
         CancellationToken end;
         lock (_gate) (socket, end) = (_socket, _connectionEnd);
         if (socket is null) return;

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 
-namespace ChannelBridge.Channels.InstaClaw.Connection;
+namespace ChannelBridge.Core.Net;
 
 /// <summary>
 /// The bytes of a WebSocket connection as they pass: what comes in is heard and tapped for pongs, and ping frames go out between the frames that the WebSocket

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace ChannelBridge.Channels.InstaClaw.Connection;
+namespace ChannelBridge.Core.Net;
 
 /// <summary>
 /// Follows the incoming bytes of a WebSocket client from the handshake on and tells the numbers that pong frames bring back. .NET's client answers pings and

@@ -1,9 +1,12 @@
-namespace ChannelBridge.Channels.InstaClaw.Connection;
+namespace ChannelBridge.Abstractions.Dialing;
 
 /// <summary>
 /// Counts pings that nothing answered. Whatever arrives counts as an answer: a broker that is busy sending need not be asked whether it lives.
 /// </summary>
-internal sealed class Heartbeat(int maxMissed, TimeSpan threshold, TimeProvider time)
+/// <param name="maxMissed">So many pings in a row without an answer, and the connection is dead.</param>
+/// <param name="threshold">So long without anything, and it is dead, too; zero for no such bound.</param>
+/// <param name="time">The clock.</param>
+public sealed class Heartbeat(int maxMissed, TimeSpan threshold, TimeProvider time)
 {
     private long _heardAt = time.GetTimestamp();
     private int _heard;

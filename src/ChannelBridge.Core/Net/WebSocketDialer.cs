@@ -1,21 +1,22 @@
 using System.Net.WebSockets;
-using ChannelBridge.Channels.InstaClaw.Registration;
+using ChannelBridge.Abstractions.Dialing;
+using ChannelBridge.Abstractions.Errors;
 
-namespace ChannelBridge.Channels.InstaClaw.Connection;
+namespace ChannelBridge.Core.Net;
 
-/// <summary>Dials a broker over WebSocket. The credentials travel as headers of the upgrade, never in the address, which proxies log.</summary>
-internal sealed class WebSocketDialer(int maxMessageBytes) : IBrokerDialer
+/// <summary>Opens WebSockets to others. What arrives is listened to below the WebSocket, so that pongs are heard, too.</summary>
+internal sealed class WebSocketDialer : IDialer
 {
-    public async Task<IBrokerSocket> DialAsync(Uri url, Profile profile, Action heard, Action<long> ponged, CancellationToken cancellationToken)
+    /// <inheritdoc/>
+    public async Task<IDialedSocket> DialAsync(DialRequest request, CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(request);
         TappedStream? stream = null;
-        var handler = new SocketsHttpHandler
+        var handler = request.Networks is { } names ? GuardedHandler.Create(AllowedNetworks.Parse(names).Allows, null, Closed) : new SocketsHttpHandler();
+        handler.PlaintextStreamFilter = (context, _) =>
         {
-            PlaintextStreamFilter = (context, _) =>
-            {
-                stream = new TappedStream(context.PlaintextStream, heard, ponged);
-                return ValueTask.FromResult<Stream>(stream);
-            },
+            stream = new TappedStream(context.PlaintextStream, request.Heard ?? (static () => { }), request.Ponged ?? (static _ => { }));
+            return ValueTask.FromResult<Stream>(stream);
         };
         var invoker = new HttpMessageInvoker(handler);
         var socket = new ClientWebSocket();
@@ -24,14 +25,15 @@ internal sealed class WebSocketDialer(int maxMessageBytes) : IBrokerDialer
             // Our own heartbeat counts; the built-in one would only add frames.
             socket.Options.KeepAliveInterval = TimeSpan.Zero;
             socket.Options.CollectHttpResponseDetails = true;
-            foreach (var (name, value) in profile.Headers) socket.Options.SetRequestHeader(name, value);
-            await socket.ConnectAsync(url, invoker, cancellationToken).ConfigureAwait(false);
-            return new WebSocketBroker(socket, invoker, stream!, maxMessageBytes);
+            foreach (var name in request.Subprotocols) socket.Options.AddSubProtocol(name);
+            foreach (var (name, value) in request.Headers) socket.Options.SetRequestHeader(name, value);
+            await socket.ConnectAsync(request.Url, invoker, cancellationToken).ConfigureAwait(false);
+            return new DialedSocket(socket, invoker, stream!, request.MaxMessageBytes);
         }
         catch (WebSocketException fault) when ((int)socket.HttpStatusCode is >= 300)
         {
             invoker.Dispose();
-            throw new IOException($"the broker answered {(int)socket.HttpStatusCode} to the connection", fault);
+            throw new IOException($"the other side answered {(int)socket.HttpStatusCode} to the connection", fault);
         }
         catch
         {
@@ -44,14 +46,16 @@ internal sealed class WebSocketDialer(int maxMessageBytes) : IBrokerDialer
         }
     }
 
-    private sealed class WebSocketBroker(ClientWebSocket socket, HttpMessageInvoker invoker, TappedStream stream, int maxMessageBytes) : IBrokerSocket
+    private static BridgeException Closed() => BridgeException.Invalid("The address leads into a network that this connection may not go to; nothing was sent.");
+
+    private sealed class DialedSocket(ClientWebSocket socket, HttpMessageInvoker invoker, TappedStream stream, int maxMessageBytes) : IDialedSocket
     {
         private static readonly TimeSpan CloseTime = TimeSpan.FromSeconds(2);
         private readonly SemaphoreSlim _sending = new(1);
         private readonly byte[] _buffer = new byte[16 * 1024];
         private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public string? CloseReason => socket.CloseStatus is { } status ? $"the broker closed the connection ({(int)status})" : null;
+        public string? CloseReason => socket.CloseStatus is { } status ? $"the other side closed the connection ({(int)status})" : null;
 
         public async ValueTask<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken cancellationToken)
         {
@@ -67,7 +71,7 @@ internal sealed class WebSocketDialer(int maxMessageBytes) : IBrokerDialer
 
                 if (whole.Length + part.Count > maxMessageBytes)
                 {
-                    throw new IOException($"the broker sent a message of more than {maxMessageBytes} bytes");
+                    throw new IOException($"the other side sent a message of more than {maxMessageBytes} bytes");
                 }
 
                 whole.Write(_buffer, 0, part.Count);

@@ -1,10 +1,13 @@
-namespace ChannelBridge.Channels.InstaClaw.Connection;
+namespace ChannelBridge.Abstractions.Dialing;
 
 /// <summary>
 /// The waits between attempts: a ceiling that doubles from <paramref name="first"/> to <paramref name="highest"/>, and full jitter below it, so that many
 /// hosts that lost the same broker don't come back in step.
 /// </summary>
-internal sealed class ReconnectBackoff(TimeSpan first, TimeSpan highest, Random random)
+/// <param name="first">The first ceiling.</param>
+/// <param name="highest">The highest one.</param>
+/// <param name="random">Where the jitter comes from.</param>
+public sealed class ReconnectBackoff(TimeSpan first, TimeSpan highest, Random random)
 {
     private int _failures;
 
