@@ -5,7 +5,6 @@ using ChannelBridge.Abstractions.Dialing;
 using ChannelBridge.Abstractions.Events;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
-using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Net;
 using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;

@@ -250,7 +250,10 @@ internal sealed partial class StoredTokens(IStore store, AccessOptions options, 
             _usesWritten[group.Key] = at;
             writes.Add(new RecordPut
             {
-                Namespace = TokenUse.Namespace, Key = group.Key, Value = JsonSerializer.SerializeToUtf8Bytes(new TokenUse(at), AccessRecordJson.Default.TokenUse), At = Now(),
+                Namespace = TokenUse.Namespace,
+                Key = group.Key,
+                Value = JsonSerializer.SerializeToUtf8Bytes(new TokenUse(at), AccessRecordJson.Default.TokenUse),
+                At = Now(),
             });
         }
 

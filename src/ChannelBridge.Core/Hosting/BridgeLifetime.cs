@@ -1,10 +1,7 @@
-using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Hosting;
-using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
-using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Responses;

@@ -1,11 +1,8 @@
-using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Hosting;
-using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
-using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Hosting;
 using ChannelBridge.Core.Messaging;

@@ -5,6 +5,7 @@ using ChannelBridge.Abstractions.Errors;
 namespace ChannelBridge.Core.Net;
 
 /// <summary>Reads <c>text/event-stream</c> from bytes as they come; one event is never larger than the bound.</summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Reliability", "CA1001", Justification = "Streams in memory hold nothing but memory.")]
 internal sealed class EventParser(int maxBytes)
 {
     private readonly MemoryStream _line = new();

@@ -15,18 +15,21 @@ internal static class GuardedHandler
     /// <param name="resolve">Looks a name up; null: the system.</param>
     /// <param name="refusal">The error for an address that isn't.</param>
     public static SocketsHttpHandler Create(
-        Func<IPAddress, bool> allows, Func<string, CancellationToken, Task<IPAddress[]>>? resolve, Func<BridgeException> refusal) => new()
+        Func<IPAddress, bool> allows, Func<string, CancellationToken, Task<IPAddress[]>>? resolve, Func<BridgeException> refusal)
     {
-        AllowAutoRedirect = false,
-        UseCookies = false,
-        UseProxy = false,
-        Credentials = null,
-        AutomaticDecompression = DecompressionMethods.None,
-        MaxResponseHeadersLength = 64,
-        ConnectCallback = (context, cancellationToken) => ConnectAsync(context, allows, resolve ?? Dns.GetHostAddressesAsync, refusal, cancellationToken),
-        // A connection is checked when it is made; it must not be kept for longer than what was known then.
-        PooledConnectionLifetime = TimeSpan.FromMinutes(1),
-    };
+        return new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            UseProxy = false,
+            Credentials = null,
+            AutomaticDecompression = DecompressionMethods.None,
+            MaxResponseHeadersLength = 64,
+            ConnectCallback = (context, cancellationToken) => ConnectAsync(context, allows, resolve ?? Dns.GetHostAddressesAsync, refusal, cancellationToken),
+            // A connection is checked when it is made; it must not be kept for longer than what was known then.
+            PooledConnectionLifetime = TimeSpan.FromMinutes(1),
+        };
+    }
 
     private static async ValueTask<Stream> ConnectAsync(
         SocketsHttpConnectionContext context, Func<IPAddress, bool> allows, Func<string, CancellationToken, Task<IPAddress[]>> resolve,
