@@ -1,5 +1,8 @@
 using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Hosting;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Hosting;
 using ChannelBridge.Core.Responses;

@@ -1,5 +1,6 @@
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Hosting;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Messaging;

@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Endpoints.Buffers;

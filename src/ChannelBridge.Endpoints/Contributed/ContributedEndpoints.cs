@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Endpoints;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Hosting;
@@ -193,6 +194,6 @@ internal sealed partial class ContributedEndpoints : IDisposable
 
     private static bool HasBody(HttpContext context) => context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true };
 
-    [LoggerMessage(LogEvents.ContributedEndpointsFault, LogLevel.Error, "A request to the endpoint {Path} of the channel {Channel} failed")]
+    [LoggerMessage(4601, LogLevel.Error, "A request to the endpoint {Path} of the channel {Channel} failed")]
     private partial void LogFault(Exception fault, string channel, string path);
 }

@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Endpoints;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Endpoints.Connections;
 using ChannelBridge.Endpoints.Doors;
@@ -71,6 +72,6 @@ internal sealed partial class SocketServer(EndpointRuntime runtime, HttpAccess a
         lifetime.Abort();
     }
 
-    [LoggerMessage(LogEvents.SocketServerFault, LogLevel.Error, "A connection to the endpoint {Path} of the channel {Channel} failed")]
+    [LoggerMessage(4602, LogLevel.Error, "A connection to the endpoint {Path} of the channel {Channel} failed")]
     private partial void LogFault(Exception fault, string channel, string path);
 }

@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Hosting;
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Diagnostics;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Host.Settings;

@@ -1,3 +1,6 @@
+using ChannelBridge.Core.Net;
+using ChannelBridge.Core.Hosting;
+using ChannelBridge.Abstractions.Dialing;
 using System.Collections.Concurrent;
 using ChannelBridge.Abstractions.Dialing;
 using ChannelBridge.Channels.InstaClaw;

@@ -1,5 +1,7 @@
-using ChannelBridge.Abstractions.Dialing;
 using ChannelBridge.Core.Net;
+using ChannelBridge.Core.Hosting;
+using ChannelBridge.Abstractions.Dialing;
+using ChannelBridge.Channels.InstaClaw.Connection;
 using ChannelBridge.Tests.Unit.Support;
 
 namespace ChannelBridge.Tests.Unit.InstaClaw;

@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Dialing;
 using System.Net.WebSockets;
 using ChannelBridge.Abstractions.Dialing;
 using ChannelBridge.Abstractions.Errors;
