@@ -138,7 +138,7 @@ public sealed class ManifestTests
     public void Settings_AreCheckedAgainstTheManifest(string settings, string? place)
     {
         using var document = JsonDocument.Parse(settings);
-        Assert.Equal(place, ManifestReader.CheckSettings(Read(Whole), document.RootElement).FirstOrDefault()?.Place);
+        Assert.Equal(place, ManifestReader.CheckSettings(Read(Whole), document.RootElement) is [var fault, ..] ? fault.Place : null);
     }
 
     [Fact]

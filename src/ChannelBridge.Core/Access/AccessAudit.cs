@@ -142,6 +142,6 @@ internal sealed partial class AccessAudit(IStore store, AccessOptions options, T
 
     private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    [LoggerMessage(CoreEvents.AuditFailed, LogLevel.Warning, "{Count} records of the access audit couldn't be written: {Code}")]
+    [LoggerMessage(LogEvents.AccessAuditFailed, LogLevel.Warning, "{Count} records of the access audit couldn't be written: {Code}")]
     private partial void LogFailed(int count, string code);
 }

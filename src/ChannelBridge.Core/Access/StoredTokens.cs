@@ -272,12 +272,12 @@ internal sealed partial class StoredTokens(IStore store, AccessOptions options, 
 
     private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    [LoggerMessage(CoreEvents.TokensInTouch, LogLevel.Debug, "The store's access tokens are known")]
+    [LoggerMessage(LogEvents.StoredTokensInTouch, LogLevel.Debug, "The store's access tokens are known")]
     private partial void LogInTouch();
 
-    [LoggerMessage(CoreEvents.TokensOutOfTouch, LogLevel.Warning, "The store's access tokens can't be read; none of them is let in until they can: {Reason}")]
+    [LoggerMessage(LogEvents.StoredTokensOutOfTouch, LogLevel.Warning, "The store's access tokens can't be read; none of them is let in until they can: {Reason}")]
     private partial void LogOutOfTouch(string reason);
 
-    [LoggerMessage(CoreEvents.TokensClosed, LogLevel.Warning, "The store's access tokens couldn't be read for too long; what {Count} of them opened is closed")]
+    [LoggerMessage(LogEvents.StoredTokensClosing, LogLevel.Warning, "The store's access tokens couldn't be read for too long; what {Count} of them opened is closed")]
     private partial void LogClosing(int count);
 }

@@ -369,15 +369,15 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
         }
     }
 
-    [LoggerMessage(LogEvents.andFailed, LogLevel.Error, "Response {Id} of agent {Agent} failed")]
+    [LoggerMessage(LogEvents.ResponseRunsFailed, LogLevel.Error, "Response {Id} of agent {Agent} failed")]
     private partial void LogFailed(Exception fault, string id, string agent);
 
-    [LoggerMessage(LogEvents.andEnded, LogLevel.Information, "Response {Id} of agent {Agent} ended: {Code}")]
+    [LoggerMessage(LogEvents.ResponseRunsEnded, LogLevel.Information, "Response {Id} of agent {Agent} ended: {Code}")]
     private partial void LogEnded(string id, string agent, string code);
 
-    [LoggerMessage(LogEvents.andLeaves, LogLevel.Information, "Response {Id} of agent {Agent} isn't done; the next host goes on")]
+    [LoggerMessage(LogEvents.ResponseRunsLeaves, LogLevel.Information, "Response {Id} of agent {Agent} isn't done; the next host goes on")]
     private partial void LogLeaves(string id, string agent);
 
-    [LoggerMessage(LogEvents.andNotStored, LogLevel.Error, "Response {Id} can't be stored; it can't be continued")]
+    [LoggerMessage(LogEvents.ResponseRunsNotStored, LogLevel.Error, "Response {Id} can't be stored; it can't be continued")]
     private partial void LogNotStored(Exception fault, string id);
 }

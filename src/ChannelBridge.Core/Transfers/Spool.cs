@@ -296,6 +296,6 @@ internal sealed partial class Spool(IStore store, TransferQuota quota, TransferO
         }
     }
 
-    [LoggerMessage(LogEvents.isUnusable, LogLevel.Error, "The spool folder {Folder} can't be used; files are refused until it can.")]
+    [LoggerMessage(LogEvents.SpoolUnusable, LogLevel.Error, "The spool folder {Folder} can't be used; files are refused until it can.")]
     private static partial void LogUnusable(ILogger logger, string folder, Exception fault);
 }

@@ -176,9 +176,9 @@ internal sealed partial class TransferSweeper(
 
     private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    [LoggerMessage(LogEvents.inSwept, LogLevel.Information, "Removed {Files} files of the spool that are no longer needed ({Bytes} bytes).")]
+    [LoggerMessage(LogEvents.TransferSweeperSwept, LogLevel.Information, "Removed {Files} files of the spool that are no longer needed ({Bytes} bytes).")]
     private static partial void LogSwept(ILogger logger, int files, long bytes);
 
-    [LoggerMessage(LogEvents.inFailed2, LogLevel.Error, "The spool could not be swept; trying again at the next interval.")]
+    [LoggerMessage(LogEvents.TransferSweeperFailed, LogLevel.Error, "The spool could not be swept; trying again at the next interval.")]
     private static partial void LogFailed(ILogger logger, Exception fault);
 }

@@ -194,6 +194,6 @@ internal sealed partial class ContributedEndpoints : IDisposable
 
     private static bool HasBody(HttpContext context) => context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true };
 
-    [LoggerMessage(4601, LogLevel.Error, "A request to the endpoint {Path} of the channel {Channel} failed")]
+    [LoggerMessage(LogEvents.ContributedEndpointsFault, LogLevel.Error, "A request to the endpoint {Path} of the channel {Channel} failed")]
     private partial void LogFault(Exception fault, string channel, string path);
 }

@@ -336,6 +336,6 @@ internal sealed partial class SocketPeer : ISocketPeer, IOpenExchange
         return char.IsHighSurrogate(reason.AsSpan().IsEmpty ? ' ' : reason[^1]) ? reason[..^1] : reason;
     }
 
-    [LoggerMessage(4603, LogLevel.Error, "A connection of the endpoint {Path} of the channel {Channel} failed")]
+    [LoggerMessage(LogEvents.SocketPeerFault, LogLevel.Error, "A connection of the endpoint {Path} of the channel {Channel} failed")]
     private static partial void LogFault(ILogger logger, Exception fault, string channel, string path);
 }

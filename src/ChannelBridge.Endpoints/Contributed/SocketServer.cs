@@ -72,6 +72,6 @@ internal sealed partial class SocketServer(EndpointRuntime runtime, HttpAccess a
         lifetime.Abort();
     }
 
-    [LoggerMessage(4602, LogLevel.Error, "A connection to the endpoint {Path} of the channel {Channel} failed")]
+    [LoggerMessage(LogEvents.SocketServerFault, LogLevel.Error, "A connection to the endpoint {Path} of the channel {Channel} failed")]
     private partial void LogFault(Exception fault, string channel, string path);
 }

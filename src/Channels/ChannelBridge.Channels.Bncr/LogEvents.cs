@@ -7,7 +7,7 @@ internal static class LogEvents
     public const int LeaseTableNoAckers = 2002;
     public const int LeaseTableNotTold = 2003;
     public const int AckingClientsNotWritten = 2101;
-    public const int inNotWritten = 2201;
-    public const int onlyNotWritten = 2301;
-    public const int isNotWritten = 2401;
+    public const int RouteBookNotWritten = 2201;
+    public const int BncrAccountsNotWritten = 2301;
+    public const int StatsBookNotWritten = 2401;
 }

@@ -10,11 +10,11 @@ internal static class LogEvents
     public const int InstaClawAccountPollFailed = 5112;
     public const int ProfileFilesUnreadable = 5121;
     public const int ProfileFilesWasOpen = 5122;
-    public const int isProposed = 5131;
-    public const int isRegistered = 5132;
-    public const int isFailed = 5133;
-    public const int isCancelled = 5134;
-    public const int isFruitless = 5135;
+    public const int RegistrarProposed = 5131;
+    public const int RegistrarRegistered = 5132;
+    public const int RegistrarFailed = 5133;
+    public const int RegistrarCancelled = 5134;
+    public const int RegistrarFruitless = 5135;
     public const int RequestDeskNotTaken = 5141;
     public const int RequestDeskMalformed = 5142;
     public const int RequestDeskUnfit = 5143;

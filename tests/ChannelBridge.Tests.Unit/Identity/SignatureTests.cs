@@ -81,7 +81,7 @@ public sealed class SignatureTests
         key.Sign("hello"u8, signature);
 
         Assert.Equal(key.Sign("hello"u8), signature);
-        Assert.Equal(key.ExportSeed().Length, IdentityKey.SeedLength);
+        Assert.Equal(IdentityKey.SeedLength, key.ExportSeed().Length);
         Assert.True(key.ToVerifier().Verify("hello"u8, signature));
     }
 

@@ -11,7 +11,7 @@ public sealed class TurnSlotsTests
         var slots = new TurnSlots(10, 8, shared: true);
         for (var i = 0; i < 8; i++) Assert.True(slots.EnterAsync("busy", default).IsCompleted);
         for (var i = 0; i < 6; i++) Assert.False(slots.EnterAsync("busy", default).IsCompleted);
-        Assert.Equal(ErrorCodes.Busy, Assert.Throws<BridgeException>(() => { slots.EnterAsync("busy", default); }).Code);
+        Assert.Equal(ErrorCodes.Busy, Assert.Throws<BridgeException>(void () => _ = slots.EnterAsync("busy", default)).Code);
         Assert.True(slots.EnterAsync("other", default).IsCompleted);
         Assert.True(slots.EnterAsync("third", default).IsCompleted);
         Assert.False(slots.EnterAsync("third", default).IsCompleted);

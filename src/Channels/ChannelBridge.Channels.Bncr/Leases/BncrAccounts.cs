@@ -113,6 +113,6 @@ internal sealed partial class BncrAccounts(
         return _accounts.GetOrAdd(key, static (key, state) => new BncrAccount(state.display, key, state.policies.For(key)), (display, policies));
     }
 
-    [LoggerMessage(EventId = LogEvents.onlyNotWritten, Level = LogLevel.Warning, Message = "Couldn't record account {Account}")]
+    [LoggerMessage(EventId = LogEvents.BncrAccountsNotWritten, Level = LogLevel.Warning, Message = "Couldn't record account {Account}")]
     private static partial void LogNotWritten(ILogger logger, Exception fault, string account);
 }

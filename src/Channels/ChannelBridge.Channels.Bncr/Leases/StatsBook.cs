@@ -87,6 +87,6 @@ internal sealed partial class StatsBook(IRecords records, BncrAccounts accounts,
         }
     }
 
-    [LoggerMessage(EventId = LogEvents.isNotWritten, Level = LogLevel.Warning, Message = "Couldn't record when accounts were last heard; trying again")]
+    [LoggerMessage(EventId = LogEvents.StatsBookNotWritten, Level = LogLevel.Warning, Message = "Couldn't record when accounts were last heard; trying again")]
     private static partial void LogNotWritten(ILogger logger, Exception fault);
 }

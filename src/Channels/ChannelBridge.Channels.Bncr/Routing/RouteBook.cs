@@ -109,6 +109,6 @@ internal sealed partial class RouteBook(IRecords records, TimeProvider time, ILo
 
     private static string IndexOf(BncrAccount account, BncrRoute route) => $"{account.Key}|{route.Scope.ToLowerInvariant()}";
 
-    [LoggerMessage(EventId = LogEvents.inNotWritten, Level = LogLevel.Warning, Message = "Couldn't record a known route of account {Account}")]
+    [LoggerMessage(EventId = LogEvents.RouteBookNotWritten, Level = LogLevel.Warning, Message = "Couldn't record a known route of account {Account}")]
     private static partial void LogNotWritten(ILogger logger, Exception fault, string account);
 }

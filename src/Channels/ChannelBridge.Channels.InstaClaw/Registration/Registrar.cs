@@ -230,19 +230,19 @@ internal sealed partial class Registrar(
         if (files.Problem is { } problem) throw new BridgeException(ErrorCodes.Conflict, $"There is a profile, but {problem}; correct or delete {files.ProfilePath}.");
     }
 
-    [LoggerMessage(LogEvents.isProposed, LogLevel.Information, "InstaClaw account {Account}: registration {Proposal} is proposed and waits for instaclaw.registration.submit or cancel.")]
+    [LoggerMessage(LogEvents.RegistrarProposed, LogLevel.Information, "InstaClaw account {Account}: registration {Proposal} is proposed and waits for instaclaw.registration.submit or cancel.")]
     private static partial void LogProposed(ILogger logger, string account, string proposal);
 
-    [LoggerMessage(LogEvents.isRegistered, LogLevel.Information, "InstaClaw account {Account}: registered as {ClawId}.")]
+    [LoggerMessage(LogEvents.RegistrarRegistered, LogLevel.Information, "InstaClaw account {Account}: registered as {ClawId}.")]
     private static partial void LogRegistered(ILogger logger, string account, string clawId);
 
-    [LoggerMessage(LogEvents.isFailed, LogLevel.Warning, "InstaClaw account {Account}: the registration failed: {Reason}")]
+    [LoggerMessage(LogEvents.RegistrarFailed, LogLevel.Warning, "InstaClaw account {Account}: the registration failed: {Reason}")]
     private static partial void LogFailed(ILogger logger, string account, string reason);
 
-    [LoggerMessage(LogEvents.isCancelled, LogLevel.Information, "InstaClaw account {Account}: the proposed registration was cancelled.")]
+    [LoggerMessage(LogEvents.RegistrarCancelled, LogLevel.Information, "InstaClaw account {Account}: the proposed registration was cancelled.")]
     private static partial void LogCancelled(ILogger logger, string account);
 
-    [LoggerMessage(LogEvents.isFruitless, LogLevel.Warning, "InstaClaw account {Account}: the agent proposed no registration ({Reason}); it is asked again in {Seconds} s.")]
+    [LoggerMessage(LogEvents.RegistrarFruitless, LogLevel.Warning, "InstaClaw account {Account}: the agent proposed no registration ({Reason}); it is asked again in {Seconds} s.")]
     private static partial void LogFruitless(ILogger logger, string account, string? reason, long seconds);
 }
 
