@@ -1,6 +1,4 @@
-using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Agents;
-using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Dialing;
 using ChannelBridge.Abstractions.Events;
 using ChannelBridge.Abstractions.Hosting;

@@ -1,8 +1,5 @@
 using ChannelBridge.Abstractions.Access;
-using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Hosting;
-using ChannelBridge.Abstractions.Methods;
-using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Hosting;
 using ChannelBridge.Core.Responses;

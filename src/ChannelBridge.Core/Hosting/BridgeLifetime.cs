@@ -1,6 +1,5 @@
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Hosting;
-using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Messaging;

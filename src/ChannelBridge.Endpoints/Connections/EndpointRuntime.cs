@@ -1,4 +1,3 @@
-using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Endpoints.Buffers;

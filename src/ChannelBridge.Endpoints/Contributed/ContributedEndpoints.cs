@@ -1,4 +1,3 @@
-using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Endpoints;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Hosting;

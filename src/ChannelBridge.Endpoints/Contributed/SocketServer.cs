@@ -1,4 +1,3 @@
-using ChannelBridge.Abstractions.Endpoints;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Endpoints.Connections;
 using ChannelBridge.Endpoints.Doors;

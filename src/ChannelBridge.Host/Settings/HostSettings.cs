@@ -1,7 +1,3 @@
-using ChannelBridge.Abstractions.Access;
-using ChannelBridge.Abstractions.Messaging;
-using ChannelBridge.Abstractions.Responses;
-using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Agents;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Channels.InstaClaw;

@@ -1,8 +1,8 @@
-using ChannelBridge.Abstractions.Hosting;
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;

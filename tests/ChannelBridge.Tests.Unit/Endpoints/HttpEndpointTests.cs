@@ -171,7 +171,11 @@ public sealed class HttpEndpointTests
     {
         await using var lab = await LabAsync(new TestSource().Add(new HttpEndpoint
         {
-            Verbs = ["GET"], Path = "/r", Access = EndpointAccess.Scope(Scopes.Read), Rate = new EndpointRate(0.001, 2), Handler = (exchange, _) => exchange.AnswerAsync(HttpAnswer.Empty()),
+            Verbs = ["GET"],
+            Path = "/r",
+            Access = EndpointAccess.Scope(Scopes.Read),
+            Rate = new EndpointRate(0.001, 2),
+            Handler = (exchange, _) => exchange.AnswerAsync(HttpAnswer.Empty()),
         }));
         int[] statuses = [await StatusAsync(WireHost.ReadToken), await StatusAsync(WireHost.ReadToken), await StatusAsync(WireHost.ReadToken)];
         Assert.Equal(new[] { 204, 204, 429 }, statuses);
@@ -202,7 +206,11 @@ public sealed class HttpEndpointTests
     {
         await using var lab = await LabAsync(new TestSource().Text("/a", "a").Add(new HttpEndpoint
         {
-            Verbs = ["GET"], Path = "/any", Access = EndpointAccess.Anonymous, AnyOrigin = true, Handler = (exchange, _) => exchange.AnswerAsync(HttpAnswer.Empty()),
+            Verbs = ["GET"],
+            Path = "/any",
+            Access = EndpointAccess.Anonymous,
+            AnyOrigin = true,
+            Handler = (exchange, _) => exchange.AnswerAsync(HttpAnswer.Empty()),
         }));
         Assert.Equal(403, await StatusAsync("/a"));
         Assert.Equal(204, await StatusAsync("/any"));

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using ChannelBridge.Abstractions.Access;
-using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Host.Settings;

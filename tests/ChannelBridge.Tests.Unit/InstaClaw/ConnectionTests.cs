@@ -1,6 +1,3 @@
-using ChannelBridge.Core.Net;
-using ChannelBridge.Core.Hosting;
-using ChannelBridge.Abstractions.Dialing;
 using System.Collections.Concurrent;
 using ChannelBridge.Abstractions.Dialing;
 using ChannelBridge.Channels.InstaClaw;

@@ -1,6 +1,3 @@
-using ChannelBridge.Core.Net;
-using ChannelBridge.Core.Hosting;
-using ChannelBridge.Abstractions.Dialing;
 using System.Text.Json.Nodes;
 using ChannelBridge.Channels.InstaClaw.Connection;
 using ChannelBridge.Channels.InstaClaw.Registration;

@@ -1,7 +1,5 @@
-using ChannelBridge.Core.Net;
-using ChannelBridge.Core.Hosting;
 using ChannelBridge.Abstractions.Dialing;
-using ChannelBridge.Channels.InstaClaw.Connection;
+using ChannelBridge.Core.Net;
 using ChannelBridge.Tests.Unit.Support;
 
 namespace ChannelBridge.Tests.Unit.InstaClaw;

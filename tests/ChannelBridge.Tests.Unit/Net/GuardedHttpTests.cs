@@ -166,6 +166,10 @@ public sealed class GuardedHttpTests : IAsyncLifetime
 
     private GuardedRequest Post(string path) => new()
     {
-        Url = new Uri($"http://127.0.0.1:{_port}{path}"), Verb = "POST", Content = "body"u8.ToArray(), ContentType = "text/plain", Networks = Loopback,
+        Url = new Uri($"http://127.0.0.1:{_port}{path}"),
+        Verb = "POST",
+        Content = "body"u8.ToArray(),
+        ContentType = "text/plain",
+        Networks = Loopback,
     };
 }

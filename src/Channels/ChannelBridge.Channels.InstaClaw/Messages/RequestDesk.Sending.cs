@@ -1,5 +1,5 @@
-using ChannelBridge.Abstractions.Dialing;
 using System.Net.WebSockets;
+using ChannelBridge.Abstractions.Dialing;
 using ChannelBridge.Abstractions.Errors;
 using Microsoft.Extensions.Logging;
 
