@@ -76,8 +76,6 @@ internal static class CommandLine
             SendFileCommand.Create(),
             ReceiveFileCommand.Create(),
             DeadLettersCommand.Create(),
-            PluginsCommand.Create(),
-            PluginCommand.Create(),
             TokensCommand.Create(),
             ImportCommand.Create(),
             A2ACommand.Create(),

@@ -31,11 +31,6 @@ internal static class Examples
         ],
         "diagnostics" => ["channelbridge diagnostics", "channelbridge diagnostics --json | jq .channels",
             "channelbridge diagnostics --watch", "channelbridge diagnostics --section messaging"],
-        "plugins" => ["channelbridge plugins list", "channelbridge plugins install ./my-chat-1.0.0.cbplugin"],
-        "plugins list" => ["channelbridge plugins list --json"],
-        "plugins install" => ["channelbridge plugins install samples/plugin-python"],
-        "plugins restart" => ["channelbridge plugins restart my-chat"],
-        "plugin" => ["channelbridge plugin check ./my-chat", "channelbridge plugin pack ./my-chat --out my-chat.cbplugin"],
         "watch" => ["channelbridge watch", "channelbridge watch outbox.changed --json"],
         "conversations" => ["channelbridge conversations", "channelbridge conversations --account Chat-alice --json | jq -r "
             + "'.entries[].target'"],

@@ -7,7 +7,6 @@ using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Diagnostics;
 using ChannelBridge.Host.Settings;
 using ChannelBridge.Host.Terminal;
-using ChannelBridge.Plugins.Hosting;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 
@@ -65,11 +64,6 @@ internal static class HostComposition
         bridge.AddBncr();
         services.AddSingleton(Options.Create(settings.InstaClaw));
         bridge.AddInstaClaw();
-        bridge.AddPlugins(new PluginHostOptions
-        {
-            DataFolder = settings.DataDirectory,
-            SettingsOf = manifest => PluginConfiguration.Read(settings.Configuration, settings.Agent, manifest),
-        });
         services.AddContributor<DiagnosticsMethods>();
         services.AddContributor<HostDiagnostics>();
         services.AddContributor<StoreDiagnostics>();
