@@ -70,7 +70,7 @@ public sealed class DeadLetterCommandTests
     [InlineData("prune --yes", "--older-than")]
     [InlineData("list --older-than yesterday", "not a length of time")]
     [InlineData("list --limit 5000", "1 to 1000")]
-    [InlineData("show", "argument missing")]
+    [InlineData("show", "missing for command")]
     public async Task WrongCommandLine_SaysWhatIsMissing(string line, string expected)
     {
         var result = await HostProcess.RunAsync(["dead-letters", .. line.Split(' ')]);
