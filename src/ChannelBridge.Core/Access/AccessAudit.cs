@@ -22,6 +22,7 @@ internal sealed partial class AccessAudit(IStore store, AccessOptions options, T
 
     private readonly Channel<AccessLine> _lines = Channel.CreateBounded<AccessLine>(new BoundedChannelOptions(Most) { SingleReader = true });
     private readonly CancellationTokenSource _stop = new();
+    private int _disposed;
     private Task _writing = Task.CompletedTask;
     private long _omitted;
     private int _sinceTrim = TrimEvery;
@@ -63,6 +64,8 @@ internal sealed partial class AccessAudit(IStore store, AccessOptions options, T
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        // The end of the host does it before the store is closed, and the container once more.
+        if (Interlocked.Exchange(ref _disposed, 1) == 1) return;
         await _stop.CancelAsync().ConfigureAwait(false);
         await _writing.ConfigureAwait(false);
         _stop.Dispose();

@@ -19,6 +19,7 @@ internal sealed partial class StoredTokens(IStore store, AccessOptions options, 
     private static readonly TimeSpan UseInterval = TimeSpan.FromMinutes(1);
 
     private readonly CancellationTokenSource _stop = new();
+    private int _disposed;
     private readonly SemaphoreSlim _reading = new(1, 1);
     private readonly Dictionary<string, long> _usesWritten = new(StringComparer.Ordinal);
     private volatile TokenTable<StoredToken> _table = new([]);
@@ -166,6 +167,8 @@ internal sealed partial class StoredTokens(IStore store, AccessOptions options, 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        // The end of the host does it before the store is closed, and the container once more.
+        if (Interlocked.Exchange(ref _disposed, 1) == 1) return;
         await _stop.CancelAsync().ConfigureAwait(false);
         await _watching.ConfigureAwait(false);
         _stop.Dispose();

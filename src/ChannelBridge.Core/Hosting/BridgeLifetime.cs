@@ -74,6 +74,10 @@ internal sealed partial class BridgeLifetime(
                 LogChannelStopFailed(fault, channel.Id);
             }
         }
+
+        // They read and write the store, which the container closes next.
+        if (tokens is not null) await tokens.DisposeAsync().ConfigureAwait(false);
+        if (audit is not null) await audit.DisposeAsync().ConfigureAwait(false);
     }
 
     private async Task StartAsync(IChannel channel, CancellationToken cancellationToken)

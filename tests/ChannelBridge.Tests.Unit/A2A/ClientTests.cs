@@ -114,6 +114,7 @@ public sealed class ClientTests
     public async Task AStreamThatBreaksOff_IsTakenUpAgain()
     {
         var asked = new List<string>();
+        var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var server = await PeerServer.WithCardAsync(async context =>
         {
             using var body = await JsonDocument.ParseAsync(context.Request.Body);
@@ -121,6 +122,8 @@ public sealed class ClientTests
             await PeerServer.EventAsync(context, $$"""{"task":{{PeerServer.TaskText("WORKING")}}}""");
             if (asked.Count == 1)
             {
+                // It breaks off after the first event, not before: until then a message would be sent again.
+                await seen.Task.WaitAsync(context.RequestAborted);
                 await context.Response.WriteAsync("data: {\"jsonrpc\":\"2.0\",\"id\":1,\"resu");
                 await context.Response.Body.FlushAsync();
                 context.Abort();
@@ -132,9 +135,15 @@ public sealed class ClientTests
         using var client = new A2AClient(new A2AClientOptions { Address = server.Url });
 
         var events = new List<StreamItem>();
-        Assert.Equal(TaskState.Completed, (await client.RunAsync(Text("m"), events.Add)).Task!.Status.State);
+        Assert.Equal(TaskState.Completed, (await client.RunAsync(Text("m"), Note)).Task!.Status.State);
         Assert.Equal(["SendStreamingMessage", "SubscribeToTask"], asked);
         Assert.Equal(2, events.Count);
+
+        void Note(StreamItem item)
+        {
+            events.Add(item);
+            seen.TrySetResult();
+        }
     }
 
     [Fact]

@@ -18,7 +18,9 @@ public sealed class RegistrationTests
 
         // It waits, also over a restart, and nobody asks the agent meanwhile.
         await lab.RestartAsync();
-        Assert.Equal((string)pending["proposal"]!["proposalId"]!, (string)(await lab.CallAsync("instaclaw.registration.get", []))["proposal"]!["proposalId"]!);
+        // The account begins again when this host has it.
+        var again = await UntilStatusAsync(lab, "pending");
+        Assert.Equal((string)pending["proposal"]!["proposalId"]!, (string)again["proposal"]!["proposalId"]!);
         Assert.Equal(0, lab.Platform.Attempts);
 
         var done = await lab.CallAsync("instaclaw.registration.submit", new JsonObject { ["name"] = "Scribe 2", ["tags"] = new JsonArray("letters"), ["type"] = "self-hosted" });

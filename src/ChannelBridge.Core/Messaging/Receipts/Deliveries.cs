@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 
@@ -25,6 +26,19 @@ internal sealed class Deliveries(IStore store) : IDeliveries
         AcceptedAt = entry.AcceptedAt,
         EndedAt = entry.EndedAt,
         Error = entry.Error,
-        Message = entry.Payload.IsEmpty ? null : MessageCodec.ReadOutbound(entry.Payload.Span),
+        Message = Read(entry.Payload.Span),
     };
+
+    /// <summary>The message; null where it is gone, or damaged: a receipt can be told without it.</summary>
+    private static OutboundMessage? Read(ReadOnlySpan<byte> payload)
+    {
+        try
+        {
+            return payload.IsEmpty ? null : MessageCodec.ReadOutbound(payload);
+        }
+        catch (BridgeException fault) when (fault.Code == ErrorCodes.StoreCorrupt)
+        {
+            return null;
+        }
+    }
 }
