@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Text.Json;
 
 namespace ChannelBridge.Endpoints.Buffers;
 
@@ -31,4 +32,27 @@ internal static class BinaryMessage
 
     /// <summary>True when the header is a JSON-RPC message; its first member says so.</summary>
     public static bool IsCall(ReadOnlySpan<byte> message) => message.Length > LengthBytes && message[LengthBytes..].StartsWith("{\"jsonrpc\""u8);
+
+    /// <summary>The member <c>channel</c> of the header, or null when it has none or is malformed: the receiver says what is wrong with it.</summary>
+    public static string? ChannelOf(ReadOnlySpan<byte> message)
+    {
+        if (message.Length < LengthBytes) return null;
+        var length = BinaryPrimitives.ReadUInt32BigEndian(message);
+        if (length > message.Length - LengthBytes) return null;
+        var reader = new Utf8JsonReader(message.Slice(LengthBytes, (int)length));
+        try
+        {
+            while (reader.Read())
+            {
+                if (reader.CurrentDepth != 1 || reader.TokenType != JsonTokenType.PropertyName || !reader.ValueTextEquals("channel"u8)) continue;
+                return reader.Read() && reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+            }
+        }
+        catch (Exception fault) when (fault is JsonException or InvalidOperationException)
+        {
+            // Not JSON, or half a character.
+        }
+
+        return null;
+    }
 }

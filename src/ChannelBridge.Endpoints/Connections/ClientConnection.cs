@@ -124,7 +124,7 @@ internal abstract partial class ClientConnection : IClientConnection
     }
 
     /// <inheritdoc/>
-    public bool TakesBinary => Runtime.BinaryReceiver is not null;
+    public bool TakesBinary => Runtime.TakesBinary;
 
     /// <inheritdoc/>
     public ValueTask<PushOutcome> PushBinaryAsync(ReadOnlySpan<byte> header, ReadOnlySpan<byte> bytes, CancellationToken cancellationToken = default)
@@ -246,7 +246,7 @@ internal abstract partial class ClientConnection : IClientConnection
         IsAuthenticated = true;
         Transport.Budget = Runtime.IncomingMemory;
         Transport.MaxMessageBytes = Runtime.Limits.MaxPayloadBytes;
-        Transport.AcceptsBinary = Runtime.BinaryReceiver is not null || caller.Scopes.HasFlag(Scopes.Link);
+        Transport.AcceptsBinary = Runtime.TakesBinary || caller.Scopes.HasFlag(Scopes.Link);
         Origin.Place.Authenticated();
         _revoked.Dispose();
         _revoked = caller.Revoked.CanBeCanceled
@@ -310,7 +310,7 @@ internal abstract partial class ClientConnection : IClientConnection
             {
                 Interlocked.Exchange(ref _lastReceived, Runtime.Time.GetUtcNow().UtcTicks);
                 if (IsClosing) continue;
-                if (message is { Kind: IncomingKind.Binary, Length: > 0 } && Runtime.BinaryReceiver is { } receiver && !IsBinaryCall(message))
+                if (message is { Kind: IncomingKind.Binary, Length: > 0 } && !IsBinaryCall(message) && Runtime.ReceiverOf(message.Memory.Span) is { } receiver)
                 {
                     Outgoing.Uncork();
                     await _binaryPlaces.WaitAsync(CancellationToken.None).ConfigureAwait(false);

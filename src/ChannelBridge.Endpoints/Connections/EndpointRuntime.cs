@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Endpoints.Buffers;
@@ -18,11 +19,11 @@ internal sealed class EndpointRuntime(
     IOptions<EndpointOptions> options,
     TimeProvider time,
     ILoggerFactory loggers,
-    IBinaryReceiver? binaryReceiver = null,
+    IRegistry registry,
     IAccessAudit? audit = null)
 {
-    /// <summary>Who takes binary messages, or null: they are refused.</summary>
-    public IBinaryReceiver? BinaryReceiver { get; } = binaryReceiver;
+    /// <summary>True when a channel takes binary messages.</summary>
+    public bool TakesBinary => registry.Current.Of<IBinaryReceiver>().Count > 0;
 
     /// <summary>The methods.</summary>
     public MethodRouter Router { get; } = router;
@@ -68,4 +69,15 @@ internal sealed class EndpointRuntime(
 
     /// <summary>New at each start of the host.</summary>
     public string BootId { get; } = Guid.NewGuid().ToString("N");
+
+    /// <summary>
+    /// Who takes a binary message: the channel that its header names, or the only one that takes any. Null: it is refused.
+    /// </summary>
+    public IBinaryReceiver? ReceiverOf(ReadOnlySpan<byte> message)
+    {
+        var receivers = registry.Current.Of<IBinaryReceiver>();
+        if (receivers.Count < 2) return receivers is [var only] ? only : null;
+        var channel = BinaryMessage.ChannelOf(message);
+        return receivers.FirstOrDefault(receiver => string.Equals(receiver.Channel, channel ?? "bncr", StringComparison.OrdinalIgnoreCase));
+    }
 }
