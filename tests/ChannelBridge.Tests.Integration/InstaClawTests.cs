@@ -25,7 +25,7 @@ public sealed class InstaClawTests
         var events = await side.EventsAsync("m1");
         Assert.Equal("response.created", (string)events[0]["type"]!);
         Assert.Equal("response.completed", (string)events[^1]["type"]!);
-        Assert.Equal(31, events[^1]["response"]!.AsObject().Count);
+        Assert.Equal(32, events[^1]["response"]!.AsObject().Count);
 
         var profile = Path.Combine(host.Data, ".insta", "config", "profile.json");
         if (!OperatingSystem.IsWindows()) Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(profile));

@@ -106,7 +106,7 @@ public sealed class ResponsesTests
             text.Append(buffer, 0, await ask.StandardOutput.ReadAsync(buffer, timeout.Token));
         using (var kill = Process.Start("kill", ["-INT", ask.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)])) await kill.WaitForExitAsync(timeout.Token);
         await ask.WaitForExitAsync(timeout.Token);
-        Assert.Equal(1, ask.ExitCode);
+        Assert.Equal(130, ask.ExitCode);
         Assert.Contains("cancelled", await ask.StandardError.ReadToEndAsync(timeout.Token), StringComparison.Ordinal);
         await model.HungUp.Task.WaitAsync(HostProcess.Timeout);
     }
