@@ -32,21 +32,6 @@ public sealed class ChannelsTests(ChannelLab lab) : IClassFixture<ChannelLab>
         Assert.Contains("/status", lab.Model.PromptOf("not-a-command"), StringComparison.Ordinal);
     }
 
-    /// <summary>Guards against an answer that is lost with the gateway that was to bring it back in the turn.</summary>
-    [OpenClawFact]
-    public async Task GatewayKilledInTheTurn_TheAnswerComesLateAndEndsIt()
-    {
-        var hold = lab.Model.Hold("killed-in-it");
-        await lab.Channel.SayAsync("dora", "ask:killed-in-it");
-        await lab.Channel.SayAsync("dora", "ask:behind-it");
-        await lab.Model.AskedAsync("killed-in-it");
-        await lab.Gateway.KillAsync();
-        hold.TrySetResult();
-        await lab.Gateway.StartAsync();
-        Assert.Equal("answer to killed-in-it", await lab.Channel.AnswerAsync("dora"));
-        Assert.Equal("answer to behind-it", await lab.Channel.AnswerAsync("dora"));
-    }
-
     [OpenClawFact]
     public async Task Notice_IntoASessionOfTheGateway_ReachesTheModelOnceInTheNextTurn()
     {
