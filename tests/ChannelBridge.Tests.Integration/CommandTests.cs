@@ -145,8 +145,8 @@ public sealed class CommandTests
         var unknown = await HostProcess.RunAsync(["ask", "--model", "nope", "--data", host.Data, "hi"]);
         Assert.Equal(8, unknown.ExitCode);
         Assert.Contains("available: echo, openclaw", unknown.Errors, StringComparison.Ordinal);
-        var away = await HostProcess.RunAsync(["ask", "--model", "openclaw", "--timeout", "1", "--data", host.Data, "hi"]);
-        Assert.Equal(9, away.ExitCode);
+        var away = await HostProcess.RunAsync(["ask", "--model", "openclaw", "--timeout", "60", "--data", host.Data, "hi"]);
+        Assert.Equal(8, away.ExitCode);
         Assert.Contains("openclaw isn't connected", away.Errors, StringComparison.Ordinal);
     }
 

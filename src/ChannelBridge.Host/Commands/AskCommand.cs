@@ -97,7 +97,7 @@ internal static class AskCommand
         }
     }
 
-    /// <summary>Says what the user would otherwise wait for in silence: an agent that isn't there. False: no agent has that name.</summary>
+    /// <summary>Says beforehand which agent isn't there: the host's refusal tells less. False: no agent has that name.</summary>
     private static async Task<bool> CheckAgentAsync(ChannelBridgeClient client, string? model, CancellationToken cancellationToken)
     {
         JsonObject? agents;
@@ -126,8 +126,7 @@ internal static class AskCommand
         }
 
         if ((bool?)about?["available"] == false)
-            await Console.Error.WriteLineAsync($"the agent {PlainText.Line(found)} isn't connected; waiting for it (Ctrl+C cancels, "
-                + "--timeout SECONDS limits the wait)").ConfigureAwait(false);
+            await Console.Error.WriteLineAsync($"the agent {PlainText.Line(found)} isn't connected").ConfigureAwait(false);
         return true;
     }
 
