@@ -1,5 +1,6 @@
 // Who may speak: the gateway's own resolver decides, by its settings and its pairing store; nothing is decided here. The same
 // question is asked twice: before the host accepts a message (link.admit), and for its turn, whose context needs the result.
+import { resolveCommandAuthorization } from 'openclaw/plugin-sdk/command-auth-native';
 import { isAbortRequestText } from 'openclaw/plugin-sdk/command-primitives-runtime';
 import { resolveAccount } from './accounts.mjs';
 import { bridge, currentConfig } from './bridge.mjs';
@@ -73,14 +74,29 @@ const isUrgent = (text) => isAbortRequestText(text) || /^\s*\/approve(?:[\s:@]|$
 export const isCommandOf = ({ commands, isCommand, text }) => commands !== false && (isCommand === true || isUrgent(text));
 
 /**
- * What stops a turn, or decides on what it asked for, would wait for that very turn: it passes the line of its session. Only from a sender
- * whose
- * commands count; another one's would be a second message in a session that is busy.
+ * What stops a turn, or decides on what it asked for, would wait for that very turn: it passes the line of its session. Only from a
+ * sender whose commands count for the gateway's core, which asks more than the resolver: once it has a command owner (the first approved
+ * pairing makes one), nobody else's count. Another one's would be a second message in a session that is busy.
  */
 export async function passes(params) {
   if (params.commands === false || (params.passes !== true && !isUrgent(params.text))) return false;
-  const { subject, senderId, isGroup, conversationId } = params;
+  const { senderId, isGroup, conversationId, replyTo } = params;
+  const subject = params.subject ?? senderId;
+  const cfg = currentConfig();
   const account = accountOf(params.channel, params.accountId);
-  const ingress = await resolveIngress({ cfg: currentConfig(), account, subject: subject ?? senderId, isGroup, conversationId, isCommand: true });
-  return ingress.commandAccess.authorized === true;
+  const ingress = await resolveIngress({ cfg, account, subject, isGroup, conversationId, isCommand: true });
+  const { isAuthorizedSender } = resolveCommandAuthorization({
+    cfg,
+    commandAuthorized: ingress.commandAccess.authorized === true,
+    ctx: {
+      Provider: account.channel,
+      Surface: account.channel,
+      AccountId: account.accountId,
+      From: subject,
+      To: replyTo,
+      SenderId: subject,
+      ChatType: isGroup ? 'group' : 'direct',
+    },
+  });
+  return isAuthorizedSender;
 }

@@ -177,19 +177,43 @@ public sealed class CommandTests
         }
     }
 
+    /// <summary>Guards SIGHUP: it never ends the host, and a token that the settings no longer have lets nobody in and loses its connections.</summary>
     [Fact]
-    public async Task Serve_Hangup_ReloadsAndGoesOn()
+    public async Task Serve_Hangup_ReloadsLevelAndTokens()
     {
+        const string Former = "the-token-that-goes-away", Next = "the-token-that-comes-now";
         await using var host = await HostProcess.StartAsync();
         Assert.DoesNotContain(host.Token, host.Output, StringComparison.Ordinal);
-        await File.WriteAllTextAsync(Path.Combine(host.Data, "appsettings.json"), """{ "Telemetry": { "LogLevel": "Debug" } }""");
-        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(Path.Combine(host.Data, "appsettings.json"),
-            UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        using (var hangUp = System.Diagnostics.Process.Start("kill",
-            ["-HUP", host.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)])) await hangUp.WaitForExitAsync();
-        using var giveUp = new CancellationTokenSource(HostProcess.Timeout);
-        while (!host.Errors.Contains("Reloaded on SIGHUP: log level Debug", StringComparison.Ordinal)) await Task.Delay(20, giveUp.Token);
+        await HangUpAsync(host, "Information", Former);
+        await using var client = new WireClient();
+        await client.ConnectAsync(host.WebSocketUrl, Former);
+        await using var first = new WireClient();
+        await first.ConnectAsync(host.WebSocketUrl, host.Token);
+
+        await HangUpAsync(host, "Debug", Next);
+        await client.Closed.WaitAsync(HostProcess.Timeout);
+        await using var refused = new WireClient();
+        await Assert.ThrowsAnyAsync<Exception>(() => refused.ConnectAsync(host.WebSocketUrl, Former));
+        await using var next = new WireClient();
+        await next.ConnectAsync(host.WebSocketUrl, Next);
+        await first.CallAsync("ping", []);
+
+        // What can't be read changes nothing.
+        await HangUpAsync(host, "Debug", "short", "SIGHUP: nothing was changed");
+        await next.CallAsync("ping", []);
         Assert.Equal(0, await host.StopAsync());
+    }
+
+    private static async Task HangUpAsync(HostProcess host, string level, string token, string? said = null)
+    {
+        var settings = Path.Combine(host.Data, "appsettings.json");
+        await File.WriteAllTextAsync(
+            settings, $$$"""{ "Telemetry": { "LogLevel": "{{{level}}}" }, "Access": { "Tokens": { "bridge": { "Token": "{{{token}}}" } } } }""");
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(settings, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        using var hangUp = System.Diagnostics.Process.Start("kill", ["-HUP", host.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        await hangUp.WaitForExitAsync();
+        using var giveUp = new CancellationTokenSource(HostProcess.Timeout);
+        while (!host.Errors.Contains(said ?? $"Reloaded on SIGHUP: log level {level}, 1 tokens", StringComparison.Ordinal)) await Task.Delay(20, giveUp.Token);
     }
 
     [Fact]

@@ -52,6 +52,18 @@ public sealed class AccessToken
 
     internal byte[] HashBytes { get; }
 
+    /// <summary>True for the same token under the same name with the same rights.</summary>
+    internal bool IsSameAs(AccessToken other) =>
+        string.Equals(Name, other.Name, StringComparison.Ordinal)
+        && CryptographicOperations.FixedTimeEquals(HashBytes, other.HashBytes)
+        && Scopes == other.Scopes
+        && SameSet(Accounts, other.Accounts)
+        && SameSet(Channels, other.Channels)
+        && SameSet(Platforms, other.Platforms)
+        && SameSet(Methods, other.Methods);
+
+    private static bool SameSet(IReadOnlySet<string>? one, IReadOnlySet<string>? other) => one is null ? other is null : other is not null && one.SetEquals(other);
+
     /// <summary>Hashes a token and describes it.</summary>
     public static AccessToken FromToken(string name, string token, Scopes scopes, IEnumerable<string>? accounts = null)
     {

@@ -18,7 +18,7 @@ internal static class HostComposition
     /// <summary>Builds the application; nothing is opened yet but the data folder.</summary>
     public static WebApplication Build(HostSettings settings, DataFolder folder, string firstToken, Func<HostSettings>? reload = null)
     {
-        var certificate = ServerCertificate.Open(settings);
+        RenewedCertificate.Check(settings);
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
         {
             // No watcher on a settings file: a change takes effect at the next start, and the folder may hold thousands of files.
@@ -50,8 +50,9 @@ internal static class HostComposition
             provider.GetService<IStore>(),
             provider.GetService<ILaneClaims>()));
 
+        var first = AccessToken.FromToken(AccessToken.FirstName, firstToken, Scopes.All);
         services.AddAccess(
-            [AccessToken.FromToken(AccessToken.FirstName, firstToken, Scopes.All), .. settings.Tokens],
+            [first, .. settings.Tokens],
             access => access.Patience = settings.Store.Postgres.ClaimTime);
         // Added first, so that the core takes it as it is.
         services.AddSingleton(settings.Messaging);
@@ -71,8 +72,7 @@ internal static class HostComposition
         services.AddContributor<AgentsDiagnostics>();
         services.AddContributor<ChannelsDiagnostics>();
         if (settings.Managed) services.AddHostedService<ParentWatch>();
-        services.AddSingleton(new SettingsSource(reload));
-        if (certificate is not null) services.AddSingleton(certificate);
+        services.AddSingleton(new SettingsSource(reload, first));
         services.AddHostedService<Reloader>();
         services.AddSingleton(Options.Create(settings.Limits));
         bridge.AddEndpoints(options =>

@@ -1,20 +1,16 @@
 using System.Runtime.InteropServices;
+using ChannelBridge.Core.Access;
 using ChannelBridge.Host.Settings;
 using ChannelBridge.Host.Terminal;
 
 namespace ChannelBridge.Host.Composition;
 
 /// <summary>
-/// On SIGHUP what can be changed while the host runs is read again: the log's level and the certificate. Whatever is wrong with it, the
-/// host goes on as
-/// before: the signal never ends it.
+/// On SIGHUP what can be changed while the host runs is read again: the log's level and the access tokens of the settings. (A renewed certificate is taken
+/// without it.) Whatever is wrong with them, the host goes on as before: the signal never ends it.
 /// </summary>
-/// <param name="load">Reads the settings again; null where there is nothing to read.</param>
-/// <param name="level">The log's level.</param>
-/// <param name="logger">The log.</param>
-/// <param name="certificate">The certificate, or null.</param>
-internal sealed partial class Reloader(SettingsSource load, LogLevelSwitch level, ILogger<Reloader> logger,
-    ServerCertificate? certificate = null) : IHostedService, IDisposable
+internal sealed partial class Reloader(SettingsSource source, LogLevelSwitch level, TokenAuthority tokens, ILogger<Reloader> logger)
+    : IHostedService, IDisposable
 {
     private readonly Lock _gate = new();
     private PosixSignalRegistration? _signal;
@@ -43,24 +39,27 @@ internal sealed partial class Reloader(SettingsSource load, LogLevelSwitch level
         {
             try
             {
-                if (load.Load?.Invoke() is { } settings) level.Set(settings.LogLevel);
-                var until = certificate?.Reload();
-                LogReloaded(level.Level, until is { } end ? $", certificate valid until {end:u}" : "");
+                if (source.Load?.Invoke() is not { } settings) return;
+                // The first token has a file of its own and stays; one that can't be taken leaves all as they are.
+                var ended = tokens.Replace([source.First, .. settings.Tokens]);
+                level.Set(settings.LogLevel);
+                LogReloaded(level.Level, settings.Tokens.Count, ended);
             }
             catch (SettingsException fault)
             {
                 LogNotReloaded(string.Join("; ", fault.Problems));
             }
-            catch (Exception fault) when (ServerCertificate.IsUnusable(fault))
+            catch (ArgumentException fault)
             {
-                LogNotReloaded($"the certificate can't be used: {fault.Message}");
+                LogNotReloaded(fault.Message);
             }
         }
     }
 
-    [LoggerMessage(LogEvents.ReloaderReloaded, LogLevel.Information, "Reloaded on SIGHUP: log level {Level}{Certificate}. Other settings take effect at the "
-        + "next start")]
-    private partial void LogReloaded(LogLevel level, string certificate);
+    [LoggerMessage(
+        LogEvents.ReloaderReloaded, LogLevel.Information,
+        "Reloaded on SIGHUP: log level {Level}, {Tokens} tokens of the settings ({Ended} former ones ended). Other settings take effect at the next start")]
+    private partial void LogReloaded(LogLevel level, int tokens, int ended);
 
     [LoggerMessage(LogEvents.ReloaderNotReloaded, LogLevel.Warning, "SIGHUP: nothing was changed: {Reason}")]
     private partial void LogNotReloaded(string reason);
@@ -68,4 +67,5 @@ internal sealed partial class Reloader(SettingsSource load, LogLevelSwitch level
 
 /// <summary>Where the settings come from, to be read again.</summary>
 /// <param name="Load">Reads and checks them; null where that makes no sense.</param>
-internal sealed record SettingsSource(Func<HostSettings>? Load);
+/// <param name="First">The first token.</param>
+internal sealed record SettingsSource(Func<HostSettings>? Load, AccessToken First);

@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using ChannelBridge.Host.Settings;
 
 namespace ChannelBridge.Host.Composition;
 
@@ -16,6 +17,23 @@ internal sealed partial class RenewedCertificate(string certificateFile, string?
     private SslStreamCertificateContext _current = Load(certificateFile, keyFile);
     private (DateTime, DateTime) _stamp = Stamp(certificateFile, keyFile);
     private long _lookedAt = time.GetTimestamp();
+
+    /// <summary>Checks the certificate of the settings, if they name one, before anything is opened.</summary>
+    /// <exception cref="HostStartException">It can't be used.</exception>
+    public static void Check(HostSettings settings)
+    {
+        if (settings.CertificateFile is not { } file) return;
+        try
+        {
+            Load(file, settings.CertificateKeyFile);
+        }
+        catch (Exception fault) when (IsUnusable(fault))
+        {
+            throw new HostStartException(
+                ExitCodes.Settings, $"Listen:CertificateFile: {file} can't be used: {fault.Message}\nit must be PEM with the "
+                    + "certificate and its chain; the key in the same file or in Listen:CertificateKeyFile", fault);
+        }
+    }
 
     /// <summary>The certificate as it is now.</summary>
     public SslStreamCertificateContext Current
@@ -34,7 +52,7 @@ internal sealed partial class RenewedCertificate(string certificateFile, string?
                     _current = Load(certificateFile, keyFile);
                     LogRenewed(certificateFile, _current.TargetCertificate.NotAfter);
                 }
-                catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
+                catch (Exception fault) when (IsUnusable(fault))
                 {
                     LogNotRenewed(certificateFile, fault.Message.ReplaceLineEndings(" "));
                 }
@@ -43,6 +61,9 @@ internal sealed partial class RenewedCertificate(string certificateFile, string?
             }
         }
     }
+
+    /// <summary>True for the faults of a file that is no certificate, or doesn't fit its key.</summary>
+    private static bool IsUnusable(Exception fault) => fault is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException;
 
     private static (DateTime, DateTime) Stamp(string certificateFile, string? keyFile) =>
         (File.GetLastWriteTimeUtc(certificateFile), keyFile is null ? default : File.GetLastWriteTimeUtc(keyFile));

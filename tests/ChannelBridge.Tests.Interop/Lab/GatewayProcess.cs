@@ -46,7 +46,9 @@ public sealed class GatewayProcess : IAsyncDisposable
     /// <param name="pluginConfig">plugins.entries.channelbridge.config.</param>
     /// <param name="channel">channels.bncr.</param>
     /// <param name="responses">True: its own /v1/responses is open, too.</param>
-    public static GatewayProcess Configure(string state, int model, string? plugin, JsonObject pluginConfig, JsonObject channel, bool responses = false)
+    /// <param name="commandOwner">The only sender whose commands count, as <c>commands.ownerAllowFrom</c> has it; null: everybody's, until a pairing is approved.</param>
+    public static GatewayProcess Configure(string state, int model, string? plugin, JsonObject pluginConfig, JsonObject channel, bool responses = false,
+        string? commandOwner = null)
     {
         var gateway = new GatewayProcess(state, FreePort());
         var config = new JsonObject
@@ -98,6 +100,7 @@ public sealed class GatewayProcess : IAsyncDisposable
             ["discovery"] = new JsonObject { ["mdns"] = new JsonObject { ["mode"] = "off" } },
             ["tools"] = new JsonObject { ["profile"] = "minimal" },
         };
+        if (commandOwner is not null) config["commands"] = new JsonObject { ["ownerAllowFrom"] = new JsonArray(commandOwner) };
         if (responses)
             config["gateway"]!["http"] = new JsonObject { ["endpoints"] = new JsonObject { ["responses"] = new JsonObject { ["enabled"] = true } } };
         if (plugin is not null)

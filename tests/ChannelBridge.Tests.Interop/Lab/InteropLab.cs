@@ -45,7 +45,8 @@ public sealed class InteropLab : IAsyncLifetime
                     ["reloaded"] = new JsonObject { ["dmPolicy"] = "disabled" },
                     ["shop"] = new JsonObject(),
                 },
-            });
+            },
+            commandOwner: "bncr:Bncr:interop:sofie");
         await Gateway.StartAsync();
     }
 
