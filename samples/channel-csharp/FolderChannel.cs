@@ -80,7 +80,7 @@ public sealed class FolderChannel(FolderOptions options, IInbox inbox, IOutbox o
                         Text = text.Trim(),
                     };
                     var same = SHA256.HashData(Encoding.UTF8.GetBytes($"{name}\n{File.GetLastWriteTimeUtc(file).Ticks}\n{text}"));
-                    await inbox.AcceptAsync(message, BinaryPrimitives.ReadUInt128BigEndian(same), TimeSpan.FromDays(30), _stop.Token);
+                    await inbox.AcceptAsync(message, BinaryPrimitives.ReadUInt128BigEndian(same), TimeSpan.FromDays(30), cancellationToken: _stop.Token);
                     File.Delete(file);
                 }
             }
@@ -98,7 +98,7 @@ public sealed class FolderChannel(FolderOptions options, IInbox inbox, IOutbox o
         var file = Path.Combine(_out, $"{item.Id:N}.txt");
         await File.WriteAllTextAsync(file + ".part", item.Message.Text + "\n", cancellationToken);
         File.Move(file + ".part", file, overwrite: true);
-        await outbox.AckAsync(new Ack(item.Id, Id, Account, Ok: true, Delivered: true), cancellationToken);
+        await outbox.AckAsync(new Ack(item.Id, Id, Account, Ok: true, Delivered: true), cancellationToken: cancellationToken);
         return PushOutcome.Flushed;
     }
 

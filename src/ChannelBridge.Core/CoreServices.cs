@@ -54,8 +54,11 @@ internal static class CoreServices
             provider.GetRequiredService<ILogger<Outbox>>(),
             provider.GetService<ILaneClaims>()));
         services.TryAddSingleton<IOutbox>(provider => provider.GetRequiredService<Outbox>());
+        services.TryAddSingleton<TurnCancels>();
         services.TryAddSingleton<TurnRunner>();
         services.TryAddSingleton<TurnScheduler>();
+        services.TryAddSingleton<Turns>();
+        services.TryAddSingleton<ITurns>(provider => provider.GetRequiredService<Turns>());
         services.TryAddSingleton<Inbox>();
         services.TryAddSingleton<IInbox>(provider => provider.GetRequiredService<Inbox>());
         services.TryAddSingleton<DeadLetterRetention>();
@@ -66,6 +69,7 @@ internal static class CoreServices
             provider.GetRequiredService<Backlogs>(),
             provider.GetRequiredService<Inbox>(),
             provider.GetRequiredService<TurnScheduler>(),
+            provider.GetRequiredService<Turns>(),
             provider.GetRequiredService<Outbox>(),
             provider.GetRequiredService<StoreJanitor>(),
             provider.GetRequiredService<MessagingGauges>(),

@@ -19,6 +19,9 @@ internal static class LogEvents
     public const int TurnRunnerTurnFailed = 2101;
     public const int TurnRunnerCommitFailed = 2102;
     public const int ConversationMemoryDamaged = 2103;
+    public const int TurnRunnerEndingFailed = 2104;
+    public const int TurnEventsListenerFailed = 2111;
+    public const int TurnsLookFailed = 2121;
     public const int AccountOutboxFillFailed = 2201;
     public const int AccountOutboxWalkFailed = 2202;
     public const int AccountOutboxDead = 2203;

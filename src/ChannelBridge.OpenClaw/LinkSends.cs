@@ -71,7 +71,7 @@ internal sealed class LinkSends(IOutbox outbox, IStore store, TurnMemory memory,
             await files.KeepAsync(file, MessageIds.ForOutbox(message.Channel, message.AccountId, key)).ConfigureAwait(false);
         }
 
-        return await outbox.SendAsync(message, key, cancellationToken).ConfigureAwait(false);
+        return await outbox.SendAsync(message, key, cancellationToken: cancellationToken).ConfigureAwait(false);
     }
 
     private async ValueTask<List<Attachment>> TakeFilesAsync(SendParameters send, string channel, string account, CancellationToken cancellationToken)

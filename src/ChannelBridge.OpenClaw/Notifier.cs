@@ -1,5 +1,6 @@
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.OpenClaw;
 
@@ -9,12 +10,18 @@ internal sealed class Notifier(IOutbox outbox, ChannelDirectory channels) : INot
     private const int LongestKey = 400;
     private const int LongestSession = 1_024;
 
-    public async ValueTask NotifyAsync(NoticeOrigin origin, string text, string key, CancellationToken cancellationToken = default)
+    public async ValueTask NotifyAsync(
+        NoticeOrigin origin,
+        string text,
+        string key,
+        IReadOnlyList<RecordWrite>? records = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(origin);
         ArgumentException.ThrowIfNullOrWhiteSpace(text);
         if (key is not { Length: > 0 and <= LongestKey }) throw BridgeException.Invalid($"the key of a notice must have 1 to {LongestKey} characters");
-        await outbox.SendAsync(await MessageAsync(origin, text, cancellationToken).ConfigureAwait(false), $"notice/{key}", cancellationToken).ConfigureAwait(false);
+        var message = await MessageAsync(origin, text, cancellationToken).ConfigureAwait(false);
+        await outbox.SendAsync(message, $"notice/{key}", records, cancellationToken).ConfigureAwait(false);
     }
 
     private async ValueTask<OutboundMessage> MessageAsync(NoticeOrigin origin, string text, CancellationToken cancellationToken)

@@ -35,6 +35,8 @@ internal sealed partial class OpenClawAgent(
 
     public bool ReadsSpool => true;
 
+    public bool AnswersLater(AgentTurn turn) => true;
+
     public Task WaitUntilAvailableAsync(CancellationToken cancellationToken) => session.WaitAsync(cancellationToken);
 
     public async IAsyncEnumerable<AgentEvent> RunAsync(AgentTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -93,8 +95,8 @@ internal sealed partial class OpenClawAgent(
         finally
         {
             // Nobody waits for the answer any more: the gateway needn't go on. A channel's turn it finishes, and the host takes it up
-            // again.
-            if (isRequest && !running.Ended && !link.Ended) _ = CancelAsync(link, running);
+            // again, unless the turn was cancelled.
+            if ((isRequest || turn.Cancelled.IsCancellationRequested) && !running.Ended && !link.Ended) _ = CancelAsync(link, running);
             link.CloseTurn(running);
             session.CountTurn(running);
         }

@@ -55,7 +55,7 @@ internal abstract partial class ProviderAgent : IAgent, IDisposable
         ArgumentNullException.ThrowIfNull(turn);
         cancellationToken.ThrowIfCancellationRequested();
         var conversation = Conversation.Of(turn, Options);
-        using var run = new ProviderRun(this, Write(conversation), NewReading(conversation), cancellationToken);
+        using var run = new ProviderRun(this, Write(conversation), NewReading(conversation), turn.Message.Rules?.Timeout ?? Options.TurnTimeout, cancellationToken);
         Interlocked.Increment(ref _turns);
         Interlocked.Increment(ref _running);
         try

@@ -8,11 +8,12 @@ using ChannelBridge.Agents.Streams;
 namespace ChannelBridge.Agents;
 
 /// <summary>One turn at a provider: the request, its stream, the time-outs. Disposing it aborts whatever is under way.</summary>
-internal sealed class ProviderRun(ProviderAgent agent, BinaryData body, IProviderReading reading, CancellationToken cancellationToken) : IDisposable
+internal sealed class ProviderRun(
+    ProviderAgent agent, BinaryData body, IProviderReading reading, TimeSpan longest, CancellationToken cancellationToken) : IDisposable
 {
     private static readonly JsonDocumentOptions Lenient = new() { AllowTrailingCommas = true, MaxDepth = 128 };
 
-    private readonly TurnClock _clock = new(agent.Options, agent.Time, cancellationToken);
+    private readonly TurnClock _clock = new(agent.Options, longest, agent.Time, cancellationToken);
     private ProviderAnswer? _answer;
     private SseReader? _reader;
     private Stream? _body;

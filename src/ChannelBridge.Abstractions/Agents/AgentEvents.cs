@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using ChannelBridge.Abstractions.Messaging;
 
@@ -97,6 +100,69 @@ public enum FinishReason
 
     /// <summary>It waits for the client to run its tool calls.</summary>
     ToolCalls,
+
+    /// <summary>It needs to be told more: what it said is a question, and the next message goes on with the same task.</summary>
+    InputRequired,
+
+    /// <summary>It needs a permission or a sign-in first; what it said tells which.</summary>
+    AuthRequired,
+
+    /// <summary>It won't do this; what it said tells why.</summary>
+    Rejected,
+}
+
+/// <summary>
+/// What the agent is doing, in words for people (<c>reading the files</c>). Not durable, and no part of the answer.
+/// </summary>
+/// <param name="Text">The words.</param>
+public sealed record AgentStatus(string Text) : AgentEvent;
+
+/// <summary>
+/// A result that the agent hands over beside its messages: a document, data, a file. One of text, JSON and file is set; a result of several is several events
+/// with the same id. Channels without a notion of results get each as a message.
+/// </summary>
+/// <param name="Id">Which result of the turn.</param>
+public sealed record AgentArtifact(string Id) : AgentEvent
+{
+    /// <summary>What it is called, or null.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>What it is, for people; or null.</summary>
+    public string? Description { get; init; }
+
+    /// <summary>Text.</summary>
+    public string? Text { get; init; }
+
+    /// <summary>Data.</summary>
+    public JsonElement? Json { get; init; }
+
+    /// <summary>A file.</summary>
+    public Attachment? File { get; init; }
+
+    /// <summary>True: it belongs behind what came of this result before; a text goes on where the last one of it ended. False: the result begins anew.</summary>
+    public bool Append { get; init; }
+
+    /// <summary>True: nothing more of this result comes. The end of the turn is the end of every result.</summary>
+    public bool LastChunk { get; init; }
+
+    /// <summary>It as a message, for channels without a notion of results: its name and its text, data as indented JSON, or its file.</summary>
+    public AgentReply ToReply()
+    {
+        var text = Text ?? (Json is { } json ? Indented(json) : "");
+        if (Name is { Length: > 0 } name && File is null) text = text.Length == 0 ? name : $"{name}\n{text}";
+        return new AgentReply(text, "block", File);
+    }
+
+    private static string Indented(JsonElement json)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            json.WriteTo(writer);
+        }
+
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
 }
 
 /// <summary>A finished message of the answer.</summary>

@@ -20,4 +20,10 @@ public sealed record AgentTurn(Guid Id, InboundMessage Message, int Attempt)
     /// is a <see cref="Request"/>, which carries its own conversation.
     /// </summary>
     public IReadOnlyList<MessageItem> History { get; init; } = [];
+
+    /// <summary>
+    /// Signalled when the turn was cancelled for good: an agent that works elsewhere tells it there. A stop of the host ends the run as well, without this: then
+    /// the turn runs again.
+    /// </summary>
+    public CancellationToken Cancelled { get; init; }
 }

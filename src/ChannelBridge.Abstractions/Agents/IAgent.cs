@@ -32,6 +32,12 @@ public interface IAgent
     /// </summary>
     Task WaitUntilAvailableAsync(CancellationToken cancellationToken);
 
+    /// <summary>
+    /// True: a turn without an answer is no fault, because the agent's replies reach the outbox by a way of their own, and may come after it. False (default):
+    /// an agent that has nothing to say says so by the reply <c>NO_REPLY</c>.
+    /// </summary>
+    bool AnswersLater(AgentTurn turn) => false;
+
     /// <summary>True: it reads files of the spool itself. False (default): small ones are given to it as bytes, see <see cref="Messaging.Attachment.Content"/>.</summary>
     bool ReadsSpool => false;
 

@@ -57,6 +57,9 @@ public static class ErrorCodes
     /// <summary>The store's file is damaged. Nothing was acknowledged.</summary>
     public const string StoreCorrupt = "STORE_CORRUPT";
 
+    /// <summary>An agent ended its turn without an answer, and without saying that it has none; the reason of a dead letter.</summary>
+    public const string EmptyAnswer = "EMPTY_ANSWER";
+
     /// <summary>An internal error that the request did not cause; the log has it under the given reference.</summary>
     public const string Internal = "INTERNAL";
 }

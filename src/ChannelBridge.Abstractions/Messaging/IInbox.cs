@@ -1,4 +1,5 @@
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Abstractions.Messaging;
 
@@ -11,8 +12,15 @@ public interface IInbox
     /// <param name="message">The message; its session key names the lane.</param>
     /// <param name="dedupeKey">What makes it the same message: equal keys inside the window are one message.</param>
     /// <param name="dedupeWindow">How long the key is remembered, e.g. 30 days for a bridge's message id, 2 s for equal content.</param>
+    /// <param name="records">
+    /// State of the channel that is written in the same commit: all of it with the message, or, when the message is a duplicate, nothing.
+    /// </param>
     /// <param name="cancellationToken">Stops waiting; the message may still be accepted.</param>
     /// <exception cref="BridgeException"><see cref="ErrorCodes.Busy"/> before anything is written, or a store error.</exception>
     ValueTask<InboxReceipt> AcceptAsync(
-        InboundMessage message, UInt128 dedupeKey, TimeSpan dedupeWindow, CancellationToken cancellationToken = default);
+        InboundMessage message,
+        UInt128 dedupeKey,
+        TimeSpan dedupeWindow,
+        IReadOnlyList<RecordWrite>? records = null,
+        CancellationToken cancellationToken = default);
 }

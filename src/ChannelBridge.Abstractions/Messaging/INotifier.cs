@@ -1,4 +1,5 @@
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Abstractions.Messaging;
 
@@ -15,12 +16,18 @@ public interface INotifier
     /// <param name="origin">Where to.</param>
     /// <param name="text">What to say.</param>
     /// <param name="key">Stable for the word whatever happens; the same key again is a duplicate. At most 400 characters.</param>
+    /// <param name="records">State of the channel that is written in the same commit; nothing of it when the word was said before.</param>
     /// <param name="cancellationToken">Stops waiting; the word may still be said.</param>
     /// <exception cref="BridgeException">
     /// <see cref="ErrorCodes.NotFound"/>: the channel or the target isn't known. <see cref="ErrorCodes.Busy"/> before anything is written,
     /// or a store error.
     /// </exception>
-    ValueTask NotifyAsync(NoticeOrigin origin, string text, string key, CancellationToken cancellationToken = default);
+    ValueTask NotifyAsync(
+        NoticeOrigin origin,
+        string text,
+        string key,
+        IReadOnlyList<RecordWrite>? records = null,
+        CancellationToken cancellationToken = default);
 }
 
 /// <summary>Where a word outside of a turn goes: usually where the request came from that it is about.</summary>

@@ -1,4 +1,5 @@
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Abstractions.Messaging;
 
@@ -47,12 +48,22 @@ public interface IOutbox
     /// <summary>Accepts a message once. Completes when it is durable.</summary>
     /// <param name="message">The message; its session key names the lane.</param>
     /// <param name="idempotencyKey">Stable for the message whatever happens; the same key again is a duplicate. At most 512 characters.</param>
+    /// <param name="records">
+    /// State of the channel that is written in the same commit: all of it with the message, or, when the message is a duplicate, nothing.
+    /// </param>
     /// <param name="cancellationToken">Stops waiting; the message may still be accepted.</param>
     /// <exception cref="BridgeException"><see cref="ErrorCodes.Busy"/> before anything is written, or a store error.</exception>
-    ValueTask<OutboxReceipt> SendAsync(OutboundMessage message, string idempotencyKey, CancellationToken cancellationToken = default);
+    ValueTask<OutboxReceipt> SendAsync(
+        OutboundMessage message, string idempotencyKey, IReadOnlyList<RecordWrite>? records = null, CancellationToken cancellationToken = default);
 
     /// <summary>Takes a client's word about a message. Completes when the consequence is durable.</summary>
-    ValueTask<AckResult> AckAsync(Ack ack, CancellationToken cancellationToken = default);
+    /// <param name="ack">The word.</param>
+    /// <param name="records">
+    /// State of the channel that is written in the same commit as the consequence; nothing of it when the ack changes nothing that is stored: what was
+    /// acked before, isn't known, or is another account's.
+    /// </param>
+    /// <param name="cancellationToken">Stops waiting; the ack may still be taken.</param>
+    ValueTask<AckResult> AckAsync(Ack ack, IReadOnlyList<RecordWrite>? records = null, CancellationToken cancellationToken = default);
 
     /// <summary>
     /// Tells that an account can be reached through this target: its unsettled messages are pushed, in order per lane. A new target replaces

@@ -53,6 +53,9 @@ public interface ILaneClaims
     /// <summary>A lane got a message, and its account isn't pushed to from here: whoever pushes is told.</summary>
     void TellPusher(long lane);
 
+    /// <summary>A turn was cancelled: every host is told, so that the one that runs it hears of it. Best effort; <see cref="IClaimObserver.OnTurnCancelled"/>.</summary>
+    void TellCancelled(Guid turn);
+
     /// <summary>
     /// Asks for the pushes of an account, for a client of this host. The highest rank of all hosts gets them: <see cref="IClaimObserver.OnPushesTaken"/>;
     /// the others hear <see cref="IClaimObserver.OnPushesLost"/> and get them when the better one has left.
@@ -90,6 +93,9 @@ public interface IClaimObserver
     /// <param name="account">The account, lower case.</param>
     /// <param name="displaced">True: another host has a newer client of it. False: this host has lost the database.</param>
     void OnPushesLost(string channel, string account, bool displaced);
+
+    /// <summary>Some host has cancelled this turn (an inbox id).</summary>
+    void OnTurnCancelled(Guid turn);
 
     /// <summary>Look into the store for lanes without an owner.</summary>
     /// <param name="everything">True: all of them, now. False: the next few.</param>

@@ -14,10 +14,20 @@ public abstract class StoreWrite
     /// outdated token fails its batch with <see cref="Errors.ErrorCodes.ClaimLost"/>.
     /// </summary>
     public long Claim { get; init; } = 1;
+
+    /// <summary>Result: it took place, and was no duplicate, no conflict, and not too late.</summary>
+    public virtual bool TookPlace => true;
 }
 
 /// <summary>A change of a channel's own state: a record or a sequence. It may ride along in the commit of a message, see <c>IInbox</c> and <c>IOutbox</c>.</summary>
-public abstract class RecordWrite : StoreWrite;
+public abstract class RecordWrite : StoreWrite
+{
+    /// <summary>
+    /// A write of a message in the same batch, before this one: this one is made only if that one took place, in the same commit. Null: always. The order
+    /// of such writes among themselves holds, that to other writes of the batch doesn't. The core sets it for writes that ride along with a message.
+    /// </summary>
+    public StoreWrite? With { get; set; }
+}
 
 /// <summary>Appends a message to a lane's inbox, once per dedupe key.</summary>
 public sealed class InboxAppend : StoreWrite
@@ -51,6 +61,9 @@ public sealed class InboxAppend : StoreWrite
 
     /// <summary>Result: the number in the lane's inbox, 1, 2, 3 …</summary>
     public long Ordinal { get; set; }
+
+    /// <inheritdoc/>
+    public override bool TookPlace => !Duplicate;
 }
 
 /// <summary>Records what became of an inbox entry's turn. Only a pending entry changes: what is done or dead stays so.</summary>
@@ -76,6 +89,12 @@ public sealed class InboxUpdate : StoreWrite
 
     /// <summary>Now (Unix ms).</summary>
     public required long At { get; init; }
+
+    /// <summary>Result: the entry was pending.</summary>
+    public bool Changed { get; set; }
+
+    /// <inheritdoc/>
+    public override bool TookPlace => Changed;
 }
 
 /// <summary>Puts a message whose turn was given up back at its lane's end, under a new ordinal and the same id: no attempts, no error.</summary>
@@ -133,6 +152,9 @@ public sealed class OutboxAppend : StoreWrite
 
     /// <summary>Result: the number in the lane, 1, 2, 3 … without holes; for a duplicate, the first one's.</summary>
     public long Seq { get; set; }
+
+    /// <inheritdoc/>
+    public override bool TookPlace => !Duplicate;
 }
 
 /// <summary>
@@ -174,6 +196,12 @@ public sealed class OutboxUpdate : StoreWrite
 
     /// <summary>When it was last pushed (Unix ms), if that isn't stored yet; 0 leaves the stored time. The push itself costs no write.</summary>
     public long PushedAt { get; init; }
+
+    /// <summary>Result: it was news; false for an entry that isn't there or is settled as well or better already.</summary>
+    public bool Changed { get; set; }
+
+    /// <inheritdoc/>
+    public override bool TookPlace => Changed;
 }
 
 /// <summary>

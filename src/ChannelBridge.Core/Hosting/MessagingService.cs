@@ -14,6 +14,7 @@ internal sealed class MessagingService
     private readonly Backlogs _backlogs;
     private readonly Inbox _inbox;
     private readonly TurnScheduler _turns;
+    private readonly Turns _cancels;
     private readonly Outbox _outbox;
     private readonly StoreJanitor _janitor;
     private readonly ILaneClaims _claims;
@@ -24,6 +25,7 @@ internal sealed class MessagingService
         Backlogs backlogs,
         Inbox inbox,
         TurnScheduler turns,
+        Turns cancels,
         Outbox outbox,
         StoreJanitor janitor,
         MessagingGauges gauges,
@@ -34,6 +36,7 @@ internal sealed class MessagingService
         _backlogs = backlogs;
         _inbox = inbox;
         _turns = turns;
+        _cancels = cancels;
         _outbox = outbox;
         _janitor = janitor;
         // Asked for so that they exist; whoever collects metrics reads them.
@@ -52,8 +55,11 @@ internal sealed class MessagingService
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await LoadAsync(cancellationToken).ConfigureAwait(false);
-        await _claims.StartAsync(new ClaimedWork(_turns, _outbox, _backlogs), cancellationToken).ConfigureAwait(false);
+        // Before the turns: what was cancelled before the restart doesn't run again.
+        await _cancels.LoadAsync(cancellationToken).ConfigureAwait(false);
+        await _claims.StartAsync(new ClaimedWork(_turns, _cancels, _outbox, _backlogs), cancellationToken).ConfigureAwait(false);
         _turns.Start();
+        _cancels.Start();
         _janitor.Start();
     }
 
@@ -61,6 +67,7 @@ internal sealed class MessagingService
     public async Task StopAsync()
     {
         _inbox.Stop();
+        await _cancels.StopAsync().ConfigureAwait(false);
         await _turns.StopAsync().ConfigureAwait(false);
         await _outbox.StopAsync().ConfigureAwait(false);
         await _janitor.StopAsync().ConfigureAwait(false);

@@ -44,13 +44,13 @@ internal sealed partial class AccountOutbox
     }
 
     /// <summary>Notes a refusal that says "not before the user writes". False when the user has written since the push: then it is tried again at once.</summary>
-    private async Task<bool> HoldAsync(PushLane lane, PushEntry entry, string? detail)
+    private async Task<bool> HoldAsync(PushLane lane, PushEntry entry, string? detail, IReadOnlyList<RecordWrite>? records)
     {
         // Pinned, so that whoever releases it meanwhile does that to this object.
         var pinned = _lanes.TryPin(lane.Id, lane.Key) is not null;
         try
         {
-            return await RecordHoldAsync(lane, entry, detail).ConfigureAwait(false);
+            return await RecordHoldAsync(lane, entry, detail, records).ConfigureAwait(false);
         }
         finally
         {
@@ -58,7 +58,7 @@ internal sealed partial class AccountOutbox
         }
     }
 
-    private async Task<bool> RecordHoldAsync(PushLane lane, PushEntry entry, string? detail)
+    private async Task<bool> RecordHoldAsync(PushLane lane, PushEntry entry, string? detail, IReadOnlyList<RecordWrite>? records)
     {
         lock (lane.Gate)
         {
@@ -77,7 +77,7 @@ internal sealed partial class AccountOutbox
         }
 
         await CommitAsync(
-            [
+            records.Along(
                 new OutboxUpdate
                 {
                     LaneId = lane.Id,
@@ -91,8 +91,7 @@ internal sealed partial class AccountOutbox
                     At = Now(),
                     PushedAt = entry.PushedAt,
                     Claim = Volatile.Read(ref _claim),
-                },
-            ]).ConfigureAwait(false);
+                })).ConfigureAwait(false);
         lock (lane.Gate)
         {
             if (lane.Releases == entry.ReleasesAtPush) return true;

@@ -7,7 +7,7 @@ namespace ChannelBridge.Core.Messaging;
 internal sealed partial class AccountOutbox
 {
     /// <summary>Takes an ack for a message that is outside in this lane. Null when it isn't there any more.</summary>
-    public async ValueTask<AckResult?> AckAsync(PushLane lane, Ack ack)
+    public async ValueTask<AckResult?> AckAsync(PushLane lane, Ack ack, IReadOnlyList<RecordWrite>? records)
     {
         PushEntry? entry;
         bool confirmed;
@@ -51,14 +51,14 @@ internal sealed partial class AccountOutbox
             if (confirmed) return AckResult.AlreadyAckedOrMissing;
             if (!ack.Fatal && DeliveryPolicy.Names(_policy.HoldUntilInbound, ack.Error))
             {
-                var held = await HoldAsync(lane, entry, ack.Error).ConfigureAwait(false);
+                var held = await HoldAsync(lane, entry, ack.Error, records).ConfigureAwait(false);
                 Wake(lane);
                 return held ? AckResult.Held : AckResult.WillRetry;
             }
 
             var permanent = ack.Fatal || DeliveryPolicy.Names(_policy.Permanent, ack.Error);
             var reason = ack.Fatal ? FatalAck : permanent ? PermanentRefusal : Refused;
-            var dead = await FailAsync(lane, entry, reason, ack.Error, permanent, ack.RetryAfter).ConfigureAwait(false);
+            var dead = await FailAsync(lane, entry, reason, ack.Error, permanent, ack.RetryAfter, records).ConfigureAwait(false);
             Wake(lane);
             return dead ? AckResult.MovedToDeadLetter : AckResult.WillRetry;
         }
@@ -66,7 +66,7 @@ internal sealed partial class AccountOutbox
         var state = ack.Delivered ? DeliveryState.Delivered : DeliveryState.Acked;
         // Pinned until the receipt is on disk: a new object for the lane would read the entry as unsettled and push it again.
         var pinned = _lanes.TryPin(lane.Id, lane.Key) is not null;
-        var commit = CommitAsync([Receipt(lane, entry, state)]);
+        var commit = CommitAsync(records.Along(Receipt(lane, entry, state)));
         // The next push needn't wait for the disk: if the receipt were lost in a crash, both would come again, in order and under their keys.
         Wake(lane);
         try
@@ -104,7 +104,8 @@ internal sealed partial class AccountOutbox
     }
 
     /// <summary>Notes a failed attempt: the entry waits for the next one, or is given up. True when it is a dead letter now.</summary>
-    private async Task<bool> FailAsync(PushLane lane, PushEntry entry, string reason, string? detail, bool fatal, TimeSpan? retryAfter)
+    private async Task<bool> FailAsync(
+        PushLane lane, PushEntry entry, string reason, string? detail, bool fatal, TimeSpan? retryAfter, IReadOnlyList<RecordWrite>? records = null)
     {
         int attempts;
         var nextAttemptAt = 0L;
@@ -133,12 +134,12 @@ internal sealed partial class AccountOutbox
 
         if (fatal || attempts >= _policy.MaxAttempts)
         {
-            await EndAsync(lane, entry, DeliveryState.Dead, fatal ? reason : RetryLimit, detail ?? reason).ConfigureAwait(false);
+            await EndAsync(lane, entry, DeliveryState.Dead, fatal ? reason : RetryLimit, detail ?? reason, records).ConfigureAwait(false);
             return true;
         }
 
         await CommitAsync(
-            [
+            records.Along(
                 new OutboxUpdate
                 {
                     LaneId = lane.Id,
@@ -152,17 +153,17 @@ internal sealed partial class AccountOutbox
                     At = Now(),
                     PushedAt = entry.PushedAt,
                     Claim = Volatile.Read(ref _claim),
-                },
-            ]).ConfigureAwait(false);
+                })).ConfigureAwait(false);
         return false;
     }
 
     /// <summary>Gives an entry up: it leaves the lane, and is kept as a dead letter (or as expired) with its reason.</summary>
-    private async Task EndAsync(PushLane lane, PushEntry entry, DeliveryState state, string reason, string? detail)
+    private async Task EndAsync(
+        PushLane lane, PushEntry entry, DeliveryState state, string reason, string? detail, IReadOnlyList<RecordWrite>? records = null)
     {
         var now = Now();
         await CommitAsync(
-            [
+            records.Along(
                 new OutboxUpdate
                 {
                     LaneId = lane.Id,
@@ -175,8 +176,7 @@ internal sealed partial class AccountOutbox
                     At = now,
                     PushedAt = entry.PushedAt,
                     Claim = Volatile.Read(ref _claim),
-                },
-            ]).ConfigureAwait(false);
+                })).ConfigureAwait(false);
         lock (lane.Gate)
         {
             if (ReferenceEquals(lane.Awaiting, entry)) lane.Awaiting = null;

@@ -328,7 +328,7 @@ internal sealed partial class AccountOutbox
     private long Ticks() => (long)_time.GetElapsedTime(_origin).TotalMilliseconds;
 
     /// <summary>Commits and keeps count of what is under way, so that a stop can wait for it.</summary>
-    private async Task CommitAsync(StoreWrite[] batch)
+    private async Task CommitAsync(IReadOnlyList<StoreWrite> batch)
     {
         Interlocked.Increment(ref _writes);
         try

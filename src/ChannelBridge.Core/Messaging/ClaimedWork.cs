@@ -3,7 +3,7 @@ using ChannelBridge.Abstractions.Storage;
 namespace ChannelBridge.Core.Messaging;
 
 /// <summary>Leads what the claims tell to inbox and outbox.</summary>
-internal sealed class ClaimedWork(TurnScheduler turns, Outbox outbox, Backlogs backlogs) : IClaimObserver
+internal sealed class ClaimedWork(TurnScheduler turns, Turns cancels, Outbox outbox, Backlogs backlogs) : IClaimObserver
 {
     public void OnTurnWork(IReadOnlyList<PendingLane> lanes)
     {
@@ -23,6 +23,8 @@ internal sealed class ClaimedWork(TurnScheduler turns, Outbox outbox, Backlogs b
     public void OnPushesTaken(string channel, string account, long claim) => outbox.PushesTaken(channel, account, claim);
 
     public void OnPushesLost(string channel, string account, bool displaced) => outbox.PushesLost(channel, account, displaced);
+
+    public void OnTurnCancelled(Guid turn) => cancels.Hear(turn);
 
     public void OnLook(bool everything) => turns.Look(everything);
 

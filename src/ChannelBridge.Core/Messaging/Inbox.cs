@@ -30,14 +30,18 @@ internal sealed class Inbox(
     public void Stop() => _stopping = true;
 
     public ValueTask<InboxReceipt> AcceptAsync(
-        InboundMessage message, UInt128 dedupeKey, TimeSpan dedupeWindow, CancellationToken cancellationToken = default)
+        InboundMessage message,
+        UInt128 dedupeKey,
+        TimeSpan dedupeWindow,
+        IReadOnlyList<RecordWrite>? records = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(message);
         if (_stopping) throw BridgeException.Unavailable("The host is stopping; send the message again after it has restarted.", TimeSpan.FromSeconds(2));
         var lane = new LaneKey(message.Channel, message.AccountId.ToLowerInvariant(), message.SessionKey);
         var account = backlogs.Of(lane.Channel, lane.Account);
         TakePlace(message, lane, account);
-        return WriteAsync(message, lane, account, dedupeKey, dedupeWindow);
+        return WriteAsync(message, lane, account, dedupeKey, dedupeWindow, records);
     }
 
     /// <summary>Takes a place for a message that is about to be written, before anything is; given back by <see cref="GivePlace"/>.</summary>
@@ -66,7 +70,7 @@ internal sealed class Inbox(
     }
 
     private async ValueTask<InboxReceipt> WriteAsync(
-        InboundMessage message, LaneKey lane, Backlogs.Counter account, UInt128 dedupeKey, TimeSpan dedupeWindow)
+        InboundMessage message, LaneKey lane, Backlogs.Counter account, UInt128 dedupeKey, TimeSpan dedupeWindow, IReadOnlyList<RecordWrite>? records)
     {
         InboxReceipt receipt;
         try
@@ -87,7 +91,8 @@ internal sealed class Inbox(
             };
 
             // The caller may stop waiting, the commit may not: it still reads the pooled payload.
-            await store.CommitAsync(append, CancellationToken.None).ConfigureAwait(false);
+            if (records is null) await store.CommitAsync(append, CancellationToken.None).ConfigureAwait(false);
+            else await store.CommitAsync(records.Along(append), CancellationToken.None).ConfigureAwait(false);
             receipt = new InboxReceipt(append.KnownId, append.Duplicate);
             if (append.Duplicate)
             {

@@ -20,10 +20,10 @@ public sealed class MessagingOptions
     /// <summary>Longest time for one turn; then it is cancelled and tried again. Default 10 minutes.</summary>
     public TimeSpan TurnTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>Turns tried for one message before it is given up. An agent that is away costs no attempt. Default 5.</summary>
-    public int TurnAttempts { get; set; } = 5;
+    /// <summary>How long a message's turn is tried again after failures that may pass, from the first one on. An agent that is away is waited for. Default 15 minutes.</summary>
+    public TimeSpan TurnPatience { get; set; } = TimeSpan.FromMinutes(15);
 
-    /// <summary>Wait before the second turn of a message; doubles each time, up to 5 minutes. Default 1 s.</summary>
+    /// <summary>Wait before the second turn of a message; doubles each time, up to a minute. Default 1 s.</summary>
     public TimeSpan TurnRetryDelay { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>What the user is told when a message is given up; empty means silence. Default: a short apology.</summary>

@@ -7,14 +7,14 @@ namespace ChannelBridge.Core.Messaging;
 internal sealed partial class Outbox
 {
     /// <summary>An ack for something that isn't in memory: pushed before a restart, settled before, or never there.</summary>
-    private async ValueTask<AckResult> AckStoredAsync(Ack ack, CancellationToken cancellationToken)
+    private async ValueTask<AckResult> AckStoredAsync(Ack ack, IReadOnlyList<RecordWrite>? records, CancellationToken cancellationToken)
     {
         var entry = await _store.GetOutboxAsync(ack.Id, cancellationToken).ConfigureAwait(false);
         if (entry is null || entry.Lane.Channel != ack.Channel) return AckResult.AlreadyAckedOrMissing;
         if (!string.Equals(entry.Lane.Account, ack.AccountId, StringComparison.OrdinalIgnoreCase)) return AckResult.AccountMismatch;
         var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
         var upgrade = entry.State is DeliveryState.Pushed || (entry.State is DeliveryState.Acked && ack.Delivered);
-        if (ack.Ok && IsGivenUp(entry)) return await AckLateAsync(entry, ack).ConfigureAwait(false);
+        if (ack.Ok && IsGivenUp(entry)) return await AckLateAsync(entry, ack, records).ConfigureAwait(false);
         if (entry.Settled && !(ack.Ok && upgrade)) return AckResult.AlreadyAckedOrMissing;
         var policy = _options.DeliveryOf(entry.Lane.Channel, entry.Lane.Account);
         var permanent = ack.Fatal || (!ack.Ok && DeliveryPolicy.Names(policy.Permanent, ack.Error));
@@ -38,7 +38,9 @@ internal sealed partial class Outbox
             At = now,
             Claim = StoreWrite.Unfenced,
         };
-        await _store.CommitAsync(update, CancellationToken.None).ConfigureAwait(false);
+        await _store.CommitAsync(records.Along(update), CancellationToken.None).ConfigureAwait(false);
+        // Another host was told the same in the same moment, and counts it.
+        if (!update.Changed) return AckResult.AlreadyAckedOrMissing;
         _events.Changed(entry.Id, entry.Lane, entry.Seq, update.State, update.Error);
         if (!entry.Settled)
         {
@@ -65,7 +67,7 @@ internal sealed partial class Outbox
     /// The client has what was given up: its ack was on the way for longer than anybody waited. A replay would send it to somebody who has it, so it is no
     /// dead letter any more.
     /// </summary>
-    private async ValueTask<AckResult> AckLateAsync(OutboxEntry entry, Ack ack)
+    private async ValueTask<AckResult> AckLateAsync(OutboxEntry entry, Ack ack, IReadOnlyList<RecordWrite>? records)
     {
         var update = new OutboxUpdate
         {
@@ -78,7 +80,7 @@ internal sealed partial class Outbox
             At = _time.GetUtcNow().ToUnixTimeMilliseconds(),
             Claim = StoreWrite.Unfenced,
         };
-        await _store.CommitAsync(update, CancellationToken.None).ConfigureAwait(false);
+        await _store.CommitAsync(records.Along(update), CancellationToken.None).ConfigureAwait(false);
         // Replayed or discarded in the same moment: then that has happened, and nothing else.
         var after = await _store.GetOutboxAsync(entry.Id, CancellationToken.None).ConfigureAwait(false);
         if (after is not { State: DeliveryState.Acked or DeliveryState.Delivered }) return AckResult.AlreadyAckedOrMissing;

@@ -70,7 +70,8 @@ internal sealed partial class Outbox : IOutbox, IDisposable
     /// <summary>Accounts that can be reached now.</summary>
     public int AttachedAccounts => _accounts.Values.Count(account => account.Attached);
 
-    public async ValueTask<OutboxReceipt> SendAsync(OutboundMessage message, string idempotencyKey, CancellationToken cancellationToken = default)
+    public async ValueTask<OutboxReceipt> SendAsync(
+        OutboundMessage message, string idempotencyKey, IReadOnlyList<RecordWrite>? records = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(message);
         if (string.IsNullOrEmpty(idempotencyKey) || idempotencyKey.Length > LongestKey)
@@ -93,7 +94,7 @@ internal sealed partial class Outbox : IOutbox, IDisposable
         try
         {
             using var prepared = Prepare(message, idempotencyKey, replyTo: null);
-            await _store.CommitAsync(prepared.Append, CancellationToken.None).ConfigureAwait(false);
+            await _store.CommitAsync(records.Along(prepared.Append), CancellationToken.None).ConfigureAwait(false);
             Committed(prepared.Append, message);
             return new OutboxReceipt(prepared.Append.Id, prepared.Append.Duplicate, prepared.Append.Seq);
         }
@@ -103,11 +104,11 @@ internal sealed partial class Outbox : IOutbox, IDisposable
         }
     }
 
-    public async ValueTask<AckResult> AckAsync(Ack ack, CancellationToken cancellationToken = default)
+    public async ValueTask<AckResult> AckAsync(Ack ack, IReadOnlyList<RecordWrite>? records = null, CancellationToken cancellationToken = default)
     {
         if (_accounts.TryGetValue(KeyOf(ack.Channel, ack.AccountId), out var account) && account.Find(ack.Id) is { } lane)
         {
-            var result = await account.AckAsync(lane, ack).ConfigureAwait(false);
+            var result = await account.AckAsync(lane, ack, records).ConfigureAwait(false);
             if (result is { } known) return known;
         }
 
@@ -116,7 +117,7 @@ internal sealed partial class Outbox : IOutbox, IDisposable
         while (_settling.GetOrAdd(ack.Id, mine.Task) is { } other && other != mine.Task) await other.ConfigureAwait(false);
         try
         {
-            return await AckStoredAsync(ack, cancellationToken).ConfigureAwait(false);
+            return await AckStoredAsync(ack, records, cancellationToken).ConfigureAwait(false);
         }
         finally
         {

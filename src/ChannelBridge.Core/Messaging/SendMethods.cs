@@ -63,11 +63,11 @@ internal sealed class SendMethods : IMethodSource
                 Route = target.Route,
                 Text = parameters.Message ?? "",
                 Attachment = file,
-                Type = file is null ? "text" : file.IsVoice ? "voice" : TurnRunner.AttachmentType(file.MimeType),
+                Type = file is null ? "text" : file.IsVoice ? "voice" : TurnReplies.AttachmentType(file.MimeType),
                 TraceParent = call.TraceContext == default ? null : Activity.Current?.Id,
             },
             key,
-            cancellationToken).ConfigureAwait(false);
+            cancellationToken: cancellationToken).ConfigureAwait(false);
         return new SendResult(receipt.Id.ToString("D"), channel.Id, target.AccountId, target.SessionKey, receipt.Seq, receipt.Duplicate);
     }
 

@@ -8,7 +8,8 @@ namespace ChannelBridge.Core.Messaging;
 /// <param name="Attempts">Turns that were tried and failed.</param>
 /// <param name="NotBefore">Unix ms.</param>
 /// <param name="Size">Bytes of its stored form, for the memory bound.</param>
-internal sealed record TurnItem(Guid Id, long Ordinal, InboundMessage Message, int Attempts, long NotBefore, int Size);
+/// <param name="FailingFor">For how long its turns have been failing, see <see cref="TurnVerdict"/>.</param>
+internal sealed record TurnItem(Guid Id, long Ordinal, InboundMessage Message, int Attempts, long NotBefore, int Size, TimeSpan FailingFor = default);
 
 /// <summary>The turn cursor of a lane: one turn at a time, in order.</summary>
 internal sealed class TurnLane(long id, LaneKey key, int window, LaneMemory memory) : IDisposable
@@ -32,12 +33,19 @@ internal sealed class TurnLane(long id, LaneKey key, int window, LaneMemory memo
 
     public ITimer? Retry { get; set; }
 
+    /// <summary>1 while <see cref="Retry"/> is what the lane waits for.</summary>
+    public int Waiting;
+
+    /// <summary>Messages that were ended out of their turn: the lane passes over what it holds of them. Null: none.</summary>
+    public HashSet<long>? Ended { get; set; }
+
     /// <summary>Another host may work on the lane from now on: nothing that is in memory counts any more.</summary>
     public void GiveUp()
     {
         Busy = false;
         Head = null;
         Claim = 0;
+        Ended = null;
         Window.Forget();
     }
 

@@ -15,7 +15,9 @@ namespace ChannelBridge.Core.Messaging;
 /// <param name="NotBefore">When to try again (Unix ms).</param>
 /// <param name="HandedBack">The host is stopping: the message stays in the inbox for the next start.</param>
 /// <param name="ClaimLost">Another host owns the lane now, and runs the turn again; nothing more was written here.</param>
-internal readonly record struct TurnVerdict(bool Finished, int Attempts = 0, long NotBefore = 0, bool HandedBack = false, bool ClaimLost = false);
+/// <param name="FailingFor">For how long its turns have been failing, up to the next one.</param>
+internal readonly record struct TurnVerdict(
+    bool Finished, int Attempts = 0, long NotBefore = 0, bool HandedBack = false, bool ClaimLost = false, TimeSpan FailingFor = default);
 
 /// <summary>Runs one turn: calls the agent, makes its replies durable, and commits "turn done" together with the last of them.</summary>
 internal sealed partial class TurnRunner(
@@ -25,12 +27,18 @@ internal sealed partial class TurnRunner(
     IRegistry registry,
     MessagingEvents events,
     MessagingOptions options,
+    TurnCancels cancels,
     TimeProvider time,
     ILogger<TurnRunner> logger,
     TurnFiles? files = null)
 {
-    private static readonly TimeSpan LongestRetry = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LongestRetry = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(40);
     private static readonly TimeSpan AwayDelay = TimeSpan.FromMilliseconds(200);
+
+    private readonly TurnReplies _replies = new(outbox, files);
+    private readonly IStore _store = store;
+    private readonly TurnFiles? _files = files;
 
     public async Task<TurnVerdict> RunAsync(IAgent agent, TurnLane lane, TurnItem item, CancellationToken abort)
     {
@@ -39,19 +47,26 @@ internal sealed partial class TurnRunner(
             "turn", ActivityKind.Consumer, Telemetry.Parent(item.Message.TraceParent));
         activity?.SetTag("channelbridge.agent", agent.Name).SetTag("channelbridge.turn.id", item.Id);
         Telemetry.TurnsRunning.Add(1);
-        using var timeout = new CancellationTokenSource(options.TurnTimeout, time);
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(abort, timeout.Token);
-        var turn = new AgentTurn(item.Id, item.Message, item.Attempts + 1);
+        var longest = item.Message.Rules?.Timeout ?? options.TurnTimeout;
+        if (longest > LongestTimer) longest = LongestTimer;
+        using var timeout = new CancellationTokenSource(longest, time);
+        using var running = cancels.Begin(item.Id);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(abort, timeout.Token, running.Cancelled);
+        var turn = new AgentTurn(item.Id, item.Message, item.Attempts + 1) { Cancelled = running.Cancelled };
+        var heard = new TurnEvents(registry, turn, logger);
+        var record = new TurnRecord();
         string outcome;
         TurnVerdict verdict;
         try
         {
-            var memory = agent.Memory is { } bounds ? new ConversationMemory(store, lane.Key, agent, bounds, time, logger) : null;
-            if (files is not null) turn = turn with { Message = await files.ForAgentAsync(item.Message, agent, linked.Token).ConfigureAwait(false) };
+            linked.Token.ThrowIfCancellationRequested();
+            var memory = agent.Memory is { } bounds ? new ConversationMemory(_store, lane.Key, agent, bounds, time, logger) : null;
+            if (_files is not null) turn = turn with { Message = await _files.ForAgentAsync(item.Message, agent, linked.Token).ConfigureAwait(false) };
             if (memory is not null) turn = turn with { History = await memory.LoadAsync(linked.Token).ConfigureAwait(false) };
-            var answers = new List<string>();
-            var last = await ConverseAsync(agent, turn, lane, item, answers, activity, linked.Token).ConfigureAwait(false);
-            verdict = await FinishAsync(lane, item, last, memory?.Extend(item.Message, answers), abort).ConfigureAwait(false);
+            var last = await ConverseAsync(agent, turn, lane, item, record, heard, activity, linked.Token).ConfigureAwait(false);
+            if (record.IsEmpty && !agent.AnswersLater(turn)) throw Empty(agent, record);
+            var remembered = memory?.Extend(item.Message, [.. record.Replies.Select(reply => reply.Text).Where(text => text.Length > 0)]);
+            verdict = await FinishAsync(lane, item, turn, record, last, remembered, abort).ConfigureAwait(false);
             outcome = "done";
         }
         catch (OperationCanceledException) when (abort.IsCancellationRequested)
@@ -62,21 +77,29 @@ internal sealed partial class TurnRunner(
         {
             (verdict, outcome) = (new TurnVerdict(Finished: false, ClaimLost: true), "claim-lost");
         }
+        catch (Exception) when (running.Cancelled.IsCancellationRequested)
+        {
+            (verdict, outcome) = await GuardAsync(() => EndCancelledAsync(lane, item, turn, record, abort), "cancelled").ConfigureAwait(false);
+        }
         catch (Exception fault)
         {
             var error = fault switch
             {
                 BridgeException known => known,
                 OperationCanceledException when timeout.IsCancellationRequested => new BridgeException(
-                    ErrorCodes.Timeout, $"The turn took longer than {options.TurnTimeout.TotalSeconds:0} s.")
-                { Retryable = true },
+                    ErrorCodes.Timeout, $"The turn took longer than {longest.TotalSeconds:0} s.")
+                {
+                    // A channel that says how long a turn may take means all of it.
+                    Retryable = item.Message.Rules?.Timeout is null,
+                },
                 _ => new BridgeException(ErrorCodes.Internal, "The agent failed unexpectedly; see the log.", fault) { Retryable = true },
             };
             activity?.SetStatus(ActivityStatusCode.Error, error.Code);
-            (verdict, outcome) = await FailAsync(lane, item, error, abort).ConfigureAwait(false);
+            (verdict, outcome) = await FailAsync(lane, item, turn, record, error, time.GetElapsedTime(started), abort).ConfigureAwait(false);
         }
 
-        foreach (var listener in registry.Current.Of<ITurnListener>()) listener.OnTurnEnded(turn, failed: outcome != "done");
+        await heard.EndAsync(turn, failed: outcome != "done").ConfigureAwait(false);
+        if (verdict.Finished && cancels.IsKnown(item.Id)) await cancels.ForgetAsync(item.Id).ConfigureAwait(false);
         Telemetry.TurnsRunning.Add(-1);
         var tags = new TagList { { "channelbridge.agent", agent.Name }, { "channelbridge.outcome", outcome } };
         Telemetry.Turns.Add(1, tags);
@@ -86,204 +109,110 @@ internal sealed partial class TurnRunner(
         return verdict;
     }
 
-    /// <summary>Texts by which an agent says that it has nothing to say; they are not delivered.</summary>
-    internal static bool IsSilent(string text) => text.AsSpan().Trim() is "" or "NO_REPLY" or "HEARTBEAT_OK";
-
     /// <summary>Runs the agent; makes every reply but the last durable as it comes, and returns the last.</summary>
     private async Task<PreparedReply?> ConverseAsync(
-        IAgent agent, AgentTurn turn, TurnLane lane, TurnItem item, List<string> answers, Activity? activity, CancellationToken cancellationToken)
+        IAgent agent, AgentTurn turn, TurnLane lane, TurnItem item, TurnRecord record, TurnEvents heard, Activity? activity, CancellationToken cancellationToken)
     {
-        AgentReply? held = null;
-        var ordinal = 0;
-        // Ahead of the one above by the reply that is held.
-        var heard = 0;
+        var voice = new Voice(this, lane, item, record, heard, activity);
         await foreach (var agentEvent in agent.RunAsync(turn, cancellationToken).ConfigureAwait(false))
         {
-            if (agentEvent is not AgentReply reply)
+            switch (agentEvent)
             {
-                Tell(turn, heard, agentEvent);
-                if (agentEvent is AgentMessageEnd) heard++;
-                continue;
+                case AgentReply reply:
+                    await voice.SayAsync(reply, cancellationToken).ConfigureAwait(false);
+                    break;
+                case AgentArtifact artifact:
+                    await voice.HandOverAsync(artifact, cancellationToken).ConfigureAwait(false);
+                    break;
+                case AgentFinish finish:
+                    record.Finish = finish.Reason;
+                    await voice.TellAsync(finish).ConfigureAwait(false);
+                    break;
+                default:
+                    await voice.TellAsync(agentEvent).ConfigureAwait(false);
+                    break;
             }
+        }
 
+        return await voice.EndAsync().ConfigureAwait(false);
+    }
+
+    private static BridgeException Empty(IAgent agent, TurnRecord record) => new(
+        ErrorCodes.EmptyAnswer, $"The agent '{agent.Name}' ended without an answer ({record.Finish}), and without saying that it has none (NO_REPLY).");
+
+    /// <summary>What the agent says, on its way: to who listens, and, unless the channel takes it itself, into the outbox; there the last reply waits for the end of the turn.</summary>
+    private sealed class Voice(TurnRunner runner, TurnLane lane, TurnItem item, TurnRecord record, TurnEvents heard, Activity? activity)
+    {
+        private readonly bool _toOutbox = item.Message.Rules is not { Replies: ReplyWay.Channel };
+        private AgentReply? _held;
+        private int _ordinal;
+        // Ahead of the one above by the reply that is held.
+        private int _heard;
+
+        public ValueTask TellAsync(AgentEvent agentEvent)
+        {
+            var ordinal = agentEvent is AgentMessageEnd ? _heard++ : _heard;
+            return heard.AddAsync(ordinal, agentEvent);
+        }
+
+        public async ValueTask SayAsync(AgentReply reply, CancellationToken cancellationToken)
+        {
             if (reply is { Text.Length: 0, Refusal: { Length: > 0 } refusal }) reply = reply with { Text = refusal };
-            if (reply.Attachment is null && IsSilent(reply.Text))
+            if (reply.Attachment is null && (TurnReplies.IsSilent(reply.Text) || string.IsNullOrWhiteSpace(reply.Text)))
             {
+                record.Silent |= TurnReplies.IsSilent(reply.Text);
                 // Whatever was shown of it is taken back.
-                Tell(turn, heard, new AgentRewrite(""));
-                continue;
-            }
-
-            if (files is not null) reply = await files.TakeAsync(item.Message, reply, cancellationToken).ConfigureAwait(false);
-            Tell(turn, heard++, reply);
-            if (reply.Text.Length > 0) answers.Add(reply.Text);
-            if (held is not null)
-            {
-                using var prepared = await PrepareAsync(lane, item, held, ordinal++, activity).ConfigureAwait(false);
-                await store.CommitAsync(prepared.Append, CancellationToken.None).ConfigureAwait(false);
-                outbox.Committed(prepared.Append, prepared.Message);
-            }
-
-            held = reply;
-        }
-
-        return held is null ? null : await PrepareAsync(lane, item, held, ordinal, activity).ConfigureAwait(false);
-    }
-
-    private void Tell(AgentTurn turn, int ordinal, AgentEvent agentEvent)
-    {
-        foreach (var listener in registry.Current.Of<ITurnListener>()) listener.OnTurnEvent(turn, ordinal, agentEvent);
-    }
-
-    private async Task<TurnVerdict> FinishAsync(TurnLane lane, TurnItem item, PreparedReply? last, RecordPut? remembered, CancellationToken abort)
-    {
-        using (last)
-        {
-            var done = new InboxUpdate
-            {
-                LaneId = lane.Id,
-                Ordinal = item.Ordinal,
-                State = TurnState.Done,
-                Attempts = item.Attempts + 1,
-                At = Now(),
-                Claim = lane.Claim,
-            };
-            StoreWrite[] ending = last is null ? [done] : [last.Append, done];
-            await CommitPersistentlyAsync(remembered is null ? ending : [.. ending, remembered], abort).ConfigureAwait(false);
-            if (last is not null) outbox.Committed(last.Append, last.Message);
-        }
-
-        backlogs.InboxAdd(backlogs.Of(lane.Key.Channel, lane.Key.Account), -1);
-        return new TurnVerdict(Finished: true);
-    }
-
-    private async Task<(TurnVerdict Verdict, string Outcome)> FailAsync(TurnLane lane, TurnItem item, BridgeException error, CancellationToken abort)
-    {
-        if (error.Code == ErrorCodes.Unavailable)
-        {
-            // The agent went away: its message waits for it, at no cost of an attempt.
-            var delay = error.RetryAfter ?? AwayDelay;
-            return (new TurnVerdict(Finished: false, item.Attempts, Now() + (long)delay.TotalMilliseconds), "away");
-        }
-
-        var attempts = item.Attempts + 1;
-        var again = error.Retryable && attempts < options.TurnAttempts;
-        LogTurnFailed(logger, item.Id, attempts, error.Code, again, error);
-        var seconds = Math.Min(options.TurnRetryDelay.TotalSeconds * Math.Pow(2, attempts - 1), LongestRetry.TotalSeconds);
-        var wait = error.RetryAfter ?? TimeSpan.FromSeconds(seconds);
-        var update = new InboxUpdate
-        {
-            LaneId = lane.Id,
-            Ordinal = item.Ordinal,
-            State = again ? TurnState.Pending : TurnState.Dead,
-            Attempts = attempts,
-            NextAttemptAt = again ? Now() + (long)wait.TotalMilliseconds : 0,
-            Error = $"{error.Code}: {error.Message}",
-            At = Now(),
-            Claim = lane.Claim,
-        };
-        try
-        {
-            if (again)
-            {
-                await CommitPersistentlyAsync([update], abort).ConfigureAwait(false);
-                return (new TurnVerdict(Finished: false, attempts, update.NextAttemptAt), "failed");
-            }
-
-            await GiveUpAsync(lane, item, update, abort).ConfigureAwait(false);
-            return (new TurnVerdict(Finished: true), "dead");
-        }
-        catch (OperationCanceledException)
-        {
-            return (new TurnVerdict(Finished: false, HandedBack: true), "handed-back");
-        }
-        catch (BridgeException fault) when (fault.Code == ErrorCodes.ClaimLost)
-        {
-            return (new TurnVerdict(Finished: false, ClaimLost: true), "claim-lost");
-        }
-    }
-
-    private async Task GiveUpAsync(TurnLane lane, TurnItem item, InboxUpdate dead, CancellationToken abort)
-    {
-        if (options.TurnFailureNotice.Length == 0)
-        {
-            await CommitPersistentlyAsync([dead], abort).ConfigureAwait(false);
-        }
-        else
-        {
-            // An ordinal that no agent reply has, so that replies which came before the failure keep theirs.
-            using var notice = Prepare(lane, item, new AgentReply(options.TurnFailureNotice), int.MaxValue, Activity.Current);
-            await CommitPersistentlyAsync([notice.Append, dead], abort).ConfigureAwait(false);
-            outbox.Committed(notice.Append, notice.Message);
-        }
-
-        var account = backlogs.Of(lane.Key.Channel, lane.Key.Account);
-        backlogs.InboxAdd(account, -1);
-        Interlocked.Increment(ref account.InboxDead);
-    }
-
-    /// <summary>The agent's work is done and paid for: when the store fails now, the commit is tried again, not the turn.</summary>
-    private async Task CommitPersistentlyAsync(StoreWrite[] batch, CancellationToken abort)
-    {
-        for (var delay = TimeSpan.FromMilliseconds(100); ; delay = delay < TimeSpan.FromSeconds(10) ? delay * 2 : delay)
-        {
-            try
-            {
-                await store.CommitAsync(batch, CancellationToken.None).ConfigureAwait(false);
+                await TellAsync(new AgentRewrite("")).ConfigureAwait(false);
                 return;
             }
-            catch (BridgeException fault) when (fault.Retryable)
+
+            await FlushAsync().ConfigureAwait(false);
+            if (runner._files is { } files) reply = await files.TakeAsync(item.Message, reply, cancellationToken).ConfigureAwait(false);
+            record.Add(reply);
+            await HoldAsync(reply).ConfigureAwait(false);
+        }
+
+        public async ValueTask HandOverAsync(AgentArtifact artifact, CancellationToken cancellationToken)
+        {
+            if (artifact.File is { } file && runner._files is { } files)
             {
-                LogCommitFailed(logger, fault.Code, delay.TotalSeconds);
-                await Task.Delay(delay, time, abort).ConfigureAwait(false);
+                var taken = await files.TakeAsync(item.Message, new AgentReply(artifact.Text ?? "", "block", file), cancellationToken).ConfigureAwait(false);
+                artifact = artifact with { File = taken.Attachment, Text = taken.Text.Length == 0 ? null : taken.Text };
             }
+
+            record.Add(artifact);
+            await TellAsync(artifact).ConfigureAwait(false);
+            if (artifact.LastChunk) await FlushAsync().ConfigureAwait(false);
+        }
+
+        /// <summary>The agent is at its end: the reply that ends the turn.</summary>
+        public async ValueTask<PreparedReply?> EndAsync()
+        {
+            await FlushAsync().ConfigureAwait(false);
+            return _held is null || !_toOutbox ? null : await runner._replies.PrepareAsync(lane, item, _held, _ordinal, activity).ConfigureAwait(false);
+        }
+
+        /// <summary>Results become messages where the channel doesn't take them itself.</summary>
+        private async ValueTask FlushAsync()
+        {
+            if (!_toOutbox) return;
+            foreach (var artifact in record.TakeUnsent()) await HoldAsync(artifact.ToReply()).ConfigureAwait(false);
+        }
+
+        private async ValueTask HoldAsync(AgentReply reply)
+        {
+            await heard.AddAsync(_heard++, reply).ConfigureAwait(false);
+            if (!_toOutbox) return;
+            if (_held is not null)
+            {
+                using var prepared = await runner._replies.PrepareAsync(lane, item, _held, _ordinal++, activity).ConfigureAwait(false);
+                await runner._store.CommitAsync(prepared.Append, CancellationToken.None).ConfigureAwait(false);
+                runner._replies.Committed(prepared);
+            }
+
+            _held = reply;
         }
     }
-
-    /// <summary>Prepares a reply, and sees to it that its file is kept as long as the reply is.</summary>
-    private async ValueTask<PreparedReply> PrepareAsync(TurnLane lane, TurnItem item, AgentReply reply, int ordinal, Activity? activity)
-    {
-        var prepared = Prepare(lane, item, reply, ordinal, activity);
-        if (files is null || reply.Attachment is null) return prepared;
-        try
-        {
-            await files.KeepAsync(prepared.Message, prepared.Append.Id).ConfigureAwait(false);
-            return prepared;
-        }
-        catch
-        {
-            prepared.Dispose();
-            throw;
-        }
-    }
-
-    private PreparedReply Prepare(TurnLane lane, TurnItem item, AgentReply reply, int ordinal, Activity? activity)
-    {
-        var inbound = item.Message;
-        var message = new OutboundMessage
-        {
-            Channel = inbound.Channel,
-            AccountId = inbound.AccountId,
-            SessionKey = inbound.SessionKey,
-            Route = inbound.Route,
-            Text = reply.Text,
-            Kind = reply.Kind,
-            ReplyToId = inbound.MessageId,
-            Attachment = reply.Attachment,
-            Type = reply.Attachment is not { } file ? "text" : file.IsVoice ? "voice" : AttachmentType(file.MimeType),
-            TraceParent = activity?.Id ?? inbound.TraceParent,
-            StreamId = inbound.Stream ? MessageIds.ForReply(inbound.Channel, inbound.AccountId, item.Id, ordinal).ToString("D") : null,
-        };
-        return outbox.Prepare(message, MessageIds.ReplyKey(item.Id, ordinal), item.Id, lane.Claim);
-    }
-
-    internal static string AttachmentType(string mimeType) => mimeType.Split('/')[0] switch
-    {
-        "image" => "image",
-        "video" => "video",
-        "audio" => "audio",
-        _ => "file",
-    };
 
     private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
 
@@ -292,4 +221,7 @@ internal sealed partial class TurnRunner(
 
     [LoggerMessage(LogEvents.TurnRunnerCommitFailed, LogLevel.Error, "A finished turn can't be recorded ({Code}); trying again in {Seconds} s.")]
     private static partial void LogCommitFailed(ILogger logger, string code, double seconds);
+
+    [LoggerMessage(LogEvents.TurnRunnerEndingFailed, LogLevel.Error, "Channel {Channel} failed when turn {Id} ended; it ends without the channel's records.")]
+    private static partial void LogEndingFailed(ILogger logger, string channel, Guid id, Exception fault);
 }

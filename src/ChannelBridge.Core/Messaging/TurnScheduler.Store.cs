@@ -49,7 +49,7 @@ internal sealed partial class TurnScheduler
             foreach (var entry in entries)
             {
                 var message = MessageCodec.ReadInbound(entry.Payload.Span);
-                var item = new TurnItem(entry.Id, entry.Ordinal, message, entry.Attempts, entry.NextAttemptAt, entry.Payload.Length);
+                var item = new TurnItem(entry.Id, entry.Ordinal, message, entry.Attempts, entry.NextAttemptAt, entry.Payload.Length, _runner.FailingFor(entry.Attempts));
                 items.Add((entry.Ordinal, item, item.Size));
             }
 

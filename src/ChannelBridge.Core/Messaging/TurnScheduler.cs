@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
 using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging.Claims;
@@ -230,7 +231,14 @@ internal sealed partial class TurnScheduler : IDisposable
 
         lock (lane.Gate)
         {
-            var next = lane.Window.Peek(out _, out head);
+            var next = lane.Window.Peek(out var number, out head);
+            while (next == LaneNext.Item && lane.Ended?.Contains(number) == true)
+            {
+                lane.Window.Advance(number);
+                lane.Ended.RemoveWhere(ended => ended <= number);
+                next = lane.Window.Peek(out number, out head);
+            }
+
             if (lane.Window.Known >= Bound.Capacity) Bound.Note(lane.Key, lane.Id, lane.Window.Depth);
             if (head is not null && lane.Head is { } newer && newer.Ordinal == head.Ordinal) head = newer;
             switch (next)
@@ -263,18 +271,65 @@ internal sealed partial class TurnScheduler : IDisposable
         var wait = due ? 0 : head.NotBefore - _time.GetUtcNow().ToUnixTimeMilliseconds();
         if (wait > 0) StepAfter(lane, TimeSpan.FromMilliseconds(Math.Min(wait, LongestWait.TotalMilliseconds)));
         else if (_lines.TryGetValue(head.Message.Agent, out var line)) line.Writer.TryWrite(lane);
-        else
+        else _ = GiveUpUnknownAsync(lane, head);
+    }
+
+    /// <summary>Nobody can answer the message: it is given up, and the next one goes on.</summary>
+    private async Task GiveUpUnknownAsync(TurnLane lane, TurnItem head)
+    {
+        LogUnknownAgent(_logger, head.Message.Agent, head.Id);
+        try
         {
-            LogUnknownAgent(_logger, head.Message.Agent, head.Id);
-            StepAfter(lane, TimeSpan.FromMinutes(1));
+            var error = new BridgeException(
+                ErrorCodes.NotFound, $"The settings know no agent '{head.Message.Agent}'; add Agents:{head.Message.Agent}, restart, and replay this dead letter.");
+            Take(lane, head, await _runner.GiveUpAsync(lane, head, error, _abort.Token).ConfigureAwait(false));
         }
+        catch (Exception fault)
+        {
+            LogTurnBroken(_logger, head.Id, fault);
+            StepAfter(lane, StoreRetryDelay);
+        }
+    }
+
+    /// <summary>What a turn came to moves its lane on. False: the host is stopping.</summary>
+    private bool Take(TurnLane lane, TurnItem head, TurnVerdict verdict)
+    {
+        if (verdict.HandedBack) return false;
+        if (verdict.ClaimLost)
+        {
+            _claims.Lost(lane.Id, lane.Claim);
+            LogClaimLost(_logger, head.Id);
+            Step(lane);
+            return true;
+        }
+
+        lock (lane.Gate)
+        {
+            if (verdict.Finished)
+            {
+                lane.Window.Advance(head.Ordinal);
+                lane.Ended?.RemoveWhere(ended => ended <= head.Ordinal);
+            }
+
+            lane.Head = verdict.Finished ? null : head with { Attempts = verdict.Attempts, NotBefore = verdict.NotBefore, FailingFor = verdict.FailingFor };
+        }
+
+        Step(lane);
+        return true;
     }
 
     private void StepAfter(TurnLane lane, TimeSpan delay)
     {
         if (_stop.IsCancellationRequested) return;
-        lane.Retry ??= _time.CreateTimer(state => Step((TurnLane)state!, due: true), lane, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        lane.Retry ??= _time.CreateTimer(state => WaitOver((TurnLane)state!), lane, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        Volatile.Write(ref lane.Waiting, 1);
         lane.Retry.Change(delay, Timeout.InfiniteTimeSpan);
+    }
+
+    // At most one step for each wait, however often the timer is set off.
+    private void WaitOver(TurnLane lane)
+    {
+        if (Interlocked.Exchange(ref lane.Waiting, 0) == 1) Step(lane, due: true);
     }
 
     private async Task WorkAsync(IAgent agent, ChannelReader<TurnLane> line)
@@ -306,22 +361,7 @@ internal sealed partial class TurnScheduler : IDisposable
                         Interlocked.Decrement(ref _running);
                     }
 
-                    if (verdict.HandedBack) return;
-                    if (verdict.ClaimLost)
-                    {
-                        _claims.Lost(lane.Id, lane.Claim);
-                        LogClaimLost(_logger, head.Id);
-                        Step(lane);
-                        continue;
-                    }
-
-                    lock (lane.Gate)
-                    {
-                        if (verdict.Finished) lane.Window.Advance(head.Ordinal);
-                        lane.Head = verdict.Finished ? null : head with { Attempts = verdict.Attempts, NotBefore = verdict.NotBefore };
-                    }
-
-                    Step(lane);
+                    if (!Take(lane, head, verdict)) return;
                 }
             }
         }
@@ -376,7 +416,7 @@ internal sealed partial class TurnScheduler : IDisposable
     [LoggerMessage(LogEvents.TurnSchedulerHandingBack, LogLevel.Warning, "Turns still run {Seconds} s after the stop was asked for; they are handed back and will run again.")]
     private static partial void LogHandingBack(ILogger logger, double seconds);
 
-    [LoggerMessage(LogEvents.TurnSchedulerUnknownAgent, LogLevel.Error, "Message {Id} is for the agent '{Agent}', which isn't configured; it waits. Configure the agent and restart.")]
+    [LoggerMessage(LogEvents.TurnSchedulerUnknownAgent, LogLevel.Error, "Message {Id} is for the agent '{Agent}', which the settings don't know; it becomes a dead letter. Configure the agent, restart, and replay it.")]
     private static partial void LogUnknownAgent(ILogger logger, string agent, Guid id);
 
     [LoggerMessage(LogEvents.TurnSchedulerTurnBroken, LogLevel.Error, "Turn {Id} broke off; it will be tried again.")]

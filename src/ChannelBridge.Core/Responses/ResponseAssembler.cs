@@ -11,6 +11,8 @@ namespace ChannelBridge.Core.Responses;
 /// </summary>
 internal sealed partial class ResponseAssembler
 {
+    // The result whose message is open.
+    private string? _artifact;
     private const string Commentary = "commentary";
     private const string FinalAnswer = "final_answer";
 
@@ -79,6 +81,14 @@ internal sealed partial class ResponseAssembler
                 break;
             case AgentReply reply:
                 Reply(reply);
+                break;
+            // A result is a message of its own; its text may go on.
+            case AgentArtifact { Append: true, Text: { } more, File: null, Json: null } piece when piece.Id == _artifact:
+                Grow(more);
+                break;
+            case AgentArtifact artifact:
+                Reply(artifact.ToReply());
+                _artifact = artifact.Id;
                 break;
             case AgentMessageEnd when Retold() && (_sent.Length > 0 || HasPending):
                 Flush(all: true);
@@ -250,6 +260,7 @@ internal sealed partial class ResponseAssembler
 
     private void Reply(AgentReply reply)
     {
+        _artifact = null;
         EndThought();
         // A further file of the message that was just told.
         if (_replied && reply is { Text.Length: 0, Attachment: not null })
@@ -324,6 +335,7 @@ internal sealed partial class ResponseAssembler
         Flush(all: true);
         if (!_replied && _kind == Kind.Text) _unclaimed += _sent.ToString();
         _machine.CloseItem(_machine.HasOpenMessage ? phase : null);
+        _artifact = null;
         _sent.Clear();
         _replied = false;
         _refused = false;

@@ -14,8 +14,9 @@ internal static class MessagingSettings
         .Number("OutboxCapacity", 1, int.MaxValue, o => o.OutboxCapacity, (o, v) => o.OutboxCapacity = (int)v, "Unsettled messages that one account keeps at most; beyond it `BUSY` for sends")
         .Number("ConcurrentTurns", 1, 100_000, o => o.ConcurrentTurns, (o, v) => o.ConcurrentTurns = (int)v, "Turns of one agent at the same time")
         .Duration("TurnTimeout", TimeSpan.FromSeconds(1), Day, o => o.TurnTimeout, (o, v) => o.TurnTimeout = v, "The longest time for one turn")
-        .Number("TurnAttempts", 1, 1000, o => o.TurnAttempts, (o, v) => o.TurnAttempts = (int)v, "Turns tried for one message before it is given up")
-        .Duration("TurnRetryDelay", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5), o => o.TurnRetryDelay, (o, v) => o.TurnRetryDelay = v, "The wait before the second turn of a message; it doubles up to 5m")
+        .Duration("TurnPatience", TimeSpan.Zero, TimeSpan.FromDays(30), o => o.TurnPatience, (o, v) => o.TurnPatience = v, "How long a message's turn is tried again after failures that may pass; an agent that is away is waited for without end")
+        .Text("TurnAttempts", _ => "", (_, _) => { }, "Ignored, with a warning: turns are tried again by time, see `Limits:TurnPatience`", "5")
+        .Duration("TurnRetryDelay", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1), o => o.TurnRetryDelay, (o, v) => o.TurnRetryDelay = v, "The wait before the second turn of a message; it doubles up to 1m")
         .Text("TurnFailureNotice", o => o.TurnFailureNotice, (o, v) => o.TurnFailureNotice = v == "off" ? "" : v, "What the user is told when a message is given up; `off` for nothing", "Please try again later.")
         .Duration("StopGrace", TimeSpan.Zero, TimeSpan.FromMinutes(9), o => o.StopGrace, (o, v) => o.StopGrace = v, "How long a stop waits for running turns before it hands them back; less than `Listen:StopTimeout`")
         .Number("LaneWindow", 1, 10_000, o => o.LaneWindow, (o, v) => o.LaneWindow = (int)v, "Messages of one conversation held in memory")
@@ -32,6 +33,7 @@ internal static class MessagingSettings
     {
         var options = new MessagingOptions();
         Limits.Apply(reader, options);
+        if (reader.Has("Limits:TurnAttempts")) reader.Warn("Limits:TurnAttempts: ignored; how long a message is tried again is Limits:TurnPatience, a time");
         DeliverySettings.Read(reader, options);
         return options;
     }

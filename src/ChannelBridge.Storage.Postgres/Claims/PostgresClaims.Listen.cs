@@ -84,6 +84,9 @@ internal sealed partial class PostgresClaims
             case 'f':
                 RetryPushes();
                 break;
+            case 'c':
+                if (Guid.TryParseExact(payload.AsSpan(1), "N", out var turn)) _observer.OnTurnCancelled(turn);
+                break;
             case 'k':
                 LookAround();
                 break;

@@ -35,6 +35,7 @@ internal sealed partial class PostgresClaims : ILaneClaims, IAsyncDisposable
     private readonly ConcurrentDictionary<long, long> _shunned = new();
     private readonly ConcurrentQueue<(PendingLane Lane, long Claim)> _passing = new();
     private readonly ConcurrentDictionary<long, byte> _tells = new();
+    private readonly ConcurrentQueue<Guid> _cancelled = new();
     private readonly ConcurrentDictionary<long, byte> _turnNews = new();
     private readonly ConcurrentDictionary<long, byte> _pushNews = new();
     private readonly Dictionary<(string Channel, string Account), PushWish> _pushes = [];
@@ -174,6 +175,12 @@ internal sealed partial class PostgresClaims : ILaneClaims, IAsyncDisposable
     public void TellPusher(long lane)
     {
         _tells[lane] = 0;
+        Signal();
+    }
+
+    public void TellCancelled(Guid turn)
+    {
+        _cancelled.Enqueue(turn);
         Signal();
     }
 

@@ -11,7 +11,7 @@ internal sealed partial class GroupCommand
     // writing it anew.
     private void AddLogLock(NpgsqlBatch batch)
     {
-        var names = stages.SelectMany(s => s.Writes).OfType<SequenceAppend>().Select(w => w.Sequence).Distinct().ToArray();
+        var names = _stages.SelectMany(s => s.Writes).Concat(plan.Following).OfType<SequenceAppend>().Select(w => w.Sequence).Distinct().ToArray();
         if (names.Length == 0) return;
         var command = Command(
             """

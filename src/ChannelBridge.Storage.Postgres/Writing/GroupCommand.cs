@@ -7,8 +7,9 @@ namespace ChannelBridge.Storage.Postgres.Writing;
 /// <summary>
 /// A group of commits as one batch: one round trip, and one implicit transaction, which the server ends and flushes before it says that it is ready.
 /// </summary>
-internal sealed partial class GroupCommand(List<Stage> stages, LaneIds lanes)
+internal sealed partial class GroupCommand(GroupPlan plan, LaneIds lanes)
 {
+    private readonly List<Stage> _stages = plan.Stages;
     private readonly List<Func<NpgsqlDataReader, CancellationToken, Task>> _results = [];
     private readonly List<InboxAppend> _knownInbox = [];
     private readonly List<OutboxAppend> _knownOutbox = [];
@@ -16,18 +17,52 @@ internal sealed partial class GroupCommand(List<Stage> stages, LaneIds lanes)
     /// <summary>Runs the group on a connection. When this returns, everything is durable and the results stand in the writes.</summary>
     public async Task RunAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        var batch = new NpgsqlBatch(connection);
-        await using (batch.ConfigureAwait(false))
+        if (plan.Following.Count == 0)
         {
-            AddLock(batch);
-            AddLogLock(batch);
-            foreach (var stage in stages) Add(batch, stage);
-            await ExecuteAsync(batch, cancellationToken).ConfigureAwait(false);
+            await RunStagesAsync(connection, cancellationToken).ConfigureAwait(false);
+        }
+        else
+        {
+            // Whether they are made is only known when the others have been: a round trip more, in a transaction that is told so.
+            var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+            await using (transaction.ConfigureAwait(false))
+            {
+                await RunStagesAsync(connection, cancellationToken).ConfigureAwait(false);
+                await FollowAsync(connection, cancellationToken).ConfigureAwait(false);
+                await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+            }
         }
 
         // Duplicates are rare, so who was first is asked only when there are some, and after the commit, when concurrent ones are visible.
         if (_knownInbox.Count > 0) await ReadKnownInboxAsync(connection, cancellationToken).ConfigureAwait(false);
         if (_knownOutbox.Count > 0) await ReadKnownOutboxAsync(connection, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task RunStagesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var batch = new NpgsqlBatch(connection);
+        await using (batch.ConfigureAwait(false))
+        {
+            AddLock(batch);
+            AddLogLock(batch);
+            foreach (var stage in _stages) Add(batch, stage);
+            await ExecuteAsync(batch, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Makes the writes whose message took place. Their logs are locked already.</summary>
+    private async Task FollowAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var due = new GroupPlan();
+        foreach (var write in plan.Following.Where(write => write.With!.TookPlace)) due.Place(write);
+        if (due.Stages.Count == 0) return;
+        _results.Clear();
+        var batch = new NpgsqlBatch(connection);
+        await using (batch.ConfigureAwait(false))
+        {
+            foreach (var stage in due.Stages) Add(batch, stage);
+            await ExecuteAsync(batch, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     private async Task ExecuteAsync(NpgsqlBatch batch, CancellationToken cancellationToken)
@@ -55,7 +90,7 @@ internal sealed partial class GroupCommand(List<Stage> stages, LaneIds lanes)
         var claims = new Dictionary<long, long?>();
         var pushes = new List<(long Lane, long Claim)>();
         var outdated = false;
-        foreach (var write in stages.SelectMany(s => s.Writes))
+        foreach (var write in _stages.SelectMany(s => s.Writes))
         {
             var (lane, claim) = write switch
             {
@@ -203,7 +238,7 @@ internal sealed partial class GroupCommand(List<Stage> stages, LaneIds lanes)
         });
     }
 
-    private static void AddInboxUpdates(NpgsqlBatch batch, List<StoreWrite> writes)
+    private void AddInboxUpdates(NpgsqlBatch batch, List<StoreWrite> writes)
     {
         var command = Command(
             """
@@ -214,6 +249,7 @@ internal sealed partial class GroupCommand(List<Stage> stages, LaneIds lanes)
             FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::int[], $5::bigint[], $6::bigint[], $7::text[])
                 n(lane, ordinal, state, attempts, next_at, at, error)
             WHERE i.lane = n.lane AND i.ordinal = n.ordinal AND i.state = 0
+            RETURNING i.lane, i.ordinal
             """);
         var updates = writes.Cast<InboxUpdate>().ToArray();
         Add(
@@ -226,9 +262,14 @@ internal sealed partial class GroupCommand(List<Stage> stages, LaneIds lanes)
         command.Parameters.Add(Parameter(Array.ConvertAll(updates, w => w.At)));
         command.Parameters.Add(Parameter(Array.ConvertAll(updates, w => w.Error)));
         batch.BatchCommands.Add(command);
+        _results.Add(async (reader, cancellationToken) =>
+        {
+            var changed = await ReadPairsAsync(reader, cancellationToken).ConfigureAwait(false);
+            foreach (var update in updates) update.Changed = changed.Contains((update.LaneId, update.Ordinal));
+        });
     }
 
-    private static void AddOutboxUpdates(NpgsqlBatch batch, List<StoreWrite> writes)
+    private void AddOutboxUpdates(NpgsqlBatch batch, List<StoreWrite> writes)
     {
         // OFFSET 0 keeps the lanes' join apart, so that all three columns come from one place: otherwise a plan is made that finds the lane by the index and
         // reads through everything that is pending in it.
@@ -247,6 +288,7 @@ internal sealed partial class GroupCommand(List<Stage> stages, LaneIds lanes)
                     n(lane, seq, state, settled, attempts, next_at, error, line, pushed, at)
                 JOIN lane l ON l.id = n.lane OFFSET 0) n
             WHERE NOT o.settled AND o.account = n.account AND o.lane = n.lane AND o.seq = n.seq
+            RETURNING o.lane, o.seq
             """);
         var updates = writes.Cast<OutboxUpdate>().ToArray();
         Add(
@@ -262,6 +304,11 @@ internal sealed partial class GroupCommand(List<Stage> stages, LaneIds lanes)
         command.Parameters.Add(Parameter(Array.ConvertAll(updates, w => w.PushedAt)));
         command.Parameters.Add(Parameter(Array.ConvertAll(updates, w => w.At)));
         batch.BatchCommands.Add(command);
+        _results.Add(async (reader, cancellationToken) =>
+        {
+            var changed = await ReadPairsAsync(reader, cancellationToken).ConfigureAwait(false);
+            foreach (var update in updates) update.Changed = changed.Contains((update.LaneId, update.Seq));
+        });
 
         // Of those that are settled already, better news is taken, and the client's word about what was given up. What the statement above has settled can't match:
         // its state isn't below.
@@ -276,12 +323,19 @@ internal sealed partial class GroupCommand(List<Stage> stages, LaneIds lanes)
                 ended_at = 0, payload = NULL
             FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::bigint[]) n(uuid, state, pushed, at)
             WHERE o.uuid = n.uuid AND o.settled AND o.state >= 1 AND (o.state < n.state OR o.state >= 4)
+            RETURNING o.uuid
             """);
         upgrade.Parameters.Add(Parameter(Array.ConvertAll(better, w => w.Id)));
         upgrade.Parameters.Add(Parameter(Array.ConvertAll(better, w => (short)w.State)));
         upgrade.Parameters.Add(Parameter(Array.ConvertAll(better, w => w.PushedAt)));
         upgrade.Parameters.Add(Parameter(Array.ConvertAll(better, w => w.At)));
         batch.BatchCommands.Add(upgrade);
+        _results.Add(async (reader, cancellationToken) =>
+        {
+            var upgraded = new HashSet<Guid>();
+            while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false)) upgraded.Add(reader.GetGuid(0));
+            foreach (var update in better.Where(w => upgraded.Contains(w.Id))) update.Changed = true;
+        });
     }
 
     private async Task ReadKnownInboxAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -316,6 +370,13 @@ internal sealed partial class GroupCommand(List<Stage> stages, LaneIds lanes)
             var rows = await ReadNumbersAsync(reader, cancellationToken).ConfigureAwait(false);
             foreach (var write in _knownOutbox) (write.LaneId, write.Seq) = rows.GetValueOrDefault(write.Id);
         }
+    }
+
+    private static async Task<HashSet<(long Lane, long Number)>> ReadPairsAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
+    {
+        var rows = new HashSet<(long, long)>();
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false)) rows.Add((reader.GetInt64(0), reader.GetInt64(1)));
+        return rows;
     }
 
     private static async Task<Dictionary<Guid, (long Lane, long Number)>> ReadNumbersAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)

@@ -48,8 +48,11 @@ internal sealed class GroupPlan
     /// <summary>The stages, in order.</summary>
     public List<Stage> Stages { get; } = [];
 
-    /// <summary>Makes the stages of a group.</summary>
-    public static List<Stage> Make(IReadOnlyList<CommitUnit> units)
+    /// <summary>Writes that are made only if others took place (<see cref="RecordWrite.With"/>): after the stages, in the same transaction.</summary>
+    public List<RecordWrite> Following { get; } = [];
+
+    /// <summary>Makes the plan of a group.</summary>
+    public static GroupPlan Make(IReadOnlyList<CommitUnit> units)
     {
         var plan = new GroupPlan();
         foreach (var unit in units)
@@ -58,15 +61,22 @@ internal sealed class GroupPlan
             else plan.Add(unit.Batch!);
         }
 
-        return plan.Stages;
+        return plan;
     }
 
     /// <summary>Adds a unit's writes.</summary>
     public void Add(IReadOnlyList<StoreWrite> unit)
     {
         var from = 0;
-        for (var i = 0; i < unit.Count; i++) from = Place(unit[i], from);
+        for (var i = 0; i < unit.Count; i++)
+        {
+            if (unit[i] is RecordWrite { With: not null } following) Following.Add(following);
+            else from = Place(unit[i], from);
+        }
     }
+
+    /// <summary>Adds a write that stands for itself.</summary>
+    public void Place(StoreWrite write) => Place(write, Stages.Count == 0 ? 0 : write is SequenceAppend ? 0 : Stages.Count);
 
     // The first stage of its kind, not before the given one, that doesn't touch the same entry; else a new one at the end. Returns where it went.
     private int Place(StoreWrite write, int from)

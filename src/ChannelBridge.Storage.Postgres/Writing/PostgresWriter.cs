@@ -127,9 +127,9 @@ internal sealed partial class PostgresWriter : IAsyncDisposable
             try
             {
                 var connection = await ConnectAsync().ConfigureAwait(false);
-                var stages = GroupPlan.Make(units);
-                await _lanes.LoadAsync(stages, connection, CancellationToken.None).ConfigureAwait(false);
-                await new GroupCommand(stages, _lanes).RunAsync(connection, CancellationToken.None).ConfigureAwait(false);
+                var plan = GroupPlan.Make(units);
+                await _lanes.LoadAsync(plan.Stages, connection, CancellationToken.None).ConfigureAwait(false);
+                await new GroupCommand(plan, _lanes).RunAsync(connection, CancellationToken.None).ConfigureAwait(false);
                 return null;
             }
             catch (Exception e) when (PostgresErrors.IsCollision(e) && attempt < Collisions)

@@ -86,6 +86,7 @@ internal sealed partial class WriteApplier
             _ => _inbox.Dead.Bind(4, write.At),
         };
         statement.Bind(1, write.LaneId).Bind(2, write.Ordinal).Bind(3, write.Attempts).Bind(5, write.Error).Run();
+        write.Changed = _database.Changes != 0;
     }
 
     private void Apply(InboxReplay write)

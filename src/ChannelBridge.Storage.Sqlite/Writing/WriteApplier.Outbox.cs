@@ -49,6 +49,7 @@ internal sealed partial class WriteApplier
 
     private void Apply(OutboxUpdate write)
     {
+        write.Changed = false;
         if (Lane(write.LaneId) is not { } lane) return;
         if (_nursery.Outbox(write.LaneId, write.Seq) is { State.Settled: false } young)
         {
@@ -77,7 +78,8 @@ internal sealed partial class WriteApplier
             .Bind(11, state is DeliveryState.Expired or DeliveryState.Dead ? write.At : 0)
             .Bind(12, lane.Account)
             .Run();
-        if (_database.Changes != 0 || write.Id == Guid.Empty || state is not (DeliveryState.Acked or DeliveryState.Delivered)) return;
+        write.Changed = _database.Changes != 0;
+        if (write.Changed || write.Id == Guid.Empty || state is not (DeliveryState.Acked or DeliveryState.Delivered)) return;
 
         // Settled already, or unknown: better news than what is stored is taken, anything else is not.
         if (_nursery.Outbox(write.Id) is { } settled)
@@ -93,6 +95,7 @@ internal sealed partial class WriteApplier
             .Bind(5, write.At)
             .Bind(6, state == DeliveryState.Delivered ? write.At : 0)
             .Run();
+        write.Changed = _database.Changes != 0;
     }
 
     private void Apply(OutboxReplay write)

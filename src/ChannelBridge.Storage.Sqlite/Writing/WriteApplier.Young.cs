@@ -48,7 +48,8 @@ internal sealed partial class WriteApplier
 
     private void ApplyYoung(InboxUpdate write, YoungInbox entry)
     {
-        if (entry.State.State != TurnState.Pending) return;
+        write.Changed = entry.State.State == TurnState.Pending;
+        if (!write.Changed) return;
         _nursery.Set(entry, entry.State with
         {
             State = write.State,
@@ -75,6 +76,7 @@ internal sealed partial class WriteApplier
 
     private void ApplyYoung(OutboxUpdate write, YoungOutbox entry)
     {
+        write.Changed = true;
         var state = entry.State;
         var ended = write.State is DeliveryState.Expired or DeliveryState.Dead;
         state.State = write.State;
@@ -96,6 +98,7 @@ internal sealed partial class WriteApplier
     {
         var state = entry.State;
         if (!state.Settled || state.State < DeliveryState.Pushed || (state.State >= write.State && !HasEnded(entry))) return;
+        write.Changed = true;
         state.State = write.State;
         if (write.PushedAt != 0) state.PushedAt = write.PushedAt;
         if (state.AckedAt == 0) state.AckedAt = write.At;

@@ -114,6 +114,7 @@ internal sealed partial class WriteApplier
 
     private void Apply(StoreWrite write)
     {
+        if (write is RecordWrite { With.TookPlace: false }) return;
         switch (write)
         {
             case InboxAppend w: Apply(w); break;

@@ -74,7 +74,7 @@ public sealed class LabChannel(IInbox inbox, IOutbox outbox) : IChannel, IPushTa
     async ValueTask<PushOutcome> IPushTarget.PushAsync(PushItem item, CancellationToken cancellationToken)
     {
         Of(item.Message.Route).Writer.TryWrite(item.Message);
-        await outbox.AckAsync(new Ack(item.Id, Id, Account, Ok: true, Delivered: true), cancellationToken);
+        await outbox.AckAsync(new Ack(item.Id, Id, Account, Ok: true, Delivered: true), cancellationToken: cancellationToken);
         return PushOutcome.Flushed;
     }
 

@@ -46,11 +46,11 @@ public sealed class SettingsLoaderTests : IDisposable
     [Fact]
     public void Load_SeveralSources_LaterOnesWin()
     {
-        File.WriteAllText(Path.Combine(_program.FullName, "appsettings.json"), """{"Agents":{"Default":"openclaw"},"Limits":{"TurnAttempts":3,"LaneWindow":7}}""");
-        File.WriteAllText(Path.Combine(_data.FullName, "appsettings.json"), """{"Limits":{"TurnAttempts":4},"Channels":{"Bncr":{"DmPolicy":"allowlist","AllowFrom":["Bncr:qq:1"]}}}""");
+        File.WriteAllText(Path.Combine(_program.FullName, "appsettings.json"), """{"Agents":{"Default":"openclaw"},"Limits":{"LaneInboxCapacity":3,"LaneWindow":7}}""");
+        File.WriteAllText(Path.Combine(_data.FullName, "appsettings.json"), """{"Limits":{"LaneInboxCapacity":4},"Channels":{"Bncr":{"DmPolicy":"allowlist","AllowFrom":["Bncr:qq:1"]}}}""");
         var settings = Load(("Limits:ConcurrentTurns", "9"), ("Agents:Default", "ECHO"));
         Assert.Equal("echo", settings.Agent);
-        Assert.Equal(4, settings.Messaging.TurnAttempts);
+        Assert.Equal(4, settings.Messaging.LaneInboxCapacity);
         Assert.Equal(7, settings.Messaging.LaneWindow);
         Assert.Equal(9, settings.Messaging.ConcurrentTurns);
         Assert.Equal(BncrPolicyMode.Allowlist, settings.Bncr.DmPolicy);
@@ -67,8 +67,8 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("Listen:Stdio", "maybe", "'maybe' is neither true nor false; example: true")]
     [InlineData("Listen:AllowedOrigins", "ops", "'ops' is not an origin")]
     [InlineData("Agents:Default", "bob", "'bob' is not one of echo, openclaw; example: echo")]
-    [InlineData("Limits:TurnAttempts", "many", "'many' is not a whole number; example: 5")]
-    [InlineData("Limits:TurnAttempts", "0", "0 is not between 1 and 1000")]
+    [InlineData("Limits:ConcurrentTurns", "many", "'many' is not a whole number; example: 64")]
+    [InlineData("Limits:ConcurrentTurns", "0", "0 is not between 1 and 100000")]
     [InlineData("Limits:MaxPayloadBytes", "25 MB", "'25 MB' is not a size; write bytes, or a number with KiB, MiB or GiB; example: 25MiB")]
     [InlineData("Store:Readers", "65", "65 is not between 1 and 64")]
     [InlineData("Channels:Bncr:DmPolicy", "closed", "'closed' is not one of open, allowlist, disabled; example: open")]
@@ -111,6 +111,10 @@ public sealed class SettingsLoaderTests : IDisposable
             ["Channels:Bncr:Accounts:shop:Nmae: unknown key, ignored; did you mean Channels:Bncr:Accounts:<id>:Name?", "Limits:TurnTimeOuts: unknown key, ignored; did you mean Limits:TurnTimeout?"],
             settings.Warnings.Order());
     }
+
+    [Fact]
+    public void Load_TurnAttempts_IsIgnoredWithAWarning() =>
+        Assert.Equal(["Limits:TurnAttempts: ignored; how long a message is tried again is Limits:TurnPatience, a time"], Load(("Limits:TurnAttempts", "many")).Warnings);
 
     [Fact]
     public void Load_FileThatIsNoJson_SaysSo()
@@ -191,8 +195,8 @@ public sealed class SettingsLoaderTests : IDisposable
     [Fact]
     public void Catalog_Examples_AreAcceptedForEveryKey()
     {
-        // What the messages and the documentation show must work. Left out: keys that exclude each other or need files of the machine.
-        string[] leftOut = ["Listen:CertificateFile", "Listen:CertificateKeyFile", "Listen:Addresses:<name>:CertificateFile", "Listen:Addresses:<name>:KeyFile", "Access:TokenFile", "Access:Tokens:<name>:TokenFile", "Access:Tokens:<name>:TokenHash", "Store:Data", "Store:ConnectionFile", "Agents:<name>:KeyFile", "Agents:<name>:KeyVariable"];
+        // What the messages and the documentation show must work. Left out: keys that exclude each other or need files of the machine, and one that is ignored.
+        string[] leftOut = ["Limits:TurnAttempts", "Listen:CertificateFile", "Listen:CertificateKeyFile", "Listen:Addresses:<name>:CertificateFile", "Listen:Addresses:<name>:KeyFile", "Access:TokenFile", "Access:Tokens:<name>:TokenFile", "Access:Tokens:<name>:TokenHash", "Store:Data", "Store:ConnectionFile", "Agents:<name>:KeyFile", "Agents:<name>:KeyVariable"];
         foreach (var setting in SettingsCatalog.All.Where(setting => !leftOut.Contains(setting.Key)))
         {
             var key = setting.Key.Replace("<name>", "shop", StringComparison.Ordinal).Replace("<id>", "shop", StringComparison.Ordinal);

@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
@@ -19,14 +20,14 @@ public sealed class BridgeLifetimeTests
     public async Task Start_ChannelAcceptsInItsStart_CountsTheMessageOnce()
     {
         var store = new MemoryStore();
-        using var host = Build(store, services => services.AddSingleton<EagerChannel>(), bridge => bridge.AddChannel<EagerChannel>());
+        using var host = Build(store, services => services.AddSingleton<EagerChannel>(), bridge => bridge.AddChannel<EagerChannel>().AddAgent(new AbsentAgent()));
         await host.StartAsync();
         var backlogs = host.Services.GetRequiredService<Backlogs>();
         Assert.Equal(1, backlogs.InboxPending);
         await host.StopAsync();
 
         // The counts of the next start come from the store: the same one message.
-        using var again = Build(store, _ => { }, _ => { });
+        using var again = Build(store, _ => { }, bridge => bridge.AddAgent(new AbsentAgent()));
         await again.StartAsync();
         Assert.Equal(1, again.Services.GetRequiredService<Backlogs>().InboxPending);
         await again.StopAsync();
@@ -127,15 +128,24 @@ public sealed class BridgeLifetimeTests
             throw new OptionsValidationException("misconfigured", typeof(QuietChannel), ["Channels:Misconfigured:Url is missing"]);
     }
 
+    private sealed class AbsentAgent : IAgent
+    {
+        public string Name => "nobody";
+
+        public Task WaitUntilAvailableAsync(CancellationToken cancellationToken) => Task.Delay(Timeout.Infinite, cancellationToken);
+
+        public IAsyncEnumerable<AgentEvent> RunAsync(AgentTurn turn, CancellationToken cancellationToken) => throw new NotSupportedException();
+    }
+
     private sealed class EagerChannel(IInbox inbox) : QuietChannel
     {
         public override string Id => "eager";
 
-        // An agent that nobody has: the message stays pending.
+        // An agent that never comes: the message stays pending.
         public override async ValueTask StartAsync(CancellationToken cancellationToken) => await inbox.AcceptAsync(
             new InboundMessage { Channel = Id, AccountId = "main", SessionKey = "eager:a", Agent = "nobody", Route = "a", SenderId = "a", Text = "hello" },
             7,
             TimeSpan.FromDays(1),
-            cancellationToken);
+            cancellationToken: cancellationToken);
     }
 }

@@ -61,9 +61,9 @@ public sealed class ConversationMemoryTests
     }
 
     [Fact]
-    public async Task Reply_EmptyOrRefused_IsNothingOrTheRefusal()
+    public async Task Reply_SilentOrRefused_IsNothingOrTheRefusal()
     {
-        var agent = new RememberedAgent { Reply = turn => turn.Message.Text == "silent" ? new AgentReply("") : new AgentReply("") { Refusal = "I won't." } };
+        var agent = new RememberedAgent { Reply = turn => turn.Message.Text == "silent" ? new AgentReply("NO_REPLY") : new AgentReply("") { Refusal = "I won't." } };
         var core = await new CoreUnderTest(agent: agent).StartAsync();
         var target = new FakeTarget(core.Time) { RequiresAck = false };
         core.Attach(target);

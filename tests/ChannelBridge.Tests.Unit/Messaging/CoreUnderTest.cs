@@ -31,13 +31,16 @@ internal sealed class CoreUnderTest
         Hub = new EventHub(Time);
         Events = new MessagingEvents(Hub, new AccountNames(new Registry()), Time);
         Outbox = new Outbox(Store, backlogs, Events, Options, Time, new Random(1), NullLogger<Outbox>.Instance);
-        var runner = new TurnRunner(Store, Outbox, backlogs, new Registry(), Events, Options, Time, NullLogger<TurnRunner>.Instance);
+        Registry = new Registry();
+        var cancels = new TurnCancels(Store, Time);
+        var runner = new TurnRunner(Store, Outbox, backlogs, Registry, Events, Options, cancels, Time, NullLogger<TurnRunner>.Instance);
         Turns = new TurnScheduler(Store, [agent ?? new EchoAgent()], runner, Options, Time, NullLogger<TurnScheduler>.Instance);
+        Cancels = new Turns(Store, Turns, cancels, Time, NullLogger<Turns>.Instance);
         Inbox = new Inbox(Store, Turns, Outbox, backlogs, Events, Options, Time, Random.Shared);
         DeadMessages = new DeadMessages(Store, Turns, backlogs, Options, Time);
         Retention = new DeadLetterRetention(Store, Outbox, DeadMessages, backlogs, Options, Time, Log);
         Service = new MessagingService(
-            Store, backlogs, Inbox, Turns, Outbox, new StoreJanitor(Store, Retention, Options, Time, NullLogger<StoreJanitor>.Instance),
+            Store, backlogs, Inbox, Turns, Cancels, Outbox, new StoreJanitor(Store, Retention, Options, Time, NullLogger<StoreJanitor>.Instance),
             new MessagingGauges(backlogs, Turns, Outbox));
         Backlogs = backlogs;
     }
@@ -57,6 +60,10 @@ internal sealed class CoreUnderTest
     public Outbox Outbox { get; }
 
     public TurnScheduler Turns { get; }
+
+    public Turns Cancels { get; }
+
+    public Registry Registry { get; }
 
     public Inbox Inbox { get; }
 

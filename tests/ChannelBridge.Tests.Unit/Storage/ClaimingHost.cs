@@ -102,6 +102,14 @@ internal sealed class ClaimingHost : IClaimObserver, IAsyncDisposable
         _news.Release();
     }
 
+    public ConcurrentQueue<Guid> Cancelled { get; } = new();
+
+    public void OnTurnCancelled(Guid turn)
+    {
+        Cancelled.Enqueue(turn);
+        _news.Release();
+    }
+
     public void OnLook(bool everything)
     {
     }

@@ -66,7 +66,10 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
             // Before anything is applied: a batch is all or nothing.
             if (batch.OfType<InboxAppend>().Any(IdIsTaken)) throw new BridgeException(ErrorCodes.Conflict, "the id exists");
             if (ChecksClaims && batch.Any(IsOutdated)) throw new BridgeException(ErrorCodes.ClaimLost, "outdated claim");
-            foreach (var write in batch) Apply(write);
+            foreach (var write in batch)
+            {
+                if (write is not RecordWrite { With.TookPlace: false }) Apply(write);
+            }
         }
     }
 
@@ -319,6 +322,7 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
     private void Update(InboxUpdate update)
     {
         var entry = _inbox.Values.SingleOrDefault(candidate => candidate.LaneId == update.LaneId && candidate.Ordinal == update.Ordinal);
+        update.Changed = entry is { State: TurnState.Pending };
         if (entry is not { State: TurnState.Pending }) return;
         _inboxTimes[entry.Id] = (_inboxTimes[entry.Id].Until, update.At);
         _inbox[entry.Id] = entry with
@@ -372,12 +376,14 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
     private void Update(OutboxUpdate update)
     {
         var entry = _outbox.Values.SingleOrDefault(candidate => candidate.LaneId == update.LaneId && candidate.Seq == update.Seq);
+        update.Changed = false;
         if (entry is null) return;
         if (entry.Settled)
         {
             var upgrade = update.State is DeliveryState.Acked or DeliveryState.Delivered
                 && (entry.State is DeliveryState.Dead or DeliveryState.Expired || (entry.State > DeliveryState.Accepted && update.State > entry.State));
             if (!upgrade || update.Id != entry.Id) return;
+            update.Changed = true;
             _outbox[entry.Id] = entry with
             {
                 State = update.State,
@@ -390,6 +396,7 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
             return;
         }
 
+        update.Changed = true;
         var keepsPayload = !update.Settled || update.State is DeliveryState.Dead or DeliveryState.Expired;
         _outbox[entry.Id] = entry with
         {

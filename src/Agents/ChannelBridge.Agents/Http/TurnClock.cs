@@ -33,13 +33,13 @@ internal sealed class TurnClock : IDisposable
     private int _reason;
     private TurnPhase _waitingFor;
 
-    public TurnClock(ProviderOptions options, TimeProvider time, CancellationToken cancellationToken)
+    public TurnClock(ProviderOptions options, TimeSpan longest, TimeProvider time, CancellationToken cancellationToken)
     {
         _options = options;
         _time = time;
         _firstTokenLeft = options.FirstTokenTimeout;
         _linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _expired.Token);
-        _turn = time.CreateTimer(static state => ((TurnClock)state!).Expire(TurnPhase.Turn), this, options.TurnTimeout, Timeout.InfiniteTimeSpan);
+        _turn = time.CreateTimer(static state => ((TurnClock)state!).Expire(TurnPhase.Turn), this, longest, Timeout.InfiniteTimeSpan);
         _phase = time.CreateTimer(static state => ((TurnClock)state!).ExpirePhase(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 

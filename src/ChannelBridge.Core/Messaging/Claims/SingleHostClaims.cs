@@ -49,6 +49,10 @@ internal sealed class SingleHostClaims : ILaneClaims
     {
     }
 
+    public void TellCancelled(Guid turn)
+    {
+    }
+
     public void WantPushes(string channel, string account, long rank, string? holder)
     {
     }

@@ -52,7 +52,7 @@ internal sealed class AckMethod(BncrAccounts accounts, LeaseTable desk, LeaseCon
                 Delivered: parameters.Delivered ?? false,
                 Error: parameters.Error,
                 RetryAfter: retryAfter),
-            cancellationToken).ConfigureAwait(false);
+            cancellationToken: cancellationToken).ConfigureAwait(false);
         if (result is AckResult.AccountMismatch) throw Mismatch();
         if (result is not AckResult.AlreadyAckedOrMissing) await SettledAsync(account, call, id, result).ConfigureAwait(false);
         return Reply(result, stale);

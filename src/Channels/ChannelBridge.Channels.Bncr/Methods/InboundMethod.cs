@@ -125,7 +125,7 @@ internal sealed class InboundMethod(
         InboxReceipt receipt;
         try
         {
-            receipt = await inbox.AcceptAsync(inbound, dedupe, window, cancellationToken).ConfigureAwait(false);
+            receipt = await inbox.AcceptAsync(inbound, dedupe, window, cancellationToken: cancellationToken).ConfigureAwait(false);
             if (message.Attachment is { File: not null } uploaded && spool is not null)
                 await spool.KeepAsync(uploaded, SpoolUse.Inbox, receipt.Id, CancellationToken.None).ConfigureAwait(false);
         }
@@ -201,7 +201,7 @@ internal sealed class InboundMethod(
                     TraceParent = Telemetry.TraceParent(activity, call.TraceContext),
                 },
                 decision.ReplyKey ?? $"pairing/{dedupe:x32}",
-                cancellationToken).ConfigureAwait(false);
+                cancellationToken: cancellationToken).ConfigureAwait(false);
         }
 
         return decision.Reason ?? (decision.Outcome is AdmissionOutcome.Pairing ? "pairing required" : "blocked by the gateway's policy");

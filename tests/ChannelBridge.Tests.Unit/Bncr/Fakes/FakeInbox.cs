@@ -1,4 +1,5 @@
 using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Tests.Unit.Bncr.Fakes;
 
@@ -15,7 +16,11 @@ internal sealed class FakeInbox : IInbox
     public InboundMessage Last => Accepted[^1].Message;
 
     public async ValueTask<InboxReceipt> AcceptAsync(
-        InboundMessage message, UInt128 dedupeKey, TimeSpan dedupeWindow, CancellationToken cancellationToken = default)
+        InboundMessage message,
+        UInt128 dedupeKey,
+        TimeSpan dedupeWindow,
+        IReadOnlyList<RecordWrite>? records = null,
+        CancellationToken cancellationToken = default)
     {
         if (Before is { } hook) await hook();
         lock (_gate)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Tests.Unit.Bncr.Fakes;
 
@@ -20,7 +21,8 @@ internal sealed class FakeOutbox : IOutbox
 
     public Backlog Backlog { get; set; }
 
-    public ValueTask<OutboxReceipt> SendAsync(OutboundMessage message, string idempotencyKey, CancellationToken cancellationToken = default)
+    public ValueTask<OutboxReceipt> SendAsync(
+        OutboundMessage message, string idempotencyKey, IReadOnlyList<RecordWrite>? records = null, CancellationToken cancellationToken = default)
     {
         lock (Sent)
         {
@@ -30,7 +32,7 @@ internal sealed class FakeOutbox : IOutbox
         }
     }
 
-    public ValueTask<AckResult> AckAsync(Ack ack, CancellationToken cancellationToken = default)
+    public ValueTask<AckResult> AckAsync(Ack ack, IReadOnlyList<RecordWrite>? records = null, CancellationToken cancellationToken = default)
     {
         Acks.Enqueue(ack);
         return ValueTask.FromResult(Result);
