@@ -41,6 +41,17 @@ internal static class PostgresErrors
         _ => true,
     };
 
+    /// <summary>True when the connection is gone, not when the server was slow to answer on it.</summary>
+    public static bool IsLostConnection(Exception exception) => exception switch
+    {
+        PostgresException e => e.SqlState is PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.IdleSessionTimeout,
+        NpgsqlException e => e.InnerException is IOException or SocketException,
+        _ => false,
+    };
+
+    /// <summary>True when the server refuses one more connection: its own limit, the database's or the user's.</summary>
+    public static bool IsShortage(PostgresException exception) => exception.SqlState == PostgresErrorCodes.TooManyConnections;
+
     /// <summary>
     /// True when driver and server may disagree about what has been said: something failed while a message was written, or the server doesn't know
     /// a statement that the driver has prepared. Such a connection must not go back to the pool; <see cref="NpgsqlDataSource.Clear"/> has it closed.
@@ -63,6 +74,8 @@ internal static class PostgresErrors
             Retryable = true,
             RetryAfter = Later,
         },
+        PostgresErrorCodes.TooManyConnections => Unavailable(
+            "The database gives this host no connection more (its limit is reached); the request wasn't answered. Raise max_connections, or lower Maximum Pool Size.", e),
         PostgresErrorCodes.ReadOnlySqlTransaction => new BridgeException(
             ErrorCodes.StoreReadOnly, "The database is read-only, perhaps a replica; nothing was written. Point the host at the primary.", e)
         {

@@ -137,7 +137,9 @@ internal static class PostgresSchema
             var made = await ScalarAsync(connection, "SELECT to_regclass('meta')::text", cancellationToken).ConfigureAwait(false);
             if (made is null)
             {
-                await ExecuteAsync(connection, $"CREATE SCHEMA IF NOT EXISTS {schema}", cancellationToken).ConfigureAwait(false);
+                // A user that owns the schema, but may make none, isn't asked for a right that nobody needs.
+                if (await ScalarAsync(connection, $"SELECT to_regnamespace('{schema}')::text", cancellationToken).ConfigureAwait(false) is null)
+                    await ExecuteAsync(connection, $"CREATE SCHEMA {schema}", cancellationToken).ConfigureAwait(false);
                 await ExecuteAsync(connection, "CREATE TABLE meta(key text PRIMARY KEY, value text NOT NULL)", cancellationToken).ConfigureAwait(false);
                 await ExecuteAsync(
                     connection,

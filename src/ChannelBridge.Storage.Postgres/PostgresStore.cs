@@ -19,15 +19,15 @@ namespace ChannelBridge.Storage.Postgres;
 internal sealed partial class PostgresStore : IStore
 {
     private const int OldestVersion = 15;
-    private const int MaxPooledConnections = 16;
 
     private readonly PostgresStoreOptions _options;
     private readonly ILogger<PostgresStore> _logger;
     private readonly TimeProvider _time;
     private readonly string _place;
-    private NpgsqlDataSource? _source;
+    private PostgresConnections? _connections;
     private PostgresWriter? _writer;
     private PostgresReader? _reader;
+    private SpaceGauge? _space;
     private string _version = "";
     private int _disposed;
 
@@ -52,17 +52,22 @@ internal sealed partial class PostgresStore : IStore
     public string Description => $"PostgreSQL {_version}{(_version.Length > 0 ? ", " : "")}{_place}";
 
     /// <inheritdoc/>
+    public StoreHealth Health => _writer is not { } writer ? default : new StoreHealth(
+        writer.QueueLength, _options.QueueCapacity, writer.Failures.LastCommitAt, writer.Failures.Failing, writer.Failures.FailingSince);
+
+    /// <inheritdoc/>
     public Guid StoreId { get; private set; }
 
     /// <inheritdoc/>
     public async ValueTask OpenAsync(CancellationToken cancellationToken)
     {
-        if (_source is not null) throw new InvalidOperationException("The store has been opened already.");
+        if (_connections is not null) throw new InvalidOperationException("The store has been opened already.");
         using var activity = Telemetry.Source.StartActivity("store.open");
-        var source = CreateSource();
+        var connections = new PostgresConnections(_options);
         try
         {
-            var connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            await connections.ReserveAsync(cancellationToken).ConfigureAwait(false);
+            var connection = await connections.Writer.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
             {
                 if (connection.PostgreSqlVersion.Major < OldestVersion)
@@ -75,14 +80,15 @@ internal sealed partial class PostgresStore : IStore
                 StoreId = await PostgresSchema.MigrateAsync(connection, _options.Schema, cancellationToken).ConfigureAwait(false);
             }
 
-            _reader = new PostgresReader(source);
-            _writer = new PostgresWriter(_options, source, _logger);
-            _source = source;
+            _reader = new PostgresReader(connections.Readers);
+            _writer = new PostgresWriter(_options, connections.Writer, _time, _logger);
+            _connections = connections;
+            _space = new SpaceGauge(this, _time);
             LogOpened(_place, _version);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            await source.DisposeAsync().ConfigureAwait(false);
+            await connections.DisposeAsync().ConfigureAwait(false);
             if (e is BridgeException) throw;
             var error = PostgresErrors.Map(e);
             throw new BridgeException(error.Code, $"The store {_place} can't be opened: {e.Message}", e) { Retryable = error.Retryable, RetryAfter = error.RetryAfter };
@@ -90,7 +96,14 @@ internal sealed partial class PostgresStore : IStore
     }
 
     /// <inheritdoc/>
-    public ValueTask ProbeAsync(CancellationToken cancellationToken) => CommitAsync(new ProbeWrite { At = Now() }, cancellationToken);
+    public async ValueTask ProbeAsync(CancellationToken cancellationToken)
+    {
+        await CommitAsync(new ProbeWrite { At = Now(), Bytes = Writer().Failures.ProbeBytes }, cancellationToken).ConfigureAwait(false);
+        await GetRecordAsync("", "", cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<StoreSpace> MeasureAsync(CancellationToken cancellationToken = default) => Reader().MeasureAsync(_options.Schema, Now(), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask CommitAsync(StoreWrite write, CancellationToken cancellationToken = default)
@@ -174,76 +187,13 @@ internal sealed partial class PostgresStore : IStore
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         _reader = null;
+        _space?.Dispose();
         if (_writer is not null) await _writer.DisposeAsync().ConfigureAwait(false);
-        if (_source is not null) await _source.DisposeAsync().ConfigureAwait(false);
+        if (_connections is not null) await _connections.DisposeAsync().ConfigureAwait(false);
     }
 
     /// <summary>The open store's connections.</summary>
-    internal NpgsqlDataSource Source => _source ?? throw PostgresErrors.Closed();
-
-    /// <summary>A connection outside the pool, for somebody who keeps it.</summary>
-    internal async Task<NpgsqlConnection> OpenOwnConnectionAsync(CancellationToken cancellationToken)
-    {
-        var settings = Settings(new NpgsqlConnectionStringBuilder(_options.ConnectionString));
-        settings.Pooling = false;
-        var connection = new NpgsqlConnection(settings.ConnectionString);
-        try
-        {
-            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-            return connection;
-        }
-        catch
-        {
-            await connection.DisposeAsync().ConfigureAwait(false);
-            throw;
-        }
-    }
-
-    private NpgsqlConnectionStringBuilder Settings(NpgsqlConnectionStringBuilder settings)
-    {
-        settings.ApplicationName ??= "channelbridge";
-        settings.CommandTimeout = (int)_options.CommandTimeout.TotalSeconds;
-        // A server that swallows what is sent must not hold a reconnect up for longer than a statement.
-        settings.Timeout = Math.Min(settings.Timeout, settings.CommandTimeout);
-        return settings;
-    }
-
-    private NpgsqlDataSource CreateSource()
-    {
-        var builder = new NpgsqlDataSourceBuilder(_options.ConnectionString);
-        var settings = Settings(builder.ConnectionStringBuilder);
-
-        // Statements are few and run all the time. What the initializer sets must survive in the pool, so connections are not reset.
-        if (settings.MaxAutoPrepare == 0) settings.MaxAutoPrepare = 64;
-        settings.AutoPrepareMinUsages = 2;
-        // Npgsql's own default is all that a server takes by its default: a second host would be turned away.
-        if (settings.MaxPoolSize == 100) settings.MaxPoolSize = MaxPooledConnections;
-        settings.NoResetOnClose = true;
-
-        // Every statement here finds its rows by an index. A plan made while a table was small would scan it, and stay when it is large.
-        // A server or user set to acknowledge before the flush would make our acknowledgements false; anything stronger than "on" is left alone.
-        var setup =
-            $"""
-            SET search_path = {_options.Schema};
-            SET enable_seqscan = off;
-            SET enable_hashjoin = off;
-            SET enable_mergejoin = off;
-            SET enable_material = off;
-            SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
-            """;
-        builder.UsePhysicalConnectionInitializer(
-            connection =>
-            {
-                using var command = new NpgsqlCommand(setup, connection);
-                command.ExecuteNonQuery();
-            },
-            async connection =>
-            {
-                using var command = new NpgsqlCommand(setup, connection);
-                await command.ExecuteNonQueryAsync().ConfigureAwait(false);
-            });
-        return builder.Build();
-    }
+    internal PostgresConnections Connections => _connections ?? throw PostgresErrors.Closed();
 
     private PostgresWriter Writer() => _writer ?? throw PostgresErrors.Closed();
 

@@ -26,6 +26,7 @@ internal sealed partial class SqliteStore : IStore
     private WriterConnection? _connection;
     private GroupWriter? _writer;
     private ReaderPool? _readers;
+    private SpaceGauge? _space;
     private long _forgotten;
     private int _opened;
     private int _disposed;
@@ -50,6 +51,10 @@ internal sealed partial class SqliteStore : IStore
     public string Description => _writer is null ? $"SQLite, {_path}" : $"SQLite {SqliteLibrary.Version}, {_path} (write-ahead log, flushed at each commit)";
 
     /// <inheritdoc/>
+    public StoreHealth Health => _writer is not { } writer ? default : new StoreHealth(
+        writer.QueueLength, _options.QueueCapacity, writer.Failures.LastCommitAt, writer.Failures.Failing, writer.Failures.FailingSince);
+
+    /// <inheritdoc/>
     public Guid StoreId { get; private set; }
 
     /// <inheritdoc/>
@@ -62,7 +67,24 @@ internal sealed partial class SqliteStore : IStore
     }
 
     /// <inheritdoc/>
-    public ValueTask ProbeAsync(CancellationToken cancellationToken) => CommitAsync(new ProbeWrite { At = Now() }, cancellationToken);
+    public async ValueTask ProbeAsync(CancellationToken cancellationToken)
+    {
+        await CommitAsync(new ProbeWrite { At = Now(), Bytes = Writer().Failures.ProbeBytes }, cancellationToken).ConfigureAwait(false);
+        await Readers().ReadAsync(static (r, _) => r.GetRecord("", "", 0), 0, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<StoreSpace> MeasureAsync(CancellationToken cancellationToken = default)
+    {
+        var readers = Readers();
+        return new ValueTask<StoreSpace>(Task.Run(
+            async () =>
+            {
+                var space = await readers.ReadAsync(static (r, now) => r.Measure(now), Now(), cancellationToken).ConfigureAwait(false);
+                return space with { LogBytes = StoreFiles.SizeOf(_path + "-wal"), DiskFreeBytes = StoreFiles.FreeOn(_path) };
+            },
+            cancellationToken));
+    }
 
     /// <inheritdoc/>
     public ValueTask CommitAsync(StoreWrite write, CancellationToken cancellationToken = default)
@@ -180,6 +202,7 @@ internal sealed partial class SqliteStore : IStore
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        _space?.Dispose();
         if (_writer is not null) await _writer.DisposeAsync().ConfigureAwait(false);
         if (_readers is not null) await _readers.CloseAsync().ConfigureAwait(false);
         _connection?.Dispose();
@@ -202,6 +225,7 @@ internal sealed partial class SqliteStore : IStore
             _writer = new GroupWriter(_options, connection, _time, _logger);
             _connection = connection;
             _files = files;
+            _space = new SpaceGauge(this, _time);
             LogOpened(_path, SqliteLibrary.Version, SqliteLibrary.Loaded == SqliteEngine.Package ? "package" : "system");
             if (SqliteLibrary.HasLogFault) LogFaultyEngine(SqliteLibrary.Version);
         }

@@ -70,6 +70,26 @@ internal sealed class StoreFiles : IDisposable
         if (!File.Exists(_path)) Create(_path, FileMode.CreateNew, FileShare.ReadWrite).Dispose();
     }
 
+    /// <summary>A file's size; 0 when it isn't there.</summary>
+    public static long SizeOf(string path)
+    {
+        var file = new FileInfo(path);
+        return file.Exists ? file.Length : 0;
+    }
+
+    /// <summary>Bytes that are free on a file's disk, or null when the system doesn't tell.</summary>
+    public static long? FreeOn(string path)
+    {
+        try
+        {
+            return new DriveInfo(Path.GetDirectoryName(path)!).AvailableFreeSpace;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Releases the lock. Its file stays: removing it would let two hosts lock two different files of that name.</summary>
     public void Dispose() => _lock.Dispose();
 

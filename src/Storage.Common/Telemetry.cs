@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Storage.Common;
 
@@ -30,6 +31,7 @@ internal static class Telemetry
 
     private static readonly Meter Meter = new(Name);
     private static readonly ConcurrentDictionary<object, Func<int>> Queues = new();
+    private static readonly ConcurrentDictionary<SpaceGauge, byte> Spaces = new();
 
     static Telemetry()
     {
@@ -49,11 +51,48 @@ internal static class Telemetry
         Failures = Meter.CreateCounter<long>("channelbridge.store.failures", "{commit}", "Commits that failed in the store.");
         Meter.CreateObservableGauge(
             "channelbridge.store.queue.length", () => Queues.Values.Sum(length => length()), "{commit}", "Commits that wait for the writer.");
+        Meter.CreateObservableGauge(
+            "channelbridge.store.size",
+            () => Measure(
+                space => [("data", space.DataBytes), ("log", space.LogBytes), ("free", space.FreeBytes), ("disk.free", space.DiskFreeBytes)], "channelbridge.store.part"),
+            "By",
+            "Bytes of the store: its data, its log, what is free inside the data, and what is free on its disk.");
+        Meter.CreateObservableGauge(
+            "channelbridge.store.rows",
+            () => Measure(
+                space =>
+                [
+                    ("inbox", space.InboxRows), ("outbox", space.OutboxRows), ("record", space.RecordRows), ("log", space.LogRows),
+                    ("dedupe_key", space.DedupeKeys), ("dead_letter", space.DeadLetters),
+                ],
+                "channelbridge.store.kind"),
+            "{row}",
+            "Rows of the store by kind.");
     }
+
+    /// <summary>Tells a store's space.</summary>
+    public static void Add(SpaceGauge space) => Spaces.TryAdd(space, 0);
+
+    /// <summary>Tells it no more.</summary>
+    public static void Remove(SpaceGauge space) => Spaces.TryRemove(space, out _);
 
     /// <summary>Counts a writer's queue.</summary>
     public static void Add(object writer, Func<int> queueLength) => Queues.TryAdd(writer, queueLength);
 
     /// <summary>Counts it no more.</summary>
     public static void Remove(object writer) => Queues.TryRemove(writer, out _);
+
+    private static List<Measurement<long>> Measure(Func<StoreSpace, (string Name, long? Value)[]> parts, string tag)
+    {
+        var sums = new Dictionary<string, long>();
+        foreach (var space in Spaces.Keys.Select(gauge => gauge.Last()).OfType<StoreSpace>())
+        {
+            foreach (var (name, value) in parts(space))
+            {
+                if (value is { } known) sums[name] = sums.GetValueOrDefault(name) + known;
+            }
+        }
+
+        return [.. sums.Select(sum => new Measurement<long>(sum.Value, KeyValuePair.Create(tag, (object?)sum.Key)))];
+    }
 }

@@ -16,10 +16,16 @@ public interface IStore : IRecords, IAsyncDisposable
     /// <summary>What it is and where, for logs and diagnostics; no secrets.</summary>
     string Description { get; }
 
+    /// <summary>What it knows of itself at this moment, from memory: it answers while disk or server hang.</summary>
+    StoreHealth Health { get; }
+
     /// <summary>Opens or creates the store and brings its schema up to date. Called once, before anything else.</summary>
     ValueTask OpenAsync(CancellationToken cancellationToken);
 
-    /// <summary>Commits a small test write: completes when the store can be written, throws why not otherwise.</summary>
+    /// <summary>
+    /// Commits a test write that needs new room on the disk, more of it while commits fail, and reads: completes when the store can be used, throws why not
+    /// otherwise. A write that fits into what is allocated already would succeed on a full disk.
+    /// </summary>
     ValueTask ProbeAsync(CancellationToken cancellationToken);
 
     /// <summary>
@@ -61,6 +67,9 @@ public interface IStore : IRecords, IAsyncDisposable
 
     /// <summary>Counts of the whole store by account, of those with any; for start-up and diagnostics, not for the hot path.</summary>
     ValueTask<IReadOnlyList<AccountCounts>> CountAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>How much room it takes. Counts rows, so it may take a while: for diagnostics, not for the hot path.</summary>
+    ValueTask<StoreSpace> MeasureAsync(CancellationToken cancellationToken = default);
 
     /// <inheritdoc/>
     ValueTask IRecords.WriteAsync(IReadOnlyList<RecordWrite> writes, CancellationToken cancellationToken) => CommitAsync(writes, cancellationToken);

@@ -55,8 +55,7 @@ internal static class DiagnosticsCommand
     {
         var problems = DiagnosticsView.Problems(sections).ToArray();
         if (problems.Length == 0) return ExitCodes.Ok;
-        return problems.Any(problem => problem.Reason.StartsWith("no answer", StringComparison.Ordinal)) ? ExitCodes.TimedOut
-            : ExitCodes.Fault;
+        return problems.Any(problem => problem.TimedOut) ? ExitCodes.TimedOut : ExitCodes.Fault;
     }
 
     private static async Task<int> WatchAsync(ChannelBridgeClient client, byte[] body, ParseResult parsed,

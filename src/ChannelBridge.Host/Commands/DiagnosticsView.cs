@@ -17,6 +17,7 @@ internal static class DiagnosticsView
     {
         if (sections["host"] is JsonObject host) WriteHost(console, host, sections);
         WriteProblems(console, sections);
+        if (sections["store"] is JsonObject store) WriteStore(console, store);
         if (sections["agents"] is JsonObject agents && !agents.ContainsKey("error")) WriteAgents(console, agents,
             sections["messaging"] as JsonObject);
         if (sections["channels"] is JsonObject channels && !channels.ContainsKey("error")) WriteAccounts(console, channels,
@@ -44,11 +45,20 @@ internal static class DiagnosticsView
         if (table.Rows.Count > 0) console.Write(table);
     }
 
-    /// <summary>The sections that couldn't be told, each with the reason.</summary>
-    public static IEnumerable<(string Section, string Reason)> Problems(JsonObject sections) =>
-        from section in sections
-        where section.Value is JsonObject { Count: 1 } members && members.ContainsKey("error")
-        select (section.Key, section.Value!["error"]!.ToString());
+    /// <summary>The sections that couldn't be told, wholly or in part, each with the reason.</summary>
+    public static IEnumerable<(string Section, string Reason, bool TimedOut)> Problems(JsonObject sections)
+    {
+        foreach (var (name, value) in sections)
+        {
+            if (value is not JsonObject members) continue;
+            if (members is { Count: 1 } && members["error"] is { } error) yield return (name, error.ToString(), IsTimeout(error.ToString()));
+            if (members["timedOut"] is JsonArray { Count: > 0 } late)
+                yield return (name, $"no answer in time from: {string.Join(", ", late.Select(part => (string?)part))}", true);
+            foreach (var fault in members["faults"] as JsonArray ?? []) yield return (name, (string?)fault ?? "", false);
+        }
+    }
+
+    private static bool IsTimeout(string error) => error.StartsWith("no answer", StringComparison.Ordinal);
 
     private static void WriteHost(IAnsiConsole console, JsonObject host, JsonObject sections)
     {
@@ -62,9 +72,21 @@ internal static class DiagnosticsView
             + $"memory {Units.Bytes((long?)host["memory"]?["workingSetBytes"] ?? 0)}, at {clock}");
     }
 
+    private static void WriteStore(IAnsiConsole console, JsonObject store)
+    {
+        if (store["queue"] is not JsonObject queue) return;
+        var failing = (string?)store["failing"] is { } code ? $"[red]can't be written since {Units.Moment((long?)store["failingSince"] ?? 0)} ({Escape(code)})[/]"
+            : store["timedOut"] is null ? "" : "[red]doesn't answer[/]";
+        var space = store["space"] is not JsonObject room ? ""
+            : $"{Units.Bytes((long?)room["dataBytes"] ?? 0)}" + ((long?)room["diskFreeBytes"] is { } free ? $", {Units.Bytes(free)} free on its disk" : "");
+        var waiting = (long?)queue["commits"] is > 0 and var commits ? $"[yellow]{commits} commits wait[/]" : "";
+        console.MarkupLine("store: " + string.Join(", ", new[] { failing, waiting, space }.Where(part => part.Length > 0)));
+    }
+
     private static void WriteProblems(IAnsiConsole console, JsonObject sections)
     {
-        foreach (var (section, reason) in Problems(sections)) console.MarkupLine($"[red]{Escape(section)}: not known: {Escape(reason)}[/]");
+        foreach (var (section, reason, _) in Problems(sections))
+            console.MarkupLine($"[red]{Escape(section)}: {(sections[section]!["error"] is null ? "" : "not known: ")}{Escape(reason)}[/]");
     }
 
     private static void WriteAgents(IAnsiConsole console, JsonObject agents, JsonObject? messaging)

@@ -88,11 +88,12 @@ internal sealed class Readiness(HostState state, TimeProvider time, IStore? stor
         }
         catch (BridgeException fault)
         {
-            return fault.Code;
+            // Its text names neither paths nor hosts: it is written for remote callers.
+            return $"{fault.Code}: {fault.Message}";
         }
         catch (Exception fault) when (fault is TimeoutException or OperationCanceledException)
         {
-            return ErrorCodes.Timeout;
+            return $"{ErrorCodes.Timeout}: no answer within {ProbeTimeout.TotalSeconds:0} s";
         }
         catch (Exception)
         {

@@ -24,13 +24,13 @@ internal sealed partial class PostgresClaims
         {
             if (_lease is not { } lease)
             {
-                await RegisterAsync(_commands).ConfigureAwait(false);
-                await _commands.BuryAsync(Interlocked.Exchange(ref _former, 0)).ConfigureAwait(false);
+                await RegisterAsync(_ownRow).ConfigureAwait(false);
+                await _ownRow.BuryAsync(Interlocked.Exchange(ref _former, 0)).ConfigureAwait(false);
                 return true;
             }
 
             var sent = _time.GetTimestamp();
-            var (renewed, hosts) = await _commands.RenewAsync(lease.Host, _options.ClaimTime).ConfigureAwait(false);
+            var (renewed, hosts) = await _ownRow.RenewAsync(lease.Host, _options.ClaimTime).ConfigureAwait(false);
             // An answer that came too late, after a stop of the process, say, is no renewal: what was believed lost is lost.
             if (!renewed || !IsValid(lease))
             {
@@ -39,12 +39,13 @@ internal sealed partial class PostgresClaims
             }
 
             _lease = lease with { ValidUntil = After(sent) };
+            _renewals.Succeeded();
             Compare(hosts);
             return true;
         }
         catch (Exception fault) when (!_stop.IsCancellationRequested)
         {
-            LogNotRenewed(fault);
+            if (_renewals.Failed()) LogNotRenewed(fault);
             if (_lease is { } lease && !IsValid(lease)) Lose(lease);
             return false;
         }
@@ -59,6 +60,7 @@ internal sealed partial class PostgresClaims
         var sent = _time.GetTimestamp();
         var host = await commands.RegisterAsync($"{Environment.MachineName}:{Environment.ProcessId}", _options.ClaimTime).ConfigureAwait(false);
         _lease = new HostLease(host, After(sent));
+        _renewals.Succeeded();
         LogRegistered(host);
         lock (_pushes)
         {

@@ -28,7 +28,7 @@ internal sealed partial class PostgresClaims
             }
             catch (Exception fault)
             {
-                if (Volatile.Read(ref _listening)) LogDeaf(fault);
+                if (_ear.Failed()) LogDeaf(fault);
             }
 
             Volatile.Write(ref _listening, false);
@@ -41,12 +41,13 @@ internal sealed partial class PostgresClaims
         _listenAnew = new CancellationTokenSource();
         if (_lease is not { Host: var host }) return;
         using var either = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, _listenAnew.Token);
-        var connection = await _store.OpenOwnConnectionAsync(either.Token).ConfigureAwait(false);
+        var connection = await _store.Connections.OpenListenerAsync(either.Token).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
             connection.Notification += (_, notification) => Hear(notification.Payload);
             await SayAsync(connection, $"LISTEN \"{_commands.CommonChannel}\"; LISTEN \"{_commands.HostPrefix}{host}\"", either.Token).ConfigureAwait(false);
             Volatile.Write(ref _listening, true);
+            _ear.Succeeded();
 
             // What was said before nobody has heard.
             LookAround();

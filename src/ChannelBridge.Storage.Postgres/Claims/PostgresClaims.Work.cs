@@ -29,6 +29,7 @@ internal sealed partial class PostgresClaims
                 if (Elapsed(ref retried, RefusedPause)) RetryPushes();
                 if (Elapsed(ref looked, PushLook)) _lookAtPushes = true;
                 wait = await WorkOnceAsync().ConfigureAwait(false) ? Again : Tick;
+                _work.Succeeded();
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
@@ -36,7 +37,7 @@ internal sealed partial class PostgresClaims
             }
             catch (Exception fault)
             {
-                LogWorkFailed(fault);
+                if (_work.Failed()) LogWorkFailed(fault);
                 wait = FailurePause;
             }
         }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Storage.Common;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Storage.Postgres.Claims;
@@ -28,6 +29,9 @@ internal sealed partial class PostgresClaims : ILaneClaims, IAsyncDisposable
     private readonly PostgresStoreOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger<PostgresClaims> _logger;
+    private readonly OutageLog _renewals;
+    private readonly OutageLog _work;
+    private readonly OutageLog _ear;
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _signal = new(0);
     private readonly SemaphoreSlim _taking = new(1);
@@ -42,6 +46,7 @@ internal sealed partial class PostgresClaims : ILaneClaims, IAsyncDisposable
     private ConcurrentDictionary<long, HeldLane> _held = new();
     private IClaimObserver _observer = null!;
     private ClaimCommands _commands = null!;
+    private ClaimCommands _ownRow = null!;
     private IReadOnlyList<(long Id, string Name)> _hosts = [];
     private volatile HostLease? _lease;
     private volatile bool _lookAtPushes;
@@ -56,20 +61,33 @@ internal sealed partial class PostgresClaims : ILaneClaims, IAsyncDisposable
         _options = options;
         _logger = logger;
         _time = time;
+        _renewals = new OutageLog(time);
+        _work = new OutageLog(time);
+        _ear = new OutageLog(time);
     }
 
     public bool IsShared => true;
 
-    public string? Fault => IsValid(_lease)
-        ? null
-        : "this host has lost touch with the database, so that other hosts have its conversations now; it goes on by itself when the database answers";
+    public string? Fault
+    {
+        get
+        {
+            if (!IsValid(_lease))
+                return "this host has lost touch with the database, so that other hosts have its conversations now; it goes on by itself when the database answers";
+            if (_work.Lasting > _options.ClaimTime) return "this host can't take up conversations, though the database answers it; its log says why";
+            return _ear.Lasting > _options.ClaimTime
+                ? "this host gets no connection on which to hear of messages that other hosts accept, so that it answers them late"
+                : null;
+        }
+    }
 
     public async Task StartAsync(IClaimObserver observer, CancellationToken cancellationToken)
     {
         _observer = observer;
-        _commands = new ClaimCommands(_store.Source, _store.StoreId, _options.ClaimTime / 2, _stop.Token);
+        _commands = new ClaimCommands(_store.Connections.Claims, _store.StoreId, _options.ClaimTime / 2, _stop.Token);
+        _ownRow = new ClaimCommands(_store.Connections.Renewal, _store.StoreId, _options.ClaimTime / 2, _stop.Token);
         // The start may take as long as any statement, and a few tries: nobody waits for this host's claims yet.
-        var patient = new ClaimCommands(_store.Source, _store.StoreId, _options.CommandTimeout, _stop.Token);
+        var patient = new ClaimCommands(_store.Connections.Renewal, _store.StoreId, _options.CommandTimeout, _stop.Token);
         for (var attempt = 1; _lease is null; attempt++)
         {
             try
@@ -98,7 +116,7 @@ internal sealed partial class PostgresClaims : ILaneClaims, IAsyncDisposable
         {
             // Its own limit: the loops' token is cancelled.
             using var last = new CancellationTokenSource(StopLimit);
-            await new ClaimCommands(_store.Source, _store.StoreId, StopLimit, last.Token).LeaveAsync(lease.Host, [.. _held.Keys]).ConfigureAwait(false);
+            await new ClaimCommands(_store.Connections.Claims, _store.StoreId, StopLimit, last.Token).LeaveAsync(lease.Host, [.. _held.Keys]).ConfigureAwait(false);
             LogLeft(lease.Host);
         }
         catch (Exception fault)

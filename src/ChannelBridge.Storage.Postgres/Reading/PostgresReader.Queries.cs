@@ -131,6 +131,36 @@ internal sealed partial class PostgresReader
             row.GetString(0), row.GetString(1), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4), row.GetInt64(5), row.GetInt64(6), row.GetInt64(7)),
         cancellationToken);
 
+    // Numbers of rows are the server's own estimates: counting a large table would read all of it.
+    public async ValueTask<StoreSpace> MeasureAsync(string schema, long now, CancellationToken cancellationToken)
+    {
+        var tables = await ReadAsync(
+            """
+            SELECT c.relname::text, pg_total_relation_size(c.oid), greatest(c.reltuples, s.n_live_tup, 0)::bigint
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid
+            WHERE n.nspname = $1 AND c.relkind = 'r'
+            """,
+            [P(schema)],
+            row => (Name: row.GetString(0), Bytes: row.GetInt64(1), Rows: row.GetInt64(2)),
+            cancellationToken).ConfigureAwait(false);
+        var dead = await ReadAsync(
+            "SELECT (SELECT count(*) FROM inbox WHERE state = 2) + (SELECT count(*) FROM outbox WHERE state >= 4)", [], row => row.GetInt64(0), cancellationToken).ConfigureAwait(false);
+        return new StoreSpace
+        {
+            MeasuredAt = now,
+            DataBytes = tables.Sum(table => table.Bytes),
+            Estimated = true,
+            InboxRows = Rows("inbox"),
+            OutboxRows = Rows("outbox"),
+            RecordRows = Rows("record"),
+            LogRows = Rows("log_entry"),
+            DedupeKeys = Rows("inbox_key"),
+            DeadLetters = dead[0],
+        };
+
+        long Rows(string name) => tables.Find(table => table.Name == name).Rows;
+    }
+
     public ValueTask<List<StoreRecord>> ListRecordsAsync(
         string ns, string? key, string? index, string? after, int limit, long now, CancellationToken cancellationToken)
     {

@@ -21,31 +21,41 @@ internal sealed partial class PostgresReader(NpgsqlDataSource source)
     public async ValueTask<List<T>> ReadAsync<T>(
         string sql, IEnumerable<NpgsqlParameter> parameters, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken, Func<T, bool>? until = null)
     {
-        try
+        for (var attempt = 1; ; attempt++)
         {
-            var command = source.CreateCommand(sql);
-            await using (command.ConfigureAwait(false))
+            var answered = false;
+            try
             {
-                foreach (var parameter in parameters) command.Parameters.Add(parameter);
-                var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-                await using (reader.ConfigureAwait(false))
+                var command = source.CreateCommand(sql);
+                await using (command.ConfigureAwait(false))
                 {
-                    var rows = new List<T>();
-                    while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                    foreach (var parameter in parameters) command.Parameters.Add(parameter.Clone());
+                    var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+                    answered = true;
+                    await using (reader.ConfigureAwait(false))
                     {
-                        var made = row(reader);
-                        if (until?.Invoke(made) == true) break;
-                        rows.Add(made);
-                    }
+                        var rows = new List<T>();
+                        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                        {
+                            var made = row(reader);
+                            if (until?.Invoke(made) == true) break;
+                            rows.Add(made);
+                        }
 
-                    return rows;
+                        return rows;
+                    }
                 }
             }
-        }
-        catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
-        {
-            if (PostgresErrors.LeavesConnectionInDoubt(e)) source.Clear();
-            throw PostgresErrors.Map(e);
+            catch (Exception e) when (attempt == 1 && !answered && PostgresErrors.IsLostConnection(e))
+            {
+                // It was cut while it lay idle, and so were the others in the pool: a read may simply be repeated.
+                source.Clear();
+            }
+            catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+            {
+                if (PostgresErrors.LeavesConnectionInDoubt(e)) source.Clear();
+                throw PostgresErrors.Map(e);
+            }
         }
     }
 

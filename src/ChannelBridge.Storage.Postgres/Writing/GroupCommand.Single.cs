@@ -1,5 +1,6 @@
 using System.Globalization;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Storage.Common;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -24,15 +25,26 @@ internal sealed partial class GroupCommand
                 });
                 break;
             case SequenceNext w: AddNext(batch, w); break;
-            case ProbeWrite w:
-                batch.BatchCommands.Add(new NpgsqlBatchCommand(
-                    "INSERT INTO meta(key, value) VALUES('probe', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
-                {
-                    Parameters = { Parameter(w.At.ToString(CultureInfo.InvariantCulture)) },
-                });
-                break;
+            case ProbeWrite w: AddProbe(batch, w); break;
             default: throw new ArgumentException($"The PostgreSQL store doesn't know the write {write.GetType().Name}.", nameof(write));
         }
+    }
+
+    // A row of this size isn't compressed, and four of them fill a page.
+    private void AddProbe(NpgsqlBatch batch, ProbeWrite write)
+    {
+        const int RowBytes = 1900;
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(
+            "INSERT INTO meta(key, value) VALUES('probe', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
+        {
+            Parameters = { Parameter(write.At.ToString(CultureInfo.InvariantCulture)) },
+        });
+        if (!allocates) return;
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(
+            $"INSERT INTO {PostgresWriter.ProbeTable} SELECT repeat('x', {RowBytes}) FROM generate_series(1, $1)")
+        {
+            Parameters = { Parameter((long)((write.Bytes / RowBytes) + 1)) },
+        });
     }
 
     // Dividing by zero is how an outdated claim fails the statement, as in AddLock.

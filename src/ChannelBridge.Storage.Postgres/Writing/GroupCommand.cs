@@ -7,7 +7,7 @@ namespace ChannelBridge.Storage.Postgres.Writing;
 /// <summary>
 /// A group of commits as one batch: one round trip, and one implicit transaction, which the server ends and flushes before it says that it is ready.
 /// </summary>
-internal sealed partial class GroupCommand(GroupPlan plan, LaneIds lanes)
+internal sealed partial class GroupCommand(GroupPlan plan, LaneIds lanes, bool allocates)
 {
     private readonly List<Stage> _stages = plan.Stages;
     private readonly List<Func<NpgsqlDataReader, CancellationToken, Task>> _results = [];

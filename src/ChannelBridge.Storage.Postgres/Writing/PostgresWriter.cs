@@ -15,6 +15,9 @@ namespace ChannelBridge.Storage.Postgres.Writing;
 /// </summary>
 internal sealed partial class PostgresWriter : IAsyncDisposable
 {
+    /// <summary>The table that test writes fill, of the writer's connection alone.</summary>
+    public const string ProbeTable = "pg_temp.channelbridge_probe";
+
     private const int Collisions = 5;
     private static readonly TimeSpan BusyDelay = TimeSpan.FromMilliseconds(50);
 
@@ -25,15 +28,17 @@ internal sealed partial class PostgresWriter : IAsyncDisposable
     private readonly LaneIds _lanes;
     private readonly Task _running;
     private NpgsqlConnection? _connection;
+    private bool _probeTable;
+    private bool _allocates;
     private volatile bool _closing;
     private readonly CommitFailures _failures;
 
-    public PostgresWriter(PostgresStoreOptions options, NpgsqlDataSource source, ILogger logger)
+    public PostgresWriter(PostgresStoreOptions options, NpgsqlDataSource source, TimeProvider time, ILogger logger)
     {
         _options = options;
         _source = source;
         _logger = logger;
-        _failures = new CommitFailures(PostgresErrors.Map, logger);
+        _failures = new CommitFailures(PostgresErrors.Map, time, logger);
         _lanes = new LaneIds(options.LaneCacheSize);
         _queue = Channel.CreateBounded<CommitUnit>(new BoundedChannelOptions(options.QueueCapacity)
         {
@@ -46,6 +51,9 @@ internal sealed partial class PostgresWriter : IAsyncDisposable
 
     /// <summary>How many commits wait.</summary>
     public int QueueLength => _queue.Reader.Count;
+
+    /// <summary>Whether commits succeed, and since when not.</summary>
+    public CommitFailures Failures => _failures;
 
     /// <summary>Queues a unit, or throws at once when the queue is full.</summary>
     public ValueTask Enqueue(StoreWrite? single, IReadOnlyList<StoreWrite>? batch, CancellationToken cancellationToken)
@@ -100,8 +108,9 @@ internal sealed partial class PostgresWriter : IAsyncDisposable
         {
             Telemetry.GroupSize.Record(group.Count);
             Telemetry.CommitDuration.Record(Stopwatch.GetElapsedTime(started).TotalSeconds);
+            var probed = ProbeWrite.Only(group);
             foreach (var unit in group) unit.Complete();
-            _failures.Succeeded();
+            _failures.Succeeded(probed);
             return;
         }
 
@@ -110,8 +119,16 @@ internal sealed partial class PostgresWriter : IAsyncDisposable
         {
             foreach (var unit in group)
             {
-                if (await TryCommitAsync([unit]).ConfigureAwait(false) is { } own) _failures.Fail(unit, own);
-                else unit.Complete();
+                List<CommitUnit> alone = [unit];
+                if (await TryCommitAsync(alone).ConfigureAwait(false) is { } own)
+                {
+                    _failures.Fail(unit, own);
+                }
+                else
+                {
+                    _failures.Succeeded(ProbeWrite.Only(alone));
+                    unit.Complete();
+                }
             }
 
             return;
@@ -127,9 +144,10 @@ internal sealed partial class PostgresWriter : IAsyncDisposable
             try
             {
                 var connection = await ConnectAsync().ConfigureAwait(false);
+                await PrepareProbeAsync(connection, units).ConfigureAwait(false);
                 var plan = GroupPlan.Make(units);
                 await _lanes.LoadAsync(plan.Stages, connection, CancellationToken.None).ConfigureAwait(false);
-                await new GroupCommand(plan, _lanes).RunAsync(connection, CancellationToken.None).ConfigureAwait(false);
+                await new GroupCommand(plan, _lanes, _allocates).RunAsync(connection, CancellationToken.None).ConfigureAwait(false);
                 return null;
             }
             catch (Exception e) when (PostgresErrors.IsCollision(e) && attempt < Collisions)
@@ -147,6 +165,24 @@ internal sealed partial class PostgresWriter : IAsyncDisposable
         }
     }
 
+    // What a test write fills is a table of this connection that each commit empties: its pages are taken from the disk anew each time, nobody else's
+    // locks are in the way, and no catalog grows. Where the user may make no such table the test write is a small one.
+    private async ValueTask PrepareProbeAsync(NpgsqlConnection connection, List<CommitUnit> units)
+    {
+        if (_probeTable || !units.Exists(unit => unit.Single is ProbeWrite)) return;
+        using var allowed = new NpgsqlCommand("SELECT has_database_privilege(current_database(), 'TEMP')", connection);
+        if (await allowed.ExecuteScalarAsync().ConfigureAwait(false) is true)
+        {
+            // Not where the server puts others' temporary tables: the disk of the database is in question.
+            using var make = new NpgsqlCommand(
+                $"SET temp_tablespaces = ''; CREATE TEMP TABLE IF NOT EXISTS {ProbeTable}(filler text) ON COMMIT DELETE ROWS", connection);
+            await make.ExecuteNonQueryAsync().ConfigureAwait(false);
+            _allocates = true;
+        }
+
+        _probeTable = true;
+    }
+
     private async ValueTask<NpgsqlConnection> ConnectAsync()
     {
         if (_connection is { State: ConnectionState.Open } open) return open;
@@ -156,6 +192,7 @@ internal sealed partial class PostgresWriter : IAsyncDisposable
 
     private async ValueTask GiveUpAsync()
     {
+        _probeTable = _allocates = false;
         if (_connection is null) return;
         await _connection.DisposeAsync().ConfigureAwait(false);
         _connection = null;

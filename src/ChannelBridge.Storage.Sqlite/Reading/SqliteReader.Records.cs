@@ -64,6 +64,55 @@ internal sealed partial class SqliteReader
         });
     }
 
+    /// <summary>Rows and pages; what is beside the file is the caller's.</summary>
+    public StoreSpace Measure(long now) => Steady(() =>
+    {
+        long inbox = 0, outbox = 0, keys = 0, dead = 0;
+        nursery().Each(
+            (_, _, state) =>
+            {
+                inbox++;
+                keys++;
+                if (state.State == TurnState.Dead) dead++;
+            },
+            (_, _, state) =>
+            {
+                outbox++;
+                if (state.State >= DeliveryState.Expired) dead++;
+            });
+        var database = Use().Database;
+        var page = database.QueryInt64("PRAGMA page_size");
+        database.Execute("BEGIN");
+        try
+        {
+            // The keys of the rows behind the mark are in their rows only.
+            return new StoreSpace
+            {
+                MeasuredAt = now,
+                DataBytes = database.QueryInt64("PRAGMA page_count") * page,
+                FreeBytes = database.QueryInt64("PRAGMA freelist_count") * page,
+                InboxRows = inbox + database.QueryInt64("SELECT count(*) FROM inbox"),
+                OutboxRows = outbox + database.QueryInt64("SELECT count(*) FROM outbox"),
+                RecordRows = database.QueryInt64("SELECT count(*) FROM record"),
+                LogRows = database.QueryInt64("SELECT count(*) FROM log_entry"),
+                DedupeKeys = keys + database.QueryInt64(
+                    """
+                    SELECT (SELECT count(*) FROM dedupe_key)
+                        + (SELECT count(*) FROM inbox WHERE id > coalesce((SELECT value FROM meta WHERE key = 'key_mark'), 0))
+                    """),
+                DeadLetters = dead + database.QueryInt64(
+                    """
+                    SELECT (SELECT count(*) FROM inbox INDEXED BY inbox_dead WHERE state = 2)
+                        + (SELECT count(*) FROM outbox INDEXED BY outbox_ended WHERE state >= 4)
+                    """),
+            };
+        }
+        finally
+        {
+            database.Execute("COMMIT");
+        }
+    });
+
     private void CountYoung(Dictionary<long, AccountCounts> counts)
     {
         nursery().Each(

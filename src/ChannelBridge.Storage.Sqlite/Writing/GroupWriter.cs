@@ -33,7 +33,7 @@ internal sealed partial class GroupWriter : IAsyncDisposable
         _options = options;
         _connection = connection;
         _logger = logger;
-        _failures = new CommitFailures(StoreErrors.Map, logger);
+        _failures = new CommitFailures(StoreErrors.Map, time, logger);
         _queue = new CommitQueue(options.QueueCapacity);
         _flusher = new GroupFlusher(_queue, connection.Flush, Flushed);
         Telemetry.Add(this, () => QueueLength);
@@ -50,6 +50,9 @@ internal sealed partial class GroupWriter : IAsyncDisposable
 
     /// <summary>How many commits wait.</summary>
     public int QueueLength => _queue.Count;
+
+    /// <summary>Whether commits succeed, and since when not.</summary>
+    public CommitFailures Failures => _failures;
 
     /// <summary>Queues a unit, or throws at once when the queue is full.</summary>
     public ValueTask Enqueue(StoreWrite? single, IReadOnlyList<StoreWrite>? batch, CancellationToken cancellationToken)
@@ -249,8 +252,9 @@ internal sealed partial class GroupWriter : IAsyncDisposable
     {
         Telemetry.GroupSize.Record(group.Units.Count);
         Telemetry.CommitDuration.Record(Stopwatch.GetElapsedTime(group.Started).TotalSeconds);
+        var probed = ProbeWrite.Only(group.Units);
         group.Complete();
-        _failures.Succeeded();
+        _failures.Succeeded(probed);
     }
 
     /// <summary>On the flusher's thread.</summary>
@@ -278,6 +282,7 @@ internal sealed partial class GroupWriter : IAsyncDisposable
             alone.Add(_group[i]);
             if (TryCommit(alone, out phase) is not { } fault)
             {
+                _failures.Succeeded(ProbeWrite.Only(alone));
                 _group[i].Complete();
             }
             else if (IsWorthSplitting(fault, phase))

@@ -59,10 +59,3 @@ internal sealed class MoveWrite : StoreWrite
     /// <summary>Result: all up to there have moved.</summary>
     public bool Done { get; set; }
 }
-
-/// <summary>Commits a small test write, to see whether the store can be written.</summary>
-internal sealed class ProbeWrite : StoreWrite
-{
-    /// <summary>Now (Unix ms).</summary>
-    public required long At { get; init; }
-}

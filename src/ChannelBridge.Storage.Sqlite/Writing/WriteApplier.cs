@@ -47,7 +47,7 @@ internal sealed partial class WriteApplier
         lanes.Clear();
         _begin = database.Prepare("BEGIN IMMEDIATE");
         _commit = database.Prepare("COMMIT");
-        _probe = database.Prepare("INSERT INTO meta(key, value) VALUES('probe', ?1) ON CONFLICT(key) DO UPDATE SET value = excluded.value");
+        _probe = database.Prepare("INSERT INTO meta(key, value) VALUES('probe', zeroblob(?1)) ON CONFLICT(key) DO UPDATE SET value = excluded.value");
         _findAccount = database.Prepare("SELECT id FROM account WHERE channel = ?1 AND account = ?2");
         _addAccount = database.Prepare("INSERT INTO account(channel, account) VALUES(?1, ?2)");
         _findLane = database.Prepare("SELECT id, last_in, last_out FROM lane WHERE account = ?1 AND session_key = ?2");
@@ -131,7 +131,7 @@ internal sealed partial class WriteApplier
             case SequenceAppend w: _logs.Append(w); break;
             case SweepWrite w: Apply(w); break;
             case MoveWrite w: Apply(w); break;
-            case ProbeWrite w: _probe.Bind(1, w.At).Run(); break;
+            case ProbeWrite w: _probe.Bind(1, w.Bytes).Run(); break;
             default: throw new ArgumentException($"The SQLite store doesn't know the write {write.GetType().Name}.", nameof(write));
         }
     }

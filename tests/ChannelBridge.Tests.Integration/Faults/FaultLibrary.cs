@@ -11,7 +11,15 @@ public sealed class FaultLibrary
     /// <summary>The environment for the host.</summary>
     public Dictionary<string, string> Environment => new() { ["LD_PRELOAD"] = Built.Value, ["CHANNELBRIDGE_TEST_FAULTS"] = _control };
 
-    /// <summary>What fails from now on: <c>fsync</c>, <c>full</c>, or nothing.</summary>
+    /// <summary>The environment for a server whose files with this in their path fail; other users may read library and switch.</summary>
+    public Dictionary<string, string> EnvironmentFor(string path)
+    {
+        foreach (var folder in new[] { Path.GetDirectoryName(Built.Value)!, Path.GetDirectoryName(_control)! })
+            File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.OtherExecute | UnixFileMode.OtherRead);
+        return new Dictionary<string, string>(Environment) { ["CHANNELBRIDGE_TEST_FAULT_PATH"] = path };
+    }
+
+    /// <summary>What fails from now on: <c>fsync</c>, <c>full</c>, <c>grow</c>, or nothing.</summary>
     public void Set(string faults)
     {
         // In one step, so that the host never reads half of it.

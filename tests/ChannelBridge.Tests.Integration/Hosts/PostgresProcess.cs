@@ -12,12 +12,14 @@ internal sealed class PostgresProcess : IAsyncDisposable
     private readonly int _port;
     private Process? _server;
 
-    private PostgresProcess(string folder, int port) => (_folder, _port) = (folder, port);
+    private readonly IReadOnlyDictionary<string, string> _environment;
+
+    private PostgresProcess(string folder, int port, IReadOnlyDictionary<string, string> environment) => (_folder, _port, _environment) = (folder, port, environment);
 
     public string Connection => $"Host=127.0.0.1;Port={_port};Username=postgres;Database=postgres";
 
     /// <summary>Makes a cluster in a temporary folder, and starts it. PostgreSQL refuses to run as root, so root lends it the user postgres.</summary>
-    public static async Task<PostgresProcess> StartAsync()
+    public static async Task<PostgresProcess> StartAsync(IReadOnlyDictionary<string, string>? environment = null)
     {
         var folder = Scratch.NewFolder("cbpg");
         if (Environment.UserName == "root")
@@ -30,7 +32,7 @@ internal sealed class PostgresProcess : IAsyncDisposable
         probe.Start();
         var port = ((IPEndPoint)probe.LocalEndpoint).Port;
         probe.Stop();
-        var server = new PostgresProcess(folder, port);
+        var server = new PostgresProcess(folder, port, environment ?? new Dictionary<string, string>());
         await RunAsync([.. As("initdb"), "-D", server.Data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
         await server.LaunchAsync();
         return server;
@@ -102,6 +104,7 @@ internal sealed class PostgresProcess : IAsyncDisposable
     private Process Start(params string[] command)
     {
         var start = new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in _environment) start.Environment[name] = value;
         var process = Process.Start(start)!;
         process.OutputDataReceived += static (_, _) => { };
         process.ErrorDataReceived += static (_, _) => { };

@@ -87,7 +87,7 @@ public sealed class PostgresClaimsTests : IAsyncLifetime
     {
         var (acceptor, other) = (await StartAsync(), await StartAsync());
         var (fresh, left) = (await acceptor.AppendAsync("fresh", at: 100_000), await acceptor.AppendAsync("left", at: 90_000));
-        var commands = new ClaimCommands(other.Store.Source, other.Store.StoreId, TimeSpan.FromSeconds(30), CancellationToken.None);
+        var commands = new ClaimCommands(other.Store.Connections.Claims, other.Store.StoreId, TimeSpan.FromSeconds(30), CancellationToken.None);
         Assert.Equal(left.Id, Assert.Single(await commands.TakeLeftAsync(other.Number, [fresh.Id, left.Id], now: 100_900)).Lane);
         Assert.Equal(fresh.Id, Assert.Single((await commands.TakeAsync(acceptor.Number, [fresh.Id])).Taken).Lane);
 

@@ -61,6 +61,56 @@ public sealed class PostgresStoreTests : IAsyncLifetime
         Assert.DoesNotContain("hunter2", error.ToString() + store.Description, StringComparison.Ordinal);
     }
 
+    /// <summary>A host that got fewer connections than it needs accepted messages that it could neither claim nor answer.</summary>
+    [StoreFact]
+    public async Task Open_TooFewConnections_IsRefusedAndSaysHowMany()
+    {
+        var role = "r" + _schema;
+        await PostgresServer.ExecuteAsync($"CREATE ROLE {role} LOGIN CONNECTION LIMIT 3; CREATE SCHEMA {_schema} AUTHORIZATION {role}");
+        try
+        {
+            var builder = new NpgsqlConnectionStringBuilder(PostgresServer.Require()) { Username = role };
+            var error = await Assert.ThrowsAsync<BridgeException>(() => OpenAsync(builder.ConnectionString));
+            Assert.Equal((ErrorCodes.StoreUnavailable, true), (error.Code, error.Retryable));
+            Assert.Contains("3 of the 5 connections", error.Message, StringComparison.Ordinal);
+
+            await PostgresServer.ExecuteAsync($"ALTER ROLE {role} CONNECTION LIMIT 5");
+            var store = await OpenAsync(builder.ConnectionString + ";Maximum Pool Size=4");
+            await store.ProbeAsync(CancellationToken.None);
+            await store.CommitAsync(Message("lane", 1));
+            Assert.Single(await store.ListTurnLanesAsync(0, 10));
+            await store.DisposeAsync();
+        }
+        finally
+        {
+            await PostgresServer.ExecuteAsync($"DROP SCHEMA IF EXISTS {_schema} CASCADE; DROP ROLE {role}");
+        }
+    }
+
+    /// <summary>Without the right to make temporary tables the test write is a small one, and others' writes are unharmed.</summary>
+    [StoreFact]
+    public async Task Probe_UserWithoutTemporaryTables_Works()
+    {
+        var (role, database) = ("r" + _schema, "d" + _schema);
+        await PostgresServer.ExecuteAsync($"CREATE ROLE {role} LOGIN");
+        await PostgresServer.ExecuteAsync($"CREATE DATABASE {database} OWNER postgres");
+        try
+        {
+            await PostgresServer.ExecuteAsync($"REVOKE TEMP ON DATABASE {database} FROM PUBLIC; GRANT CREATE ON DATABASE {database} TO {role}");
+            var builder = new NpgsqlConnectionStringBuilder(PostgresServer.Require()) { Username = role, Database = database };
+            var store = await OpenAsync(builder.ConnectionString);
+            await store.ProbeAsync(CancellationToken.None);
+            await store.CommitAsync(Message("lane", 1));
+            await store.ProbeAsync(CancellationToken.None);
+            await store.DisposeAsync();
+        }
+        finally
+        {
+            await PostgresServer.ExecuteAsync($"DROP DATABASE {database} WITH (FORCE)");
+            await PostgresServer.ExecuteAsync($"DROP ROLE {role}");
+        }
+    }
+
     [StoreFact]
     public async Task Commit_TwoHosts_ShareKeysAndNumbersWithoutHoles()
     {

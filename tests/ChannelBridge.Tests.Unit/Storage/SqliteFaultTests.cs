@@ -55,6 +55,25 @@ public class SqliteFaultTests : IAsyncLifetime
         await VerifyAsync(failed);
     }
 
+    /// <summary>A small test write finds a corner on a full disk: the host said that it was ready, and refused every message.</summary>
+    [Fact]
+    public async Task Probe_DiskTooFullForWhatFailed_FailsUntilThereIsRoom()
+    {
+        await AckAsync(Message());
+        await _store.ProbeAsync(CancellationToken.None);
+        _faults.Before = execute => execute("PRAGMA max_page_count = 80");
+        await Assert.ThrowsAsync<BridgeException>(async () => await _store.CommitAsync(new RecordPut { Namespace = "n", Key = "k", Value = new byte[900_000], At = 1 }));
+        Assert.Equal(ErrorCodes.StoreFull, _store.Health.Failing);
+        Assert.True(_store.Health.FailingSince > 0);
+
+        var error = await Assert.ThrowsAsync<BridgeException>(async () => await _store.ProbeAsync(CancellationToken.None));
+        Assert.Equal(ErrorCodes.StoreFull, error.Code);
+        Assert.Equal(ErrorCodes.StoreFull, _store.Health.Failing);
+        _faults.Before = execute => execute("PRAGMA max_page_count = 1000000");
+        await _store.ProbeAsync(CancellationToken.None);
+        Assert.Null(_store.Health.Failing);
+    }
+
     [Fact]
     public async Task Commit_OneUnitTooLargeForTheDisk_FailsAloneInItsGroup()
     {

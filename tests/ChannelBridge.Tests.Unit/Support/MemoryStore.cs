@@ -47,6 +47,20 @@ public sealed class MemoryStore(TimeProvider? time = null) : IStore
 
     public ValueTask ProbeAsync(CancellationToken cancellationToken) => default;
 
+    public StoreHealth Health { get; set; }
+
+    public ValueTask<StoreSpace> MeasureAsync(CancellationToken cancellationToken = default) => Read(() => new StoreSpace
+    {
+        MeasuredAt = (time ?? TimeProvider.System).GetUtcNow().ToUnixTimeMilliseconds(),
+        DataBytes = 1,
+        InboxRows = _inbox.Count,
+        OutboxRows = _outbox.Count,
+        RecordRows = _records.Count,
+        LogRows = _logs.Values.Sum(log => log.Kept.Count),
+        DedupeKeys = _seen.Count,
+        DeadLetters = _inbox.Values.Count(entry => entry.State == TurnState.Dead) + _outbox.Values.Count(entry => entry.State >= DeliveryState.Expired),
+    });
+
     public ValueTask DisposeAsync()
     {
         _closed = ChecksClaims;
