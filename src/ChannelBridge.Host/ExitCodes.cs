@@ -38,6 +38,9 @@ internal static class ExitCodes
     /// <summary>The agent failed: its model, or the provider of it, answered with an error.</summary>
     public const int Agent = 10;
 
+    /// <summary>The store is damaged.</summary>
+    public const int Damaged = 11;
+
     /// <summary>Ended by Ctrl+C, as shells tell it.</summary>
     public const int Interrupted = 130;
 

@@ -244,8 +244,8 @@ internal sealed partial class SqliteStore : IStore
         }
     }
 
-    // What is to be swept is looked for in the tables.
-    private async ValueTask MoveYoungAsync(CancellationToken cancellationToken)
+    /// <summary>Moves every entry of now to its table, where sweeps and exports look for it.</summary>
+    internal async ValueTask MoveYoungAsync(CancellationToken cancellationToken)
     {
         var upTo = 0L;
         MoveWrite step;

@@ -70,6 +70,16 @@ internal sealed class StoreFiles : IDisposable
         if (!File.Exists(_path)) Create(_path, FileMode.CreateNew, FileShare.ReadWrite).Dispose();
     }
 
+    /// <summary>Makes a file that only its owner can read, whatever the process's umask.</summary>
+    public static FileStream CreateOwnerOnly(string path) => Create(path, FileMode.CreateNew, FileShare.ReadWrite);
+
+    /// <summary>Flushes a file that is complete and gives it its name.</summary>
+    public static void Keep(string partial, string path)
+    {
+        using (var file = File.OpenHandle(partial, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite)) RandomAccess.FlushToDisk(file);
+        File.Move(partial, path);
+    }
+
     /// <summary>A file's size; 0 when it isn't there.</summary>
     public static long SizeOf(string path)
     {

@@ -77,6 +77,7 @@ internal static class CommandLine
             ReceiveFileCommand.Create(),
             DeadLettersCommand.Create(),
             TokensCommand.Create(),
+            StoreCommand.Create(),
             ImportCommand.Create(),
             A2ACommand.Create(),
         };

@@ -82,6 +82,12 @@ internal static class Examples
             "channelbridge ask --model echo --json hello | jq .output",
             "git diff | channelbridge ask - --instructions \"Review this change\" --stream",
         ],
+        "store" => ["channelbridge store check", "channelbridge store backup /backup/channelbridge.db"],
+        "store check" => ["channelbridge store check", "channelbridge store check /backup/channelbridge.db", "channelbridge store check --quick --data /var/lib/channelbridge"],
+        "store compact" => ["channelbridge store compact --data /var/lib/channelbridge"],
+        "store backup" => ["channelbridge store backup /backup/channelbridge-$(date +%F).db --data /var/lib/channelbridge"],
+        "store export" => ["channelbridge store export store.jsonl.gz", "channelbridge store export store.jsonl.gz --store \"Host=db.internal;Database=channelbridge;Username=bridge\""],
+        "store import" => ["channelbridge store import store.jsonl.gz --data /var/lib/channelbridge", "channelbridge store import store.jsonl.gz --store \"Host=db.internal;Database=channelbridge;Username=bridge\""],
         "import" => ["channelbridge import ~/.openclaw/bncr-bridge-state.json --dry-run", "channelbridge import ~/.openclaw/bncr-bridge-state.json --data /var/lib/channelbridge"],
         _ => [],
     };

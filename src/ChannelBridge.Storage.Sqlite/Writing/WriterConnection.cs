@@ -13,10 +13,6 @@ namespace ChannelBridge.Storage.Sqlite.Writing;
 /// </summary>
 internal sealed partial class WriterConnection(SqliteStoreOptions options, string path, ILogger logger) : IDisposable
 {
-    // Payloads of a group share pages, and each page costs the log and the checkpoint a system call or two: twice SQLite's own default halves
-    // those. Four times as much would save little more and cost lone commits and random keys a lot.
-    private const int PageBytes = 8192;
-
     private readonly LaneCache _lanes = new(options.LaneCacheSize);
     private readonly ILogger _logger = logger;
     private SqliteDatabase? _database;
@@ -168,7 +164,7 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
         try
         {
             found = SqliteSchema.Check(database, path);
-            if (found == 0) database.Execute($"PRAGMA page_size = {PageBytes}");
+            if (found == 0) database.Execute($"PRAGMA page_size = {SqliteSchema.PageBytes}");
             var mode = database.QueryText("PRAGMA journal_mode = WAL");
             if (!string.Equals(mode, "wal", StringComparison.OrdinalIgnoreCase))
             {
