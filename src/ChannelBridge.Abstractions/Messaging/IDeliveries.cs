@@ -6,6 +6,9 @@ namespace ChannelBridge.Abstractions.Messaging;
 /// <summary>Reads receipts: what became of messages to an account, for a channel's own methods.</summary>
 public interface IDeliveries
 {
+    /// <summary>How long the receipt of a message is kept at least, from its acceptance, unless an operator discards it.</summary>
+    TimeSpan Retention { get; }
+
     /// <summary>One message to an account, with its text while that is kept; null when unknown.</summary>
     /// <exception cref="BridgeException">A store error.</exception>
     ValueTask<Delivery?> FindAsync(Guid id, CancellationToken cancellationToken = default);

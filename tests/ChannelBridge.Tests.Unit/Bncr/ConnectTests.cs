@@ -246,8 +246,13 @@ public sealed class ConnectTests
         var (_, foreign, _) = await otherStore.ClientAsync($""" "lastCursor":{JsonSerializer.Serialize(cursor)} """);
         Assert.Equal("cursor-of-another-store", (string?)foreign["resume"]!["reason"]);
         (_, _, target) = await bncr.ClientAsync(connection: connection);
-        await target.PushAsync(BncrUnderTest.Item(), CancellationToken.None);
+        await target.PushAsync(BncrUnderTest.Item() with { CreatedAt = 1 }, CancellationToken.None);
         Assert.Equal("""{"accepted":false,"reason":"cursor-too-old"}""", await Resume((string)(await connection.NextAsync()).Payload["cursor"]!));
+
+        // Accepted a moment ago, and yet unknown: the store is a backup of before.
+        (_, _, target) = await bncr.ClientAsync(connection: connection);
+        await target.PushAsync(BncrUnderTest.Item() with { CreatedAt = bncr.Time.GetUtcNow().ToUnixTimeMilliseconds() - 1000 }, CancellationToken.None);
+        Assert.Equal("""{"accepted":false,"reason":"cursor-newer-than-store"}""", await Resume((string)(await connection.NextAsync()).Payload["cursor"]!));
 
         async Task<string> Resume(string value) =>
             ((JsonNode)(await bncr.ClientAsync($""" "lastCursor":{JsonSerializer.Serialize(value)} """, connection: connection)).Answer["resume"]!).ToJsonString();

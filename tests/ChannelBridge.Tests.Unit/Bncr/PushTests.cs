@@ -91,9 +91,12 @@ public sealed class PushTests
     [Fact]
     public void Cursor_RoundTrips_AndRefusesOtherText()
     {
-        var cursor = new PushCursor(Guid.NewGuid(), Guid.NewGuid(), long.MaxValue);
+        var cursor = new PushCursor(Guid.NewGuid(), Guid.NewGuid(), long.MaxValue, 1_767_225_600_000);
         Assert.True(PushCursor.TryParse(cursor.ToString(), out var back));
         Assert.Equal(cursor, back);
+        // What an earlier version handed out.
+        Assert.True(PushCursor.TryParse("AQAAAAAAAAAAAAAAAAAAAAEAAAAAAAAAAAAAAAAAAAACAAAAAAAAAAM", out var former));
+        Assert.Equal((3, 0), (former.Seq, former.AcceptedAt));
         Assert.False(PushCursor.TryParse("", out _));
         Assert.False(PushCursor.TryParse(cursor.ToString().AsSpan(1), out _));
         Assert.False(PushCursor.TryParse("B" + cursor.ToString()[1..], out _));

@@ -5,8 +5,10 @@ using ChannelBridge.Abstractions.Storage;
 namespace ChannelBridge.Core.Messaging.Receipts;
 
 /// <inheritdoc cref="IDeliveries"/>
-internal sealed class Deliveries(IStore store) : IDeliveries
+internal sealed class Deliveries(IStore store, MessagingOptions options) : IDeliveries
 {
+    public TimeSpan Retention => options.ReceiptRetention;
+
     public async ValueTask<Delivery?> FindAsync(Guid id, CancellationToken cancellationToken = default) =>
         await store.GetOutboxAsync(id, cancellationToken).ConfigureAwait(false) is { } entry ? Describe(entry) : null;
 

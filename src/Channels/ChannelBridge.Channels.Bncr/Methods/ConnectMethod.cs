@@ -72,8 +72,11 @@ internal sealed class ConnectMethod(
         if (!PushCursor.TryParse(text, out var cursor)) return new ResumeResult(false, "cursor-malformed");
         if (cursor.Store != records.StoreId) return new ResumeResult(false, "cursor-of-another-store");
         var entry = await deliveries.FindAsync(cursor.MessageId, cancellationToken).ConfigureAwait(false);
-        return entry is not null && entry.Lane.Channel == BncrChannel.ChannelId && entry.Lane.Account == account.Key
-            ? new ResumeResult(true, null)
+        if (entry is not null) return entry.Lane.Channel == BncrChannel.ChannelId && entry.Lane.Account == account.Key ? new ResumeResult(true, null) : new ResumeResult(false, "cursor-too-old");
+
+        // What was accepted so lately would still be there: the store was restored from a backup of before.
+        return cursor.AcceptedAt > (time.GetUtcNow() - deliveries.Retention).ToUnixTimeMilliseconds()
+            ? new ResumeResult(false, "cursor-newer-than-store")
             : new ResumeResult(false, "cursor-too-old");
     }
 }

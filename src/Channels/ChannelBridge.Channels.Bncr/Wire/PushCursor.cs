@@ -11,13 +11,16 @@ namespace ChannelBridge.Channels.Bncr.Wire;
 /// <param name="Store">The store that the message is in.</param>
 /// <param name="MessageId">The message.</param>
 /// <param name="Seq">Its number in its lane.</param>
-internal readonly record struct PushCursor(Guid Store, Guid MessageId, long Seq)
+/// <param name="AcceptedAt">When it was accepted (Unix ms); 0 in a cursor of an earlier version.</param>
+internal readonly record struct PushCursor(Guid Store, Guid MessageId, long Seq, long AcceptedAt)
 {
-    public const int MaxLength = 56;
-    private const byte Version = 1;
-    private const int Size = 1 + 16 + 16 + 8;
+    public const int MaxLength = 68;
+    private const byte First = 1;
+    private const byte Version = 2;
+    private const int FirstSize = 1 + 16 + 16 + 8;
+    private const int Size = FirstSize + 8;
 
-    public static PushCursor Of(PushItem item, Guid store) => new(store, item.Id, item.Seq);
+    public static PushCursor Of(PushItem item, Guid store) => new(store, item.Id, item.Seq, item.CreatedAt);
 
     /// <summary>Writes the text form; returns its length.</summary>
     public int Write(Span<byte> utf8)
@@ -27,6 +30,7 @@ internal readonly record struct PushCursor(Guid Store, Guid MessageId, long Seq)
         Store.TryWriteBytes(raw[1..], bigEndian: true, out _);
         MessageId.TryWriteBytes(raw[17..], bigEndian: true, out _);
         BinaryPrimitives.WriteInt64BigEndian(raw[33..], Seq);
+        BinaryPrimitives.WriteInt64BigEndian(raw[FirstSize..], AcceptedAt);
         return Base64Url.EncodeToUtf8(raw, utf8);
     }
 
@@ -40,10 +44,11 @@ internal readonly record struct PushCursor(Guid Store, Guid MessageId, long Seq)
     {
         cursor = default;
         Span<byte> raw = stackalloc byte[Size];
-        if (text.Length > MaxLength || !Base64Url.IsValid(text, out var length) || length != Size) return false;
-        if (!Base64Url.TryDecodeFromChars(text, raw, out _) || raw[0] != Version) return false;
+        if (text.Length > MaxLength || !Base64Url.IsValid(text, out var length) || length is not (Size or FirstSize)) return false;
+        if (!Base64Url.TryDecodeFromChars(text, raw, out _) || raw[0] != (length == Size ? Version : First)) return false;
         cursor = new PushCursor(
-            new Guid(raw[1..17], bigEndian: true), new Guid(raw[17..33], bigEndian: true), BinaryPrimitives.ReadInt64BigEndian(raw[33..]));
+            new Guid(raw[1..17], bigEndian: true), new Guid(raw[17..33], bigEndian: true), BinaryPrimitives.ReadInt64BigEndian(raw[33..]),
+            length == Size ? BinaryPrimitives.ReadInt64BigEndian(raw[FirstSize..]) : 0);
         return true;
     }
 }
