@@ -65,6 +65,10 @@ internal static class StoreCommand
             {
                 throw new HostStartException(CodeOf(fault), $"{fault.Message} ({fault.Code})", fault);
             }
+            catch (InvalidDataException)
+            {
+                throw new HostStartException(ExitCodes.Refused, "the packed file is damaged or was cut off; nothing was imported");
+            }
             catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
             {
                 throw new HostStartException(ExitCodes.Store, fault.Message.ReplaceLineEndings(" "), fault);
