@@ -12,13 +12,13 @@ public sealed class StoreCommandTests
         {
             Assert.Equal(0, (await RunAsync("check", "--data", host.Data)).ExitCode);
             Assert.Equal(0, (await RunAsync("backup", File("backup.db"), "--data", host.Data)).ExitCode);
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, System.IO.File.GetUnixFileMode(File("backup.db")));
+            AssertOwnerOnly(File("backup.db"));
             var again = await RunAsync("backup", File("backup.db"), "--data", host.Data);
             Assert.Equal(8, again.ExitCode);
             Assert.Contains("isn't overwritten", again.Errors, StringComparison.Ordinal);
             Assert.Equal(4, (await RunAsync("compact", "--data", host.Data)).ExitCode);
             Assert.Equal(0, (await RunAsync("export", File("store.jsonl.gz"), "--data", host.Data)).ExitCode);
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, System.IO.File.GetUnixFileMode(File("store.jsonl.gz")));
+            AssertOwnerOnly(File("store.jsonl.gz"));
             Assert.Equal(0, await host.StopAsync());
             Assert.Equal(0, (await RunAsync("compact", "--data", host.Data)).ExitCode);
         }
@@ -41,6 +41,11 @@ public sealed class StoreCommandTests
         var refused = await RunAsync("import", File("cut.jsonl.gz"), "--data", File("nothing"));
         Assert.True(refused.ExitCode is 8, $"{refused.ExitCode}: {refused.Errors}");
         Assert.DoesNotContain("   at ", refused.Errors, StringComparison.Ordinal);
+    }
+
+    private static void AssertOwnerOnly(string path)
+    {
+        if (!OperatingSystem.IsWindows()) Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
     }
 
     private static Task<CommandResult> RunAsync(params string[] arguments) => HostProcess.RunAsync(["store", .. arguments]);

@@ -15,7 +15,7 @@ public sealed class FaultLibrary
     public Dictionary<string, string> EnvironmentFor(string path)
     {
         foreach (var folder in new[] { Path.GetDirectoryName(Built.Value)!, Path.GetDirectoryName(_control)! })
-            File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.OtherExecute | UnixFileMode.OtherRead);
+            if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.OtherExecute | UnixFileMode.OtherRead);
         return new Dictionary<string, string>(Environment) { ["CHANNELBRIDGE_TEST_FAULT_PATH"] = path };
     }
 
