@@ -5,12 +5,31 @@ using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Settings;
+using Microsoft.Extensions.Options;
 
 namespace FolderSample;
 
-/// <summary>What the channel must be told.</summary>
-/// <param name="Folder">The folder in which <c>in</c> and <c>out</c> lie.</param>
-public sealed record FolderOptions(string Folder);
+/// <summary>What stands under <c>Channels:Folder</c> of the host's configuration.</summary>
+public sealed class FolderOptions
+{
+    /// <summary>The settings, with their checks and words: handed over with the channel, a host knows them without knowing the channel.</summary>
+    public static ChannelSettings<FolderOptions> Settings { get; } = new ChannelSettings<FolderOptions>("Folder", keys => keys
+            .Text("Path", o => o.Path, (o, v) => o.Path = SettingText.FullPath(v), "The folder in which `in` and `out` lie", "/srv/letters")
+            .Agent("Agent", (o, v) => o.Agent = v, "The agent that answers")
+            .Duration("Settled", TimeSpan.Zero, TimeSpan.FromHours(1), o => o.Settled, (o, v) => o.Settled = v,
+                "How long a file must have stayed as it is before it is taken"))
+        .WithDefaults((options, reader) => options.Agent = reader.DefaultAgent);
+
+    /// <summary>The folder in which <c>in</c> and <c>out</c> lie.</summary>
+    public string Path { get; set; } = System.IO.Path.GetFullPath("folder-channel");
+
+    /// <summary>The agent that answers.</summary>
+    public string Agent { get; set; } = "echo";
+
+    /// <summary>How long a file must have stayed as it is before it is taken.</summary>
+    public TimeSpan Settled { get; set; } = TimeSpan.FromSeconds(1);
+}
 
 /// <summary>
 /// A channel in one file: what is put into <c>in/NAME.txt</c> is a message of the conversation NAME, its answers appear in <c>out/</c>. A message's file is
@@ -18,13 +37,12 @@ public sealed record FolderOptions(string Folder);
 /// taken when it isn't
 /// empty and hasn't changed for a second; a program that writes with longer pauses writes to another name and moves the file in.
 /// </summary>
-public sealed class FolderChannel(FolderOptions options, IInbox inbox, IOutbox outbox) : IChannel, IPushTarget, IDisposable
+public sealed class FolderChannel(IOptions<FolderOptions> options, IInbox inbox, IOutbox outbox) : IChannel, IPushTarget, IDisposable
 {
     private const string Account = "main";
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan Settled = TimeSpan.FromSeconds(1);
-    private readonly string _in = Directory.CreateDirectory(Path.Combine(options.Folder, "in")).FullName;
-    private readonly string _out = Directory.CreateDirectory(Path.Combine(options.Folder, "out")).FullName;
+    private readonly string _in = Directory.CreateDirectory(Path.Combine(options.Value.Path, "in")).FullName;
+    private readonly string _out = Directory.CreateDirectory(Path.Combine(options.Value.Path, "out")).FullName;
     private readonly CancellationTokenSource _stop = new();
     private Task _reading = Task.CompletedTask;
 
@@ -66,7 +84,7 @@ public sealed class FolderChannel(FolderOptions options, IInbox inbox, IOutbox o
                 foreach (var file in Directory.GetFiles(_in, "*.txt").Order(StringComparer.Ordinal))
                 {
                     // Its writer may be in the middle of it.
-                    if (new FileInfo(file) is { Length: 0 } || DateTime.UtcNow - File.GetLastWriteTimeUtc(file) < Settled) continue;
+                    if (new FileInfo(file) is { Length: 0 } || DateTime.UtcNow - File.GetLastWriteTimeUtc(file) < options.Value.Settled) continue;
                     var name = Path.GetFileNameWithoutExtension(file);
                     var text = await File.ReadAllTextAsync(file, _stop.Token);
                     var message = new InboundMessage
@@ -74,7 +92,7 @@ public sealed class FolderChannel(FolderOptions options, IInbox inbox, IOutbox o
                         Channel = Id,
                         AccountId = Account,
                         SessionKey = $"folder:{name}",
-                        Agent = "echo",
+                        Agent = options.Value.Agent,
                         Route = name,
                         SenderId = name,
                         Text = text.Trim(),

@@ -5,14 +5,14 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
-var folder = Path.GetFullPath(args.Length > 0 ? args[0] : "folder-channel");
-Directory.CreateDirectory(folder);
-var builder = Host.CreateApplicationBuilder();
+// Settings come from appsettings.json, the environment (Channels__Folder__Agent=…) and the command line (--Channels:Folder:Settled=2s).
+var builder = Host.CreateApplicationBuilder(args.Where(arg => arg.StartsWith('-')).ToArray());
 builder.Logging.SetMinimumLevel(LogLevel.Warning);
-builder.Services.AddSingleton(new FolderOptions(folder));
+var folder = Path.GetFullPath(args.FirstOrDefault(arg => !arg.StartsWith('-')) ?? builder.Configuration["Channels:Folder:Path"] ?? "folder-channel");
+Directory.CreateDirectory(folder);
 builder.Services.AddChannelBridge()
     .UseSqlite(store => store.Path = Path.Combine(folder, "messages.db"))
-    .AddChannel<FolderChannel>();
+    .AddChannel<FolderChannel, FolderOptions>(FolderOptions.Settings, options => options.Path = folder);
 
 // The host starts and stops everything in the order that loses nothing.
 using var host = builder.Build();

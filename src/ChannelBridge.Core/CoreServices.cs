@@ -5,6 +5,7 @@ using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Net;
 using ChannelBridge.Abstractions.Responses;
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Agents;
@@ -15,6 +16,8 @@ using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Core.Net;
 using ChannelBridge.Core.Responses;
+using ChannelBridge.Core.Settings;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 
@@ -30,9 +33,14 @@ internal static class CoreServices
     internal static IServiceCollection AddChannelBridgeCore(this IServiceCollection services, Action<MessagingOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
-        var options = new MessagingOptions();
-        configure?.Invoke(options);
-        services.TryAddSingleton(options);
+        services.TryAddSingleton<ISettingsSource>(provider => new ConfigurationSettings(provider.GetService<IConfiguration>()));
+        services.TryAddSingleton(provider =>
+        {
+            var options = new MessagingOptions();
+            configure?.Invoke(options);
+            ChannelDeliveries.Read(provider, options);
+            return options;
+        });
         services.TryAddSingleton(TimeProvider.System);
         services.AddRegistry();
         services.TryAddSingleton(Random.Shared);

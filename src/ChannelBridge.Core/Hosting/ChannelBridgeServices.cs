@@ -1,6 +1,7 @@
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Hosting;
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Hosting;
@@ -10,6 +11,7 @@ using ChannelBridge.Core.Transfers;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
@@ -56,6 +58,20 @@ public static class ChannelBridgeServices
         return builder.AddChannel<TChannel>();
     }
 
+    /// <summary>Adds a channel with its settings: they are checked before the start, and the channel asks for <c>IOptions&lt;TOptions&gt;</c>.</summary>
+    /// <param name="builder">The builder.</param>
+    /// <param name="settings">The channel's settings, read from the host's <c>IConfiguration</c>.</param>
+    /// <param name="configure">Changes what was read, before it is checked.</param>
+    public static IChannelBridgeBuilder AddChannel<TChannel, TOptions>(
+        this IChannelBridgeBuilder builder, ChannelSettings<TOptions> settings, Action<TOptions>? configure = null)
+        where TChannel : class, IChannel
+        where TOptions : class, new()
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddChannelSettings(settings, configure);
+        return builder.AddChannel<TChannel>();
+    }
+
     /// <summary>Adds an agent, by its type.</summary>
     public static IChannelBridgeBuilder AddAgent<TAgent>(this IChannelBridgeBuilder builder)
         where TAgent : class, IAgent
@@ -85,6 +101,8 @@ public static class ChannelBridgeServices
 
     private static BridgeLifetime Compose(IServiceProvider provider)
     {
+        CheckSettings(provider);
+
         // Asked for first: without it nothing else can be made, and the reason would be hard to see.
         var store = provider.GetService<IStore>()
             ?? throw new InvalidOperationException("No store is registered: call UseSqlite(…) or UsePostgres(…) on the builder that AddChannelBridge returns.");
@@ -101,6 +119,21 @@ public static class ChannelBridgeServices
             provider.GetService<IDoors>(),
             provider.GetService<StoredTokens>(),
             provider.GetService<AccessAudit>());
+    }
+
+    /// <summary>Checks every part's settings before the first part is made, which would name its own problems only.</summary>
+    private static void CheckSettings(IServiceProvider provider)
+    {
+        try
+        {
+            provider.GetService<IStartupValidator>()?.Validate();
+        }
+        catch (AggregateException faults)
+        {
+            var failures = faults.InnerExceptions.OfType<OptionsValidationException>().SelectMany(fault => fault.Failures).ToList();
+            if (failures.Count == 0) throw;
+            throw new OptionsValidationException(Options.Options.DefaultName, typeof(ChannelSettings), failures);
+        }
     }
 
     private sealed class Builder(IServiceCollection services) : IChannelBridgeBuilder

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Host.Settings;
 
 namespace ChannelBridge.Host.Commands;
@@ -38,7 +39,7 @@ internal sealed class AgentOptions
             if (agent.Split('=', 2) is [var kind, var url])
             {
                 name = Array.Find(Kinds, known => string.Equals(known, kind, StringComparison.OrdinalIgnoreCase))
-                    ?? throw new SettingsException([$"--agent: {SettingsReader.Show(kind)} is not a kind of agent; example: --agent "
+                    ?? throw new SettingsException([$"--agent: {SettingText.Show(kind)} is not a kind of agent; example: --agent "
                         + "chat-completions=http://127.0.0.1:11434/v1"]);
                 settings[$"Agents:{name}:Kind"] = name;
                 settings[$"Agents:{name}:Url"] = url;

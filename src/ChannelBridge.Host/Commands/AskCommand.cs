@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Client;
 using ChannelBridge.Host.Settings;
 using ChannelBridge.Host.Terminal;
@@ -160,7 +161,7 @@ internal static class AskCommand
         var content = new JsonArray(new JsonObject { ["type"] = "input_text", ["text"] = text });
         foreach (var path in parsed.GetValue(Files) ?? [])
         {
-            var file = Defaults.FullPath(path);
+            var file = SettingText.FullPath(path);
             if (!File.Exists(file))
             {
                 await Console.Error.WriteLineAsync($"error: the file {path} does not exist").ConfigureAwait(false);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Client;
 using ChannelBridge.Host.Commands.A2A;
 using ChannelBridge.Host.Composition;
@@ -139,14 +140,14 @@ internal static class CommandLine
         if (command.Subcommands.Count > 0 && wrong is not null && !wrong.StartsWith('-'))
         {
             var nearest = command.Subcommands.Select(known => known.Name).MinBy(known =>
-                SettingsReader.Distance(known, wrong.ToLowerInvariant()))!;
-            var alike = SettingsReader.Distance(nearest, wrong.ToLowerInvariant()) <= Math.Max(2, nearest.Length / 3);
+                Nearest.Distance(known, wrong.ToLowerInvariant()))!;
+            var alike = Nearest.Distance(nearest, wrong.ToLowerInvariant()) <= Math.Max(2, nearest.Length / 3);
             Console.Error.WriteLine($"error: unknown command '{PlainText.Line(wrong)}'{(alike ? $"; did you mean {nearest}?" : "")}");
         }
         else if (wrong is not null && wrong.StartsWith('-'))
         {
-            var nearest = command.Options.Select(known => known.Name).MinBy(known => SettingsReader.Distance(known, wrong))!;
-            var alike = SettingsReader.Distance(nearest, wrong) <= Math.Max(2, nearest.Length / 3);
+            var nearest = command.Options.Select(known => known.Name).MinBy(known => Nearest.Distance(known, wrong))!;
+            var alike = Nearest.Distance(nearest, wrong) <= Math.Max(2, nearest.Length / 3);
             Console.Error.WriteLine($"error: unknown option '{PlainText.Line(wrong)}'{(alike ? $"; did you mean {nearest}?" : "")}");
         }
         else

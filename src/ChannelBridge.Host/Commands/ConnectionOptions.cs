@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Client;
 using ChannelBridge.Endpoints;
 using ChannelBridge.Host.Composition;
@@ -29,7 +30,7 @@ internal sealed class ConnectionOptions
     public string DataFolder(ParseResult parsed)
     {
         var chosen = parsed.GetValue(_data) ?? Environment.GetEnvironmentVariable(SettingsLoader.EnvironmentPrefix + "STORE__DATA");
-        return chosen is { Length: > 0 } ? Defaults.FullPath(chosen) : Defaults.DataDirectory() ?? ".";
+        return chosen is { Length: > 0 } ? SettingText.FullPath(chosen) : Defaults.DataDirectory() ?? ".";
     }
 
     /// <summary>How the command connects.</summary>
@@ -46,7 +47,7 @@ internal sealed class ConnectionOptions
             ClientVersion = ProductVersion.Text,
             DisplayName = "channelbridge " + parsed.CommandResult.Command.Name,
             Token = parsed.GetValue(_token),
-            TokenFile = parsed.GetValue(_tokenFile) is { } file ? Defaults.FullPath(file) : null,
+            TokenFile = parsed.GetValue(_tokenFile) is { } file ? SettingText.FullPath(file) : null,
             Endpoint = parsed.GetValue(_url) ?? (preferSocket ? SocketOf(data, running) : null) ?? running?.Url
                 // A host that the gateway manages listens on its socket alone.
                 ?? (running?.Socket is null ? null : SocketOf(data, running)) ?? Defaults.Url,

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Host.Settings;
 
 namespace ChannelBridge.Host.Commands;
@@ -40,7 +41,7 @@ internal sealed class DeadLetterOptions
         });
         _olderThan.Validators.Add(result =>
         {
-            if (result.GetValue(_olderThan) is { } age && SettingsReader.ParseDuration(age) is null)
+            if (result.GetValue(_olderThan) is { } age && SettingText.ParseDuration(age) is null)
                 result.AddError($"--older-than: '{age}' is not a length of time; write a number with s, m, h or d, e.g. 7d");
         });
     }
@@ -72,7 +73,7 @@ internal sealed class DeadLetterOptions
         if (parsed.GetValue(_account) is { } account) parameters["accountId"] = account;
         if (parsed.GetValue(_route) is { } route) parameters["route"] = route;
         if (parsed.GetValue(_reason) is { } reason) parameters["reason"] = reason;
-        if (parsed.GetValue(_olderThan) is { } age) parameters["olderThanMs"] = (long)SettingsReader.ParseDuration(age)!.Value.TotalMilliseconds;
+        if (parsed.GetValue(_olderThan) is { } age) parameters["olderThanMs"] = (long)SettingText.ParseDuration(age)!.Value.TotalMilliseconds;
         if (parsed.GetValue(_limit) is { } limit) parameters["limit"] = limit;
         if (_selects && !_needsAge && parsed.GetValue(_all)) parameters["all"] = true;
         return parameters;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Client.Bncr;
 using ChannelBridge.Host.Composition;
 using ChannelBridge.Host.Settings;
@@ -48,7 +49,7 @@ internal static class ReceiveFileCommand
         OwnerOnly.RestrictNewFiles();
 
         // Found out now, not when a file has come and its sender waits.
-        var folder = Defaults.FullPath(parsed.GetValue(Out)!);
+        var folder = SettingText.FullPath(parsed.GetValue(Out)!);
         try
         {
             Directory.CreateDirectory(folder);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Client;
 using ChannelBridge.Client.Bncr;
 using ChannelBridge.Host.Chat;
@@ -53,7 +54,7 @@ internal static class SendFileCommand
 
     private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
-        var path = Defaults.FullPath(parsed.GetValue(PathArgument)!);
+        var path = SettingText.FullPath(parsed.GetValue(PathArgument)!);
         var window = parsed.GetValue(Window);
         var chunk = parsed.GetValue(Chunk);
         if (!File.Exists(path)) return await FailAsync($"{path} doesn't exist or is a folder").ConfigureAwait(false);

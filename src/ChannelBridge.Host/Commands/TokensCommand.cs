@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Client;
 using ChannelBridge.Host.Settings;
 
@@ -152,5 +153,5 @@ internal static class TokensCommand
         [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(item => JsonValue.Create(item))];
 
     private static TimeSpan Duration(string option, string text) =>
-        SettingsReader.ParseDuration(text) ?? throw new FormatException($"{option}: '{text}' is no time; write 90s, 10m, 12h or 30d");
+        SettingText.ParseDuration(text) ?? throw new FormatException($"{option}: '{text}' is no time; write 90s, 10m, 12h or 30d");
 }

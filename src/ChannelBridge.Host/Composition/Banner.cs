@@ -11,7 +11,8 @@ internal static class Banner
 
     /// <summary>Writes it.</summary>
     public static void Write(
-        TextWriter output, HostSettings settings, DataFolder folder, string store, IReadOnlyCollection<string> addresses, IEnumerable<(OwnAddress Address, string Url)> own)
+        TextWriter output, HostSettings settings, DataFolder folder, string store, IReadOnlyCollection<string> addresses, IEnumerable<(OwnAddress Address, string Url)> own,
+        BncrOptions bncr)
     {
         var ownAddresses = own.ToArray();
         output.WriteLine($"ChannelBridge {ProductVersion.Text}");
@@ -38,7 +39,7 @@ internal static class Banner
                 output.WriteLine($"warning:   {address} can be reached from other machines without encryption, tokens included; use https or a proxy that does");
         }
 
-        if (settings.Bncr is { DmPolicy: BncrPolicyMode.Open } or { GroupPolicy: BncrPolicyMode.Open } && addresses.Any(HostComposition.IsPublic))
+        if (bncr is { DmPolicy: BncrPolicyMode.Open } or { GroupPolicy: BncrPolicyMode.Open } && addresses.Any(HostComposition.IsPublic))
         {
             output.WriteLine("warning:   other machines can reach the host and its policy is open: every holder of a token can send any "
                 + "user's messages to the agent; "

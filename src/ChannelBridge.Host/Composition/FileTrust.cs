@@ -11,6 +11,7 @@ namespace ChannelBridge.Host.Composition;
 internal static class FileTrust
 {
     private const int CurrentFolder = -100;
+    private const uint WantKind = 0x1;
     private const uint WantOwner = 0x8 | 0x10;
 
     /// <summary>
@@ -64,6 +65,23 @@ internal static class FileTrust
         catch (EntryPointNotFoundException)
         {
             return null;
+        }
+    }
+
+    /// <summary>False for a pipe, a socket or a device, where that can be told: reading one may never end.</summary>
+    internal static bool IsRegular(string path)
+    {
+        if (!OperatingSystem.IsLinux()) return true;
+        try
+        {
+            // The kind is in the upper four bits of the mode, at byte 28.
+            Span<byte> status = stackalloc byte[256];
+            return Statx(CurrentFolder, path, 0, WantKind, ref MemoryMarshal.GetReference(status)) != 0
+                || (MemoryMarshal.Read<ushort>(status[28..]) & 0xF000) == 0x8000;
+        }
+        catch (EntryPointNotFoundException)
+        {
+            return true;
         }
     }
 

@@ -1,5 +1,7 @@
 using System.Net;
 using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Hosting;
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Channels.InstaClaw;
@@ -15,6 +17,16 @@ namespace ChannelBridge.Host.Composition;
 /// <summary>Puts the host together from its parts. A new channel or agent is one line here.</summary>
 internal static class HostComposition
 {
+    /// <summary>What the channels have handed over of their settings.</summary>
+    public static IReadOnlyList<ChannelSettings> ChannelSettings { get; } = CollectSettings();
+
+    /// <summary>Adds the channels that the host brings.</summary>
+    private static void AddChannels(IChannelBridgeBuilder bridge)
+    {
+        bridge.AddBncr();
+        bridge.AddInstaClaw();
+    }
+
     /// <summary>Builds the application; nothing is opened yet but the data folder.</summary>
     public static WebApplication Build(HostSettings settings, DataFolder folder, string firstToken, Func<HostSettings>? reload = null)
     {
@@ -54,17 +66,16 @@ internal static class HostComposition
         services.AddAccess(
             [first, .. settings.Tokens],
             access => access.Patience = settings.Store.Postgres.ClaimTime);
-        // Added first, so that the core takes it as it is.
+        // Added first, so that the core and the channels take them as they are.
+        services.AddSingleton(settings.Source);
+        services.AddSingleton(settings.Facts);
         services.AddSingleton(settings.Messaging);
         services.AddSingleton(settings.Responses);
         services.AddSingleton(settings.Link);
         settings.Store.AddTo(services);
         var bridge = services.AddChannelBridge().AddTransfers(settings.Files).AddOpenClaw();
         foreach (var agent in settings.Agents) services.AddProviderAgent(agent);
-        services.AddSingleton(Options.Create(settings.Bncr));
-        bridge.AddBncr();
-        services.AddSingleton(Options.Create(settings.InstaClaw));
-        bridge.AddInstaClaw();
+        AddChannels(bridge);
         services.AddContributor<DiagnosticsMethods>();
         services.AddContributor<HostDiagnostics>();
         services.AddContributor<StoreDiagnostics>();
@@ -92,6 +103,19 @@ internal static class HostComposition
         app.Services.GetRequiredService<Readiness>().Map(app);
         app.MapChannelBridge();
         return app;
+    }
+
+    /// <summary>Settings are checked before there is a host: the channels are asked in a container that nothing is made from.</summary>
+    private static List<ChannelSettings> CollectSettings()
+    {
+        var asked = new AskedForSettings();
+        AddChannels(asked);
+        return [.. asked.Services.Select(service => service.ImplementationInstance).OfType<ChannelSettings>()];
+    }
+
+    private sealed class AskedForSettings : IChannelBridgeBuilder
+    {
+        public IServiceCollection Services { get; } = new ServiceCollection();
     }
 
     private static void AddLogging(WebApplicationBuilder builder, HostSettings settings)

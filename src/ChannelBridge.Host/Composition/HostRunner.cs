@@ -1,7 +1,9 @@
 using System.Net.Sockets;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Host.Settings;
+using Microsoft.Extensions.Options;
 
 namespace ChannelBridge.Host.Composition;
 
@@ -30,7 +32,14 @@ internal static class HostRunner
             HostFile.Write(folder.Path, new HostFile(Environment.ProcessId, Listener.Addresses(app, settings) is [var first, ..] ? first : null, settings.Socket));
             if (body is null)
             {
-                Banner.Write(output, settings, folder, app.Services.GetRequiredService<IStore>().Description, Listener.Addresses(app, settings), Listener.OwnAddresses(app, settings));
+                Banner.Write(
+                    output,
+                    settings,
+                    folder,
+                    app.Services.GetRequiredService<IStore>().Description,
+                    Listener.Addresses(app, settings),
+                    Listener.OwnAddresses(app, settings),
+                    app.Services.GetRequiredService<IOptions<BncrOptions>>().Value);
                 await app.WaitForShutdownAsync().ConfigureAwait(false);
                 return ExitCodes.Ok;
             }

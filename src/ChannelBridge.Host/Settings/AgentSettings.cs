@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Agents;
 
 namespace ChannelBridge.Host.Settings;
@@ -49,28 +50,49 @@ internal static class AgentSettings
     public static List<ProviderOptions> Read(SettingsReader reader)
     {
         var agents = new List<ProviderOptions>();
-        foreach (var section in reader.Configuration.GetSection("Agents").GetChildren())
+        foreach (var name in reader.Source.Children("Agents"))
         {
-            if (!section.GetChildren().Any() || string.Equals(section.Key, "openclaw", StringComparison.OrdinalIgnoreCase)) continue;
-            if (string.Equals(section.Key, "echo", StringComparison.OrdinalIgnoreCase) || string.Equals(section.Key, "default", StringComparison.OrdinalIgnoreCase))
-                reader.Problem(section.Path, $"the name '{section.Key}' is taken by the host itself; choose another", "Agents:local:Kind=chat-completions");
-            else if (section.Key.Length > 64 || !section.Key.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
-                reader.Problem(section.Path, "an agent's name has 1 to 64 letters, digits, '-', '_' or '.'", "Agents:local:Kind=chat-completions");
+            var key = "Agents:" + name;
+            if (reader.Source.Children(key).Count == 0 || string.Equals(name, "openclaw", StringComparison.OrdinalIgnoreCase)) continue;
+            if (string.Equals(name, "echo", StringComparison.OrdinalIgnoreCase) || string.Equals(name, "default", StringComparison.OrdinalIgnoreCase))
+                reader.Problem(key, $"the name '{name}' is taken by the host itself; choose another", "Agents:local:Kind=chat-completions");
+            else if (name.Length > 64 || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
+                reader.Problem(key, "an agent's name has 1 to 64 letters, digits, '-', '_' or '.'", "Agents:local:Kind=chat-completions");
             else
-                agents.Add(ReadOne(reader, section));
+                agents.Add(ReadOne(reader, name));
         }
 
         return agents;
     }
 
-    /// <summary>Reads a key that names an agent.</summary>
-    public static string? ReadName(SettingsReader reader, string key, IEnumerable<ProviderOptions> agents, string? fallback) =>
-        reader.Text(key) is null ? fallback : reader.Choice(key, fallback ?? BuiltIn[0], [.. BuiltIn, .. agents.Select(agent => agent.Name)]);
+    /// <summary>The names of every agent that a key may name.</summary>
+    public static IReadOnlyList<string> Names(IEnumerable<ProviderOptions> agents) => [.. BuiltIn, .. agents.Select(agent => agent.Name)];
 
-    private static ProviderOptions ReadOne(SettingsReader reader, IConfigurationSection section)
+    /// <summary>Checks times that must be less than others.</summary>
+    public static void CheckTimes(SettingsReader reader, IEnumerable<ProviderOptions> agents, TimeSpan turnTimeout)
     {
-        var prefix = section.Path + ":";
-        var options = new ProviderOptions { Name = section.Key };
+        foreach (var agent in agents)
+        {
+            var prefix = $"Agents:{agent.Name}:";
+            reader.MustBeLess(prefix + "TurnTimeout", agent.TurnTimeout, "Limits:TurnTimeout", turnTimeout);
+            Inside("ConnectTimeout", agent.ConnectTimeout);
+            Inside("FirstTokenTimeout", agent.FirstTokenTimeout);
+            Inside("IdleTimeout", agent.IdleTimeout);
+            if (agent.RetryDelay > agent.MaxRetryDelay)
+                reader.MustBeLess(prefix + "RetryDelay", agent.RetryDelay, prefix + "MaxRetryDelay", agent.MaxRetryDelay);
+
+            // A turn that is shorter than these by default just ends first; one that was set and can't act is a mistake.
+            void Inside(string name, TimeSpan value)
+            {
+                if (reader.IsSet(prefix + name)) reader.MustBeLess(prefix + name, value, prefix + "TurnTimeout", agent.TurnTimeout);
+            }
+        }
+    }
+
+    private static ProviderOptions ReadOne(SettingsReader reader, string name)
+    {
+        var prefix = $"Agents:{name}:";
+        var options = new ProviderOptions { Name = name };
         if (reader.Text(prefix + "Kind") is null)
             reader.Problem(prefix + "Kind", "the agent has no kind", Kinds[1]);
         else
@@ -96,22 +118,22 @@ internal static class AgentSettings
         options.KeyVariable = reader.Text(prefix + "KeyVariable");
         if (reader.Text(prefix + "KeyFile") is { } file)
         {
-            options.KeyFile = Defaults.FullPath(file);
+            options.KeyFile = SettingText.FullPath(file);
             try
             {
                 if (string.IsNullOrWhiteSpace(File.ReadLines(options.KeyFile).FirstOrDefault()))
-                    reader.Problem(prefix + "KeyFile", $"the first line of {SettingsReader.Show(file)} is empty", KeyFileExample);
+                    reader.Problem(prefix + "KeyFile", $"the first line of {SettingText.Show(file)} is empty", KeyFileExample);
             }
             catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
             {
-                reader.Problem(prefix + "KeyFile", $"{SettingsReader.Show(file)} can't be read ({fault.Message.ReplaceLineEndings(" ")})", KeyFileExample);
+                reader.Problem(prefix + "KeyFile", $"{SettingText.Show(file)} can't be read ({fault.Message.ReplaceLineEndings(" ")})", KeyFileExample);
             }
         }
 
         if (options is { KeyFile: not null, KeyVariable: not null })
             reader.Problem(prefix + "KeyVariable", $"{prefix}KeyFile is set, too; choose one of them", "OPENAI_API_KEY");
         else if (options.KeyVariable is { } variable && string.IsNullOrWhiteSpace(Environment.GetEnvironmentVariable(variable)))
-            reader.Problem(prefix + "KeyVariable", $"there is no environment variable {SettingsReader.Show(variable)}, or it is empty", "OPENAI_API_KEY");
+            reader.Problem(prefix + "KeyVariable", $"there is no environment variable {SettingText.Show(variable)}, or it is empty", "OPENAI_API_KEY");
         if (reader.Text(prefix + "Key") is not null)
             reader.Problem(prefix + "Key", "a key doesn't stand in the settings; put it into a file", $"{prefix}KeyFile={KeyFileExample}");
     }

@@ -27,12 +27,4 @@ internal static class Defaults
         var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify);
         return string.IsNullOrEmpty(home) ? null : Path.Combine(home, ".channelbridge");
     }
-
-    /// <summary>A path as the user wrote it, absolute; a leading <c>~</c> is the user's home, as in a shell.</summary>
-    public static string FullPath(string path)
-    {
-        if (path == "~" || path.StartsWith("~/", StringComparison.Ordinal))
-            path = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) + path[1..];
-        return Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
-    }
 }

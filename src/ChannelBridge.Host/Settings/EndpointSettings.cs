@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Endpoints;
 
 namespace ChannelBridge.Host.Settings;

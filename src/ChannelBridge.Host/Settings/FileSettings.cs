@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Core.Transfers;
 
 namespace ChannelBridge.Host.Settings;
@@ -23,7 +24,7 @@ internal static class FileSettings
         .Duration("AbandonAfter", TimeSpan.FromSeconds(1), Year, o => o.AbandonAfter, (o, v) => o.AbandonAfter = v, "After how long without a chunk a transfer is given up")
         .Duration("KeepFiles", TimeSpan.FromSeconds(1), Year, o => o.KeepFiles, (o, v) => o.KeepFiles = v, "How long a file is kept after its last use; longer while a message that isn't settled needs it")
         .Duration("SweepInterval", TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), o => o.SweepInterval, (o, v) => o.SweepInterval = v, "How often abandoned transfers and unneeded files are looked for")
-        .List("Roots", (o, v) => o.Roots = [.. v.Select(Defaults.FullPath)], "Folders from which an agent on this machine, or an operator, may send files by path", "/home/agent/out")
+        .List("Roots", (o, v) => o.Roots = [.. v.Select(SettingText.FullPath)], "Folders from which an agent on this machine, or an operator, may send files by path", "/home/agent/out")
         .Size("MaxUrlBytes", 0, MaxBytes, o => o.MaxUrlBytes, (o, v) => o.MaxUrlBytes = v, "The largest file that is fetched from a URL that an agent or an operator sends")
         .Size("AgentInlineBytes", 0, 1 << 30, o => o.AgentInlineBytes, (o, v) => o.AgentInlineBytes = (int)v, "The largest file that is read into memory for an agent that takes bytes");
 
@@ -32,7 +33,7 @@ internal static class FileSettings
     {
         var options = new TransferOptions { Folder = Path.Combine(dataDirectory, "spool") };
         Keys.Apply(reader, options);
-        options.Folder = Defaults.FullPath(options.Folder);
+        options.Folder = SettingText.FullPath(options.Folder);
         return options;
     }
 }

@@ -1,6 +1,5 @@
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Agents;
-using ChannelBridge.Channels.Bncr;
-using ChannelBridge.Channels.InstaClaw;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Responses;
@@ -15,6 +14,12 @@ internal sealed record HostSettings
 {
     /// <summary>The merged configuration.</summary>
     public required IConfiguration Configuration { get; init; }
+
+    /// <summary>The same for those who read settings from it, the channels among them.</summary>
+    public required ISettingsSource Source { get; init; }
+
+    /// <summary>What the defaults of channels depend on.</summary>
+    public required HostFacts Facts { get; init; }
 
     /// <summary>The data folder, absolute.</summary>
     public required string DataDirectory { get; init; }
@@ -78,12 +83,6 @@ internal sealed record HostSettings
 
     /// <summary>The spool and the limits of file transfers.</summary>
     public required TransferOptions Files { get; init; }
-
-    /// <summary>The bncr channel's settings.</summary>
-    public required BncrOptions Bncr { get; init; }
-
-    /// <summary>The InstaClaw channel's settings.</summary>
-    public required InstaClawOptions InstaClaw { get; init; }
 
     /// <summary>The settings of the link to the OpenClaw plugin.</summary>
     public required LinkOptions Link { get; init; }

@@ -1,3 +1,5 @@
+using ChannelBridge.Abstractions.Settings;
+
 using LinkOptions = ChannelBridge.OpenClaw.LinkOptions;
 
 namespace ChannelBridge.Host.Settings;

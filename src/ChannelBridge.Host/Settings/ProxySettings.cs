@@ -1,4 +1,5 @@
 using System.Net;
+using ChannelBridge.Abstractions.Settings;
 
 namespace ChannelBridge.Host.Settings;
 
@@ -11,8 +12,8 @@ internal static class ProxySettings
     /// <summary>The keys.</summary>
     public static readonly IReadOnlyList<Setting> Keys =
     [
-        new(ProxiesKey, "none", "Addresses or networks of proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.", "127.0.0.1, 10.0.0.0/8"),
-        new(HostsKey, "loopback", "Further host names that clients may ask for on a loopback address, as behind a proxy on this machine; `*` for every name.", "bridge.example.org"),
+        new(ProxiesKey, "none", "Addresses or networks of proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.", "127.0.0.1, 10.0.0.0/8") { Kind = SettingKind.List },
+        new(HostsKey, "loopback", "Further host names that clients may ask for on a loopback address, as behind a proxy on this machine; `*` for every name.", "bridge.example.org") { Kind = SettingKind.List },
     ];
 
     /// <summary>The networks of trusted proxies.</summary>
@@ -23,7 +24,7 @@ internal static class ProxySettings
         {
             if (IPAddress.TryParse(text, out var address)) result.Add(new IPNetwork(address, address.GetAddressBytes().Length * 8));
             else if (IPNetwork.TryParse(text, out var network)) result.Add(network);
-            else reader.Problem(ProxiesKey, $"{SettingsReader.Show(text)} is no address and no network", "127.0.0.1, 10.0.0.0/8");
+            else reader.Problem(ProxiesKey, $"{SettingText.Show(text)} is no address and no network", "127.0.0.1, 10.0.0.0/8");
         }
 
         return result;
@@ -36,7 +37,7 @@ internal static class ProxySettings
         foreach (var text in reader.List(HostsKey) ?? [])
         {
             if (text == "*" || Uri.CheckHostName(text) != UriHostNameType.Unknown) result.Add(text);
-            else reader.Problem(HostsKey, $"{SettingsReader.Show(text)} is no host name; it has no scheme and no port", "bridge.example.org");
+            else reader.Problem(HostsKey, $"{SettingText.Show(text)} is no host name; it has no scheme and no port", "bridge.example.org");
         }
 
         return result;

@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Core.Responses;
 
 namespace ChannelBridge.Host.Settings;

@@ -1,8 +1,5 @@
-using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
-using ChannelBridge.Abstractions.Access;
-using ChannelBridge.Core.Access;
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Endpoints;
 using ChannelBridge.Host.Composition;
 using LinkOptions = ChannelBridge.OpenClaw.LinkOptions;
@@ -18,56 +15,60 @@ internal static class SettingsLoader
     /// <summary>The prefix of environment variables.</summary>
     public const string EnvironmentPrefix = "CHANNELBRIDGE__";
 
-    /// <summary>Reads and validates.</summary>
+    /// <summary>The name of settings files.</summary>
+    public const string SettingsFile = "appsettings.json";
+
+    /// <summary>Reads and checks.</summary>
     /// <param name="commandLine">Keys that options of the command line set.</param>
     /// <param name="programDirectory">Where the shipped <c>appsettings.json</c> lies.</param>
+    /// <param name="environment">The environment; null: the process's own.</param>
     /// <exception cref="SettingsException">At least one value doesn't fit.</exception>
-    public static HostSettings Load(IReadOnlyDictionary<string, string?> commandLine, string? programDirectory = null)
+    public static HostSettings Load(
+        IReadOnlyDictionary<string, string?> commandLine, string? programDirectory = null, IReadOnlyDictionary<string, string>? environment = null)
     {
-        programDirectory ??= AppContext.BaseDirectory;
-        var shipped = Path.Combine(programDirectory, "appsettings.json");
-        var first = Build(commandLine, shipped, null);
-        var dataDirectory = first["Store:Data"] is { Length: > 0 } chosen ? Defaults.FullPath(chosen) : Defaults.DataDirectory();
-        if (dataDirectory is null)
-            throw new SettingsException(["Store:Data (--data): this user has no home folder, so the data folder must be named; example: --data /var/lib/channelbridge"]);
-        if (File.Exists(dataDirectory))
-            throw new SettingsException([$"Store:Data (--data): {SettingsReader.Show(dataDirectory)} is a file, not a folder; example: --data /var/lib/channelbridge"]);
-
-        var configuration = Build(commandLine, shipped, Path.Combine(dataDirectory, "appsettings.json"));
-        var reader = new SettingsReader(configuration);
-        var settings = Read(reader, dataDirectory);
-        return reader.Problems.Count == 0 ? settings : throw new SettingsException([.. reader.Problems, .. settings.Warnings]);
+        var report = Inspect(commandLine, programDirectory, environment);
+        return report.Settings is { } settings && report.Problems.Count == 0
+            ? settings
+            : throw new SettingsException([.. report.Problems, .. report.Warnings]);
     }
 
-    private static IConfigurationRoot Build(IReadOnlyDictionary<string, string?> commandLine, string shipped, string? own)
+    /// <summary>Reads and checks, and tells what was found where, whatever is wrong with it.</summary>
+    public static SettingsReport Inspect(
+        IReadOnlyDictionary<string, string?> commandLine, string? programDirectory = null, IReadOnlyDictionary<string, string>? environment = null)
     {
-        var builder = new ConfigurationBuilder();
-        foreach (var file in new[] { shipped, own })
+        var catalog = SettingsCatalog.Index;
+        var variables = environment ?? EnvironmentSettings.OfProcess();
+        var shipped = Path.Combine(programDirectory ?? AppContext.BaseDirectory, SettingsFile);
+        var problems = new List<string>();
+        var outer = new[]
         {
-            if (file is null || !File.Exists(file)) continue;
-            try
-            {
-                // The program's own folder is as trusted as the program; the data folder's file is not.
-                if (file == own && FileTrust.Problem(file) is { } distrusted) throw new SettingsException([distrusted]);
-                using var stream = File.OpenRead(file);
-                // Read now: a file that is not valid JSON gets its own line instead of a stack trace.
-                var content = new MemoryStream();
-                stream.CopyTo(content);
-                content.Position = 0;
-                builder.AddJsonStream(content);
-                _ = new ConfigurationBuilder().AddJsonStream(new MemoryStream(content.ToArray())).Build();
-            }
-            catch (Exception fault) when (fault is JsonException or FormatException or InvalidDataException or IOException or UnauthorizedAccessException)
-            {
-                var wrong = fault is JsonException or FormatException or InvalidDataException ? "is not valid JSON" : "can't be read";
-                throw new SettingsException([$"{file}: {wrong} ({(fault.InnerException ?? fault).Message.ReplaceLineEndings(" ")}); example: {{ \"Listen\": {{ \"Urls\": \"http://127.0.0.1:7788\" }} }}"]);
-            }
-        }
+            EnvironmentSettings.Aliases(variables, HostComposition.ChannelSettings),
+            EnvironmentSettings.Own(variables),
+            SettingsLayer.OfCommandLine(commandLine),
+        };
 
-        return builder.AddInMemoryCollection(InstaClawSettings.FromEnvironment()).AddEnvironmentVariables(EnvironmentPrefix).AddInMemoryCollection(commandLine).Build();
+        // Where the data folder is decides which file is read; it can't stand in that file itself.
+        var program = JsonSettings.Read(shipped, isTrusted: true, catalog, problems);
+        var chosen = MergedSettings.Merge([program, .. outer], catalog).Get("Store:Data");
+        var data = string.IsNullOrWhiteSpace(chosen) ? Defaults.DataDirectory() : SettingText.FullPath(chosen.Trim());
+        if (data is null)
+            problems.Add("Store:Data (--data): this user has no home folder, so the data folder must be named; example: --data /var/lib/channelbridge");
+        else if (File.Exists(data))
+            problems.Add($"Store:Data (--data): {SettingText.Show(data)} is a file, not a folder; example: --data /var/lib/channelbridge");
+        if (problems.Count > 0 && (data is null || File.Exists(data))) return new SettingsReport(MergedSettings.Merge([program, .. outer], catalog), null, problems, []);
+
+        var own = JsonSettings.Read(Path.Combine(data!, SettingsFile), isTrusted: false, catalog, problems);
+        var merged = MergedSettings.Merge([program, own, .. outer], catalog);
+        if (own.Values.ContainsKey("Store:Data"))
+            problems.Add($"Store:Data: it can't stand in the data folder's own {SettingsFile}; set it on the command line, or as CHANNELBRIDGE__STORE__DATA; example: --data /var/lib/channelbridge");
+        var reader = new SettingsReader(merged, new HostFacts { DataDirectory = data });
+        catalog.CheckShapes(merged, reader);
+        var settings = Read(reader, merged, data!);
+        IReadOnlyList<string> warnings = [.. reader.Warnings, .. UnknownKeys.Find(merged, catalog), .. EnvironmentSettings.Unknown(variables, merged, catalog)];
+        return new SettingsReport(merged, settings with { Warnings = warnings }, [.. problems, .. reader.Problems], warnings);
     }
 
-    private static HostSettings Read(SettingsReader reader, string dataDirectory)
+    private static HostSettings Read(SettingsReader reader, MergedSettings merged, string dataDirectory)
     {
         var urls = ReadUrls(reader);
         var socket = ReadSocket(reader, dataDirectory);
@@ -85,15 +86,25 @@ internal static class SettingsLoader
         CheckFile(reader, "Listen:CertificateKeyFile", certificateKey, "/etc/channelbridge/tls.key");
 
         var agents = AgentSettings.Read(reader);
-        var agent = AgentSettings.ReadName(reader, "Agents:Default", agents, "echo")!;
+        reader.Facts = reader.Facts with { Agents = AgentSettings.Names(agents) };
+        var agent = reader.Agent("Agents:Default", "echo")!;
         var link = new LinkOptions();
         LinkSettings.Keys.Apply(reader, link);
         var store = StoreSettings.Read(reader, dataDirectory);
         var limits = new EndpointLimits();
         EndpointSettings.Limits.Apply(reader, limits);
+        var messaging = MessagingSettings.Read(reader, HostComposition.ChannelSettings);
+        var stop = reader.Duration("Listen:StopTimeout", TimeSpan.FromSeconds(25), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10), "25s");
+        reader.MustBeLess("Limits:StopGrace", messaging.StopGrace, "Listen:StopTimeout", stop);
+        reader.MustBeLess("Limits:StopTimeout", limits.StopTimeout, "Listen:StopTimeout", stop);
+        reader.MustBeLess("Agents:openclaw:TurnTimeout", link.TurnTimeout, "Limits:TurnTimeout", messaging.TurnTimeout);
+        AgentSettings.CheckTimes(reader, agents, messaging.TurnTimeout);
+        foreach (var channel in HostComposition.ChannelSettings) channel.Check(reader);
         return new HostSettings
         {
-            Configuration = reader.Configuration,
+            Configuration = merged.ToConfiguration(),
+            Source = merged,
+            Facts = reader.Facts,
             DataDirectory = dataDirectory,
             Urls = urls,
             Socket = socket,
@@ -106,21 +117,18 @@ internal static class SettingsLoader
             Limits = limits,
             CertificateFile = certificate,
             CertificateKeyFile = certificateKey,
-            StopTimeout = reader.Duration("Listen:StopTimeout", TimeSpan.FromSeconds(25), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10), "25s"),
-            FirstToken = ReadToken(reader, "Access:Token", "Access:TokenFile"),
-            Tokens = ReadTokens(reader),
+            StopTimeout = stop,
+            FirstToken = TokenSettings.ReadFirst(reader),
+            Tokens = TokenSettings.ReadFurther(reader),
             Agent = agent,
             Agents = agents,
-            Messaging = MessagingSettings.Read(reader),
+            Messaging = messaging,
             Responses = ResponseSettings.Read(reader, dataDirectory, agent),
             Store = store,
             Files = FileSettings.Read(reader, dataDirectory),
-            Bncr = BncrSettings.Read(reader, agent, agents),
-            InstaClaw = InstaClawSettings.Read(reader, agent, agents, dataDirectory),
             Link = link,
             Otlp = ReadOtlp(reader),
             LogLevel = Enum.Parse<LogLevel>(reader.Choice("Telemetry:LogLevel", nameof(LogLevel.Information), Enum.GetNames<LogLevel>())),
-            Warnings = [.. reader.Warnings, .. reader.FindUnknown(SettingsCatalog.All, SettingsCatalog.Sections)],
         };
     }
 
@@ -133,9 +141,9 @@ internal static class SettingsLoader
             // Kestrel's * and + mean every address; Uri knows neither.
             var plain = url.Replace("://*", "://0.0.0.0", StringComparison.Ordinal).Replace("://+", "://0.0.0.0", StringComparison.Ordinal);
             if (!Uri.TryCreate(plain, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
-                reader.Problem("Listen:Urls", $"{SettingsReader.Show(url)} is not an http or https address", Defaults.Url);
+                reader.Problem("Listen:Urls", $"{SettingText.Show(url)} is not an http or https address", Defaults.Url);
             else if (uri.PathAndQuery != "/")
-                reader.Problem("Listen:Urls", $"{SettingsReader.Show(url)} has a path; only scheme, host and port can be chosen", Defaults.Url);
+                reader.Problem("Listen:Urls", $"{SettingText.Show(url)} has a path; only scheme, host and port can be chosen", Defaults.Url);
             else
                 result.Add(url);
         }
@@ -148,12 +156,12 @@ internal static class SettingsLoader
         const string Key = "Listen:Socket";
         var text = reader.Text(Key);
         if (string.Equals(text, "off", StringComparison.OrdinalIgnoreCase)) return null;
-        var path = text is null ? Path.Combine(dataDirectory, Defaults.SocketFile) : Defaults.FullPath(text);
+        var path = text is null ? Path.Combine(dataDirectory, Defaults.SocketFile) : SettingText.FullPath(text);
 
         // sockaddr_un.sun_path holds 108 bytes with the final zero on Linux, 104 on macOS.
         var longest = OperatingSystem.IsLinux() ? 107 : 103;
         if (!OperatingSystem.IsWindows() && Encoding.UTF8.GetByteCount(path) > longest)
-            reader.Problem(Key, $"{SettingsReader.Show(path)} is longer than the {longest} bytes that a Unix socket's path may have; choose a shorter data folder or name the socket", "/run/channelbridge.sock");
+            reader.Problem(Key, $"{SettingText.Show(path)} is longer than the {longest} bytes that a Unix socket's path may have; choose a shorter data folder or name the socket", "/run/channelbridge.sock");
         return path;
     }
 
@@ -164,7 +172,7 @@ internal static class SettingsLoader
         foreach (var origin in reader.List(Key) ?? [])
         {
             if (origin == "*" || (Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https")) origins.Add(origin.TrimEnd('/'));
-            else reader.Problem(Key, $"{SettingsReader.Show(origin)} is not an origin", "https://ops.example.org");
+            else reader.Problem(Key, $"{SettingText.Show(origin)} is not an origin", "https://ops.example.org");
         }
 
         return origins;
@@ -172,127 +180,7 @@ internal static class SettingsLoader
 
     private static void CheckFile(SettingsReader reader, string key, string? path, string example)
     {
-        if (path is not null && !File.Exists(path)) reader.Problem(key, $"the file {SettingsReader.Show(path)} does not exist", example);
-    }
-
-    private static string? ReadToken(SettingsReader reader, string key, string fileKey)
-    {
-        var token = reader.Text(key);
-        var source = key;
-        if (reader.Text(fileKey) is { } file)
-        {
-            if (token is not null)
-            {
-                reader.Problem(fileKey, $"{key} is set, too; choose one of them", "/run/secrets/channelbridge-token");
-                return null;
-            }
-
-            source = fileKey;
-            try
-            {
-                if (FileTrust.Problem(Defaults.FullPath(file)) is { } distrusted)
-                {
-                    reader.Problem(fileKey, distrusted, "/run/secrets/channelbridge-token");
-                    return null;
-                }
-
-                token = File.ReadLines(Defaults.FullPath(file)).FirstOrDefault()?.Trim();
-                if (string.IsNullOrEmpty(token)) reader.Problem(fileKey, $"the first line of {SettingsReader.Show(file)} is empty", "/run/secrets/channelbridge-token");
-            }
-            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-            {
-                reader.Problem(fileKey, $"{SettingsReader.Show(file)} can't be read ({fault.Message.ReplaceLineEndings(" ")})", "/run/secrets/channelbridge-token");
-                return null;
-            }
-        }
-
-        if (string.IsNullOrEmpty(token)) return null;
-
-        // The message must not repeat the token: it may end up in a log.
-        var wrong = token.Length > AccessToken.MaxLength ? $"the token has more than {AccessToken.MaxLength} characters"
-            : token.Any(c => c is <= ' ' or > '~') ? "the token has characters other than printable ASCII without spaces"
-            : token.Length < Defaults.SafeTokenLength ? $"the token has {token.Length} characters and may be guessed; take "
-                + $"{Defaults.SafeTokenLength} or more"
-            : null;
-        if (wrong is null) return token;
-
-        reader.Problem(source, wrong, "the output of: openssl rand -base64 32");
-        return null;
-    }
-
-    /// <summary>Names by which the host itself tells callers apart: those of the gateway's clients begin with <c>gateway/</c>.</summary>
-    private static bool IsTaken(string name) =>
-        string.Equals(name, AccessToken.FirstName, StringComparison.OrdinalIgnoreCase)
-        || string.Equals(name, "local", StringComparison.OrdinalIgnoreCase)
-        || string.Equals(name, "gateway", StringComparison.OrdinalIgnoreCase)
-        || name.StartsWith("gateway/", StringComparison.OrdinalIgnoreCase);
-
-    private static List<AccessToken> ReadTokens(SettingsReader reader)
-    {
-        var tokens = new List<AccessToken>();
-        foreach (var section in reader.Configuration.GetSection("Access:Tokens").GetChildren())
-        {
-            var key = section.Path;
-            if (IsTaken(section.Key))
-            {
-                reader.Problem(key, $"the name '{section.Key}' is taken by the host itself; choose another", "Access:Tokens:shop:TokenFile=/run/secrets/shop");
-                continue;
-            }
-
-            var hash = ReadTokenHash(reader, key);
-            var scopes = Scopes.None;
-            foreach (var name in reader.List(key + ":Scopes") ?? [ScopeNames.Read, ScopeNames.Write])
-            {
-                var scope = ScopeNames.Parse(name);
-                if (scope == Scopes.None)
-                    reader.Problem(key + ":Scopes", $"{SettingsReader.Show(name)} is not one of operator.read, operator.write, "
-                        + "operator.admin, link, peer", "operator.write");
-                scopes |= scope;
-            }
-
-            var accounts = reader.List(key + ":Accounts");
-            if (hash is null) continue;
-            if (tokens.Any(token => CryptographicOperations.FixedTimeEquals(token.Hash, hash)))
-                reader.Problem(key, "another name has the same token; give each its own", "the output of: openssl rand -base64 32");
-            else
-                tokens.Add(new AccessToken(section.Key, hash, scopes, accounts)
-                {
-                    Channels = ReadSet(reader, key + ":Channels", lower: true),
-                    Platforms = ReadSet(reader, key + ":Platforms", lower: true),
-                    Methods = ReadSet(reader, key + ":Methods", lower: false),
-                });
-        }
-
-        return tokens;
-    }
-
-    private static HashSet<string>? ReadSet(SettingsReader reader, string key, bool lower) =>
-        reader.List(key)?.Select(name => lower ? name.ToLowerInvariant() : name).ToHashSet(StringComparer.Ordinal);
-
-    private static byte[]? ReadTokenHash(SettingsReader reader, string key)
-    {
-        if (reader.Text(key + ":TokenHash") is { } text)
-        {
-            if (reader.Text(key + ":Token") is not null || reader.Text(key + ":TokenFile") is not null)
-                reader.Problem(key, "a token and a hash are set; choose one of Token, TokenFile and TokenHash", "TokenFile=/run/secrets/shop");
-            if (text.StartsWith("sha256:", StringComparison.OrdinalIgnoreCase)) text = text["sha256:".Length..];
-            try
-            {
-                if (Convert.FromHexString(text) is { Length: SHA256.HashSizeInBytes } hash) return hash;
-            }
-            catch (FormatException)
-            {
-                // Said below, with the example.
-            }
-
-            reader.Problem(key + ":TokenHash", "the value is not a SHA-256 in hexadecimal (64 digits)", "the output of: printf %s \"$TOKEN\" | sha256sum");
-            return null;
-        }
-
-        var before = reader.Problems.Count;
-        if (ReadToken(reader, key + ":Token", key + ":TokenFile") is { } token) return SHA256.HashData(Encoding.UTF8.GetBytes(token));
-        if (reader.Problems.Count == before) reader.Problem(key, "there is no token; set Token, TokenFile or TokenHash", $"{key}:TokenFile=/run/secrets/shop");
-        return null;
+        if (path is not null && !File.Exists(path)) reader.Problem(key, $"the file {SettingText.Show(path)} does not exist", example);
     }
 
     private static Uri? ReadOtlp(SettingsReader reader)
@@ -300,7 +188,7 @@ internal static class SettingsLoader
         const string Key = "Telemetry:Otlp";
         if (reader.Text(Key) is not { } text) return null;
         if (Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https") return uri;
-        reader.Problem(Key, $"{SettingsReader.Show(text)} is not an http or https address", "http://127.0.0.1:4318");
+        reader.Problem(Key, $"{SettingText.Show(text)} is not an http or https address", "http://127.0.0.1:4318");
         return null;
     }
 }

@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Storage.Postgres;
 using ChannelBridge.Storage.Sqlite;
@@ -57,7 +58,7 @@ internal static class StoreSettings
     /// <summary>Where the database is: the keys that may hold a secret, and so are never repeated in a message.</summary>
     public static IEnumerable<Setting> Connection { get; } =
     [
-        new("Store:Connection", "none: SQLite in the data folder", "PostgreSQL, for several hosts: the connection string (Npgsql's keywords). A secret when it holds a password: prefer the file, or `Passfile=`.", Example) { Option = "--store" },
+        new("Store:Connection", "none: SQLite in the data folder", "PostgreSQL, for several hosts: the connection string (Npgsql's keywords). A secret when it holds a password: prefer the file, or `Passfile=`.", Example) { Option = "--store", IsSecret = true },
         new("Store:ConnectionFile", "none", "A file whose first line is the connection string.", "/run/secrets/channelbridge-store"),
     ];
 
@@ -67,7 +68,7 @@ internal static class StoreSettings
         var choice = new StoreChoice { Sqlite = { Path = Path.Combine(dataDirectory, Defaults.DatabaseFile) } };
         Keys.Apply(reader, choice);
         if (!PostgresStoreOptions.IsSchemaName(choice.Postgres.Schema))
-            reader.Problem("Store:Schema", $"{SettingsReader.Show(choice.Postgres.Schema)} is not a valid schema name; use lower-case "
+            reader.Problem("Store:Schema", $"{SettingText.Show(choice.Postgres.Schema)} is not a valid schema name; use lower-case "
                 + "letters, digits and underscores, 63 at most", "channelbridge");
         if (ReadConnection(reader) is { } connection) choice.Postgres.ConnectionString = connection;
         return choice;
@@ -88,15 +89,15 @@ internal static class StoreSettings
             source = FileKey;
             try
             {
-                text = File.ReadLines(Defaults.FullPath(file)).FirstOrDefault()?.Trim();
+                text = File.ReadLines(SettingText.FullPath(file)).FirstOrDefault()?.Trim();
             }
             catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
             {
-                reader.Problem(FileKey, $"{SettingsReader.Show(file)} can't be read ({fault.Message.ReplaceLineEndings(" ")})", "/run/secrets/channelbridge-store");
+                reader.Problem(FileKey, $"{SettingText.Show(file)} can't be read ({fault.Message.ReplaceLineEndings(" ")})", "/run/secrets/channelbridge-store");
                 return null;
             }
 
-            if (string.IsNullOrEmpty(text)) reader.Problem(FileKey, $"the first line of {SettingsReader.Show(file)} is empty", "/run/secrets/channelbridge-store");
+            if (string.IsNullOrEmpty(text)) reader.Problem(FileKey, $"the first line of {SettingText.Show(file)} is empty", "/run/secrets/channelbridge-store");
         }
 
         if (string.IsNullOrEmpty(text)) return null;

@@ -20,7 +20,7 @@ public static class BncrServices
     /// <see cref="ITransfers"/> and <see cref="ISpool"/>.
     /// </summary>
     /// <param name="builder">The builder.</param>
-    /// <param name="configure">Sets <see cref="BncrOptions"/>; a host binds the section <see cref="BncrOptions.Section"/> besides. Faults are reported at start.</param>
+    /// <param name="configure">Changes what the section <see cref="BncrOptions.Section"/> of the host's configuration says. Faults stop the start.</param>
     public static IChannelBridgeBuilder AddBncr(this IChannelBridgeBuilder builder, Action<BncrOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -32,10 +32,7 @@ public static class BncrServices
     internal static IServiceCollection AddBncrChannel(this IServiceCollection services, Action<BncrOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
-        var options = services.AddOptions<BncrOptions>();
-        if (configure is not null) options.Configure(configure);
-        options.ValidateOnStart();
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<BncrOptions>, BncrOptionsValidator>());
+        services.AddChannelSettings(BncrSettings.All, configure);
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(provider => new BncrChannel(
             provider.GetRequiredService<IInbox>(),

@@ -16,7 +16,7 @@ public static class InstaClawServices
 {
     /// <summary>Adds the InstaClaw channel, which does nothing unless it is configured. It needs an <see cref="IRecords"/> and, to answer, <see cref="IResponseRuns"/>.</summary>
     /// <param name="builder">The builder.</param>
-    /// <param name="configure">Sets <see cref="InstaClawOptions"/>; a host binds the section <see cref="InstaClawOptions.Section"/> besides. Faults are reported at start.</param>
+    /// <param name="configure">Changes what the section <see cref="InstaClawOptions.Section"/> of the host's configuration says. Faults stop the start.</param>
     public static IChannelBridgeBuilder AddInstaClaw(this IChannelBridgeBuilder builder, Action<InstaClawOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -28,10 +28,7 @@ public static class InstaClawServices
     internal static IServiceCollection AddInstaClawChannel(this IServiceCollection services, Action<InstaClawOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
-        var options = services.AddOptions<InstaClawOptions>();
-        if (configure is not null) options.Configure(configure);
-        options.ValidateOnStart();
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<InstaClawOptions>, InstaClawOptionsValidator>());
+        services.AddChannelSettings(InstaClawSettings.All, configure);
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(Random.Shared);
         services.TryAddSingleton(provider => new InstaClawChannel(

@@ -14,7 +14,7 @@ public sealed class AgentSettingsTests
     {
         var settings = Load("serve", "--agent", option, "--agent-model", "m1");
         Assert.Equal(name, settings.Agent);
-        Assert.Equal(name, settings.Bncr.Agent);
+        Assert.Equal(name, settings.Bncr().Agent);
         var agent = Assert.Single(settings.Agents);
         Assert.Equal((name, kind, url, "m1"), (agent.Name, agent.Kind, agent.Url!.ToString(), agent.Model));
     }
@@ -67,8 +67,8 @@ public sealed class AgentSettingsTests
             ("Channels:Bncr:Accounts:Shop:Agent", "openclaw"),
             ("Channels:Bncr:Accounts:Shop:Name", "The shop"));
         Assert.Equal("local", settings.Agent);
-        Assert.Equal("big", settings.Bncr.Agent);
-        Assert.Equal("openclaw", settings.Bncr.Accounts["shop"].Agent);
+        Assert.Equal("big", settings.Bncr().Agent);
+        Assert.Equal("openclaw", settings.Bncr().Accounts["shop"].Agent);
         Assert.Equal(["big", "local"], settings.Agents.Select(agent => agent.Name).Order());
         Assert.Equal(TimeSpan.FromSeconds(5), settings.Agents.Single(agent => agent.Name == "local").IdleTimeout);
         Assert.Empty(settings.Warnings);
@@ -89,12 +89,12 @@ public sealed class AgentSettingsTests
     }
 
     private static HostSettings Load(params string[] line) => SettingsLoader.Load(
-        new Dictionary<string, string?>(ServeCommand.ReadOptions(CommandLine.Create().Parse(line)), StringComparer.OrdinalIgnoreCase) { ["Store:Data"] = "/nowhere" }, "/nowhere");
+        new Dictionary<string, string?>(ServeCommand.ReadOptions(CommandLine.Create().Parse(line)), StringComparer.OrdinalIgnoreCase) { ["Store:Data"] = "/nowhere" }, "/nowhere", new Dictionary<string, string>());
 
     private static HostSettings Load(params (string Key, string? Value)[] keys)
     {
         var all = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase) { ["Store:Data"] = "/nowhere" };
         foreach (var (key, value) in keys) all[key] = value;
-        return SettingsLoader.Load(all, "/nowhere");
+        return SettingsLoader.Load(all, "/nowhere", new Dictionary<string, string>());
     }
 }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Host.Settings;
@@ -22,7 +23,7 @@ public sealed class SettingsLoaderTests : IDisposable
     {
         var all = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase) { ["Store:Data"] = _data.FullName };
         foreach (var (key, value) in keys) all[key] = value;
-        return SettingsLoader.Load(all, _program.FullName);
+        return SettingsLoader.Load(all, _program.FullName, new Dictionary<string, string>());
     }
 
     private IReadOnlyList<string> Problems(params (string Key, string? Value)[] keys) => Assert.Throws<SettingsException>(() => Load(keys)).Problems;
@@ -35,7 +36,7 @@ public sealed class SettingsLoaderTests : IDisposable
         Assert.Equal(Path.Combine(_data.FullName, "channelbridge.sock"), settings.Socket);
         Assert.Equal(Path.Combine(_data.FullName, "channelbridge.db"), settings.Store.Sqlite.Path);
         Assert.Equal("echo", settings.Agent);
-        Assert.Equal("echo", settings.Bncr.Agent);
+        Assert.Equal("echo", settings.Bncr().Agent);
         Assert.Equal(TimeSpan.FromSeconds(25), settings.StopTimeout);
         Assert.Equal(10, settings.Messaging.DeliveryOf("bncr", "primary").MaxAttempts);
         Assert.Null(settings.FirstToken);
@@ -53,8 +54,8 @@ public sealed class SettingsLoaderTests : IDisposable
         Assert.Equal(4, settings.Messaging.LaneInboxCapacity);
         Assert.Equal(7, settings.Messaging.LaneWindow);
         Assert.Equal(9, settings.Messaging.ConcurrentTurns);
-        Assert.Equal(BncrPolicyMode.Allowlist, settings.Bncr.DmPolicy);
-        Assert.Equal(["Bncr:qq:1"], settings.Bncr.AllowFrom);
+        Assert.Equal(BncrPolicyMode.Allowlist, settings.Bncr().DmPolicy);
+        Assert.Equal(["Bncr:qq:1"], settings.Bncr().AllowFrom);
     }
 
     [Theory]
@@ -220,7 +221,7 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("-5s", null)]
     [InlineData("99999999999d", null)]
     public void ParseDuration_Text_GivesMilliseconds(string text, long? expected) =>
-        Assert.Equal(expected, (long?)SettingsReader.ParseDuration(text)?.TotalMilliseconds);
+        Assert.Equal(expected, (long?)SettingText.ParseDuration(text)?.TotalMilliseconds);
 
     [Theory]
     [InlineData("4096", 4096L)]
@@ -230,7 +231,7 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("1.5MiB", null)]
     [InlineData("-1", null)]
     [InlineData("9999999999GiB", null)]
-    public void ParseSize_Text_GivesBytes(string text, long? expected) => Assert.Equal(expected, SettingsReader.ParseSize(text));
+    public void ParseSize_Text_GivesBytes(string text, long? expected) => Assert.Equal(expected, SettingText.ParseSize(text));
 
     [Fact]
     public void FormatAndParse_AnyDurationOfWholeMilliseconds_AreInverse()
@@ -239,7 +240,7 @@ public sealed class SettingsLoaderTests : IDisposable
         for (var i = 0; i < 1000; i++)
         {
             var value = TimeSpan.FromMilliseconds(random.NextInt64(0, 1L << random.Next(1, 36)));
-            Assert.Equal(value, SettingsReader.ParseDuration(SettingsReader.FormatDuration(value)));
+            Assert.Equal(value, SettingText.ParseDuration(SettingText.FormatDuration(value)));
         }
     }
 

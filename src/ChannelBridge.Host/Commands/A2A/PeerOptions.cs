@@ -1,6 +1,7 @@
 using System.CommandLine;
 using ChannelBridge.A2A;
 using ChannelBridge.A2A.Client;
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Host.Settings;
 
 namespace ChannelBridge.Host.Commands.A2A;
@@ -49,7 +50,7 @@ internal sealed class PeerOptions
             throw new A2AException(A2AFault.AddressRefused, $"{text} is no address: write it as https://agent.example.com");
         }
 
-        var key = parsed.GetValue(_keyFile) is { } file ? ReadKey(Defaults.FullPath(file)) : null;
+        var key = parsed.GetValue(_keyFile) is { } file ? ReadKey(SettingText.FullPath(file)) : null;
         var client = new A2AClient(new A2AClientOptions
         {
             Address = url,
