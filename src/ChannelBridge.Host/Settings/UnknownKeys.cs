@@ -28,12 +28,12 @@ internal static class UnknownKeys
                 continue;
             }
 
-            var where = value.Place.Length > 0 ? $" (in {value.Place})" : "";
+            var where = value.Place.Length > 0 ? $" ({value.Place})" : "";
             var isSection = match.Path.Length < key.Length || value.Value is null;
             var nearest = match.Path.Contains(':', StringComparison.Ordinal)
                 ? index.Settings.MinBy(setting => Nearest.Distance(setting.Key.ToUpperInvariant(), key.ToUpperInvariant()))!.Key
                 : index.Sections.MinBy(section => Nearest.Distance(section.ToUpperInvariant(), match.Path.ToUpperInvariant()))!;
-            yield return $"{Shown(match.Path)}: unknown {(isSection ? "section" : "key")}, ignored{where}; did you mean {nearest}?";
+            yield return $"{Shown(match.Path)}: unknown {(isSection ? "section" : "key")}, ignored; did you mean {nearest}?{where}";
         }
 
         if (left > 0) yield return $"{left} more unknown keys, ignored";
