@@ -42,7 +42,10 @@ public sealed class ChannelSettings<TOptions> : ChannelSettings
         ArgumentNullException.ThrowIfNull(accounts);
         var group = new SettingGroup<TAccount>(Prefix + "Accounts:<id>:");
         keys(group);
-        _accounts.Add((group.Settings, (reader, options) =>
+        _accounts.Add((group.Settings, Read));
+        return this;
+
+        void Read(SettingsReader reader, TOptions options)
         {
             foreach (var id in reader.Source.Children(Prefix + "Accounts"))
             {
@@ -50,8 +53,7 @@ public sealed class ChannelSettings<TOptions> : ChannelSettings
                 group.Apply(reader, account, $"{Prefix}Accounts:{id}:");
                 accounts(options)[id] = account;
             }
-        }));
-        return this;
+        }
     }
 
     /// <summary>Sets what depends on the host, before the keys are read: its data folder, its default agent.</summary>

@@ -140,7 +140,10 @@ public sealed class SettingGroup<T>(string prefix, string? standard = null)
             () => new SettingWords(
                 get(_defaults) is { } value ? value.ToString().ToLowerInvariant() : "as the channel",
                 $"{summary} ({string.Join(", ", Words())})",
-                Words()[0]) { Choices = Words() },
+                Words()[0])
+            {
+                Choices = Words(),
+            },
             (reader, key, target) =>
             {
                 if (reader.Choice(key, "", Words()) is { Length: > 0 } word) set(target, Enum.Parse<TEnum>(word, ignoreCase: true));

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Settings;
-using ChannelBridge.Host.Settings;
 
 namespace ChannelBridge.Host.Commands;
 

@@ -2,7 +2,6 @@ using System.CommandLine;
 using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Client.Bncr;
 using ChannelBridge.Host.Composition;
-using ChannelBridge.Host.Settings;
 using ChannelBridge.Host.Terminal;
 
 namespace ChannelBridge.Host.Commands;

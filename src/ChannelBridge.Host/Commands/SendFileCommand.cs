@@ -6,7 +6,6 @@ using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Client;
 using ChannelBridge.Client.Bncr;
 using ChannelBridge.Host.Chat;
-using ChannelBridge.Host.Settings;
 using ChannelBridge.Host.Terminal;
 
 namespace ChannelBridge.Host.Commands;

@@ -4,7 +4,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Client;
-using ChannelBridge.Host.Settings;
 
 namespace ChannelBridge.Host.Commands;
 

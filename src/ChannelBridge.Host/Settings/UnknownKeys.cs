@@ -1,4 +1,3 @@
-using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Host.Terminal;
 
 namespace ChannelBridge.Host.Settings;

@@ -2,7 +2,6 @@ using System.CommandLine;
 using ChannelBridge.A2A;
 using ChannelBridge.A2A.Client;
 using ChannelBridge.Abstractions.Settings;
-using ChannelBridge.Host.Settings;
 
 namespace ChannelBridge.Host.Commands.A2A;
 
