@@ -18,6 +18,8 @@ internal static class LogEvents
     public const int TurnSchedulerClaimLost = 2006;
     public const int TurnRunnerTurnFailed = 2101;
     public const int TurnRunnerCommitFailed = 2102;
+    public const int InboxAccepted = 2190;
+    public const int MessageLogTurn = 2191;
     public const int ConversationMemoryDamaged = 2103;
     public const int TurnRunnerEndingFailed = 2104;
     public const int TurnEventsListenerFailed = 2111;
@@ -28,6 +30,9 @@ internal static class LogEvents
     public const int AccountOutboxRetry = 2204;
     public const int AccountOutboxReceiptLost = 2205;
     public const int AccountOutboxHeld = 2206;
+    public const int AccountOutboxPushed = 2207;
+    public const int AccountOutboxSettled = 2208;
+    public const int OutboxAckedLate = 2209;
     public const int StoreJanitorSwept = 2301;
     public const int StoreJanitorSweepFailed = 2302;
     public const int DeadLetterRetentionTooOld = 2303;

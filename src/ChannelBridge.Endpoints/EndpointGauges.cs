@@ -11,14 +11,14 @@ internal sealed class EndpointGauges : IDisposable
     public EndpointGauges(ConnectionRegistry connections)
     {
         _meter.CreateObservableGauge(
-            "channelbridge.gateway.requests.running", () => connections.All.Sum(connection => connection.RequestsInFlight), "{request}", "Running requests of all connections.");
+            "channelbridge.doors.requests.running", () => connections.All.Sum(connection => connection.RequestsInFlight), "{request}", "Running requests of all connections.");
         _meter.CreateObservableGauge(
-            "channelbridge.gateway.requests.running.max", () => connections.All.Max(connection => (int?)connection.RequestsInFlight) ?? 0, "{request}",
+            "channelbridge.doors.requests.running.max", () => connections.All.Max(connection => (int?)connection.RequestsInFlight) ?? 0, "{request}",
             "Running requests of the connection that has most.");
         _meter.CreateObservableGauge(
-            "channelbridge.gateway.buffered", () => connections.All.Sum(connection => connection.BufferedBytes), "By", "Bytes that wait for clients, of all connections.");
+            "channelbridge.doors.buffered", () => connections.All.Sum(connection => connection.BufferedBytes), "By", "Bytes that wait for clients, of all connections.");
         _meter.CreateObservableGauge(
-            "channelbridge.gateway.buffered.max", () => connections.All.Max(connection => (long?)connection.BufferedBytes) ?? 0, "By",
+            "channelbridge.doors.buffered.max", () => connections.All.Max(connection => (long?)connection.BufferedBytes) ?? 0, "By",
             "Bytes that wait for the client that is furthest behind.");
     }
 

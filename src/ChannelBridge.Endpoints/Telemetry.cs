@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using ChannelBridge.Abstractions.Access;
 
 namespace ChannelBridge.Endpoints;
 
@@ -9,7 +10,7 @@ namespace ChannelBridge.Endpoints;
 /// </summary>
 internal static class Telemetry
 {
-    public const string Name = "ChannelBridge.Gateway";
+    public const string Name = "ChannelBridge.Endpoints";
 
     public static readonly ActivitySource Source = new(Name);
 
@@ -17,24 +18,33 @@ internal static class Telemetry
 
     /// <summary>Open connections, by door and dialect.</summary>
     public static readonly UpDownCounter<int> Connections =
-        Meter.CreateUpDownCounter<int>("channelbridge.gateway.connections", "{connection}", "Open connections.");
+        Meter.CreateUpDownCounter<int>("channelbridge.doors.connections", "{connection}", "Open connections, by door and dialect.");
 
     /// <summary>How long requests take, by method and by code of the error or <c>ok</c>. Its count is the number of requests.</summary>
     public static readonly Histogram<double> Duration = Meter.CreateHistogram<double>(
-        "channelbridge.gateway.request.duration", "s", "Time from a request's arrival to its answer.",
+        "channelbridge.doors.request.duration", "s", "Time from a request's arrival to its answer, by method and code.",
         advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30] });
 
     /// <summary>Requests, by method.</summary>
-    public static readonly Counter<long> Requests = Meter.CreateCounter<long>("channelbridge.gateway.requests", "{request}", "Requests that were started.");
+    public static readonly Counter<long> Requests = Meter.CreateCounter<long>("channelbridge.doors.requests", "{request}", "Requests that were started, by method.");
 
     /// <summary>Answered errors, by code.</summary>
-    public static readonly Counter<long> Errors = Meter.CreateCounter<long>("channelbridge.gateway.errors", "{error}", "Errors that were answered.");
+    public static readonly Counter<long> Errors = Meter.CreateCounter<long>("channelbridge.doors.errors", "{error}", "Errors that were answered, by code.");
 
     /// <summary>Refused or broken connections, by reason.</summary>
     public static readonly Counter<long> Refused =
-        Meter.CreateCounter<long>("channelbridge.gateway.refused", "{connection}", "Connections that were refused or closed by the host, by reason.");
+        Meter.CreateCounter<long>("channelbridge.doors.refused", "{connection}", "Connections that were refused or closed by the host, by reason.");
 
     /// <summary>Failed authentications, by door.</summary>
     public static readonly Counter<long> AuthFailures =
-        Meter.CreateCounter<long>("channelbridge.gateway.auth.failures", "{attempt}", "Failed authentications.");
+        Meter.CreateCounter<long>("channelbridge.doors.auth.failures", "{attempt}", "Failed authentications, by door.");
+
+    /// <summary>A door as attributes name it.</summary>
+    public static string NameOf(Door door) => door switch
+    {
+        Door.Listener => "listener",
+        Door.Local => "local",
+        Door.Gateway => "gateway",
+        _ => "channel",
+    };
 }

@@ -11,13 +11,16 @@ internal sealed class ChannelDirectory(IRegistry registry)
 
     /// <summary>The channel.</summary>
     /// <exception cref="BridgeException"><see cref="ErrorCodes.NotFound"/>: this host doesn't have it.</exception>
-    public IChannel Require(string id)
+    public IChannel Require(string id) => Find(id) ?? throw new BridgeException(ErrorCodes.NotFound, $"This host has no channel '{id}'.");
+
+    /// <summary>The channel, or null.</summary>
+    public IChannel? Find(string id)
     {
         foreach (var channel in All)
         {
             if (string.Equals(channel.Id, id, StringComparison.OrdinalIgnoreCase)) return channel;
         }
 
-        throw new BridgeException(ErrorCodes.NotFound, $"This host has no channel '{id}'.");
+        return null;
     }
 }

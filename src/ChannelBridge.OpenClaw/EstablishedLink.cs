@@ -2,8 +2,10 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
 
 namespace ChannelBridge.OpenClaw;
 
@@ -34,12 +36,16 @@ internal sealed class EstablishedLink(IClientConnection connection, IRpcPeer pee
         return false;
     }
 
-    /// <summary>True when the link's token is for this account.</summary>
-    public bool MayUse(string accountId) => connection.Caller.MayUseAccount(accountId);
+    /// <summary>True when the link's token is for this account of this channel.</summary>
+    public bool MayUse(string channel, string accountId) => connection.Caller.MayUseChannel(channel) && connection.Caller.MayUseAccount(accountId);
+
+    /// <summary>The same, of a conversation with its platform.</summary>
+    public bool MayUse(IChannel? channel, LaneKey lane) => MayUse(lane.Channel, lane.Account)
+        && (connection.Caller.Platforms is null || connection.Caller.MayUsePlatform(channel?.PlatformOf(lane.SessionKey) ?? lane.Channel));
 
     /// <summary>Of the gateway's accounts those that the link's token is for, with names that may be shown.</summary>
     public IReadOnlyList<LinkAccount> Accounts(IReadOnlyList<LinkAccount>? said) =>
-        [.. (said ?? []).Where(account => MayUse(account.AccountId)).Select(account => account.Cleaned())];
+        [.. (said ?? []).Where(account => MayUse(account.Channel, account.AccountId)).Select(account => account.Cleaned())];
 
     /// <summary>The plugin takes bytes as binary messages.</summary>
     public bool TakesBinary { get; } = hello.Features?.Contains(LinkFeatures.Binary) == true;

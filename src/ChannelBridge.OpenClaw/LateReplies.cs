@@ -36,6 +36,25 @@ internal sealed class LateReplies(IStore store, LinkOptions options, TimeProvide
 
     private readonly ConcurrentDictionary<Guid, TaskCompletionSource> _waiting = new();
     private readonly SemaphoreSlim _gate = new(1, 1);
+    private readonly HashSet<Guid> _adopted = [];
+    private readonly Queue<Guid> _order = new();
+
+    /// <summary>The core has taken a turn over, and the link was lost before the turn's end: what it makes of it comes late.</summary>
+    public void Adopted(Guid turn)
+    {
+        lock (_adopted)
+        {
+            if (!_adopted.Add(turn)) return;
+            _order.Enqueue(turn);
+            if (_order.Count > options.RecentTurns) _adopted.Remove(_order.Dequeue());
+        }
+    }
+
+    /// <summary>True when the core had taken it over in an earlier attempt.</summary>
+    public bool WasAdopted(Guid turn)
+    {
+        lock (_adopted) return _adopted.Contains(turn);
+    }
 
     /// <summary>The target of a turn's late answer.</summary>
     public static string TargetOf(Guid turn) => $"{Prefix}{turn:D}";

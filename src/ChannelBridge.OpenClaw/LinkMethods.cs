@@ -38,17 +38,18 @@ internal sealed class LinkMethods(
     // What the host has may change while it runs; the plugin is told to ask anew.
     private readonly IDisposable _changes = registry.OnChange(_ => session.Announce());
 
-    private volatile Tuple<long, FrozenDictionary<string, RpcMethod>>? _forwarded;
+    private volatile Tuple<long, FrozenDictionary<string, (RpcMethod Method, string? Channel)>>? _forwarded;
 
     /// <summary>The methods of the channels, and those of others that clients of the gateway may call.</summary>
-    private FrozenDictionary<string, RpcMethod> Forwarded
+    private FrozenDictionary<string, (RpcMethod Method, string? Channel)> Forwarded
     {
         get
         {
             var snapshot = registry.Current;
             if (_forwarded is { } known && known.Item1 == snapshot.Version) return known.Item2;
-            var methods = snapshot.Of<IMethodSource>().Where(source => source is IChannel || source.ForGateway).SelectMany(source => source.Methods)
-                .ToFrozenDictionary(method => method.Name, StringComparer.Ordinal);
+            var methods = snapshot.Of<IMethodSource>().Where(source => source is IChannel || source.ForGateway)
+                .SelectMany(source => source.Methods.Select(method => (Method: method, Channel: source.ForChannel)))
+                .ToFrozenDictionary(one => one.Method.Name, StringComparer.Ordinal);
             _forwarded = Tuple.Create(snapshot.Version, methods);
             return methods;
         }
@@ -140,12 +141,18 @@ internal sealed class LinkMethods(
     {
         var request = RequestReader.Read(parameters);
         var link = Of(call);
-        if (!Forwarded.TryGetValue(request.Method, out var method))
+        if (!Forwarded.TryGetValue(request.Method, out var forwarded))
         {
             throw new BridgeException(ErrorCodes.InvalidRequest, $"unknown method: {request.Method}");
         }
 
-        var connection = link.Of(request.ConnId, Caller(request.Scopes, request.Identity, call.Caller.Accounts));
+        var (method, channel) = forwarded;
+        var connection = link.Of(request.ConnId, Caller(request.Scopes, request.Identity, call.Caller));
+        if (!connection.Caller.MayCall(method.Name) || (channel is not null && !connection.Caller.MayUseChannel(channel)))
+        {
+            throw new BridgeException(ErrorCodes.Forbidden, "The link's token isn't for this method or channel.");
+        }
+
         if (!connection.Caller.Scopes.Covers(method.Scope))
         {
             throw new BridgeException(ErrorCodes.Forbidden, $"missing scope: {string.Join(", ", method.Scope.ToNames())}");
@@ -166,13 +173,13 @@ internal sealed class LinkMethods(
     /// <summary>
     /// The caller behind a gateway connection. Its name says whose token it holds, which lease takeover asks for: the device's own where
     /// the gateway
-    /// knows one, else the gateway's shared one.
+    /// knows one, else the gateway's shared one. What the link's own token is limited to limits them all.
     /// </summary>
-    private static Func<Caller> Caller(IReadOnlyList<string> scopeNames, string? identity, IReadOnlySet<string>? accounts) => () =>
+    private static Func<Caller> Caller(IReadOnlyList<string> scopeNames, string? identity, Caller link) => () =>
     {
         var scopes = Scopes.None;
         foreach (var name in scopeNames) scopes |= ScopeNames.Parse(name);
-        return new Caller($"gateway/{identity ?? "shared"}", scopes & ~Scopes.Link, Door.Gateway) { Accounts = accounts };
+        return new Caller($"gateway/{identity ?? "shared"}", scopes & ~Scopes.Link, Door.Gateway) { Accounts = link.Accounts, Channels = link.Channels, Platforms = link.Platforms, Methods = link.Methods };
     };
 
     private ValueTask<Nothing> Disconnected(DisconnectedParameters parameters, MethodCall call, CancellationToken cancellationToken)
@@ -210,7 +217,7 @@ internal sealed class LinkMethods(
     {
         var link = Of(call);
         return ValueTask.FromResult(new StatusResult(
-            [.. channels.All.SelectMany(channel => channel.GetAccounts().Where(account => link.MayUse(account.AccountId)).Select(account => Describe(channel, account)))]));
+            [.. channels.All.SelectMany(channel => channel.GetAccounts().Where(account => link.MayUse(channel.Id, account.AccountId)).Select(account => Describe(channel, account)))]));
     }
 
     private static LinkAccountStatus Describe(IChannel channel, ChannelAccountStatus account) => new()

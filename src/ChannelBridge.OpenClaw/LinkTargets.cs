@@ -1,5 +1,6 @@
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
 
 namespace ChannelBridge.OpenClaw;
 
@@ -15,17 +16,17 @@ internal sealed class LinkTargets(ChannelDirectory channels, LateReplies late)
         {
             // The gateway sends under a channel of its own; whose message it is only the host knows.
             var message = await late.MessageAsync(turn, cancellationToken).ConfigureAwait(false);
-            Hold(link, message.AccountId);
+            Hold(link, new LaneKey(message.Channel, message.AccountId, message.SessionKey));
             return (message.Channel, new ChannelTarget(message.AccountId, message.SessionKey, message.Route));
         }
 
         var target = await channels.Require(channel).ResolveTargetAsync(accountId ?? "", to, cancellationToken).ConfigureAwait(false);
-        Hold(link, target.AccountId);
+        Hold(link, new LaneKey(channel, target.AccountId, target.SessionKey));
         return (channel, target);
     }
 
-    private static void Hold(EstablishedLink link, string accountId)
+    private void Hold(EstablishedLink link, LaneKey lane)
     {
-        if (!link.MayUse(accountId)) throw new BridgeException(ErrorCodes.Forbidden, "The link's token isn't for this account.");
+        if (!link.MayUse(channels.Find(lane.Channel), lane)) throw new BridgeException(ErrorCodes.Forbidden, "The link's token isn't for this account, channel or platform.");
     }
 }

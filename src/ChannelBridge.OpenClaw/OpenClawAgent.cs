@@ -52,9 +52,9 @@ internal sealed partial class OpenClawAgent(
         var link = session.Require();
         var message = turn.Message;
         var isRequest = turn.Request is not null;
-        if (!isRequest && !link.MayUse(message.AccountId))
+        if (!isRequest && !link.MayUse(channels.Find(message.Channel), new LaneKey(message.Channel, message.AccountId, message.SessionKey)))
         {
-            throw new BridgeException(ErrorCodes.Forbidden, "The gateway's link has a token that isn't for this message's account; give it one that is.");
+            throw new BridgeException(ErrorCodes.Forbidden, "The gateway's link has a token that isn't for this message's account, channel or platform; give it one that is.");
         }
 
         var collect = isRequest || message.Rules is { Replies: ReplyWay.Channel } || !link.Owns(message.Channel);
@@ -83,7 +83,7 @@ internal sealed partial class OpenClawAgent(
                 }
             }
 
-            if (collect && !isRequest && !answered && running is { Adopted: false } && MayComeLate(message))
+            if (collect && !isRequest && !answered && MayComeLate(turn.Id, running, message))
             {
                 foreach (var reply in await LateAsync(turn.Id, longest, linked.Token, cancellationToken).ConfigureAwait(false)) yield return reply;
             }
@@ -97,17 +97,19 @@ internal sealed partial class OpenClawAgent(
             // Nobody waits for the answer any more: the gateway needn't go on. A channel's turn it finishes, and the host takes it up
             // again, unless the turn was cancelled.
             if ((isRequest || turn.Cancelled.IsCancellationRequested) && !running.Ended && !link.Ended) _ = CancelAsync(link, running);
+            if (collect && !isRequest && running is { Adopted: true, Ended: false } && !turn.Cancelled.IsCancellationRequested) late.Adopted(turn.Id);
             link.CloseTurn(running);
             session.CountTurn(running);
         }
     }
 
     /// <summary>
-    /// A turn that comes back with nothing and wasn't taken over by the gateway's core is one that the core knew: it had taken it over
-    /// before the gateway was
-    /// killed, goes on with it by itself, and sends the answer late. A command isn't taken over in the first place.
+    /// A turn that comes back with nothing may be one that the gateway's core goes on with by itself: it had taken it over before the gateway was killed, and sends
+    /// the answer late. That is known where this host has seen it taken over in an earlier attempt, and likely where the core doesn't take it over now: it knew it.
+    /// A command isn't taken over in the first place.
     /// </summary>
-    private static bool MayComeLate(InboundMessage message) => message.Rules?.Commands == false || !message.IsCommand;
+    private bool MayComeLate(Guid turn, RunningTurn running, InboundMessage message) =>
+        late.WasAdopted(turn) || (!running.Adopted && (message.Rules?.Commands == false || !message.IsCommand));
 
     /// <summary>A reply's file by its name in the spool, with what the spool knows of it.</summary>
     private async ValueTask<AgentReply> WithFileAsync(InboundMessage message, AgentReply reply, CancellationToken cancellationToken)

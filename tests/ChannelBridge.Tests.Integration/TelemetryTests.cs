@@ -47,7 +47,7 @@ public sealed class TelemetryTests
         }
 
         var metrics = received["metrics"].ToString();
-        foreach (var name in new[] { "channelbridge.inbox.accepted", "channelbridge.turns", "channelbridge.inbox.pending", "channelbridge.lanes.deepest", "channelbridge.gateway.buffered.max", "kestrel.active_connections", "dotnet.process.cpu.time", "http.server.active_requests", "http.server.request.duration" })
+        foreach (var name in new[] { "channelbridge.inbox.accepted", "channelbridge.turns", "channelbridge.inbox.pending", "channelbridge.lanes.deepest", "channelbridge.doors.buffered.max", "kestrel.active_connections", "dotnet.process.cpu.time", "http.server.active_requests", "http.server.request.duration" })
             Assert.Contains(name, metrics, StringComparison.Ordinal);
         var traces = received["traces"].ToString();
         Assert.Contains("ChannelBridge.Core", traces, StringComparison.Ordinal);
@@ -65,7 +65,7 @@ public sealed class TelemetryTests
         var known = spans.Select(span => span.Id).ToHashSet();
         Assert.All(spans, span => Assert.True(
             span.ParentId.Length == 0 || known.Contains(span.ParentId) || span.TraceId == TraceId, $"{span} has a parent that nobody sent"));
-        var methods = spans.Where(span => span.Scope == "ChannelBridge.Gateway" && span.Name == "bncr.connect").ToList();
+        var methods = spans.Where(span => span.Scope == "ChannelBridge.Endpoints" && span.Name == "bncr.connect").ToList();
         Assert.NotEmpty(methods);
         Assert.All(methods, span => Assert.Empty(span.ParentId));
     }

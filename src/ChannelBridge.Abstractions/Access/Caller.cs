@@ -41,6 +41,9 @@ public sealed record Caller(string Name, Scopes Scopes, Door Door)
     /// <summary>Signalled when the token that the caller showed holds no more: connections and streams end then. Never signalled for tokens of the settings.</summary>
     public CancellationToken Revoked { get; init; }
 
+    /// <summary>True when the token is limited to accounts, channels or platforms: what shows the whole host isn't for it.</summary>
+    public bool IsLimited => Accounts is not null || Channels is not null || Platforms is not null;
+
     /// <summary>True when the caller may use this channel (compared without case).</summary>
     public bool MayUseChannel(string channelId) => Channels is null || Channels.Contains(channelId.ToLowerInvariant());
 

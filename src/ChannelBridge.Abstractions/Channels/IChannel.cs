@@ -11,6 +11,9 @@ public interface IChannel : IMethodSource
     /// <summary>The channel id, e.g. <c>bncr</c>.</summary>
     string Id { get; }
 
+    /// <inheritdoc/>
+    string? IMethodSource.ForChannel => Id;
+
     /// <summary>False for a channel that only answers: <see cref="ResolveTargetAsync"/> always throws, and no call means it by default.</summary>
     bool CanSend => true;
 
@@ -37,6 +40,11 @@ public interface IChannel : IMethodSource
     /// itself where the channel has no shorter form that keeps the lane.
     /// </summary>
     ValueTask<string> FormatTargetAsync(string sessionKey, string route, CancellationToken cancellationToken) => ValueTask.FromResult(sessionKey);
+
+    /// <summary>
+    /// The platform of a conversation, for tokens that are limited to platforms. A channel that leads to one platform only needs none: its id stands for it.
+    /// </summary>
+    string PlatformOf(string sessionKey) => Id;
 }
 
 /// <summary>A resolved target of a send.</summary>

@@ -11,6 +11,9 @@ public interface IMethodSource : IContributor
     /// <summary>True when clients of the OpenClaw gateway may call these, too, as they may the methods of channels; default false.</summary>
     bool ForGateway => false;
 
+    /// <summary>The channel whose methods these are: a token that is limited to other channels may not call them. Null (default): of no channel.</summary>
+    string? ForChannel => null;
+
     /// <summary>The names of the events that this source may send to clients, for <c>hello-ok.features.events</c>.</summary>
     IEnumerable<string> Events => [];
 }

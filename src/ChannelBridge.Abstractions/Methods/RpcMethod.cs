@@ -178,6 +178,10 @@ public abstract class RpcMethod
                 return JsonSerializer.Deserialize(parameters.IsEmpty ? "{}"u8 : parameters, parametersType)
                     ?? throw BridgeException.Invalid($"{Name}: params must be an object, not null");
             }
+            catch (JsonException) when (WholeNumbers.Rewrite(parameters) is { } rewritten)
+            {
+                return Parse(rewritten);
+            }
             catch (JsonException fault)
             {
                 // The path names the member; the message of the serializer could echo the value, so it stays out.

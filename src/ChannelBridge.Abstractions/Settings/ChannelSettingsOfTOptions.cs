@@ -11,6 +11,7 @@ public sealed class ChannelSettings<TOptions> : ChannelSettings
     private readonly SettingGroup<TOptions> _keys;
     private readonly List<(IEnumerable<Setting> Settings, Action<SettingsReader, TOptions> Read)> _accounts = [];
     private readonly List<Action<TOptions, SettingsReader>> _defaults = [];
+    private readonly List<Action<TOptions, SettingsReader>> _mendings = [];
     private readonly List<IValidateOptions<TOptions>> _checks = [];
     private Func<string, string>? _accountKey;
 
@@ -63,6 +64,13 @@ public sealed class ChannelSettings<TOptions> : ChannelSettings
         return this;
     }
 
+    /// <summary>Mends options that were read, before they are checked: what is meant though it is written otherwise. Say so with <see cref="SettingsReader.Warn"/>.</summary>
+    public ChannelSettings<TOptions> WithMending(Action<TOptions, SettingsReader> mend)
+    {
+        _mendings.Add(mend);
+        return this;
+    }
+
     /// <summary>Adds a check of the options as a whole. Each failure is one line that names the key, what is wrong and an example.</summary>
     public ChannelSettings<TOptions> WithCheck(IValidateOptions<TOptions> check)
     {
@@ -102,6 +110,7 @@ public sealed class ChannelSettings<TOptions> : ChannelSettings
         foreach (var set in _defaults) set(options, reader);
         _keys.Apply(reader, options);
         foreach (var (_, read) in _accounts) read(reader, options);
+        foreach (var mend in _mendings) mend(options, reader);
     }
 
     /// <summary>Reads and checks; what is wrong is told to the reader.</summary>

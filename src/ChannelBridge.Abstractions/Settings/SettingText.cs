@@ -77,7 +77,7 @@ public static class SettingText
     public static string Show(string value)
     {
         ArgumentNullException.ThrowIfNull(value);
-        return $"'{(value.Length <= 80 ? value : value[..80] + "…").ReplaceLineEndings(" ")}'";
+        return $"'{Protocol.SoundText.Cut(value, 80, "…").ReplaceLineEndings(" ")}'";
     }
 
     /// <summary>A path as the user wrote it, absolute; a leading <c>~</c> is the user's home, as in a shell.</summary>

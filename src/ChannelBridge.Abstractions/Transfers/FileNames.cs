@@ -29,9 +29,11 @@ public static class FileNames
         var cut = name.LastIndexOfAny(['/', '\\']);
         if (cut >= 0 && cut < name.Length - 1) name = name[(cut + 1)..];
         var result = new StringBuilder(Math.Min(name.Length, 256));
-        foreach (var rune in name.EnumerateRunes())
+        var runes = name.EnumerateRunes().ToArray();
+        for (var i = 0; i < runes.Length; i++)
         {
-            if (IsInvisible(rune)) continue;
+            var rune = runes[i];
+            if (IsJoiner(rune) ? i == 0 || i == runes.Length - 1 || !Joins(runes[i - 1]) || !Joins(runes[i + 1]) : IsInvisible(rune)) continue;
             if (rune.IsBmp && NotInNames.Contains((char)rune.Value)) result.Append('_');
             else result.Append(rune);
         }
@@ -63,6 +65,12 @@ public static class FileNames
         return mapped.ToString();
     }
 
+    /// <summary>Without them a family of emoji falls apart, and words of Persian and of India's scripts are spelled wrong.</summary>
+    private static bool IsJoiner(Rune rune) => rune.Value is 0x200C or 0x200D;
+
+    /// <summary>What may stand beside a joiner: something that is seen, and not what separates a name from its extension.</summary>
+    private static bool Joins(Rune rune) => !IsInvisible(rune) && !Rune.IsWhiteSpace(rune) && rune.Value is not ('.' or '_') && !(rune.IsBmp && NotInNames.Contains((char)rune.Value));
+
     private static bool IsInvisible(Rune rune) => Rune.IsControl(rune)
         || Rune.GetUnicodeCategory(rune) is System.Globalization.UnicodeCategory.Format or System.Globalization.UnicodeCategory.LineSeparator
             or System.Globalization.UnicodeCategory.ParagraphSeparator
@@ -77,11 +85,13 @@ public static class FileNames
         var stem = text[..(text.Length - extension.Length)];
         var result = new StringBuilder();
         var bytes = Encoding.UTF8.GetByteCount(extension);
-        foreach (var rune in stem.EnumerateRunes())
+        for (var at = 0; at < stem.Length;)
         {
-            bytes += rune.Utf8SequenceLength;
-            if (bytes > MaxBytes || result.Length + rune.Utf16SequenceLength + extension.Length > MaxCharacters) break;
-            result.Append(rune);
+            var element = stem.AsSpan(at, System.Globalization.StringInfo.GetNextTextElementLength(stem.AsSpan(at)));
+            bytes += Encoding.UTF8.GetByteCount(element);
+            if (bytes > MaxBytes || result.Length + element.Length + extension.Length > MaxCharacters) break;
+            result.Append(element);
+            at += element.Length;
         }
 
         return result.ToString().TrimEnd() + extension;

@@ -4,6 +4,7 @@ using System.Threading.Channels;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Protocol;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Access;
@@ -91,7 +92,7 @@ internal sealed partial class AccessAudit(IStore store, AccessOptions options, T
     private static string? Clean(string? text)
     {
         if (text is null) return null;
-        if (text.Length > MostText) text = text[..MostText];
+        text = SoundText.Cut(text, MostText);
         return text.All(IsPlain) ? text : string.Concat(text.Select(c => IsPlain(c) ? c : '?'));
         static bool IsPlain(char c) => !char.IsControl(c) && !char.IsSurrogate(c)
             && char.GetUnicodeCategory(c) is not (System.Globalization.UnicodeCategory.Format or System.Globalization.UnicodeCategory.LineSeparator or System.Globalization.UnicodeCategory.ParagraphSeparator);

@@ -1,10 +1,12 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Protocol;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Diagnostics;
@@ -44,7 +46,8 @@ internal sealed partial class DiagnosticsMethods : IMethodSource
 
     private async ValueTask<JsonObject> CollectAsync(DiagnosticsParameters parameters, MethodCall call, CancellationToken cancellationToken)
     {
-        var all = _registry.Current.Of<IDiagnosticsSource>();
+        IReadOnlyList<IDiagnosticsSource> all = [.. _registry.Current.Of<IDiagnosticsSource>()
+            .Where(source => source is not IChannel channel || call.Caller.MayUseChannel(channel.Id))];
         var sources = all.ToArray();
         if (parameters.Section is { } wanted)
         {
@@ -52,11 +55,11 @@ internal sealed partial class DiagnosticsMethods : IMethodSource
             if (sources.Length == 0)
             {
                 var known = string.Join(", ", all.Select(source => source.Section).Distinct().Order(StringComparer.Ordinal));
-                throw new BridgeException(ErrorCodes.NotFound, $"diagnostics: no section '{Cut(wanted)}'; the sections are {known}");
+                throw new BridgeException(ErrorCodes.NotFound, $"diagnostics: no section '{SoundText.Cut(wanted, 64, "…")}'; the sections are {known}");
             }
         }
 
-        var sections = await Task.WhenAll(sources.Select(source => CollectAsync(source, cancellationToken))).ConfigureAwait(false);
+        var sections = await Task.WhenAll(sources.Select(source => CollectAsync(source, call.Caller, cancellationToken))).ConfigureAwait(false);
         var result = new JsonObject { ["now"] = _time.GetUtcNow().ToUnixTimeMilliseconds() };
         for (var i = 0; i < sources.Length; i++)
         {
@@ -75,16 +78,17 @@ internal sealed partial class DiagnosticsMethods : IMethodSource
             }
         }
 
-        if (call.Caller.Accounts is not null) HideOtherAccounts(result, call.Caller);
+        if (call.Caller.IsLimited) HideOthers(result, call.Caller);
         return result;
     }
 
-    private async Task<JsonObject> CollectAsync(IDiagnosticsSource source, CancellationToken cancellationToken)
+    private async Task<JsonObject> CollectAsync(IDiagnosticsSource source, Caller caller, CancellationToken cancellationToken)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
-            return await source.CollectAsync(timeout.Token).AsTask().WaitAsync(SectionTimeout, _time, cancellationToken).ConfigureAwait(false);
+            var collected = source is ILimitedDiagnostics limited && caller.IsLimited ? limited.CollectAsync(caller, timeout.Token) : source.CollectAsync(timeout.Token);
+            return await collected.AsTask().WaitAsync(SectionTimeout, _time, cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -107,34 +111,35 @@ internal sealed partial class DiagnosticsMethods : IMethodSource
         }
     }
 
-    /// <summary>A token that is limited to accounts sees no others, wherever a section lists objects with an <c>accountId</c>.</summary>
-    private static void HideOtherAccounts(JsonNode node, Caller caller)
+    /// <summary>A token that is limited to accounts or channels sees no others, wherever a section lists objects with an <c>accountId</c> or a <c>channel</c>.</summary>
+    private static void HideOthers(JsonNode node, Caller caller)
     {
         switch (node)
         {
             case JsonArray array:
                 for (var i = array.Count - 1; i >= 0; i--)
                 {
-                    if (array[i] is JsonObject item && AccountOf(item) is { } account && !caller.MayUseAccount(account)) array.RemoveAt(i);
-                    else if (array[i] is { } child) HideOtherAccounts(child, caller);
+                    if (array[i] is JsonObject item && IsOthers(item, caller)) array.RemoveAt(i);
+                    else if (array[i] is { } child) HideOthers(child, caller);
                 }
 
                 break;
             case JsonObject members:
                 foreach (var (name, value) in members.ToArray())
                 {
-                    if (value is JsonObject item && AccountOf(item) is { } account && !caller.MayUseAccount(account)) members.Remove(name);
-                    else if (value is not null) HideOtherAccounts(value, caller);
+                    if (value is JsonObject item && IsOthers(item, caller)) members.Remove(name);
+                    else if (value is not null) HideOthers(value, caller);
                 }
 
                 break;
         }
     }
 
-    private static string? AccountOf(JsonObject item) =>
-        (item["accountId"] ?? item["account"]) is JsonValue value && value.TryGetValue<string>(out var account) ? account : null;
+    private static bool IsOthers(JsonObject item, Caller caller) =>
+        (Text(item["accountId"] ?? item["account"]) is { } account && !caller.MayUseAccount(account))
+        || (Text(item["channel"]) is { } channel && !caller.MayUseChannel(channel));
 
-    private static string Cut(string text) => text.Length <= 64 ? text : text[..64] + "…";
+    private static string? Text(JsonNode? node) => node is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
 
     [LoggerMessage(EventId = LogEvents.DiagnosticsMethodsSectionFailed, Level = LogLevel.Warning, Message = "Diagnostics section {Section} failed")]
     private partial void LogSectionFailed(Exception fault, string section);

@@ -141,9 +141,9 @@ internal sealed class EventHub : IEventHub, IMethodSource
             throw BridgeException.Invalid($"{method}: there is no such event; these are: {string.Join(", ", EventNames.All)}");
         }
 
-        if (caller.Accounts is not null)
+        if (caller.IsLimited)
         {
-            throw new BridgeException(ErrorCodes.Forbidden, $"{method}: a token that is limited to accounts can't watch the whole host.");
+            throw new BridgeException(ErrorCodes.Forbidden, $"{method}: a token that is limited to accounts, channels or platforms can't watch the whole host.");
         }
 
         return names;

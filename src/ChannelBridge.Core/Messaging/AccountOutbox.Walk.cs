@@ -220,6 +220,7 @@ internal sealed partial class AccountOutbox
         }
 
         CountPush(outcome);
+        LogPushed(_logger, entry.Id, entry.Message.ReplyToId, _account, entry.Attempts + 1, outcome, TraceOf(entry.Message.TraceParent));
         if (outcome == PushOutcome.Flushed) TellPushed(lane, entry);
         var tooMany = false;
         lock (lane.Gate)

@@ -4,6 +4,7 @@ using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Events;
+using ChannelBridge.Protocol;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Messaging;
@@ -231,7 +232,7 @@ internal sealed partial class AccountOutbox
         while (Volatile.Read(ref _writes) > 0) await Task.Delay(TimeSpan.FromMilliseconds(10), CancellationToken.None).ConfigureAwait(false);
     }
 
-    internal static string? Cut(string? text) => text is { Length: > LongestDetail } ? text[..LongestDetail] : text;
+    internal static string? Cut(string? text) => text is null ? null : SoundText.Cut(text, LongestDetail);
 
     /// <summary>Brings lanes with unsettled messages from the store into memory, as many as fit, until all have been.</summary>
     private void Fill()
@@ -342,13 +343,22 @@ internal sealed partial class AccountOutbox
     }
 
     private static void CountPush(PushOutcome outcome) =>
-        Telemetry.Pushes.Add(1, new KeyValuePair<string, object?>("channelbridge.outcome", outcome.ToString()));
+        Telemetry.Pushes.Add(1, new KeyValuePair<string, object?>("channelbridge.outcome", outcome switch
+        {
+            PushOutcome.Flushed => "flushed",
+            PushOutcome.Full => "full",
+            _ => "gone",
+        }));
 
     private void Settled(PushLane lane, PushEntry entry, DeliveryState state, string? reason = null)
     {
-        Telemetry.Settled.Add(1, new KeyValuePair<string, object?>("channelbridge.state", state.ToString()));
+        Telemetry.Settled.Add(1, new KeyValuePair<string, object?>("channelbridge.state", DeliveryStates.NameOf(state)));
+        LogSettled(_logger, entry.Id, entry.Message.ReplyToId, _account, DeliveryStates.NameOf(state), reason, TraceOf(entry.Message.TraceParent));
         _events.Changed(entry.Id, lane.Key, entry.Seq, state, reason);
     }
+
+    /// <summary>The trace id of a <c>traceparent</c>, for the log.</summary>
+    internal static string? TraceOf(string? traceParent) => traceParent is { Length: > 35 } ? traceParent[3..35] : null;
 
     private static Activity? StartPush(PushEntry entry)
     {
@@ -356,6 +366,12 @@ internal sealed partial class AccountOutbox
         activity?.SetTag("messaging.message.id", entry.Id).SetTag("channelbridge.attempt", entry.Attempts + 1);
         return activity;
     }
+
+    [LoggerMessage(LogEvents.AccountOutboxPushed, LogLevel.Debug, "Push: messageId {MessageId}, answers msgId {MsgId}, of account {Account}, attempt {Attempt}, {Outcome}, trace {TraceId}.")]
+    private static partial void LogPushed(ILogger logger, Guid messageId, string? msgId, string account, int attempt, PushOutcome outcome, string? traceId);
+
+    [LoggerMessage(LogEvents.AccountOutboxSettled, LogLevel.Debug, "Ack: messageId {MessageId}, answers msgId {MsgId}, of account {Account}, is {State} ({Reason}), trace {TraceId}.")]
+    private static partial void LogSettled(ILogger logger, Guid messageId, string? msgId, string account, string state, string? reason, string? traceId);
 
     [LoggerMessage(LogEvents.AccountOutboxFillFailed, LogLevel.Error, "Outbox of {Channel}/{Account}: pending lanes can't be read; trying again.")]
     private static partial void LogFillFailed(ILogger logger, string channel, string account, Exception fault);

@@ -3,6 +3,7 @@ using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Events;
 using ChannelBridge.Protocol.Buffers;
+using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Messaging;
 
@@ -11,7 +12,7 @@ namespace ChannelBridge.Core.Messaging;
 /// The way of a message reads downwards: is there room (of its account's answers, of its conversation, of the inbox), the commit, its place in its lane,
 /// and the messages that were held until its user writes.
 /// </remarks>
-internal sealed class Inbox(
+internal sealed partial class Inbox(
     IStore store,
     TurnScheduler turns,
     Outbox outbox,
@@ -19,7 +20,8 @@ internal sealed class Inbox(
     MessagingEvents events,
     MessagingOptions options,
     TimeProvider time,
-    Random random) : IInbox
+    Random random,
+    ILogger<Inbox>? logger = null) : IInbox
 {
     private static readonly TimeSpan BusyDelay = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LaneBusyDelay = TimeSpan.FromSeconds(1);
@@ -94,6 +96,7 @@ internal sealed class Inbox(
             if (records is null) await store.CommitAsync(append, CancellationToken.None).ConfigureAwait(false);
             else await store.CommitAsync(records.Along(append), CancellationToken.None).ConfigureAwait(false);
             receipt = new InboxReceipt(append.KnownId, append.Duplicate);
+            if (logger is not null) LogAccepted(logger, message.MessageId, receipt.Id, lane.Channel, lane.Account, append.Duplicate, AccountOutbox.TraceOf(message.TraceParent));
             if (append.Duplicate)
             {
                 Telemetry.InboxDuplicates.Add(1);
@@ -126,6 +129,9 @@ internal sealed class Inbox(
             await outbox.ReleaseAsync(entry.LaneId, lane, route).ConfigureAwait(false);
         }
     }
+
+    [LoggerMessage(LogEvents.InboxAccepted, LogLevel.Debug, "Accept: msgId {MsgId} is turn {Turn}, of {Channel}/{Account}, duplicate {Duplicate}, trace {TraceId}.")]
+    private static partial void LogAccepted(ILogger logger, string? msgId, Guid turn, string channel, string account, bool duplicate, string? traceId);
 
     private static BridgeException LaneBusy(LaneBound bound) =>
         BridgeException.Busy($"This conversation holds {bound.Capacity} unanswered messages, which is its limit; try again later.", LaneBusyDelay);

@@ -1,5 +1,7 @@
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Core.Events;
+using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Core.Messaging;
 
@@ -42,6 +44,7 @@ internal sealed partial class Outbox
         // Another host was told the same in the same moment, and counts it.
         if (!update.Changed) return AckResult.AlreadyAckedOrMissing;
         _events.Changed(entry.Id, entry.Lane, entry.Seq, update.State, update.Error);
+        LogAcked(_logger, entry.Id, entry.Lane.Account, DeliveryStates.NameOf(update.State), update.Error);
         if (!entry.Settled)
         {
             var counter = _backlogs.Of(entry.Lane.Channel, entry.Lane.Account);
@@ -85,7 +88,11 @@ internal sealed partial class Outbox
         var after = await _store.GetOutboxAsync(entry.Id, CancellationToken.None).ConfigureAwait(false);
         if (after is not { State: DeliveryState.Acked or DeliveryState.Delivered }) return AckResult.AlreadyAckedOrMissing;
         _events.Changed(entry.Id, entry.Lane, entry.Seq, update.State);
+        LogAcked(_logger, entry.Id, entry.Lane.Account, DeliveryStates.NameOf(update.State), null);
         Discarded(entry);
         return AckResult.Acked;
     }
+
+    [LoggerMessage(LogEvents.OutboxAckedLate, LogLevel.Debug, "Ack: messageId {MessageId}, of account {Account}, pushed before or given up, is {State} ({Reason}).")]
+    private static partial void LogAcked(ILogger logger, Guid messageId, string account, string state, string? reason);
 }

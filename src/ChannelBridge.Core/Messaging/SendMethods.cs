@@ -48,10 +48,13 @@ internal sealed class SendMethods : IMethodSource
         if (parameters.IdempotencyKey is { Length: 0 or > MaxKeyLength })
             throw BridgeException.Invalid($"send: params.idempotencyKey must have 1 to {MaxKeyLength} characters");
         var channel = Find(parameters.Channel);
+        if (!call.Caller.MayUseChannel(channel.Id)) throw new BridgeException(ErrorCodes.Forbidden, "send: this token may not use that channel");
         var account = parameters.AccountId ?? AccountOf(call.Caller);
         if (account.Length > 0) Require(call.Caller, account);
         var target = await channel.ResolveTargetAsync(account, parameters.To, cancellationToken).ConfigureAwait(false);
         Require(call.Caller, target.AccountId);
+        if (call.Caller.Platforms is not null && !call.Caller.MayUsePlatform(channel.PlatformOf(target.SessionKey)))
+            throw new BridgeException(ErrorCodes.Forbidden, "send: this token may not use that platform");
         var key = "send/" + (parameters.IdempotencyKey ?? Guid.NewGuid().ToString("N"));
         var file = await FileAsync(parameters, call.Caller, channel.Id, target.AccountId, key, cancellationToken).ConfigureAwait(false);
         var receipt = await _outbox.SendAsync(

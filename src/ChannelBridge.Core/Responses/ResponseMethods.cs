@@ -48,6 +48,9 @@ internal sealed partial class ResponseMethods : IMethodSource
 
     public bool ForGateway => true;
 
+    /// <inheritdoc/>
+    public string? ForChannel => TurnMaker.Channel;
+
     public IEnumerable<string> Events => [Event, GatewayEvent];
 
     private async ValueTask CreateAsync(ReadOnlyMemory<byte> parameters, MethodCall call, IBufferWriter<byte> result, CancellationToken cancellationToken)

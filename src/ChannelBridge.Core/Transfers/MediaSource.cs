@@ -40,15 +40,16 @@ internal sealed class MediaSource(ISpool spool, TransferOptions options, PublicH
 
     private async ValueTask<Attachment> FromPathAsync(string channel, string account, string path, Attachment file, CancellationToken cancellationToken)
     {
-        var allowed = Allowed(path);
         FileStream content;
+        string allowed;
         try
         {
-            content = new FileStream(allowed, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0, FileOptions.Asynchronous);
+            allowed = Allowed(path);
+            content = RegularFile.Open(allowed);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            throw new BridgeException(ErrorCodes.NotFound, "the file isn't there or can't be read", fault);
+            throw new BridgeException(ErrorCodes.NotFound, "the file isn't there, can't be read, or is no regular file", fault);
         }
 
         await using (content.ConfigureAwait(false))
@@ -76,11 +77,17 @@ internal sealed class MediaSource(ISpool spool, TransferOptions options, PublicH
                 if (new FileInfo(step).LinkTarget is not null) throw Outside();
             }
 
-            return full;
+            // The root itself may lie behind a link; what is refused may, too.
+            var real = FilePaths.Resolve(full);
+            if (IsRefused(real)) throw Outside();
+            return real;
         }
 
         throw Outside();
     }
+
+    private bool IsRefused(string real) =>
+        FilePaths.IsWithin(real, FilePaths.Resolve(options.Folder)) || options.Refused.Any(path => FilePaths.IsWithin(real, FilePaths.Resolve(path)));
 
     private static BridgeException Outside() => TransferErrors.Make(
         ErrorCodes.Forbidden, "path-outside-roots", "the path lies outside of the folders from which files may be sent (Store:Files:Roots), or a link leads there");

@@ -45,6 +45,9 @@ public sealed class TransferOptions
     /// <summary>Folders from which an agent on this machine, or an operator, may send files by their path. Default none.</summary>
     public IList<string> Roots { get; set; } = [];
 
+    /// <summary>Files and folders that are never sent by their path, wherever <see cref="Roots"/> lead. The host names its own secrets.</summary>
+    public IList<string> Refused { get; set; } = [];
+
     /// <summary>The largest file that is fetched from a URL that an agent or an operator sends; it streams into the spool. Default 64 MiB.</summary>
     public long MaxUrlBytes { get; set; } = 64 << 20;
 

@@ -96,7 +96,7 @@ internal abstract partial class ClientConnection
 
     private void CloseSlowConsumer()
     {
-        Telemetry.Refused.Add(1, new KeyValuePair<string, object?>("reason", "slow consumer"));
+        Telemetry.Refused.Add(1, new KeyValuePair<string, object?>("channelbridge.reason", "slow_consumer"));
         Close(1008, "slow consumer");
     }
 

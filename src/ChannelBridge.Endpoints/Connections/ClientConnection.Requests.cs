@@ -3,7 +3,6 @@ using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Endpoints.Limits;
-using ChannelBridge.Endpoints.Router;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Endpoints.Connections;
@@ -21,7 +20,7 @@ internal abstract partial class ClientConnection
         else
         {
             var error = Translate(fault, request);
-            Telemetry.Errors.Add(1, new KeyValuePair<string, object?>("code", error.Code));
+            Telemetry.Errors.Add(1, new KeyValuePair<string, object?>("channelbridge.code", error.Code));
             WriteError(request, error);
         }
 
@@ -66,7 +65,7 @@ internal abstract partial class ClientConnection
             return;
         }
 
-        Telemetry.Requests.Add(1, new KeyValuePair<string, object?>("method", method.Name));
+        Telemetry.Requests.Add(1, new KeyValuePair<string, object?>("channelbridge.method", method.Name));
         var call = _plainCall;
         var trace = Trace.Parse(traceParent);
         var around = Activity.Current;
@@ -117,7 +116,7 @@ internal abstract partial class ClientConnection
         if (_draining) return BridgeException.Unavailable("the host is stopping", TimeSpan.FromSeconds(1));
         if (!IsAuthenticated && method.Scope != Scopes.None)
             return new BridgeException(ErrorCodes.Unauthorized, "authenticate first: auth.authenticate {token}, or the header Authorization: Bearer TOKEN");
-        return MethodRouter.CheckScope(method, Caller);
+        return Runtime.Router.Check(method, Caller);
     }
 
     private BridgeException Translate(Exception fault, PendingRequest request)
@@ -148,8 +147,8 @@ internal abstract partial class ClientConnection
         if (!Telemetry.Duration.Enabled || request.Method is not { } method) return;
         Telemetry.Duration.Record(
             Runtime.Time.GetElapsedTime(request.StartedAt).TotalSeconds,
-            new KeyValuePair<string, object?>("method", method.Name),
-            new KeyValuePair<string, object?>("code", fault is null ? "ok" : (fault as BridgeException)?.Code ?? ErrorCodes.Internal));
+            new KeyValuePair<string, object?>("channelbridge.method", method.Name),
+            new KeyValuePair<string, object?>("channelbridge.code", fault is null ? "ok" : (fault as BridgeException)?.Code ?? ErrorCodes.Internal));
     }
 
     [LoggerMessage(EventId = LogEvents.ClientConnectionRequestFailed, Level = LogLevel.Error, Message = "Request on connection {Id} failed: {Method}, reference {Reference}")]

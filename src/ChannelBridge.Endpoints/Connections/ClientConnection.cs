@@ -141,7 +141,7 @@ internal abstract partial class ClientConnection : IClientConnection
         // Requests have traces of their own; the span of the connection's HTTP request would make one endless trace of them all.
         Activity.Current = null;
         Runtime.Connections.Add(this);
-        var tags = new TagList { { "door", Origin.Door.ToString() }, { "dialect", Dialect } };
+        var tags = new TagList { { "channelbridge.door", Telemetry.NameOf(Origin.Door) }, { "channelbridge.dialect", Dialect } };
         Telemetry.Connections.Add(1, tags);
         LogOpened(Id, Dialect, Origin);
         try
@@ -186,7 +186,7 @@ internal abstract partial class ClientConnection : IClientConnection
 
         if (!IsAuthenticated && Runtime.Time.GetElapsedTime(OpenedAt) > limits.PreauthTimeout)
         {
-            Telemetry.Refused.Add(1, new KeyValuePair<string, object?>("reason", "authentication timeout"));
+            Telemetry.Refused.Add(1, new KeyValuePair<string, object?>("channelbridge.reason", "authentication_timeout"));
             Close(1008, "authentication timeout");
             return;
         }
@@ -195,7 +195,7 @@ internal abstract partial class ClientConnection : IClientConnection
         if (startedAt == 0) return;
         var allowed = limits.MessageTimeout + TimeSpan.FromSeconds((double)Transport.MessageBytes / Math.Max(1, limits.MinBytesPerSecond));
         if (Runtime.Time.GetElapsedTime(startedAt) <= allowed) return;
-        Telemetry.Refused.Add(1, new KeyValuePair<string, object?>("reason", "message timeout"));
+        Telemetry.Refused.Add(1, new KeyValuePair<string, object?>("channelbridge.reason", "message_timeout"));
         Close(1008, "message timeout");
     }
 

@@ -285,7 +285,7 @@ internal sealed class JsonRpcConnection : ClientConnection, IRpcPeer, IReauthent
             return;
         }
 
-        Telemetry.Errors.Add(1, new KeyValuePair<string, object?>("code", error.Code));
+        Telemetry.Errors.Add(1, new KeyValuePair<string, object?>("channelbridge.code", error.Code));
         var answer = OutgoingMessage.Rent();
         ErrorRenderer.WriteJsonRpc(answer, id.IsNone ? JsonRpcId.Null : id, code, error);
         if (batch.Add(answer.Body.Span) is { } reply) Send(reply);
@@ -299,7 +299,7 @@ internal sealed class JsonRpcConnection : ClientConnection, IRpcPeer, IReauthent
 
     private void Reply(JsonRpcId id, int code, BridgeException error)
     {
-        Telemetry.Errors.Add(1, new KeyValuePair<string, object?>("code", error.Code));
+        Telemetry.Errors.Add(1, new KeyValuePair<string, object?>("channelbridge.code", error.Code));
         var message = OutgoingMessage.Rent();
         ErrorRenderer.WriteJsonRpc(message, id.IsNone ? JsonRpcId.Null : id, code, error);
         Send(message);

@@ -5,6 +5,7 @@ using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Endpoints.Buffers;
 using ChannelBridge.Endpoints.Router;
+using ChannelBridge.Protocol;
 using ChannelBridge.Protocol.Json;
 using ChannelBridge.Protocol.OpenClaw;
 
@@ -160,20 +161,20 @@ internal sealed class OpenClawConnection : ClientConnection
         SetAuthenticated(caller! with { Scopes = granted });
         _lastTick = Runtime.Time.GetTimestamp();
         _audit.Authenticated(this, connect!.Client.Id);
-        Send(Hello(frame.Id.Span, granted));
+        Send(Hello(frame.Id.Span, caller! with { Scopes = granted }));
     }
 
-    private OutgoingMessage Hello(ReadOnlySpan<byte> id, Scopes granted)
+    private OutgoingMessage Hello(ReadOnlySpan<byte> id, Caller caller)
     {
         var limits = Runtime.Limits;
         var hello = new HelloOk
         {
             Server = new HelloServer(Runtime.Options.Version, Id, Runtime.BootId),
             Features = new HelloFeatures(
-                Runtime.Router.NamesFor(granted),
+                Runtime.Router.NamesFor(caller),
                 [OpenClawNames.ChallengeEvent, .. Runtime.Router.Events, OpenClawNames.ShutdownEvent, OpenClawNames.TickEvent],
                 []),
-            Auth = new HelloAuth("operator", granted.ToNames(), "token"),
+            Auth = new HelloAuth("operator", caller.Scopes.ToNames(), "token"),
             Policy = new HelloPolicy(limits.MaxPayloadBytes, limits.MaxBufferedBytes, (int)limits.TickInterval.TotalMilliseconds),
         };
         var message = OutgoingMessage.Rent();
@@ -185,16 +186,16 @@ internal sealed class OpenClawConnection : ClientConnection
 
     private void Fail(OpenClawFrame frame, BridgeException error, int closeCode = 1008)
     {
-        Telemetry.Refused.Add(1, new KeyValuePair<string, object?>("reason", "handshake"));
+        Telemetry.Refused.Add(1, new KeyValuePair<string, object?>("channelbridge.reason", "handshake"));
         Reply(frame.Id.Span, error);
         // A reason has room for 123 bytes.
-        var reason = error.Message.Length <= 100 ? error.Message : error.Message[..100];
+        var reason = SoundText.Cut(error.Message, 100);
         Close(closeCode, reason.All(char.IsAscii) ? reason : "invalid handshake");
     }
 
     private void Reply(ReadOnlySpan<byte> id, BridgeException error)
     {
-        Telemetry.Errors.Add(1, new KeyValuePair<string, object?>("code", error.Code));
+        Telemetry.Errors.Add(1, new KeyValuePair<string, object?>("channelbridge.code", error.Code));
         var message = OutgoingMessage.Rent();
         ErrorRenderer.WriteOpenClaw(message, id, error, legacy: false);
         Send(message);

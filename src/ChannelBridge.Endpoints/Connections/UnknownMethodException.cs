@@ -1,5 +1,6 @@
 using System.Text;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Protocol;
 
 namespace ChannelBridge.Endpoints.Connections;
 
@@ -7,8 +8,9 @@ namespace ChannelBridge.Endpoints.Connections;
 internal sealed class UnknownMethodException(string message) : BridgeException(ErrorCodes.InvalidRequest, message)
 {
     private const int MaxName = 128;
+    private const int MostRead = 1024;
 
     /// <summary>The error for a name.</summary>
     public static UnknownMethodException For(ReadOnlySpan<byte> name) =>
-        new($"unknown method: {(name.Length <= MaxName ? Encoding.UTF8.GetString(name) : Encoding.UTF8.GetString(name[..MaxName]) + "…")}");
+        new($"unknown method: {SoundText.Cut(Encoding.UTF8.GetString(name.Length <= MostRead ? name : name[..MostRead]), MaxName, "…")}");
 }

@@ -297,7 +297,7 @@ internal sealed partial class SocketPeer : ISocketPeer, IOpenExchange
 
     private void Refuse(int code, string reason)
     {
-        Telemetry.Refused.Add(1, new KeyValuePair<string, object?>("reason", reason));
+        Telemetry.Refused.Add(1, new KeyValuePair<string, object?>("channelbridge.reason", reason));
         Close(code, reason);
     }
 

@@ -112,7 +112,7 @@ internal sealed partial class WebSocketEndpoint(EndpointRuntime runtime)
         lifetime.Abort();
     }
 
-    private static void Refused(string reason) => Telemetry.Refused.Add(1, new KeyValuePair<string, object?>("reason", reason));
+    private static void Refused(string reason) => Telemetry.Refused.Add(1, new KeyValuePair<string, object?>("channelbridge.reason", reason));
 
     private static async Task RefuseAsync(HttpContext context, int status, string text)
     {

@@ -64,7 +64,7 @@ internal sealed class EventOutput(HttpContext context, TimeSpan patience, TimePr
         }
         catch (TimeoutException)
         {
-            Telemetry.Refused.Add(1, new KeyValuePair<string, object?>("reason", "slow consumer"));
+            Telemetry.Refused.Add(1, new KeyValuePair<string, object?>("channelbridge.reason", "slow_consumer"));
             context.Abort();
             await ((Task)waiting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             return false;

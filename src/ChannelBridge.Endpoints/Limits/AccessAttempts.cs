@@ -19,7 +19,7 @@ internal sealed class AccessAttempts(RateLimits rates, IAccessAudit? audit) : IA
     {
         rates.AuthenticationFailed(address);
         rates.IdentityFailed(identity);
-        Telemetry.AuthFailures.Add(1, new KeyValuePair<string, object?>("door", door.ToString()));
+        Telemetry.AuthFailures.Add(1, new KeyValuePair<string, object?>("channelbridge.door", Telemetry.NameOf(door)));
         audit?.Refused(door, address, identity, reason);
     }
 }

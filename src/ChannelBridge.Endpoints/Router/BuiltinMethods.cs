@@ -35,27 +35,28 @@ internal sealed class BuiltinMethods(EndpointRuntime runtime, TimeProvider time)
         var limits = runtime.Limits;
         return new DiscoverResult(
             new DiscoveredServer("ChannelBridge", runtime.Options.Version, runtime.BootId, call.Connection.Id),
-            Discovered(call.Caller.Scopes),
+            Discovered(call.Caller),
             runtime.Router.Events,
             new DiscoveredLimits(
                 limits.MaxPayloadBytes, limits.MaxBufferedBytes, limits.MaxRequestsInFlight, limits.MaxBatchItems, limits.MaxJsonDepth, limits.MaxStringBytes));
     }
 
-    private DiscoveredMethod[] Discovered(Scopes scopes)
+    private DiscoveredMethod[] Discovered(Caller caller)
     {
+        if (caller.Methods is not null || caller.Channels is not null) return Describe(method => runtime.Router.Check(method, caller) is null);
         var version = runtime.Router.Version;
         foreach (var old in _discovered.Keys)
         {
             if (old.Version != version) _discovered.TryRemove(old, out _);
         }
 
-        return _discovered.GetOrAdd((version, scopes), key => Describe(key.Scopes));
+        return _discovered.GetOrAdd((version, caller.Scopes), key => Describe(method => key.Scopes.Covers(method.Scope)));
     }
 
-    private DiscoveredMethod[] Describe(Scopes scopes) =>
+    private DiscoveredMethod[] Describe(Func<RpcMethod, bool> allowed) =>
     [
         .. runtime.Router.Methods.Select(method => new DiscoveredMethod(
-            method.Name, method.Scope.ToNames(), method.Summary, scopes.Covers(method.Scope), method.ParametersSchema, method.ResultSchema)),
+            method.Name, method.Scope.ToNames(), method.Summary, allowed(method), method.ParametersSchema, method.ResultSchema)),
     ];
 
     private AuthenticateResult Authenticate(AuthenticateParameters parameters, MethodCall call)

@@ -49,16 +49,24 @@ internal sealed class MethodRouter
     /// <returns>The method, or null.</returns>
     public RpcMethod? Find(string name) => Current.ByName.GetValueOrDefault(name);
 
-    /// <summary>The names of the methods that a caller with these scopes may call, sorted.</summary>
-    public IReadOnlyList<string> NamesFor(Scopes scopes) => Current.NamesFor(scopes);
+    /// <summary>The names of the methods that a caller may call, sorted.</summary>
+    public IReadOnlyList<string> NamesFor(Caller caller)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        var names = Current.NamesFor(caller.Scopes);
+        // Nearly every token is limited by its scopes alone, and those have the same list.
+        return caller.Methods is null && caller.Channels is null ? names : [.. names.Where(name => Find(name) is { } method && Check(method, caller) is null)];
+    }
 
-    /// <summary>The error for a caller who lacks a scope, or null when it doesn't.</summary>
-    public static BridgeException? CheckScope(RpcMethod method, Caller caller)
+    /// <summary>The error for a caller whose token isn't for a method, or null when it is.</summary>
+    public BridgeException? Check(RpcMethod method, Caller caller)
     {
         ArgumentNullException.ThrowIfNull(method);
         ArgumentNullException.ThrowIfNull(caller);
         if (method.Scope != Scopes.None && !caller.MayCall(method.Name))
             return new BridgeException(ErrorCodes.Forbidden, "the token isn't for this method");
+        if (caller.Channels is not null && Current.Channels.TryGetValue(method, out var channel) && !caller.MayUseChannel(channel))
+            return new BridgeException(ErrorCodes.Forbidden, "the token isn't for this channel");
         return caller.Scopes.Covers(method.Scope)
             ? null
             : new BridgeException(ErrorCodes.Forbidden, $"missing scope: {string.Join(", ", method.Scope.ToNames())}");
@@ -73,9 +81,13 @@ internal sealed class MethodRouter
             Version = snapshot.Version;
             var all = snapshot.Of<IMethodSource>();
             var byName = new Dictionary<string, RpcMethod>(Utf8NameComparer.Instance);
-            foreach (var method in all.SelectMany(source => source.Methods))
+            foreach (var source in all)
             {
-                byName[method.Name] = method;
+                foreach (var method in source.Methods)
+                {
+                    byName[method.Name] = method;
+                    if (source.ForChannel is { } channel) Channels[method] = channel;
+                }
             }
 
             ByName = byName;
@@ -91,6 +103,9 @@ internal sealed class MethodRouter
         public Dictionary<string, RpcMethod>.AlternateLookup<ReadOnlySpan<byte>> Lookup { get; }
 
         public IReadOnlyList<RpcMethod> Methods { get; }
+
+        /// <summary>Whose methods belong to a channel.</summary>
+        public Dictionary<RpcMethod, string> Channels { get; } = [];
 
         public IReadOnlyList<string> Events { get; }
 

@@ -53,7 +53,7 @@ internal static class ChatCommand
     public static string AccountOf(string user)
     {
         var name = string.Concat(user.Select(c => char.IsLetterOrDigit(c) || c is '.' or '_' or '-' ? c : '-'));
-        return "Chat-" + (name.Length > 48 ? name[..48] : name);
+        return "Chat-" + Protocol.SoundText.Cut(name, 48);
     }
 
     /// <summary>Chats until the input ends.</summary>

@@ -99,6 +99,15 @@ internal static class SettingsLoader
         reader.MustBeLess("Limits:StopTimeout", limits.StopTimeout, "Listen:StopTimeout", stop);
         reader.MustBeLess("Agents:openclaw:TurnTimeout", link.TurnTimeout, "Limits:TurnTimeout", messaging.TurnTimeout);
         AgentSettings.CheckTimes(reader, agents, messaging.TurnTimeout);
+        var files = FileSettings.Read(reader, dataDirectory);
+        var secrets = SecretFiles.Of(merged, dataDirectory, files, store);
+        files.Refused = [.. secrets];
+        reader.Facts = reader.Facts with { OwnFiles = secrets };
+        foreach (var key in new[] { "Store:Files:Roots", "Channels:InstaClaw:ArtifactRoots" })
+        {
+            foreach (var warning in SecretFiles.Warnings(key, (reader.List(key) ?? []).Select(SettingText.FullPath), secrets)) reader.Warn(warning);
+        }
+
         foreach (var channel in HostComposition.ChannelSettings) channel.Check(reader);
         return new HostSettings
         {
@@ -125,7 +134,7 @@ internal static class SettingsLoader
             Messaging = messaging,
             Responses = ResponseSettings.Read(reader, dataDirectory, agent),
             Store = store,
-            Files = FileSettings.Read(reader, dataDirectory),
+            Files = files,
             Link = link,
             Otlp = ReadOtlp(reader),
             LogLevel = Enum.Parse<LogLevel>(reader.Choice("Telemetry:LogLevel", nameof(LogLevel.Information), Enum.GetNames<LogLevel>())),

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Text.Json;
+using ChannelBridge.Protocol.Json;
 
 namespace ChannelBridge.Protocol.OpenClaw;
 
@@ -147,7 +148,7 @@ public static class ConnectParamsReader
                 foreach (var member in element.EnumerateObject())
                 {
                     if (Array.IndexOf(members, member.Name) >= 0) continue;
-                    var name = member.Name.Length <= 64 ? member.Name : member.Name[..64] + "…";
+                    var name = SoundText.Cut(member.Name, 64, "…");
                     faults.Add($"at {(path.Length == 0 ? "root" : path)}: unexpected property '{name}'");
                     break;
                 }
@@ -212,11 +213,7 @@ public static class ConnectParamsReader
         private string? RawText => element.ValueKind == JsonValueKind.String && TryText(out var text) ? text : null;
 
         // A whole number may be written 4.0 or 4e0, as in JavaScript.
-        private long? RawInteger =>
-            element.ValueKind != JsonValueKind.Number ? null
-            : element.TryGetInt64(out var value) ? value
-            : element.TryGetDouble(out var number) && number == Math.Truncate(number) && Math.Abs(number) < 1e18 ? (long)number
-            : null;
+        private long? RawInteger => WholeNumbers.TryGet(element, out var value) ? value : null;
 
         private List<string> Items()
         {

@@ -235,7 +235,7 @@ public static class OpenClawFrameReader
         : reader.ValueTextEquals("seq"u8) ? Member.Seq
         : Member.Other;
 
-    private static string Shorten(string name) => name.Length <= MaxNameInError ? name : name[..MaxNameInError] + "…";
+    private static string Shorten(string name) => SoundText.Cut(name, MaxNameInError, "…");
 
     /// <summary>What a walk found; checked afterwards, because the gateway reports missing members before wrong ones.</summary>
     private struct Reading

@@ -142,9 +142,14 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver, ITurnListener
     {
         await _accounts.LoadAsync(cancellationToken).ConfigureAwait(false);
         await _stats.StartAsync(cancellationToken).ConfigureAwait(false);
+        _routes.Start();
     }
 
-    public ValueTask StopAsync(CancellationToken cancellationToken) => _stats.StopAsync();
+    public async ValueTask StopAsync(CancellationToken cancellationToken)
+    {
+        await _routes.StopAsync().ConfigureAwait(false);
+        await _stats.StopAsync().ConfigureAwait(false);
+    }
 
     public IReadOnlyList<ChannelAccountStatus> GetAccounts() => [.. _accounts.All.Select(_status.Status)];
 
@@ -167,7 +172,8 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver, ITurnListener
                 "bncr invalid target(standard: Bncr:<platform>:<groupId>:<userId> | Bncr:<platform>:<userId>)");
         }
 
-        var found = await _routes.FindAsync(account, parsed.Route, cancellationToken).ConfigureAwait(false);
+        var found = await _routes.FindAsync(account, parsed.Route, cancellationToken).ConfigureAwait(false)
+            ?? await FindOtherwiseReadAsync(account, parsed, cancellationToken).ConfigureAwait(false);
         if (found is null && accountId.Length == 0)
         {
             if (await FindElsewhereAsync(parsed.Route, cancellationToken).ConfigureAwait(false) is { } elsewhere) (account, found) =
@@ -184,6 +190,31 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver, ITurnListener
         if (!_options.AllowUnknownTargets) throw NotFound(parsed.Route, account);
         var agentId = _gateway?.GetAgentId(ChannelId, account.DisplayId) ?? _options.SessionAgentId;
         return new ChannelTarget(account.DisplayId, new SessionKey(agentId, parsed.Route, parsed.TaskKey).ToString(), parsed.Route.Scope);
+    }
+
+    /// <summary>
+    /// What was written with more colons than a form has can be read in several ways: as the group's (<c>19:…@thread.tacv2</c>) or as the user's. The one of which
+    /// a conversation is known is meant; where there are several, it isn't guessed.
+    /// </summary>
+    private async ValueTask<(BncrRoute Route, string SessionKey)?> FindOtherwiseReadAsync(BncrAccount account, Target parsed, CancellationToken cancellationToken)
+    {
+        if (parsed.Form is TargetForm.Key or TargetForm.LegacyKey) return null;
+        (BncrRoute Route, string SessionKey)? found = null;
+        foreach (var route in parsed.Route.OtherReadings())
+        {
+            if (await _routes.FindAsync(account, route, cancellationToken).ConfigureAwait(false) is not { } known) continue;
+            if (found is { } before)
+            {
+                throw Refusals.Invalid(
+                    "target-ambiguous",
+                    $"this can be {before.Route.Display} or {known.Route.Display}; write the colons of a group id as %3A, or take the session key",
+                    "target known in several readings");
+            }
+
+            found = known;
+        }
+
+        return found;
     }
 
     /// <summary>The account that knows the conversation, when none was named. One that several know isn't guessed.</summary>
@@ -218,6 +249,9 @@ internal sealed class BncrChannel : IChannel, IBinaryReceiver, ITurnListener
 
     public ValueTask<string> FormatTargetAsync(string sessionKey, string route, CancellationToken cancellationToken) =>
         ValueTask.FromResult(FormatTarget(sessionKey));
+
+    /// <inheritdoc/>
+    public string PlatformOf(string sessionKey) => Target.TryParse(sessionKey, out var target) ? target.Route.Platform : ChannelId;
 
     private static string FormatTarget(string sessionKey)
     {

@@ -105,7 +105,7 @@ internal sealed class StatusReporter(IOutbox outbox, IRecords records, RouteBook
         {
             Health = new HealthSection(
                 primary is not null, pending, 0, dead, active, stats.Connects, stats.Inbound, stats.Activities, stats.Acks, (now - _startedAt) / 1000),
-            Regression = new RegressionSection(routes.Cached),
+            Regression = new RegressionSection(routes.Known),
             Register = new RegisterSection(BridgeId, Environment.ProcessId, Version, _startedAt),
             Connection = new ConnectionSection(
                 active,

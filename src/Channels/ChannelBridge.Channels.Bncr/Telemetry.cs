@@ -12,17 +12,17 @@ internal static class Telemetry
 
     private static readonly Meter Meter = new(Name);
 
-    /// <summary>Messages from clients. Tag <c>outcome</c>: accepted, duplicate, stale, refused, invalid.</summary>
-    public static readonly Counter<long> Inbound = Meter.CreateCounter<long>("bncr.inbound.messages", "{message}", "Messages from bncr clients");
+    /// <summary>Messages from clients. <c>channelbridge.outcome</c>: accepted, duplicate, stale, refused, invalid.</summary>
+    public static readonly Counter<long> Inbound = Meter.CreateCounter<long>("channelbridge.bncr.inbound", "{message}", "Messages from bncr clients, by outcome.");
 
-    /// <summary>Pushes to clients. Tag <c>outcome</c>: flushed, gone, full.</summary>
-    public static readonly Counter<long> Pushes = Meter.CreateCounter<long>("bncr.push.messages", "{message}", "Pushes to bncr clients");
+    /// <summary>Pushes to clients. <c>channelbridge.outcome</c>: flushed, gone, full.</summary>
+    public static readonly Counter<long> Pushes = Meter.CreateCounter<long>("channelbridge.bncr.pushes", "{message}", "Pushes to bncr clients, by outcome.");
 
-    /// <summary>Acks from clients. Tag <c>outcome</c>: the result's name, or stale.</summary>
-    public static readonly Counter<long> Acks = Meter.CreateCounter<long>("bncr.acks", "{ack}", "Acks from bncr clients");
+    /// <summary>Acks from clients. <c>channelbridge.outcome</c>: the result's name in lower case, or stale.</summary>
+    public static readonly Counter<long> Acks = Meter.CreateCounter<long>("channelbridge.bncr.acks", "{ack}", "Acks from bncr clients, by outcome.");
 
-    /// <summary>Leases granted. Tag <c>takeover</c>: whether another connection lost its lease.</summary>
-    public static readonly Counter<long> Leases = Meter.CreateCounter<long>("bncr.leases", "{lease}", "Leases granted to bncr clients");
+    /// <summary>Leases granted. <c>channelbridge.takeover</c>: whether another connection lost its lease.</summary>
+    public static readonly Counter<long> Leases = Meter.CreateCounter<long>("channelbridge.bncr.leases", "{lease}", "Leases granted to bncr clients, by whether another one lost its lease.");
 
     /// <summary>An activity whose parent is a W3C <c>traceparent</c>, or null when nobody listens.</summary>
     public static Activity? Start(string name, ActivityKind kind, string? traceParent) =>

@@ -122,7 +122,7 @@ internal sealed class InstaClawChannel : IChannel, IDiagnosticsSource, IToolSour
             options,
             files,
             desk => new BrokerConnection(id, endpoints.Broker, options, dialer, desk, time, random, loggers.CreateLogger<BrokerConnection>()),
-            new RequestDesk(id, agent, options, runs, records, time, loggers.CreateLogger<RequestDesk>(), gateway),
+            new RequestDesk(id, agent, options, runs, records, time, loggers.CreateLogger<RequestDesk>(), gateway, files.ReadProfile),
             new Registrar(id, options, files, platform, records, asked, time, loggers.CreateLogger<Registrar>()),
             platform,
             () => claims.Take($"{ChannelId}/{AccountIds.Key(id)}"),

@@ -42,6 +42,12 @@ public sealed class InstaClawOptions
     /// <summary>The agent that answers. Default <c>echo</c>; the host sets its default agent.</summary>
     public string Agent { get; set; } = "echo";
 
+    /// <summary>
+    /// What the agent is told beside each message. Null (default): the built-in text; <c>off</c>: nothing. <c>{account}</c>, <c>{session}</c>, <c>{name}</c>,
+    /// <c>{description}</c>, <c>{identity}</c> and <c>{tools}</c> (what the task pool's tools are for) are filled in.
+    /// </summary>
+    public string? Instructions { get; set; }
+
     /// <summary>How often the connection is pinged. Default 30 s.</summary>
     public TimeSpan HeartbeatInterval { get; set; } = TimeSpan.FromSeconds(30);
 
@@ -110,6 +116,9 @@ public sealed class InstaClawOptions
 
     /// <summary>Folders from which artifacts may be posted. Empty: <c>.insta/artifacts</c> of the account.</summary>
     public IList<string> ArtifactRoots { get; set; } = [];
+
+    /// <summary>Files and folders that are never posted, wherever <see cref="ArtifactRoots"/> lead; an account's own <c>.insta/artifacts</c> is. The host names its own secrets.</summary>
+    public IList<string> RefusedArtifacts { get; set; } = [];
 
     /// <summary>The largest artifact. Default 100 MiB.</summary>
     public long MaxArtifactBytes { get; set; } = 100L << 20;

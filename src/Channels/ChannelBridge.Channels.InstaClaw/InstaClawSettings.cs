@@ -16,6 +16,7 @@ internal static class InstaClawSettings
         {
             options.Agent = reader.DefaultAgent;
             options.BaseFolder = reader.Facts.DataDirectory ?? options.BaseFolder;
+            options.RefusedArtifacts = [.. reader.Facts.OwnFiles];
         })
         .WithAccounts<InstaClawAccountOptions>(Account, options => options.Accounts)
         .WithAccountKey(AccountIds.Key)
@@ -27,6 +28,7 @@ internal static class InstaClawSettings
         .WithAlias("INSTACLAW_ARTIFACT_UPLOAD_AND_BIND_URL", "ArtifactUploadAndBindUrl")
         .WithAlias("INSTACLAW_PROFILE_CREATE_URL", "ProfileCreateUrl")
         .WithAlias("INSTACLAW_TASK_API_BASE_URL", "TaskApiBaseUrl")
+        .WithMending(Secure)
         .WithCheck(new InstaClawOptionsValidator());
 
     private static void Channel(SettingGroup<InstaClawOptions> keys) => keys
@@ -51,6 +53,8 @@ internal static class InstaClawSettings
         .Text("BaseFolder", o => o.BaseFolder, (o, v) => o.BaseFolder = SettingText.FullPath(v),
             "The folder that holds `.insta` (the profile, a secret); none: the data folder", "/var/lib/channelbridge")
         .Agent("Agent", (o, v) => o.Agent = v, "The agent that answers")
+        .Text("Instructions", o => o.Instructions, (o, v) => o.Instructions = v,
+            "What the agent is told beside each message; none: the built-in text (docs/instaclaw.md), `off`: nothing. `{account}`, `{session}`, `{name}`, `{description}`, `{identity}` and `{tools}` are filled in", "You are {name}. {tools}")
         .Duration("HeartbeatInterval", Millisecond * 10, Hour, o => o.HeartbeatInterval, (o, v) => o.HeartbeatInterval = v,
             "How often the broker is pinged")
         .Number("MaxMissedPongs", 1, 1000, o => o.MaxMissedPongs, (o, v) => o.MaxMissedPongs = (int)v,
@@ -97,6 +101,30 @@ internal static class InstaClawSettings
         .List("ArtifactRoots", (o, v) => o.ArtifactRoots = [.. v.Select(SettingText.FullPath)],
             "Folders from which the agent may post artifacts; none: `.insta/artifacts` of the account", "/srv/work/results")
         .Size("MaxArtifactBytes", 1, 1L << 40, o => o.MaxArtifactBytes, (o, v) => o.MaxArtifactBytes = v, "The largest artifact");
+
+    /// <summary>
+    /// The platform's own list of settings names one address at the broker's host with http. There is a TLS listener, the broker's; so https is meant, and secrets
+    /// aren't sent in the clear. Said once.
+    /// </summary>
+    private static void Secure(InstaClawOptions options, SettingsReader reader)
+    {
+        if (options.AllowPlaintext) return;
+        var brokers = options.Accounts.Values.Select(account => account.WsUrl).Append(options.WsUrl)
+            .Select(url => Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme == "wss" ? uri.Host : null).OfType<string>()
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var changed = new List<string>();
+        options.ProfileCreateUrl = Upgrade("ProfileCreateUrl", options.ProfileCreateUrl);
+        options.TaskApiBaseUrl = Upgrade("TaskApiBaseUrl", options.TaskApiBaseUrl);
+        options.ArtifactUploadAndBindUrl = Upgrade("ArtifactUploadAndBindUrl", options.ArtifactUploadAndBindUrl);
+        if (changed.Count > 0) reader.Warn($"{string.Join(", ", changed)}: http:// at the broker's host is taken for https://, so that no secret goes in the clear; write https://");
+
+        string? Upgrade(string key, string? url)
+        {
+            if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme != "http" || uri.IsLoopback || !brokers.Contains(uri.Host)) return url;
+            changed.Add($"{InstaClawOptions.Section}:{key}");
+            return new UriBuilder(uri) { Scheme = "https", Port = uri.IsDefaultPort ? -1 : uri.Port }.Uri.AbsoluteUri;
+        }
+    }
 
     private static void Account(SettingGroup<InstaClawAccountOptions> keys) => keys
         .Flag("Enabled", o => o.Enabled, (o, v) => o.Enabled = v, "False: the account neither connects nor registers")

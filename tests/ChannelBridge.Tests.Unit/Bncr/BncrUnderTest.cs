@@ -56,6 +56,12 @@ internal sealed class BncrUnderTest
     public FakeConnection Connect(string token = "first", Door door = Door.Listener, string? id = null) =>
         new(id ?? $"c{Interlocked.Increment(ref _connections)}", new Caller(token, Scopes.Read | Scopes.Write, door)) { LastReceivedAt = Time.GetUtcNow() };
 
+    /// <summary>A connection of an operator's token.</summary>
+    public FakeConnection Operator() => Connect(new Caller("first", Scopes.Read | Scopes.Write | Scopes.Admin, Door.Listener));
+
+    /// <summary>A connection of any caller.</summary>
+    public FakeConnection Connect(Caller caller) => new($"c{Interlocked.Increment(ref _connections)}", caller) { LastReceivedAt = Time.GetUtcNow() };
+
     /// <summary>Called when a method has ended and its answer isn't on its way yet.</summary>
     public Action? BeforeAnswer { get; set; }
 

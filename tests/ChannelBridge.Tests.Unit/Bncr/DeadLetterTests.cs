@@ -16,7 +16,7 @@ public sealed class DeadLetterTests
     {
         var bncr = await FilledAsync();
         bncr.Outbox.Backlog = new Backlog(0, 4);
-        var answer = await bncr.CallAsync(bncr.Connect(), "bncr.deadLetter.inspect");
+        var answer = await bncr.CallAsync(bncr.Operator(), "bncr.deadLetter.inspect");
         Assert.Equal(["ok", "accountId", "filters", "total", "offset", "limit", "entries", "summary", "now"], answer.AsObject().Select(member => member.Key));
         Assert.Equal(("Primary", 3, 0, 20), ((string?)answer["accountId"], (int)answer["total"]!, (int)answer["offset"]!, (int)answer["limit"]!));
         Assert.Equal("""{"reason":null,"olderThan":null}""", answer["filters"]!.ToJsonString());
@@ -69,7 +69,7 @@ public sealed class DeadLetterTests
     public async Task Prune_ForReal_TakesTheOldestMatches()
     {
         var bncr = await FilledAsync();
-        var answer = await bncr.CallAsync(bncr.Connect(), "bncr.deadLetter.prune", """ "dryRun":false,"olderThan":3000,"limit":1 """);
+        var answer = await bncr.CallAsync(bncr.Operator(), "bncr.deadLetter.prune", """ "dryRun":false,"olderThan":3000,"limit":1 """);
         Assert.Equal((2, 1, 1), ((int)answer["matched"]!, (int)answer["pruned"]!, (int)answer["summary"]!["total"]! - 1));
         Assert.Equal([1000L], answer["entries"]!.AsArray().Select(entry => (long)entry!["createdAt"]!));
         var left = await bncr.CallAsync(bncr.Connect(), "bncr.deadLetter.inspect");
@@ -83,7 +83,7 @@ public sealed class DeadLetterTests
     public async Task Prune_ForRealWithoutFilter_IsRefused(string members)
     {
         var bncr = await FilledAsync();
-        var error = await bncr.RefusedAsync(bncr.Connect(), "bncr.deadLetter.prune", members);
+        var error = await bncr.RefusedAsync(bncr.Operator(), "bncr.deadLetter.prune", members);
         Assert.Equal((ErrorCodes.InvalidRequest, "deadLetter-prune-requires-filter"), (error.Code, error.LegacyText));
     }
 
@@ -92,7 +92,7 @@ public sealed class DeadLetterTests
     {
         var bncr = await FilledAsync();
         await bncr.ClientAsync();
-        var error = await bncr.RefusedAsync(bncr.Connect("stranger"), "bncr.deadLetter.prune", """ "dryRun":false,"olderThan":9999 """);
+        var error = await bncr.RefusedAsync(bncr.Connect(new Caller("stranger", Scopes.All, Door.Listener)), "bncr.deadLetter.prune", """ "dryRun":false,"olderThan":9999 """);
         Assert.Equal(ErrorCodes.Forbidden, error.Code);
         Assert.Equal(3, (int)(await bncr.CallAsync(bncr.Connect(), "bncr.deadLetter.inspect"))["total"]!);
     }
@@ -122,6 +122,32 @@ public sealed class DeadLetterTests
         reader.Caller = reader.Caller with { Scopes = Scopes.Read };
         var answer = await bncr.CallAsync(reader, "bncr.deadLetter.inspect");
         Assert.All(answer["entries"]!.AsArray(), entry => Assert.Equal("-", (string?)entry!["textPreview"]));
+        // Nor by a bridge, which may write but isn't an operator.
+        answer = await bncr.CallAsync(bncr.Connect(), "bncr.deadLetter.inspect");
+        Assert.All(answer["entries"]!.AsArray(), entry => Assert.Equal("-", (string?)entry!["textPreview"]));
+    }
+
+    /// <summary>Guards against a bridge's token that removes for good what only operators may.</summary>
+    [Fact]
+    public async Task Prune_ForRealByABridge_IsRefusedAndRemovesNothing()
+    {
+        var bncr = await FilledAsync();
+        var error = await bncr.RefusedAsync(bncr.Connect(), "bncr.deadLetter.prune", """ "dryRun":false,"olderThan":9999 """);
+        Assert.Equal((ErrorCodes.Forbidden, "admin-required"), (error.Code, (string?)error.Details!["reason"]));
+        Assert.Equal(3, (int)(await bncr.CallAsync(bncr.Operator(), "bncr.deadLetter.inspect"))["total"]!);
+    }
+
+    /// <summary>Guards against totals that tell a token how it stands with accounts that aren't its own.</summary>
+    [Fact]
+    public async Task Inspect_ByAnAccountsToken_CountsItsOwnOnly()
+    {
+        var bncr = await FilledAsync();
+        await bncr.ClientAsync(""" "accountId":"shop","clientId":"s" """);
+        bncr.Outbox.Backlog = new Backlog(0, 4);
+        var mine = bncr.Connect(new Caller("shop", Scopes.Read, Door.Listener) { Accounts = new HashSet<string> { "shop" } });
+        var answer = await bncr.CallAsync(mine, "bncr.deadLetter.inspect", """ "accountId":"shop" """);
+        Assert.Equal(4, (int)answer["summary"]!["allAccountsTotal"]!);
+        Assert.Equal(8, (int)(await bncr.CallAsync(bncr.Operator(), "bncr.deadLetter.inspect"))["summary"]!["allAccountsTotal"]!);
     }
 
     private static async Task<BncrUnderTest> FilledAsync()

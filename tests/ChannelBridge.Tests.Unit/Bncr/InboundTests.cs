@@ -188,7 +188,6 @@ public sealed class InboundTests
         { """ "platform":"lab","userId":"  ","clientId":"c","msg":"x" """, "missing-user", "platform/groupId/userId required" },
         { """ "platform":"lab","userId":"u1","msg":"x" """, "missing-client-id", "clientId required" },
         { """ "platform":"l:b","userId":"u1","clientId":"c","msg":"x" """, "invalid-route", "platform/groupId/userId required" },
-        { """ "platform":"lab","groupId":"a:b","userId":"u1","clientId":"c","msg":"x" """, "invalid-route", "platform/groupId/userId required" },
         { """ "platform":"lab","userId":"u\u0000","clientId":"c","msg":"x" """, "invalid-route", "platform/groupId/userId required" },
         { """ "platform":"agent","groupId":"main","userId":"bncr","clientId":"c","msg":"x" """, "noise-route", "invalid route" },
         { """ "platform":"bncr","groupId":"6c61","userId":"0","clientId":"c","msg":"x" """, "noise-route", "invalid route" },

@@ -74,7 +74,7 @@ public sealed class RoundTripTests
         var push = (await client.NextAsync()).Payload;
         var answer = await bncr.CallAsync(client, "bncr.ack", $""" "messageId":"{push["messageId"]}","ok":false,"fatal":true,"error":"no such user" """);
         Assert.Equal("""{"ok":true,"movedToDeadLetter":true}""", answer.ToJsonString());
-        var entry = Assert.Single((await bncr.CallAsync(client, "bncr.deadLetter.inspect"))["entries"]!.AsArray())!;
+        var entry = Assert.Single((await bncr.CallAsync(bncr.Operator(), "bncr.deadLetter.inspect"))["entries"]!.AsArray())!;
         Assert.Equal(((string?)push["messageId"], "fatal-ack", "echo: hello"), ((string?)entry["messageId"], (string?)entry["lastError"], (string?)entry["textPreview"]));
     }
 

@@ -136,6 +136,23 @@ public sealed class TargetTests
         }));
     }
 
+    /// <summary>Teams' and Matrix' group ids have colons: they come back whole from every form, written as %3A where the form needs it.</summary>
+    [Theory]
+    [InlineData("teams", "19:meeting_x@thread.tacv2", "u1", "teams:19%3Ameeting_x@thread.tacv2:u1")]
+    [InlineData("matrix", "!room:server.org", "@me:server.org", "matrix:!room%3Aserver.org:@me:server.org")]
+    [InlineData("odd", "a%3Ab", "u", "odd:a%253Ab:u")]
+    [InlineData("odd", "50%", "u", "odd:50%:u")]
+    public void GroupWithColons_HasOneReading(string platform, string group, string user, string scope)
+    {
+        var route = BncrRoute.Create(platform, group, user, out _)!.Value;
+        Assert.Equal(scope, route.Scope);
+        Assert.True(BncrRoute.TryParseScope(scope, out var back));
+        Assert.Equal(route, back);
+        Assert.True(Target.TryParse("Bncr:" + scope, out var target));
+        Assert.Equal(route, target.Route);
+        Assert.Equal($"{platform}:{group}:{user}", route.Plain);
+    }
+
     private static Gen<BncrRoute> Routes()
     {
         var character = Gen.Frequency(
@@ -144,7 +161,7 @@ public sealed class TargetTests
         var part = from count in Gen.Choose(1, 6) from list in character.ListOf(count) select string.Concat(list).Trim();
         var user = from head in part from tail in Gen.Elements("", "", "", ":srv", ":a:b", ":0", ":task:x", "::") select head + tail;
         return from platform in part
-               from groupId in Gen.OneOf(Gen.Constant("0"), part)
+               from groupId in Gen.OneOf(Gen.Constant("0"), part, user)
                from userId in user
                let route = BncrRoute.Create(platform, groupId, userId, out _)
                where route is not null

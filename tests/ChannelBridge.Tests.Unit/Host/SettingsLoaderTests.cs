@@ -44,6 +44,36 @@ public sealed class SettingsLoaderTests : IDisposable
         Assert.Empty(settings.Warnings);
     }
 
+    /// <summary>Guards against the platform's own list of settings, which couldn't start the host.</summary>
+    [Fact]
+    public void InstaClaw_TheSeedsAddresses_StartTheHostWithOneWarning()
+    {
+        var settings = Load(
+            ("Channels:InstaClaw:WsUrl", "wss://claw.int-os.com/ws/chat"),
+            ("Channels:InstaClaw:ArtifactUploadAndBindUrl", "http://claw.int-os.com/artifact/upload-and-bind"),
+            ("Channels:InstaClaw:ProfileCreateUrl", "https://claw.int-os.com/profiles/create"),
+            ("Channels:InstaClaw:TaskApiBaseUrl", "https://claw.int-os.com"));
+        Assert.Equal("https://claw.int-os.com/artifact/upload-and-bind", settings.InstaClaw().ArtifactUploadAndBindUrl);
+        Assert.Contains("Channels:InstaClaw:ArtifactUploadAndBindUrl", Assert.Single(settings.Warnings), StringComparison.Ordinal);
+        // Another machine's address isn't touched: nobody knows whether it has https.
+        Assert.Contains(Problems(("Channels:InstaClaw:WsUrl", "wss://claw.int-os.com/ws/chat"), ("Channels:InstaClaw:TaskApiBaseUrl", "http://tasks.example.org")),
+            problem => problem.Contains("TaskApiBaseUrl", StringComparison.Ordinal));
+    }
+
+    /// <summary>Guards against a root of files that contains the host's own secrets: they are named, refused and warned of.</summary>
+    [Fact]
+    public void Files_ARootThatContainsSecrets_IsWarnedOf()
+    {
+        var key = Path.Combine(_data.FullName, "provider.key");
+        File.WriteAllText(key, "secret");
+        var settings = Load(("Store:Files:Roots", Path.GetDirectoryName(_data.FullName)), ("Agents:big:Kind", "responses"), ("Agents:big:Url", "http://127.0.0.1:1/v1/responses"), ("Agents:big:KeyFile", key));
+        Assert.Contains(_data.FullName, settings.Files.Refused);
+        Assert.Contains(Path.Combine(_data.FullName, "spool"), settings.Files.Refused);
+        Assert.Contains(key, settings.Files.Refused);
+        Assert.Contains(settings.Warnings, warning => warning.StartsWith("Store:Files:Roots:", StringComparison.Ordinal));
+        Assert.Empty(Load(("Store:Files:Roots", _program.FullName)).Warnings);
+    }
+
     [Fact]
     public void Load_SeveralSources_LaterOnesWin()
     {

@@ -36,6 +36,7 @@ public sealed class MessageTests
         Assert.Equal("/v1.0/im/bot/messages", (string)frame["headers"]!["topic"]!);
 
         var start = Assert.Single(lab.Runs.Started);
+        Assert.Contains("session s1 of your account default", start.Request.Instructions, StringComparison.Ordinal);
         Assert.Equal("instaclaw:default:s1", start.Message!.SessionKey);
         Assert.InRange(start.Timeout!.Value, TimeSpan.FromHours(11.9), TimeSpan.FromHours(12));
         Assert.Equal(50, start.Coalescing!.MaxGraphemes);

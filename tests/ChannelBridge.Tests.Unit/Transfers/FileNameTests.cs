@@ -24,6 +24,11 @@ public sealed class FileNameTests
     [InlineData("a\uFF3Cb.txt", "b.txt")]
     [InlineData("a\u200Bb\uFEFF.txt", "ab.txt")]
     [InlineData("照片 1.png", "照片 1.png")]
+    [InlineData("👨\u200D👩\u200D👧.png", "👨\u200D👩\u200D👧.png")]
+    [InlineData("می\u200Cخواهم.pdf", "می\u200Cخواهم.pdf")]
+    [InlineData("क्\u200Dष.txt", "क्\u200Dष.txt")]
+    [InlineData("\u200Da\u200C.txt\u200D", "a.txt")]
+    [InlineData("\u200D", null)]
     [InlineData("..", null)]
     [InlineData("/", null)]
     [InlineData("   ", null)]
@@ -39,6 +44,15 @@ public sealed class FileNameTests
             Assert.EndsWith(".png", safe, StringComparison.Ordinal);
             Assert.InRange(Encoding.UTF8.GetByteCount(safe), 1, 180);
         }
+    }
+
+    /// <summary>A name is cut between characters as people see them.</summary>
+    [Fact]
+    public void Long_names_are_cut_between_graphemes()
+    {
+        const string Family = "👨\u200D👩\u200D👧";
+        var safe = FileNames.Sanitize(string.Concat(Enumerable.Repeat(Family, 40)) + ".png")!;
+        Assert.Equal("", safe[..^4].Replace(Family, "", StringComparison.Ordinal));
     }
 
     [Fact]

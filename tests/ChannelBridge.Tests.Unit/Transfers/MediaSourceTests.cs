@@ -69,6 +69,44 @@ public sealed class MediaSourceTests : IDisposable
         Assert.Equal(ErrorCodes.NotFound, (await Assert.ThrowsAsync<BridgeException>(() => TakeAsync(_folder.File("out/none.txt")).AsTask())).Code);
     }
 
+    /// <summary>Guards against a token that writes and so reads the host's own secrets: a root can well contain the data folder.</summary>
+    [Fact]
+    public async Task A_path_to_what_is_the_hosts_own_is_refused_within_a_root_too()
+    {
+        Directory.CreateDirectory(_folder.File("out/data"));
+        Directory.CreateDirectory(_folder.File("out/elsewhere"));
+        foreach (var file in new[] { "out/data/token", "out/database", "out/elsewhere/a.txt" }) File.WriteAllText(_folder.File(file), "secret");
+        _host.Options.Refused = [_folder.File("out/data"), _folder.File("out/tls.key"), _folder.File("link-to-elsewhere")];
+        File.WriteAllText(_folder.File("out/tls.key"), "secret");
+        if (!OperatingSystem.IsWindows()) Directory.CreateSymbolicLink(_folder.File("link-to-elsewhere"), _folder.File("out/elsewhere"));
+        _host.Options.Folder = _folder.File("out/spool");
+        Directory.CreateDirectory(_folder.File("out/spool/parts"));
+        File.WriteAllText(_folder.File("out/spool/parts/x"), "another's file");
+        foreach (var path in new[] { "out/data/token", "out/deep/../data/token", "out/tls.key", "out/elsewhere/a.txt", "out/spool/parts/x" })
+        {
+            if (OperatingSystem.IsWindows() && path.Contains("elsewhere", StringComparison.Ordinal)) continue;
+            Assert.Equal(ErrorCodes.Forbidden, (await Assert.ThrowsAsync<BridgeException>(() => TakeAsync(_folder.File(path)).AsTask())).Code);
+        }
+
+        Assert.Equal("database", (await TakeAsync(_folder.File("out/database"))).FileName);
+    }
+
+    /// <summary>Guards against a send that waits for ever: the opening of a pipe waits for somebody who writes to it.</summary>
+    [Fact]
+    public async Task What_is_no_regular_file_is_refused_at_once()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        using var made = System.Diagnostics.Process.Start("mkfifo", [_folder.File("out/pipe")]);
+        await made.WaitForExitAsync();
+        using var socket = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
+        socket.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(_folder.File("out/socket")));
+        foreach (var name in new[] { "out/pipe", "out/socket", "out/deep" })
+        {
+            var fault = await Assert.ThrowsAsync<BridgeException>(() => TakeAsync(_folder.File(name)).AsTask().WaitAsync(TimeSpan.FromSeconds(30)));
+            Assert.Equal(ErrorCodes.NotFound, fault.Code);
+        }
+    }
+
     [Theory]
     [InlineData("http://127.0.0.1:1/a.png")]
     [InlineData("http://[::1]:1/a.png")]

@@ -12,7 +12,7 @@ public sealed class TelemetryTests
         var spans = new ConcurrentQueue<Activity>();
         using var listener = new ActivityListener
         {
-            ShouldListenTo = source => source.Name == "ChannelBridge.Gateway",
+            ShouldListenTo = source => source.Name == "ChannelBridge.Endpoints",
             Sample = (ref _) => ActivitySamplingResult.AllData,
             ActivityStopped = spans.Enqueue,
         };
@@ -41,7 +41,7 @@ public sealed class TelemetryTests
         {
             InstrumentPublished = (instrument, self) =>
             {
-                if (instrument.Name == "channelbridge.gateway.request.duration") self.EnableMeasurementEvents(instrument);
+                if (instrument.Name == "channelbridge.doors.request.duration") self.EnableMeasurementEvents(instrument);
             },
         };
         listener.SetMeasurementEventCallback<double>((_, value, tags, _) =>
@@ -49,8 +49,8 @@ public sealed class TelemetryTests
             string method = "", code = "";
             foreach (var (key, tag) in tags)
             {
-                if (key == "method") method = (string)tag!;
-                if (key == "code") code = (string)tag!;
+                if (key == "channelbridge.method") method = (string)tag!;
+                if (key == "channelbridge.code") code = (string)tag!;
             }
 
             Assert.True(value >= 0);

@@ -97,12 +97,13 @@ internal sealed partial class DeadLetterMethods(
         (long, Guid)? after = parameters.Cursor is { } cursor ? ReceiptMethods.ParseCursor(Method, cursor) : null;
         var entries = await inbox.FindAsync(filter, after, limit, cancellationToken).ConfigureAwait(false);
         var next = entries.Count == limit ? ReceiptMethods.MakeCursor(entries[^1].EndedAt, entries[^1].Id) : null;
-        return new OutboxListResult([.. entries.Select(receipts.View)], next);
+        return new OutboxListResult([.. entries.Where(entry => routes.MaySee(call.Caller, entry.Lane)).Select(receipts.View)], next);
     }
 
     private async ValueTask<MessageView> ShowAsync(MessageIdParameters parameters, MethodCall call, CancellationToken cancellationToken)
     {
-        if (await inbox.GetAsync(ReceiptMethods.ParseId("deadLetters.show", parameters.MessageId), call.Caller, cancellationToken).ConfigureAwait(false) is { } message)
+        if (await inbox.GetAsync(ReceiptMethods.ParseId("deadLetters.show", parameters.MessageId), cancellationToken).ConfigureAwait(false) is { } message
+            && routes.MaySee(call.Caller, message.Lane))
         {
             return new MessageView(receipts.View(message), null, [], MessageCodec.ReadInbound(message.Payload.Span));
         }
@@ -170,7 +171,7 @@ internal sealed partial class DeadLetterMethods(
             var (named, given) = (new List<OutboxEntry>(), new List<InboxEntry>());
             foreach (var text in wanted.Distinct().Take(limit))
             {
-                if (await inbox.GetAsync(ReceiptMethods.ParseId(method, text), caller, cancellationToken).ConfigureAwait(false) is { } message)
+                if (await inbox.GetAsync(ReceiptMethods.ParseId(method, text), cancellationToken).ConfigureAwait(false) is { } message && routes.MaySee(caller, message.Lane))
                 {
                     given.Add(message with { Payload = default });
                     continue;
@@ -192,7 +193,7 @@ internal sealed partial class DeadLetterMethods(
         var account = receipts.Account(method, selection.Channel, selection.AccountId, caller);
         var filter = await FilterAsync(
             method, selection.Channel, account, selection.SessionKey, selection.Route, selection.Reason, selection.OlderThanMs, cancellationToken).ConfigureAwait(false);
-        if (DeadMessages.IsInbox(method, selection.Box)) return ([], await inbox.FindAsync(filter, after: null, limit, cancellationToken).ConfigureAwait(false));
+        if (DeadMessages.IsInbox(method, selection.Box)) return ([], [.. (await inbox.FindAsync(filter, after: null, limit, cancellationToken).ConfigureAwait(false)).Where(entry => routes.MaySee(caller, entry.Lane))]);
         var found = new List<OutboxEntry>();
         (long, Guid)? after = null;
         while (found.Count < limit)
@@ -212,7 +213,7 @@ internal sealed partial class DeadLetterMethods(
                 },
                 cancellationToken).ConfigureAwait(false);
             if (page.Count == 0) break;
-            found.AddRange(page);
+            found.AddRange(page.Where(entry => routes.MaySee(caller, entry.Lane)));
             after = (page[^1].AcceptedAt, page[^1].Id);
         }
 
@@ -245,9 +246,23 @@ internal sealed partial class DeadLetterMethods(
     private async ValueTask<AuditResult> AuditAsync(AuditParameters parameters, MethodCall call, CancellationToken cancellationToken)
     {
         if (parameters.Limit is < 1 or > 1000) throw BridgeException.Invalid("deadLetters.audit: params.limit must be 1 to 1000.");
-        var records = await store.ListRecordsAsync(DeadLetterAudit.Namespace, index: null, after: null, parameters.Limit, cancellationToken).ConfigureAwait(false);
-        return new AuditResult([.. records.Select(record => JsonSerializer.Deserialize(record.Value.Span, ReceiptsJson.Default.AuditLine)!)]);
+        var lines = new List<AuditLine>();
+        string? after = null;
+        while (lines.Count < parameters.Limit)
+        {
+            var page = await store.ListRecordsAsync(DeadLetterAudit.Namespace, index: null, after, Page, cancellationToken).ConfigureAwait(false);
+            lines.AddRange(page.Select(record => JsonSerializer.Deserialize(record.Value.Span, ReceiptsJson.Default.AuditLine)!)
+                .Where(line => MaySee(line, call.Caller)).Take(parameters.Limit - lines.Count));
+            if (page.Count < Page) break;
+            after = page[^1].Key;
+        }
+
+        return new AuditResult(lines);
     }
+
+    /// <summary>A limited token sees what was done in its own lanes; what doesn't say in which it was isn't for it.</summary>
+    private bool MaySee(AuditLine line, Caller caller) => !caller.IsLimited
+        || (line is { Channel: { } channel, AccountId: { } account, SessionKey: { } lane } && routes.MaySee(caller, new LaneKey(channel, account, lane)));
 
     /// <summary>The stored lines as they are; a line that isn't JSON (damage) is left out.</summary>
     private static List<JsonElement> ReadHistory(ReadOnlySpan<byte> history)

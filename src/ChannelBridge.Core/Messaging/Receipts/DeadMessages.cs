@@ -1,4 +1,3 @@
-using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Storage;
 
@@ -28,11 +27,11 @@ internal sealed class DeadMessages(IStore store, TurnScheduler turns, Backlogs b
         return found;
     }
 
-    /// <summary>One of them, with its message; null when there is none under this id for this caller.</summary>
-    public async ValueTask<InboxEntry?> GetAsync(Guid id, Caller caller, CancellationToken cancellationToken)
+    /// <summary>One of them, with its message; null when there is none under this id.</summary>
+    public async ValueTask<InboxEntry?> GetAsync(Guid id, CancellationToken cancellationToken)
     {
         var entry = await store.GetInboxAsync(id, cancellationToken).ConfigureAwait(false);
-        return entry is { State: TurnState.Dead } && caller.MayUseAccount(entry.Lane.Account) ? entry : null;
+        return entry is { State: TurnState.Dead } ? entry : null;
     }
 
     /// <summary>Has its turn run again, at its lane's end and under its id: what it said before it was given up isn't said twice.</summary>
@@ -70,7 +69,7 @@ internal sealed class DeadMessages(IStore store, TurnScheduler turns, Backlogs b
     };
 
     private RecordPut Audit(InboxEntry entry, string action, string by) => DeadLetterAudit.Make(
-        entry.Id, entry.Error, action, by, time.GetUtcNow().ToUnixTimeMilliseconds(), options.DeadLetterRetention).Record;
+        entry.Id, entry.Lane, entry.Error, action, by, time.GetUtcNow().ToUnixTimeMilliseconds(), options.DeadLetterRetention).Record;
 
     /// <summary>Which ones; null means any.</summary>
     internal sealed record Filter(string? Channel, string? Account, string? SessionKey, string? Reason, long AcceptedBefore)

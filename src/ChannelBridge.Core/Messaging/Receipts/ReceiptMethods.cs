@@ -5,6 +5,7 @@ using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Events;
+using ChannelBridge.Protocol;
 
 namespace ChannelBridge.Core.Messaging.Receipts;
 
@@ -36,7 +37,7 @@ internal sealed class ReceiptMethods(IStore store, Outbox outbox, RouteFilter ro
     public async ValueTask<OutboxEntry> GetAsync(string method, MessageIdParameters parameters, Caller caller, CancellationToken cancellationToken)
     {
         var entry = await store.GetOutboxAsync(ParseId(method, parameters.MessageId), cancellationToken).ConfigureAwait(false);
-        return entry is not null && caller.MayUseAccount(entry.Lane.Account) ? entry : throw NoSuchMessage(method, parameters.MessageId);
+        return entry is not null && routes.MaySee(caller, entry.Lane) ? entry : throw NoSuchMessage(method, parameters.MessageId);
     }
 
     public async ValueTask<OutboxListResult> ListAsync(
@@ -61,7 +62,7 @@ internal sealed class ReceiptMethods(IStore store, Outbox outbox, RouteFilter ro
         };
         var entries = await store.QueryOutboxAsync(query, cancellationToken).ConfigureAwait(false);
         var next = entries.Count == limit ? MakeCursor(entries[^1].AcceptedAt, entries[^1].Id) : null;
-        return new OutboxListResult([.. entries.Select(View)], next);
+        return new OutboxListResult([.. entries.Where(entry => routes.MaySee(caller, entry.Lane)).Select(View)], next);
     }
 
     public ReceiptView View(OutboxEntry entry) => ReceiptView.Of(entry, accounts.Shown(entry.Lane), entry.Settled ? 0 : outbox.PushedNow(entry));
@@ -103,7 +104,7 @@ internal sealed class ReceiptMethods(IStore store, Outbox outbox, RouteFilter ro
     }
 
     private static BridgeException NoSuchMessage(string method, string id) =>
-        new(ErrorCodes.NotFound, $"{method}: there is no message '{(id.Length > 64 ? id[..64] + "…" : id)}', or its receipt has outlived its retention.");
+        new(ErrorCodes.NotFound, $"{method}: there is no message '{SoundText.Cut(id, 64, "…")}', or its receipt has outlived its retention.");
 
     private static string? Blank(string? text) => string.IsNullOrWhiteSpace(text) ? null : text;
 

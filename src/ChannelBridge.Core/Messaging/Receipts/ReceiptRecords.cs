@@ -226,7 +226,11 @@ internal sealed record DeadLetterResult(int Matched, int Changed, bool DryRun, I
 /// <param name="By">The token's name and the door.</param>
 /// <param name="MessageId">The dead letter.</param>
 /// <param name="Reason">Why it had died.</param>
-internal sealed record AuditLine(long At, string Action, string By, string MessageId, string? Reason);
+/// <param name="Channel">Its channel; absent in records of before this was kept, as are the two that follow.</param>
+/// <param name="AccountId">Its account, in lower case.</param>
+/// <param name="SessionKey">Its lane.</param>
+internal sealed record AuditLine(
+    long At, string Action, string By, string MessageId, string? Reason, string? Channel = null, string? AccountId = null, string? SessionKey = null);
 
 /// <summary>Parameters of <c>deadLetters.audit</c>.</summary>
 /// <param name="Limit">1…1000, default 100: the newest so many.</param>

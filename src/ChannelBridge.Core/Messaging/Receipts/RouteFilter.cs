@@ -1,6 +1,8 @@
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Hosting;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Core.Channels;
 
 namespace ChannelBridge.Core.Messaging.Receipts;
@@ -8,6 +10,13 @@ namespace ChannelBridge.Core.Messaging.Receipts;
 /// <summary>Turns the parameter <c>route</c> of lists and selections, a conversation as people write it, into the lane's session key.</summary>
 internal sealed class RouteFilter(IRegistry registry)
 {
+    /// <summary>Whether a caller's token covers a lane: its channel, its account, and the platform that its channel says it is of.</summary>
+    public bool MaySee(Caller caller, LaneKey lane) =>
+        caller.MayUseAccount(lane.Account)
+        && caller.MayUseChannel(lane.Channel)
+        && (caller.Platforms is null
+            || caller.MayUsePlatform(registry.Current.Of<IChannel>().FirstOrDefault(channel => channel.Id == lane.Channel)?.PlatformOf(lane.SessionKey) ?? lane.Channel));
+
     /// <summary>The session key to filter by, or null for all lanes.</summary>
     /// <exception cref="BridgeException">Both are given, or the channel doesn't know the conversation.</exception>
     public async ValueTask<string?> ResolveAsync(

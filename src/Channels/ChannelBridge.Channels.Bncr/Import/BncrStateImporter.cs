@@ -167,7 +167,7 @@ public sealed class BncrStateImporter(IRecords records, IMessageImport messages,
         where T : class
     {
         var name = entry.ValueKind is JsonValueKind.Object ? Text(entry, "messageId") ?? Text(entry, "sessionKey") : null;
-        if (name is { Length: > 100 }) name = name[..100];
+        if (name is not null) name = Protocol.SoundText.Cut(name, 100, "…");
         _skipped.Add($"{list}: {(string.IsNullOrEmpty(name) ? "an entry" : name)} {why}");
         return null;
     }

@@ -44,6 +44,9 @@ internal sealed class BncrAccount(string displayId, string key, AccountPolicy po
 
     public AccountStats Stats { get; } = new();
 
+    /// <summary>How often clients have taken it from each other of late.</summary>
+    public Takeovers Takeovers { get; } = new();
+
     public int ActiveConnections
     {
         get

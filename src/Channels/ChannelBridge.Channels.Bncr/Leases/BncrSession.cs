@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Transfers;
+using ChannelBridge.Channels.Bncr.Routing;
 using ChannelBridge.Channels.Bncr.Wire;
 using ChannelBridge.Protocol.Buffers;
 
@@ -13,6 +15,7 @@ internal sealed class BncrSession(
     BncrAccount account, IClientConnection connection, string eventPrefix, LeaseContext context) : IPushTarget, IFileSink
 {
     private const int MaxInline = 16 << 20;
+    private static readonly TimeSpan PlatformRetry = TimeSpan.FromMinutes(1);
 
     private volatile bool _acks;
     private string? _clientId;
@@ -102,6 +105,17 @@ internal sealed class BncrSession(
     public async ValueTask<PushOutcome> PushAsync(PushItem item, CancellationToken cancellationToken)
     {
         if (!IsPrimary) return Count(PushOutcome.Gone);
+        if (!MaySee(item.Message.SessionKey))
+        {
+            // Not given to a client that may not see it, nor kept back in silence: it fails like a push that its client refuses.
+            throw new BridgeException(ErrorCodes.Forbidden, "the account's client has an access token that doesn't cover the message's platform")
+            {
+                Retryable = true,
+                RetryAfter = PlatformRetry,
+                Details = new System.Text.Json.Nodes.JsonObject { ["reason"] = Refusals.PlatformNotCovered },
+            };
+        }
+
         using var activity = Telemetry.Start("bncr.push", ActivityKind.Producer, item.Message.TraceParent);
         activity?.SetTag("messaging.message.id", item.Id);
         string? clientPath = null;
@@ -122,7 +136,7 @@ internal sealed class BncrSession(
 
         var needsAck = RequiresAck;
         // Before the write: the client's ack may be here before the flush is reported.
-        context.Ledger.Record(item.Id, new LastPush(account, connection.Id, Caller, needsAck));
+        context.Ledger.Record(item.Id, new LastPush(account, connection.Id, Caller, needsAck, activity?.Id ?? item.Message.TraceParent));
         var buffer = new PooledBuffer(1024 + item.Message.Text.Length);
         var keep = true;
         try
@@ -140,6 +154,9 @@ internal sealed class BncrSession(
             if (!keep) buffer.Dispose();
         }
     }
+
+    /// <summary>Whether the client's token covers the platform of a conversation.</summary>
+    public bool MaySee(string sessionKey) => Caller.Platforms is null || (Target.TryParse(sessionKey, out var lane) && Caller.MayUsePlatform(lane.Route.Platform));
 
     public bool IsWanted => IsPrimary;
 
@@ -185,7 +202,7 @@ internal sealed class BncrSession(
 
     private static PushOutcome Count(PushOutcome outcome)
     {
-        Telemetry.Pushes.Add(1, new KeyValuePair<string, object?>("outcome", outcome switch
+        Telemetry.Pushes.Add(1, new KeyValuePair<string, object?>("channelbridge.outcome", outcome switch
         {
             PushOutcome.Flushed => "flushed",
             PushOutcome.Full => "full",

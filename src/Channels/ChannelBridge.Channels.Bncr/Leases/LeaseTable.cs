@@ -27,7 +27,12 @@ internal sealed partial class LeaseTable(
     {
         var connection = call.Connection;
         var caller = connection.Caller;
-        lock (account.Gate) EnsureHolder(account, caller);
+        lock (account.Gate)
+        {
+            EnsureHolder(account, caller);
+            SlowDown(account, connection, clientId);
+        }
+
         var epoch = new SequenceNext { Name = EpochSequence + account.Key };
         await records.WriteAsync(epoch, cancellationToken).ConfigureAwait(false);
         var now = context.Now;
@@ -47,6 +52,7 @@ internal sealed partial class LeaseTable(
 
         BncrSession? lost = null;
         BncrSession? before;
+        var contested = false;
         lock (account.Gate)
         {
             EnsureHolder(account, caller);
@@ -58,6 +64,7 @@ internal sealed partial class LeaseTable(
                 account.Primary = session;
                 account.Holder = null;
                 if (primary is not null && !ReferenceEquals(primary, before)) lost = primary;
+                if (lost is not null && !lost.Closed.IsCancellationRequested) contested = account.Takeovers.Add(now, clientId, lost.ClientId);
                 // From here on the old client gets nothing more; the new one is attached when it has its answer.
                 Release(account);
             }
@@ -65,18 +72,26 @@ internal sealed partial class LeaseTable(
 
         if (before is not null) await before.Watch.DisposeAsync().ConfigureAwait(false);
         account.Stats.Connected(now);
-        Telemetry.Leases.Add(1, new KeyValuePair<string, object?>("takeover", lost is not null));
+        Telemetry.Leases.Add(1, new KeyValuePair<string, object?>("channelbridge.takeover", lost is not null));
         if (lost is not null)
         {
             LogTakeover(logger, account.DisplayId, session.Epoch, lost.Connection.Id, connection.Id);
             _ = TellAsync(lost, EventPrefixes.LeaseLost, "replaced", session.ClientId);
         }
 
+        if (contested) LogContested(logger, account.DisplayId, lost!.ClientId, clientId);
         Watch(session);
 
         // A client that waits for its answer and drops what comes before it would wait for the ack timeout of what it dropped.
         call.AfterAnswer(() => AttachSoon(session));
         return session;
+    }
+
+    /// <summary>Clients that take an account from each other in a circle have to wait, and are told why.</summary>
+    private void SlowDown(BncrAccount account, IClientConnection connection, string? clientId)
+    {
+        if (account.Primary is not { } primary || ReferenceEquals(primary.Connection, connection) || primary.Closed.IsCancellationRequested) return;
+        if (account.Takeovers.WaitAt(context.Now, clientId) is > 0 and var wait) throw Refusals.Contested(account.DisplayId, primary.ClientId, TimeSpan.FromMilliseconds(wait));
     }
 
     /// <summary>
@@ -274,6 +289,10 @@ internal sealed partial class LeaseTable(
     [LoggerMessage(EventId = LogEvents.LeaseTableTakeover, Level = LogLevel.Information,
         Message = "Account {Account}: lease {Epoch} went from connection {From} to {To}")]
     private static partial void LogTakeover(ILogger logger, string account, long epoch, string from, string to);
+
+    [LoggerMessage(EventId = LogEvents.LeaseTableContested, Level = LogLevel.Warning,
+        Message = "Account {Account}: the clients {Client} and {Other} take it from each other in a circle. They are slowed down; stop one of them, or give each an account of its own")]
+    private static partial void LogContested(ILogger logger, string account, string? client, string? other);
 
     [LoggerMessage(EventId = LogEvents.LeaseTableNoAckers, Level = LogLevel.Warning, Message = "Couldn't look up whether the client of account {Account} acks")]
     private static partial void LogNoAckers(ILogger logger, Exception fault, string account);

@@ -121,7 +121,7 @@ internal sealed class PartialPresenter(BncrAccounts accounts, TimeProvider time)
             _shown.Append(_pending);
             _pending.Clear();
             _replace = false;
-            if (account.Primary is not { } session) return;
+            if (account.Primary is not { } session || !session.MaySee(turn.Message.SessionKey)) return;
             _inFlight++;
             // The call itself fixes the order among the connection's events; the finished message is pushed later.
             var pushed = session.Connection.PushAsync(session.EventPrefix + EventPrefixes.Partial, payload);

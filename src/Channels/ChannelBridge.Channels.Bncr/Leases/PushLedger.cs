@@ -7,7 +7,8 @@ namespace ChannelBridge.Channels.Bncr.Leases;
 /// <param name="ConnectionId">The connection.</param>
 /// <param name="Caller">Whose connection it is.</param>
 /// <param name="NeedsAck">Whether its ack is waited for.</param>
-internal readonly record struct LastPush(BncrAccount Account, string ConnectionId, Caller Caller, bool NeedsAck);
+/// <param name="TraceParent">The message's trace, or null.</param>
+internal readonly record struct LastPush(BncrAccount Account, string ConnectionId, Caller Caller, bool NeedsAck, string? TraceParent = null);
 
 /// <summary>
 /// Remembers where messages were last pushed, the newest of all accounts, to judge acks: one under an outdated lease counts only from that connection,

@@ -30,6 +30,8 @@ internal sealed class AckMethod(BncrAccounts accounts, LeaseTable desk, LeaseCon
         if (!Guid.TryParse(text, out var id)) return Reply(AckResult.AlreadyAckedOrMissing, stale);
 
         var known = context.Ledger.TryGet(id, out var push);
+        // The ack's own trace is the client's; what it is about is the message's.
+        if (known && ActivityContext.TryParse(push.TraceParent, null, isRemote: true, out var trace)) activity?.AddLink(new ActivityLink(trace));
         if (known && !ReferenceEquals(push.Account, account)) throw Mismatch();
         if (known && !LeaseTable.SameHolder(push.Caller, caller)) throw Refusals.Held(account.DisplayId, null);
         if (stale)
@@ -69,7 +71,7 @@ internal sealed class AckMethod(BncrAccounts accounts, LeaseTable desk, LeaseCon
 
     private static AckReply Reply(AckResult result, bool stale)
     {
-        Count(result.ToString());
+        Count(NameOf(result));
         return new AckReply
         {
             Message = result is AckResult.AlreadyAckedOrMissing ? Missing : null,
@@ -95,5 +97,15 @@ internal sealed class AckMethod(BncrAccounts accounts, LeaseTable desk, LeaseCon
     private static BridgeException Mismatch() =>
         Refusals.Make(ErrorCodes.Forbidden, "account-mismatch", "the message belongs to another account; nothing was changed", "account mismatch");
 
-    private static void Count(string outcome) => Telemetry.Acks.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
+    private static string NameOf(AckResult result) => result switch
+    {
+        AckResult.Acked => "acked",
+        AckResult.WillRetry => "will_retry",
+        AckResult.Held => "held",
+        AckResult.MovedToDeadLetter => "dead",
+        AckResult.AccountMismatch => "account_mismatch",
+        _ => "missing",
+    };
+
+    private static void Count(string outcome) => Telemetry.Acks.Add(1, new KeyValuePair<string, object?>("channelbridge.outcome", outcome));
 }

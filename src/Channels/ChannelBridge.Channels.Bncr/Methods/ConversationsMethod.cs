@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Storage;
@@ -28,13 +29,14 @@ internal sealed class ConversationsMethod(BncrAccounts accounts, IRecords record
         var page = await records.ListRecordsAsync(RouteBook.Namespace, null, after, limit, cancellationToken).ConfigureAwait(false);
         var wanted = page.TakeWhile(record => record.Key.StartsWith(prefix, StringComparison.Ordinal)).ToList();
         var more = wanted.Count == limit;
-        return new ConversationsResult([.. wanted.Select(Read).OfType<Conversation>()], more ? wanted[^1].Key : null);
+        return new ConversationsResult([.. wanted.Select(record => Read(record, call.Caller)).OfType<Conversation>()], more ? wanted[^1].Key : null);
     }
 
-    private static Conversation? Read(StoreRecord record)
+    private static Conversation? Read(StoreRecord record, Caller caller)
     {
         var known = JsonSerializer.Deserialize(record.Value.Span, BncrJson.Default.KnownRoute);
         return known is not null && BncrRoute.Create(known.Platform, known.GroupId, known.UserId, out _) is { } route
+            && caller.MayUsePlatform(route.Platform)
             ? new Conversation(known.AccountId, route.Display, known.SessionKey, known.UpdatedAt)
             : null;
     }

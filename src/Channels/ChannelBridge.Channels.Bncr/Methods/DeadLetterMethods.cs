@@ -8,6 +8,8 @@ using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr.Leases;
 using ChannelBridge.Channels.Bncr.Routing;
 using ChannelBridge.Channels.Bncr.Wire;
+using ChannelBridge.Protocol;
+using ChannelBridge.Protocol.Json;
 
 namespace ChannelBridge.Channels.Bncr.Methods;
 
@@ -33,7 +35,7 @@ internal sealed class DeadLetterMethods(
         var filters = Filters(parameters);
         var limit = Range(parameters.Limit, 20, MaxLimit, "limit");
         var offset = Range(parameters.Offset, 0, Cap, "offset");
-        var all = await ListAsync(account, descending: true, cancellationToken).ConfigureAwait(false);
+        var all = await ListAsync(account, call.Caller, descending: true, cancellationToken).ConfigureAwait(false);
         var matches = all.Where(entry => Matches(entry, filters)).ToList();
         return new DeadLetterInspectResult
         {
@@ -43,7 +45,7 @@ internal sealed class DeadLetterMethods(
             Offset = offset,
             Limit = limit,
             Entries = await DescribeAsync(account, matches.Skip(offset).Take(limit), call.Caller, cancellationToken).ConfigureAwait(false),
-            Summary = Summarize(account, all),
+            Summary = Summarize(account, all, call.Caller),
             Now = Now,
         };
     }
@@ -56,6 +58,9 @@ internal sealed class DeadLetterMethods(
         var dryRun = parameters.DryRun ?? true;
         if (!dryRun)
         {
+            // The method itself is open to whoever writes, as it was: it shows. What removes for good is an operator's.
+            if (!call.Caller.Scopes.Covers(Scopes.Admin))
+                throw Refusals.Make(ErrorCodes.Forbidden, "admin-required", $"dryRun:false removes dead letters for good and needs the scope {ScopeNames.Admin}");
             if (filters is { Reason: null, OlderThan: null })
             {
                 throw Refusals.Invalid(
@@ -65,7 +70,7 @@ internal sealed class DeadLetterMethods(
             desk.EnsureHolder(account, call.Caller);
         }
 
-        var all = await ListAsync(account, descending: false, cancellationToken).ConfigureAwait(false);
+        var all = await ListAsync(account, call.Caller, descending: false, cancellationToken).ConfigureAwait(false);
         var matches = all.Where(entry => Matches(entry, filters)).ToList();
         var selected = matches.Take(limit).ToList();
         // Described while they are there.
@@ -78,7 +83,7 @@ internal sealed class DeadLetterMethods(
                 if (await DiscardAsync(entry, call, cancellationToken).ConfigureAwait(false)) pruned++;
             }
 
-            all = await ListAsync(account, descending: false, cancellationToken).ConfigureAwait(false);
+            all = await ListAsync(account, call.Caller, descending: false, cancellationToken).ConfigureAwait(false);
         }
 
         return new DeadLetterPruneResult
@@ -91,7 +96,7 @@ internal sealed class DeadLetterMethods(
             WouldPrune = selected.Count,
             Limit = limit,
             Entries = described,
-            Summary = Summarize(account, all),
+            Summary = Summarize(account, all, call.Caller),
             Now = Now,
         };
     }
@@ -102,7 +107,7 @@ internal sealed class DeadLetterMethods(
         deadLetters?.DiscardAsync(entry.Id, call.Caller, cancellationToken)
         ?? throw BridgeException.Unavailable("dead letters can't be removed in this host");
 
-    private async ValueTask<List<Delivery>> ListAsync(BncrAccount account, bool descending, CancellationToken cancellationToken)
+    private async ValueTask<List<Delivery>> ListAsync(BncrAccount account, Caller caller, bool descending, CancellationToken cancellationToken)
     {
         var found = new List<Delivery>();
         (long, Guid)? after = null;
@@ -120,7 +125,7 @@ internal sealed class DeadLetterMethods(
                     HeadersOnly = true,
                 },
                 cancellationToken).ConfigureAwait(false);
-            found.AddRange(page);
+            found.AddRange(caller.Platforms is null ? page : page.Where(entry => MaySee(entry, caller)));
             if (page.Count < Page) break;
             after = (page[^1].AcceptedAt, page[^1].Id);
         }
@@ -131,8 +136,8 @@ internal sealed class DeadLetterMethods(
     private async ValueTask<List<DeadLetterEntry>> DescribeAsync(
         BncrAccount account, IEnumerable<Delivery> entries, Caller caller, CancellationToken cancellationToken)
     {
-        // Who may only read numbers and lists sees no piece of a body.
-        var mayReadText = caller.Scopes.Covers(Scopes.Write);
+        // A piece of a body is for whom deadLetters.show would show all of it.
+        var mayReadText = caller.Scopes.Covers(Scopes.Admin);
         var described = new List<DeadLetterEntry>();
         foreach (var header in entries)
         {
@@ -156,9 +161,12 @@ internal sealed class DeadLetterMethods(
         return described;
     }
 
-    private DeadLetterSummary Summarize(BncrAccount account, List<Delivery> entries) => new(
+    private static bool MaySee(Delivery entry, Caller caller) =>
+        Target.TryParse(entry.Lane.SessionKey, out var target) && caller.MayUsePlatform(target.Route.Platform);
+
+    private DeadLetterSummary Summarize(BncrAccount account, List<Delivery> entries, Caller caller) => new(
         entries.Count,
-        accounts.All.Sum(other => outbox.GetBacklog(BncrChannel.ChannelId, other.DisplayId).DeadLetter),
+        accounts.All.Where(other => caller.MayUseAccount(other.DisplayId)).Sum(other => outbox.GetBacklog(BncrChannel.ChannelId, other.DisplayId).DeadLetter),
         entries.Count(entry => entry.EndedAt >= _startedAt),
         Cap,
         entries.Count == 0 ? null : entries.Min(entry => entry.AcceptedAt),
@@ -182,7 +190,7 @@ internal sealed class DeadLetterMethods(
         {
             case null or JsonValueKind.Null or JsonValueKind.Undefined:
                 return null;
-            case JsonValueKind.Number when value.Value.TryGetInt64(out var number) && number >= 0:
+            case JsonValueKind.Number when WholeNumbers.TryGet(value.Value, out var number) && number >= 0:
                 return number;
             case JsonValueKind.String:
                 if (InboundValidator.Blank(value.Value.GetString()) is not { } text) return null;
@@ -204,7 +212,7 @@ internal sealed class DeadLetterMethods(
     private static string Preview(string? text)
     {
         if (string.IsNullOrWhiteSpace(text)) return NoPreview;
-        var head = text.Length > 200 ? text[..200] : text;
+        var head = SoundText.Cut(text, 200);
         var line = string.Join(' ', head.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         var elements = StringInfo.ParseCombiningCharacters(line);
         return elements.Length <= PreviewLength ? line : string.Concat(line.AsSpan(0, elements[PreviewLength - 1]), "…");

@@ -4,6 +4,7 @@ using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Channels.Bncr.Leases;
 using ChannelBridge.Channels.Bncr.Wire;
+using ChannelBridge.Protocol.Json;
 
 namespace ChannelBridge.Channels.Bncr.Methods;
 
@@ -83,7 +84,7 @@ internal sealed class FileAckMethod(BncrAccounts accounts, LeaseTable desk, Leas
 
     private static int? Index(JsonElement value) => value.ValueKind switch
     {
-        JsonValueKind.Number when value.TryGetInt32(out var number) && number >= 0 => number,
+        JsonValueKind.Number when WholeNumbers.TryGet(value, out var number) && number is >= 0 and <= int.MaxValue => (int)number,
         JsonValueKind.String when int.TryParse(value.GetString(), NumberStyles.None, CultureInfo.InvariantCulture, out var text) => text,
         _ => null,
     };

@@ -11,6 +11,7 @@ using ChannelBridge.Channels.Bncr.Leases;
 using ChannelBridge.Channels.Bncr.Policy;
 using ChannelBridge.Channels.Bncr.Routing;
 using ChannelBridge.Channels.Bncr.Wire;
+using ChannelBridge.Protocol.Json;
 
 namespace ChannelBridge.Channels.Bncr.Methods;
 
@@ -282,8 +283,7 @@ internal sealed class FileMethods(BncrAccounts accounts, LeaseTable desk, ITrans
 
     private static long? Number(JsonElement value) => value.ValueKind switch
     {
-        JsonValueKind.Number when value.TryGetInt64(out var whole) => whole,
-        JsonValueKind.Number when value.TryGetDouble(out var real) && Math.Floor(real) == real && Math.Abs(real) < 9e18 => (long)real,
+        JsonValueKind.Number when WholeNumbers.TryGet(value, out var whole) => whole,
         JsonValueKind.String when long.TryParse(value.GetString(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var text) => text,
         _ => null,
     };

@@ -59,6 +59,7 @@ internal sealed class InboundMethod(
                 ? await spool.FindAsync(BncrChannel.ChannelId, account.DisplayId, path, cancellationToken).ConfigureAwait(false)
                 : null;
             message = InboundValidator.Check(parameters, session?.ClientId, options, uploaded);
+            if (!caller.MayUsePlatform(message.Route.Platform)) throw Refusals.Platform(message.Route.Platform);
             agent = Choose(InboundValidator.Blank(parameters.Agent), account, caller);
             var agentId = caller.Door is Door.Gateway && gateway is not null
                 ? gateway.GetAgentId(BncrChannel.ChannelId, account.DisplayId)
@@ -207,5 +208,5 @@ internal sealed class InboundMethod(
         return decision.Reason ?? (decision.Outcome is AdmissionOutcome.Pairing ? "pairing required" : "blocked by the gateway's policy");
     }
 
-    private static void Count(string outcome) => Telemetry.Inbound.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
+    private static void Count(string outcome) => Telemetry.Inbound.Add(1, new KeyValuePair<string, object?>("channelbridge.outcome", outcome));
 }

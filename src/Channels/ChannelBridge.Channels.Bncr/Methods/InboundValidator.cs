@@ -71,7 +71,8 @@ internal static class InboundValidator
                 "invalid sessionKey");
         }
 
-        if (target.Route != route)
+        // Clients join the three parts as they are; where a group has colons that reads as another conversation.
+        if (target.Route != route && target.Route.Plain != route.Plain)
         {
             throw Refusals.Invalid("session-key-mismatch", "sessionKey names another conversation than platform/groupId/userId; leave it out", "invalid sessionKey");
         }
@@ -103,9 +104,9 @@ internal static class InboundValidator
         {
             throw Refusals.Invalid(
                 "invalid-route",
-                fault is "userId"
-                    ? $"userId must be at most {BncrRoute.MaxIdLength} characters without control characters"
-                    : $"{fault} must be at most {(fault is "platform" ? BncrRoute.MaxPlatformLength : BncrRoute.MaxIdLength)} characters without colons and control characters",
+                fault is "platform"
+                    ? $"platform must be at most {BncrRoute.MaxPlatformLength} characters without colons and control characters"
+                    : $"{fault} must be at most {BncrRoute.MaxIdLength} characters without control characters",
                 Refusals.RouteRequired);
         }
 

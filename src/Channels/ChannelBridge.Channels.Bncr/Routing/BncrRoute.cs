@@ -5,8 +5,9 @@ using System.Text.Unicode;
 namespace ChannelBridge.Channels.Bncr.Routing;
 
 /// <summary>
-/// The address of a conversation: platform, group (<c>0</c> for a private chat) and user. Platform and group hold no colon; the user may (Matrix ids
-/// do), which keeps <c>platform:group:user</c> readable in one way only: everything behind the second colon is the user.
+/// The address of a conversation: platform, group (<c>0</c> for a private chat) and user. A platform holds no colon. Groups and users may (Teams' and Matrix' ids
+/// do); in <c>platform:group:user</c> a group's colons are written <c>%3A</c>, which keeps it readable in one way only: everything behind the second colon is the
+/// user.
 /// </summary>
 internal readonly record struct BncrRoute
 {
@@ -29,8 +30,11 @@ internal readonly record struct BncrRoute
 
     public bool IsGroup => GroupId != NoGroup;
 
-    /// <summary><c>platform:group:user</c>.</summary>
-    public string Scope => $"{Platform}:{GroupId}:{UserId}";
+    /// <summary><c>platform:group:user</c>, the group's colons as <c>%3A</c>.</summary>
+    public string Scope => $"{Platform}:{Escape(GroupId)}:{UserId}";
+
+    /// <summary>The three as they are. Clients write it so, and where a group holds colons it can be read in several ways.</summary>
+    public string Plain => $"{Platform}:{GroupId}:{UserId}";
 
     /// <summary>The lower-case hex of <see cref="Scope"/>'s UTF-8 bytes.</summary>
     public string Hex
@@ -52,7 +56,7 @@ internal readonly record struct BncrRoute
         IsGroup || UserId is "0" || UserId.Contains(':', StringComparison.Ordinal) ? $"Bncr:{Scope}" : $"Bncr:{Platform}:{UserId}";
 
     /// <summary>The conversation without its sender: <c>platform:group</c> for a group, the whole route otherwise.</summary>
-    public string Conversation => IsGroup ? $"{Platform}:{GroupId}" : Scope;
+    public string Conversation => IsGroup ? $"{Platform}:{Escape(GroupId)}" : Scope;
 
     /// <summary>
     /// True for routes that are pieces of a session key that went astray in old state (<c>agent:main:bncr</c>, <c>bncr:HEX:0</c>); no platform has them.
@@ -70,7 +74,7 @@ internal readonly record struct BncrRoute
         if (groupId.IsEmpty) groupId = NoGroup;
         fault = null;
         if (!Text.IsIdentifier(platform, MaxPlatformLength) || platform.Contains(':')) fault = "platform";
-        else if (!Text.IsIdentifier(groupId, MaxIdLength) || groupId.Contains(':')) fault = "groupId";
+        else if (!Text.IsIdentifier(groupId, MaxIdLength)) fault = "groupId";
         else if (!Text.IsIdentifier(userId, MaxIdLength)) fault = "userId";
         return fault is null ? new BncrRoute(platform.ToString(), groupId is NoGroup ? NoGroup : groupId.ToString(), userId.ToString()) : null;
     }
@@ -85,9 +89,26 @@ internal readonly record struct BncrRoute
         var second = rest.IndexOf(':');
         // A group must be written here: `p::u` is no private chat but a slip.
         if (second < 0 || rest[..second].Trim().IsEmpty) return false;
-        if (Create(scope[..first], rest[..second], rest[(second + 1)..], out _) is not { } made) return false;
+        if (Create(scope[..first], Unescape(rest[..second]), rest[(second + 1)..], out _) is not { } made) return false;
         route = made;
         return true;
+    }
+
+    /// <summary>What the same text means when more of it is the group's: one reading for each further colon.</summary>
+    public IReadOnlyList<BncrRoute> OtherReadings()
+    {
+        const int MostColons = 8;
+        var readings = new List<BncrRoute>();
+        // p:u is read as a private chat, p:g:u as a group's; in both the user may have colons of the group.
+        var text = IsGroup ? $"{GroupId}:{UserId}" : UserId;
+        for (var at = IsGroup ? GroupId.Length : 0; readings.Count < MostColons;)
+        {
+            at = text.IndexOf(':', Math.Min(at + 1, text.Length));
+            if (at < 0) break;
+            if (Create(Platform, text.AsSpan(0, at), text.AsSpan(at + 1), out _) is { } reading && reading != this) readings.Add(reading);
+        }
+
+        return readings;
     }
 
     /// <summary>Reads the hex of <c>platform:group:user</c>, in either case.</summary>
@@ -111,6 +132,13 @@ internal readonly record struct BncrRoute
     }
 
     public override string ToString() => Scope;
+
+    private static string Escape(string group) =>
+        !group.AsSpan().ContainsAny(':', '%') ? group : group.Replace("%25", "%2525", StringComparison.Ordinal)
+            .Replace("%3A", "%253A", StringComparison.Ordinal).Replace(":", "%3A", StringComparison.Ordinal);
+
+    private static string Unescape(ReadOnlySpan<char> group) =>
+        !group.Contains('%') ? group.ToString() : group.ToString().Replace("%3A", ":", StringComparison.Ordinal).Replace("%25", "%", StringComparison.Ordinal);
 
     [SuppressMessage("Style", "IDE0051:Remove unused private members", Justification = "Used by IsNoise")]
     private static bool Equals(string left, string right) => string.Equals(left, right, StringComparison.OrdinalIgnoreCase);

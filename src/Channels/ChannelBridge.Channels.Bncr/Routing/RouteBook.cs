@@ -10,6 +10,7 @@ namespace ChannelBridge.Channels.Bncr.Routing;
 /// The conversations that have ever written, for the look-up of a send's target. One record per account and route; a hot conversation is written again
 /// after an hour only.
 /// </summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "A source without a timer or a wait handle holds nothing once it is cancelled.")]
 internal sealed partial class RouteBook(IRecords records, TimeProvider time, ILogger<RouteBook> logger)
 {
     public const string Namespace = "bncr.route";
@@ -17,8 +18,23 @@ internal sealed partial class RouteBook(IRecords records, TimeProvider time, ILo
     private const long RewriteAfter = 3_600_000;
     private readonly GenerationCache<(string Account, BncrRoute Route), (string AgentId, long At)> _fresh = new(32_768);
 
-    /// <summary>Routes remembered in memory.</summary>
-    public int Cached => _fresh.Count;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _gate = new();
+    private Task _counting = Task.CompletedTask;
+    private string? _countedUpTo = "";
+    private long _known;
+
+    /// <summary>The conversations of all accounts that are known: counted anew at each start, complete a moment after it.</summary>
+    public long Known => Math.Max(0, Interlocked.Read(ref _known));
+
+    /// <summary>Begins to count what the store has. Nothing waits for it.</summary>
+    public void Start() => _counting = Task.Run(CountAsync);
+
+    public async ValueTask StopAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _counting.ConfigureAwait(false);
+    }
 
     /// <summary>
     /// Notes a conversation. A failure to write is logged and no more: the message itself has been taken, and the next one tries again.
@@ -89,6 +105,7 @@ internal sealed partial class RouteBook(IRecords records, TimeProvider time, ILo
             }
 
             count += ours.Count;
+            Interlocked.Add(ref _known, -ours.Count);
         }
     }
 
@@ -96,7 +113,9 @@ internal sealed partial class RouteBook(IRecords records, TimeProvider time, ILo
     {
         try
         {
-            await records.WriteAsync(Put(account, key, now)).ConfigureAwait(false);
+            var put = Put(account, key, now);
+            await records.WriteAsync(put).ConfigureAwait(false);
+            if (put.Version == 1) Count(put.Key);
             _fresh.Set((account.Key, key.Route), (key.AgentId, now));
         }
         catch (Exception fault)
@@ -104,6 +123,48 @@ internal sealed partial class RouteBook(IRecords records, TimeProvider time, ILo
             LogNotWritten(logger, fault, account.DisplayId);
         }
     }
+
+    /// <summary>A new one; the count that is under way meets it itself when it stands behind the place that it has come to.</summary>
+    private void Count(string key)
+    {
+        lock (_gate)
+        {
+            if (_countedUpTo is null || string.CompareOrdinal(key, _countedUpTo) <= 0) _known++;
+        }
+    }
+
+    private async Task CountAsync()
+    {
+        try
+        {
+            string? after = null;
+            while (true)
+            {
+                var page = await records.ListRecordsAsync(Namespace, null, after, 1000, _stop.Token).ConfigureAwait(false);
+                lock (_gate)
+                {
+                    _known += page.Count;
+                    _countedUpTo = page.Count < 1000 ? null : page[^1].Key;
+                }
+
+                if (page.Count < 1000) return;
+                after = page[^1].Key;
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // The host stops.
+        }
+        catch (Exception fault)
+        {
+            // For show only: the next start counts anew.
+            lock (_gate) _countedUpTo = null;
+            LogNotCounted(logger, fault);
+        }
+    }
+
+    [LoggerMessage(EventId = LogEvents.RouteBookNotCounted, Level = LogLevel.Warning, Message = "Couldn't count the known routes; diagnostics shows fewer than there are")]
+    private static partial void LogNotCounted(ILogger logger, Exception fault);
 
     private static string KeyOf(BncrAccount account, BncrRoute route) => $"{account.Key}|{route.Scope}";
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Protocol.Json;
 
 namespace ChannelBridge.Channels.Bncr.Wire;
 
@@ -112,7 +113,7 @@ internal ref struct ChunkReader
         return reader.TokenType switch
         {
             JsonTokenType.Null => null,
-            JsonTokenType.Number when reader.TryGetInt64(out var value) => value,
+            JsonTokenType.Number when WholeNumbers.TryGet(in reader, out var value) => value,
             JsonTokenType.String when long.TryParse(reader.GetString(), System.Globalization.CultureInfo.InvariantCulture, out var value) => value,
             _ => throw new JsonException(),
         };

@@ -30,7 +30,7 @@ internal sealed record HealthSection(
     long UptimeSec);
 
 /// <summary>Leftovers in the state, of which this host has none: keys are checked before they are stored.</summary>
-internal sealed record RegressionSection(int TotalKnownRoutes)
+internal sealed record RegressionSection(long TotalKnownRoutes)
 {
     public bool PluginFilesPresent { get; init; } = true;
 

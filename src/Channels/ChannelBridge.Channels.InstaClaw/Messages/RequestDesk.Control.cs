@@ -1,6 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Protocol;
+using ChannelBridge.Protocol.Json;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Channels.InstaClaw.Messages;
@@ -27,7 +29,7 @@ internal sealed partial class RequestDesk
         }
         catch (BridgeException fault)
         {
-            LogInstruction(_logger, _accountId, action.Length <= 40 ? action : action[..40], fault.Code);
+            LogInstruction(_logger, _accountId, SoundText.Cut(action, 40, "…"), fault.Code);
             answer = new JsonObject { ["ok"] = false, ["error"] = new JsonObject { ["code"] = fault.Code, ["message"] = fault.Message } };
         }
 
@@ -137,7 +139,7 @@ internal sealed partial class RequestDesk
     {
         if (data.ValueKind == JsonValueKind.Object && data.TryGetProperty("sequence", out var value))
         {
-            if (value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) && number >= -1) return number;
+            if (WholeNumbers.TryGet(value, out var number) && number >= -1) return number;
             if (value.ValueKind == JsonValueKind.String && long.TryParse(value.GetString(), out number) && number >= -1) return number;
         }
 

@@ -14,6 +14,9 @@ internal sealed partial class RequestDesk
     /// <summary>The agent that remembers conversations by itself.</summary>
     private const string SelfRemembering = "openclaw";
 
+    /// <summary>True where the gateway's agent answers: it remembers by itself, and has the channel's tools by the plugin.</summary>
+    private bool IsGateway => string.Equals(_agent, SelfRemembering, StringComparison.OrdinalIgnoreCase);
+
     /// <summary>A request is accepted: it runs behind those of its session, and its events go out as they come.</summary>
     private void Add(OpenRequest request)
     {
@@ -91,7 +94,7 @@ internal sealed partial class RequestDesk
         var left = _options.RequestTimeout - (_time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(stored.AcceptedAt));
         // Too late: the run itself says so, behind whatever it had said before a restart.
         if (left < TimeSpan.Zero) left = TimeSpan.Zero;
-        var previous = string.Equals(_agent, SelfRemembering, StringComparison.OrdinalIgnoreCase)
+        var previous = IsGateway
             ? null
             : await _book.PreviousAsync(stored.SessionId, _stopped.Token).ConfigureAwait(false);
         var start = Describe(message, stored, previous, left);
@@ -120,6 +123,7 @@ internal sealed partial class RequestDesk
             Request = new ResponseRequest
             {
                 Input = [new MessageItem("user", message.Parts)],
+                Instructions = SessionPrompt.Of(_options.Instructions, _accountId, stored.SessionId, _profile(), IsGateway),
                 PreviousResponseId = previous,
                 Stream = true,
                 Store = true,

@@ -6,6 +6,7 @@ using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.InstaClaw.Connection;
+using ChannelBridge.Protocol;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Channels.InstaClaw.Messages;
@@ -26,6 +27,7 @@ internal sealed partial class RequestDesk : IBrokerEvents, IDisposable
     private readonly InstaClawOptions _options;
     private readonly IResponseRuns? _runs;
     private readonly IGatewayAdmission? _gateway;
+    private readonly Func<Registration.Profile?> _profile;
     private readonly RequestBook _book;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -51,9 +53,11 @@ internal sealed partial class RequestDesk : IBrokerEvents, IDisposable
         IRecords records,
         TimeProvider time,
         ILogger logger,
-        IGatewayAdmission? gateway = null)
+        IGatewayAdmission? gateway = null,
+        Func<Registration.Profile?>? profile = null)
     {
         _gateway = gateway;
+        _profile = profile ?? (() => null);
         _accountId = accountId;
         _agent = agent;
         _options = options;
@@ -300,7 +304,7 @@ internal sealed partial class RequestDesk : IBrokerEvents, IDisposable
             if (_strangers.Count >= MaxStrangers || !_strangers.Add(what)) return;
         }
 
-        LogStranger(_logger, _accountId, what.Length <= 100 ? what : what[..100]);
+        LogStranger(_logger, _accountId, SoundText.Cut(what, 100, "…"));
     }
 
     private static byte[] Raw(JsonElement data) =>

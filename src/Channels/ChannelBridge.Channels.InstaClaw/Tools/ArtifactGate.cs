@@ -1,4 +1,5 @@
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Transfers;
 
 namespace ChannelBridge.Channels.InstaClaw.Tools;
 
@@ -8,20 +9,23 @@ namespace ChannelBridge.Channels.InstaClaw.Tools;
 /// </summary>
 internal static class ArtifactGate
 {
-    private const int MaxLinks = 40;
-
     /// <summary>Opens a file for reading.</summary>
     /// <param name="path">As the agent wrote it; relative to the first folder.</param>
     /// <param name="roots">The allowed folders, absolute; at least one.</param>
     /// <param name="maxBytes">The largest file.</param>
+    /// <param name="own">The account's own folder for artifacts: what is in it may be posted even where it lies in a folder of <paramref name="refused"/>.</param>
+    /// <param name="refused">Files and folders of which nothing is posted.</param>
     /// <exception cref="BridgeException"><c>FORBIDDEN</c>, <c>INVALID_REQUEST</c> or <c>PAYLOAD_TOO_LARGE</c>.</exception>
-    public static FileStream Open(string path, IReadOnlyList<string> roots, long maxBytes)
+    public static FileStream Open(
+        string path, IReadOnlyList<string> roots, long maxBytes, string? own = null, IReadOnlyList<string>? refused = null)
     {
         if (string.IsNullOrWhiteSpace(path) || path.Length > 4096 || path.Contains('\0', StringComparison.Ordinal)) throw BridgeException.Invalid("filePath is required");
         try
         {
-            var real = RealPath(Path.GetFullPath(path, roots[0]));
-            if (!roots.Any(root => IsBelow(real, RealPath(Path.GetFullPath(root))))) throw Outside(roots);
+            var real = FilePaths.Resolve(Path.GetFullPath(path, roots[0]));
+            if (!roots.Any(root => FilePaths.IsWithin(real, FilePaths.Resolve(root)))) throw Outside(roots);
+            var isOwn = own is not null && FilePaths.IsWithin(real, FilePaths.Resolve(own));
+            if (!isOwn && refused?.Any(secret => FilePaths.IsWithin(real, FilePaths.Resolve(secret))) == true) throw Outside(roots);
             var info = new FileInfo(real);
             // Pipes, sockets and the files of /proc have no length; opening one of them could wait for ever.
             if (!info.Exists || info.Length == 0) throw BridgeException.Invalid("there is no such file, or it is empty");
@@ -46,48 +50,11 @@ internal static class ArtifactGate
         }
     }
 
-    /// <summary>A path with every link in it followed.</summary>
-    internal static string RealPath(string path)
-    {
-        var root = Path.GetPathRoot(path)!;
-        var real = root;
-        var rest = new Stack<string>(Parts(path[root.Length..]).Reverse());
-        var links = 0;
-        while (rest.TryPop(out var part))
-        {
-            if (part == ".") continue;
-            if (part == "..")
-            {
-                real = Path.GetDirectoryName(real) ?? root;
-                continue;
-            }
-
-            var next = Path.Combine(real, part);
-            if (new FileInfo(next).LinkTarget is not { } target)
-            {
-                real = next;
-                continue;
-            }
-
-            if (++links > MaxLinks) throw new IOException("too many links");
-            if (Path.IsPathRooted(target)) real = root;
-            foreach (var piece in Parts(Path.IsPathRooted(target) ? target[Path.GetPathRoot(target)!.Length..] : target).Reverse()) rest.Push(piece);
-        }
-
-        return real;
-    }
-
     private static string Opened(FileStream stream, string path)
     {
         var descriptor = $"/proc/self/fd/{stream.SafeFileHandle.DangerousGetHandle()}";
-        return OperatingSystem.IsLinux() && new FileInfo(descriptor).LinkTarget is { } opened ? opened : RealPath(path);
+        return OperatingSystem.IsLinux() && new FileInfo(descriptor).LinkTarget is { } opened ? opened : FilePaths.Resolve(path);
     }
-
-    private static bool IsBelow(string path, string folder) =>
-        path.StartsWith(Path.EndsInDirectorySeparator(folder) ? folder : folder + Path.DirectorySeparatorChar, StringComparison.Ordinal);
-
-    private static string[] Parts(string path) =>
-        path.Split([Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar], StringSplitOptions.RemoveEmptyEntries);
 
     private static BridgeException Outside(IReadOnlyList<string> roots) =>
         new(ErrorCodes.Forbidden, $"only files below {string.Join(", ", roots)} may be posted; the setting Channels:InstaClaw:ArtifactRoots says which");

@@ -132,8 +132,9 @@ internal sealed class ToolSet : IToolSource
         var profile = Registered(account);
         var taskId = TaskId(parameters.TaskId);
         if (parameters.Description is { Length: > 2000 }) throw BridgeException.Invalid("description has more than 2000 characters");
-        IReadOnlyList<string> roots = _options.ArtifactRoots.Count > 0 ? [.. _options.ArtifactRoots] : [Path.Combine(account.Files.Folder, "artifacts")];
-        var file = ArtifactGate.Open(parameters.FilePath, roots, _options.MaxArtifactBytes);
+        var own = Path.Combine(account.Files.Folder, "artifacts");
+        IReadOnlyList<string> roots = _options.ArtifactRoots.Count > 0 ? [.. _options.ArtifactRoots] : [own];
+        var file = ArtifactGate.Open(parameters.FilePath, roots, _options.MaxArtifactBytes, own, [.. _options.RefusedArtifacts]);
         await using (file.ConfigureAwait(false))
         {
             var length = file.Length;
