@@ -71,6 +71,7 @@ internal static class CoreServices
         services.TryAddSingleton<IInbox>(provider => provider.GetRequiredService<Inbox>());
         services.TryAddSingleton<DeadLetterRetention>();
         services.TryAddSingleton<StoreJanitor>();
+        services.TryAddSingleton<ExpirySweep>();
         services.TryAddSingleton<MessagingGauges>();
         services.TryAddSingleton(provider => new MessagingService(
             provider.GetRequiredService<IStore>(),
@@ -80,6 +81,7 @@ internal static class CoreServices
             provider.GetRequiredService<Turns>(),
             provider.GetRequiredService<Outbox>(),
             provider.GetRequiredService<StoreJanitor>(),
+            provider.GetRequiredService<ExpirySweep>(),
             provider.GetRequiredService<MessagingGauges>(),
             provider.GetService<ILaneClaims>()));
         services.TryAddSingleton(provider => new EventHub(provider.GetRequiredService<TimeProvider>()));
@@ -93,6 +95,7 @@ internal static class CoreServices
         services.TryAddSingleton<IDeliveries, Deliveries>();
         services.TryAddSingleton<IMessageImport, MessageImport>();
         services.TryAddSingleton<IRecords>(provider => provider.GetRequiredService<IStore>());
+        services.TryAddSingleton<SentKeys>();
         services.AddContributor<SendMethods>();
         services.AddSingleton<IAgent, EchoAgent>();
         services.TryAddSingleton<ResponseOptions>();

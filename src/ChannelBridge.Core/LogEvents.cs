@@ -16,6 +16,8 @@ internal static class LogEvents
     public const int TurnSchedulerResumeFailed = 2004;
     public const int TurnSchedulerTurnBroken = 2005;
     public const int TurnSchedulerClaimLost = 2006;
+    public const int TurnSchedulerHeld = 2007;
+    public const int TurnSchedulerNotTold = 2008;
     public const int TurnRunnerTurnFailed = 2101;
     public const int TurnRunnerCommitFailed = 2102;
     public const int InboxAccepted = 2190;
@@ -38,6 +40,7 @@ internal static class LogEvents
     public const int DeadLetterRetentionTooOld = 2303;
     public const int DeadLetterRetentionTooMany = 2304;
     public const int DeadLetterRetentionMessagesTooOld = 2305;
+    public const int ExpirySweepFailed = 2306;
     public const int DeadLetterMethodsChanged = 2401;
     public const int ResponseRunJournalFailed = 2501;
     public const int ResponseRunsFailed = 2511;

@@ -37,6 +37,8 @@ internal sealed partial class OpenClawAgent(
 
     public bool AnswersLater(AgentTurn turn) => true;
 
+    public bool PassesLine(InboundMessage message) => UrgentWords.Contains(message.Text);
+
     public Task WaitUntilAvailableAsync(CancellationToken cancellationToken) => session.WaitAsync(cancellationToken);
 
     public async IAsyncEnumerable<AgentEvent> RunAsync(AgentTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -134,6 +134,8 @@ public sealed class HostProcess : IAsyncDisposable
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("CHANNELBRIDGE", StringComparison.Ordinal)).ToArray())
             start.Environment.Remove(name);
+        // A slow machine isn't what these tests are about: no word of a delay between the answers, unless a test asks for it.
+        start.Environment["CHANNELBRIDGE__Limits__DelayNotice"] = "0s";
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         return Process.Start(start) ?? throw new InvalidOperationException("the host didn't start");
     }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
 
 namespace ChannelBridge.Abstractions.Agents;
 
@@ -37,6 +38,12 @@ public interface IAgent
     /// an agent that has nothing to say says so by the reply <c>NO_REPLY</c>.
     /// </summary>
     bool AnswersLater(AgentTurn turn) => false;
+
+    /// <summary>
+    /// True for a message that is about the turn that runs before it, a word that stops it or a decision that it waits for: it is handed over beside that turn,
+    /// as a turn of its own. False (default): each message takes its turn, and the host itself stops a turn on <c>/stop</c>.
+    /// </summary>
+    bool PassesLine(InboundMessage message) => false;
 
     /// <summary>True: it reads files of the spool itself. False (default): small ones are given to it as bytes, see <see cref="Messaging.Attachment.Content"/>.</summary>
     bool ReadsSpool => false;

@@ -17,6 +17,11 @@ public sealed record TurnRules
     /// <summary>False: a text of this sender is never a command of an agent, whatever it begins with.</summary>
     public bool? Commands { get; init; }
 
+    /// <summary>
+    /// True: the sender is an agent, which may answer each answer for ever. Its turns are held where they are more than <c>Limits:AgentTurnsPerMinute</c>.
+    /// </summary>
+    public bool SenderIsAgent { get; init; }
+
     /// <summary>Where the turn's replies go.</summary>
     public ReplyWay Replies { get; init; }
 }

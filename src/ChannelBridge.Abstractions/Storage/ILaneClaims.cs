@@ -53,8 +53,8 @@ public interface ILaneClaims
     /// <summary>A lane got a message, and its account isn't pushed to from here: whoever pushes is told.</summary>
     void TellPusher(long lane);
 
-    /// <summary>A turn was cancelled: every host is told, so that the one that runs it hears of it. Best effort; <see cref="IClaimObserver.OnTurnCancelled"/>.</summary>
-    void TellCancelled(Guid turn);
+    /// <summary>A turn was cancelled, or its message passes its lane: every host is told, so that the one that has the lane hears of it. Best effort; <see cref="IClaimObserver.OnTurnUrgent"/>.</summary>
+    void TellUrgent(Guid turn);
 
     /// <summary>
     /// Asks for the pushes of an account, for a client of this host. The highest rank of all hosts gets them: <see cref="IClaimObserver.OnPushesTaken"/>;
@@ -94,8 +94,8 @@ public interface IClaimObserver
     /// <param name="displaced">True: another host has a newer client of it. False: this host has lost the database.</param>
     void OnPushesLost(string channel, string account, bool displaced);
 
-    /// <summary>Some host has cancelled this turn (an inbox id).</summary>
-    void OnTurnCancelled(Guid turn);
+    /// <summary>Some host has cancelled this turn (an inbox id), or accepted its message, which passes its lane.</summary>
+    void OnTurnUrgent(Guid turn);
 
     /// <summary>Look into the store for lanes without an owner.</summary>
     /// <param name="everything">True: all of them, now. False: the next few.</param>

@@ -17,6 +17,7 @@ internal sealed class MessagingService
     private readonly Turns _cancels;
     private readonly Outbox _outbox;
     private readonly StoreJanitor _janitor;
+    private readonly ExpirySweep _expiry;
     private readonly ILaneClaims _claims;
     private bool _loaded;
 
@@ -28,6 +29,7 @@ internal sealed class MessagingService
         Turns cancels,
         Outbox outbox,
         StoreJanitor janitor,
+        ExpirySweep expiry,
         MessagingGauges gauges,
         ILaneClaims? claims = null)
     {
@@ -39,6 +41,7 @@ internal sealed class MessagingService
         _cancels = cancels;
         _outbox = outbox;
         _janitor = janitor;
+        _expiry = expiry;
         // Asked for so that they exist; whoever collects metrics reads them.
         _ = gauges;
     }
@@ -61,6 +64,7 @@ internal sealed class MessagingService
         _turns.Start();
         _cancels.Start();
         _janitor.Start();
+        _expiry.Start();
     }
 
     /// <summary>Takes no more messages, finishes or hands back turns, and waits until what was pushed is recorded.</summary>
@@ -71,6 +75,7 @@ internal sealed class MessagingService
         await _turns.StopAsync().ConfigureAwait(false);
         await _outbox.StopAsync().ConfigureAwait(false);
         await _janitor.StopAsync().ConfigureAwait(false);
+        await _expiry.StopAsync().ConfigureAwait(false);
         await _claims.StopAsync().ConfigureAwait(false);
     }
 }

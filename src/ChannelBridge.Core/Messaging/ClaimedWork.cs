@@ -24,7 +24,7 @@ internal sealed class ClaimedWork(TurnScheduler turns, Turns cancels, Outbox out
 
     public void OnPushesLost(string channel, string account, bool displaced) => outbox.PushesLost(channel, account, displaced);
 
-    public void OnTurnCancelled(Guid turn) => cancels.Hear(turn);
+    public void OnTurnUrgent(Guid turn) => cancels.Hear(turn);
 
     public void OnLook(bool everything) => turns.Look(everything);
 

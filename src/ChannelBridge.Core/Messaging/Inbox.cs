@@ -106,7 +106,9 @@ internal sealed partial class Inbox(
                 Telemetry.InboxAccepted.Add(1);
                 backlogs.InboxAdd(account, 1);
                 events.Accepted(append.Id, lane);
-                turns.Offer(append.LaneId, lane, new TurnItem(append.Id, append.Ordinal, message, 0, 0, payload.Written.Length));
+                var item = new TurnItem(append.Id, append.Ordinal, message, 0, 0, payload.Written.Length);
+                turns.Offer(append.LaneId, lane, item);
+                if (turns.IsUrgent(message)) turns.Hasten(append.LaneId, lane, item, tell: true);
             }
         }
         finally

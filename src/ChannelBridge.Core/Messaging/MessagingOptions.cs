@@ -29,6 +29,15 @@ public sealed class MessagingOptions
     /// <summary>What the user is told when a message is given up; empty means silence. Default: a short apology.</summary>
     public string TurnFailureNotice { get; set; } = "Sorry, this message could not be answered. Please try again later.";
 
+    /// <summary>After what time the user is told once that the answer is delayed, because turns fail or the agent is away; zero: never. Default 20 s.</summary>
+    public TimeSpan DelayNotice { get; set; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>What is said then.</summary>
+    public string DelayNoticeText { get; set; } = "The answer takes longer than usual; it will come here.";
+
+    /// <summary>Turns within a minute of one sender that is an agent (<see cref="TurnRules.SenderIsAgent"/>), for one account; more are held. Zero: any number. Default 30.</summary>
+    public int AgentTurnsPerMinute { get; set; } = 30;
+
     /// <summary>How long a stop waits for running turns before it hands them back to the inbox. Default 10 s.</summary>
     public TimeSpan StopGrace { get; set; } = TimeSpan.FromSeconds(10);
 

@@ -238,6 +238,38 @@ internal sealed partial class Outbox : IOutbox, IDisposable
         account.Offer(append.LaneId, append.Lane, new PushEntry(append.Id, append.Seq, message, append.At, append.ExpiresAt, append.Payload.Length));
     }
 
+    /// <summary>True while this host pushes to a client of the account.</summary>
+    public bool IsAttached(string channel, string account) => _accounts.TryGetValue((channel, account), out var outbox) && outbox.Attached;
+
+    /// <summary>The time of messages is over, and nobody is connected for them.</summary>
+    public async ValueTask ExpireAsync(IReadOnlyList<OutboxEntry> entries)
+    {
+        var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        var updates = entries.Select(entry => new OutboxUpdate
+        {
+            LaneId = entry.LaneId,
+            Seq = entry.Seq,
+            State = DeliveryState.Expired,
+            Settled = true,
+            Attempts = entry.Attempts,
+            Error = AccountOutbox.Expired,
+            HistoryLine = MessageCodec.Write(new AttemptRecord(now, entry.Attempts, AccountOutbox.Expired, null, null)),
+            At = now,
+            Claim = StoreWrite.Unfenced,
+        }).ToArray();
+        await _store.CommitAsync(updates, CancellationToken.None).ConfigureAwait(false);
+        foreach (var (entry, update) in entries.Zip(updates))
+        {
+            if (!update.Changed) continue;
+            var counter = _backlogs.Of(entry.Lane.Channel, entry.Lane.Account);
+            Interlocked.Decrement(ref counter.OutboxPending);
+            Interlocked.Increment(ref counter.Ended);
+            Telemetry.Settled.Add(1, new KeyValuePair<string, object?>("channelbridge.state", nameof(DeliveryState.Expired)));
+            _events.Changed(entry.Id, entry.Lane, entry.Seq, DeliveryState.Expired, AccountOutbox.Expired);
+            if (_accounts.TryGetValue((entry.Lane.Channel, entry.Lane.Account), out var account)) account.Forget(entry.LaneId, entry.Lane, entry.Seq);
+        }
+    }
+
     /// <summary>True when messages of any account may be held until their user writes.</summary>
     public bool MayHold { get; }
 

@@ -23,9 +23,11 @@ internal sealed class SendMethods : IMethodSource
     private readonly IOutbox _outbox;
     private readonly IMediaSource? _media;
     private readonly ISpool? _spool;
+    private readonly SentKeys? _sent;
 
-    public SendMethods(IRegistry registry, IOutbox outbox, IMediaSource? media = null, ISpool? spool = null)
+    public SendMethods(IRegistry registry, IOutbox outbox, IMediaSource? media = null, ISpool? spool = null, SentKeys? sent = null)
     {
+        _sent = sent;
         _registry = registry;
         _outbox = outbox;
         _media = media;
@@ -56,6 +58,9 @@ internal sealed class SendMethods : IMethodSource
         if (call.Caller.Platforms is not null && !call.Caller.MayUsePlatform(channel.PlatformOf(target.SessionKey)))
             throw new BridgeException(ErrorCodes.Forbidden, "send: this token may not use that platform");
         var key = "send/" + (parameters.IdempotencyKey ?? Guid.NewGuid().ToString("N"));
+        using var use = parameters.IdempotencyKey is null || _sent is null
+            ? null
+            : await _sent.TakeAsync(parameters.IdempotencyKey, call.Caller, [channel.Id, target.AccountId, target.SessionKey, target.Route, parameters.Message, parameters.MediaUrl], cancellationToken).ConfigureAwait(false);
         var file = await FileAsync(parameters, call.Caller, channel.Id, target.AccountId, key, cancellationToken).ConfigureAwait(false);
         var receipt = await _outbox.SendAsync(
             new OutboundMessage
@@ -70,7 +75,8 @@ internal sealed class SendMethods : IMethodSource
                 TraceParent = call.TraceContext == default ? null : Activity.Current?.Id,
             },
             key,
-            cancellationToken: cancellationToken).ConfigureAwait(false);
+            use?.Records,
+            cancellationToken).ConfigureAwait(false);
         return new SendResult(receipt.Id.ToString("D"), channel.Id, target.AccountId, target.SessionKey, receipt.Seq, receipt.Duplicate);
     }
 

@@ -36,6 +36,9 @@ internal sealed class TurnLane(long id, LaneKey key, int window, LaneMemory memo
     /// <summary>1 while <see cref="Retry"/> is what the lane waits for.</summary>
     public int Waiting;
 
+    /// <summary>Messages that pass the others now, one after the other.</summary>
+    public Queue<TurnItem> Urgent { get; } = new();
+
     /// <summary>Messages that were ended out of their turn: the lane passes over what it holds of them. Null: none.</summary>
     public HashSet<long>? Ended { get; set; }
 

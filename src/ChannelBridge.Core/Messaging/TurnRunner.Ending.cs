@@ -34,6 +34,22 @@ internal sealed partial class TurnRunner
         return true;
     }
 
+    /// <summary>Tells the user, once, that the answer is delayed.</summary>
+    public async Task TellDelayAsync(TurnLane lane, TurnItem item)
+    {
+        using var notice = _replies.Prepare(lane.Claim, item, new AgentReply(options.DelayNoticeText, "block"), TurnReplies.DelayNotice, Activity.Current);
+        await _store.CommitAsync(notice.Append, CancellationToken.None).ConfigureAwait(false);
+        _replies.Committed(notice);
+    }
+
+    /// <summary>Tells who listens that a turn is held, because its sender is an agent and writes too fast.</summary>
+    public async Task TellHeldAsync(TurnItem item, TimeSpan hold)
+    {
+        var turn = new AgentTurn(item.Id, item.Message, item.Attempts);
+        await new TurnEvents(registry, turn, logger).AddAsync(
+            0, new AgentStatus($"Held: more than {options.AgentTurnsPerMinute} turns a minute between two agents. It goes on in {Math.Ceiling(hold.TotalSeconds):0} s.")).ConfigureAwait(false);
+    }
+
     private async Task<TurnVerdict> FinishAsync(
         TurnLane lane, TurnItem item, AgentTurn turn, TurnRecord record, PreparedReply? last, RecordPut? remembered, CancellationToken abort)
     {

@@ -24,6 +24,8 @@ internal sealed partial class TurnScheduler : IDisposable
     private readonly MessagingOptions _options;
     private readonly TimeProvider _time;
     private readonly TurnRunner _runner;
+    private readonly TurnCancels _cancels;
+    private readonly TurnGuard _guard;
     private readonly ILogger<TurnScheduler> _logger;
     private readonly ILaneClaims _claims;
     private readonly LaneMemory _memory;
@@ -43,6 +45,7 @@ internal sealed partial class TurnScheduler : IDisposable
         IEnumerable<IAgent> agents,
         TurnRunner runner,
         MessagingOptions options,
+        TurnCancels cancels,
         TimeProvider time,
         ILogger<TurnScheduler> logger,
         ILaneClaims? claims = null)
@@ -52,6 +55,8 @@ internal sealed partial class TurnScheduler : IDisposable
         _options = options;
         _time = time;
         _runner = runner;
+        _cancels = cancels;
+        _guard = new TurnGuard(options.AgentTurnsPerMinute, time);
         _logger = logger;
         _memory = new LaneMemory(options.LaneMemory);
         Bound = new LaneBound(options.LaneInboxCapacity);
@@ -75,6 +80,9 @@ internal sealed partial class TurnScheduler : IDisposable
 
     /// <summary>The lanes whose inbox is full.</summary>
     public LaneBound Bound { get; }
+
+    /// <summary>Turns of agents that were held since the start, because they came too fast.</summary>
+    public long Held => _guard.Held;
 
     /// <summary>Turns that run now, of all agents.</summary>
     public int Running => Volatile.Read(ref _running);
@@ -108,6 +116,7 @@ internal sealed partial class TurnScheduler : IDisposable
         }
 
         _workers.Add(ResumeAsync());
+        if (_options.DelayNotice > TimeSpan.Zero) _workers.Add(WatchDelaysAsync());
         _resume.Writer.TryWrite(true);
     }
 
@@ -156,6 +165,7 @@ internal sealed partial class TurnScheduler : IDisposable
     {
         _stop.Dispose();
         _abort.Dispose();
+        _delayed.Dispose();
     }
 
     /// <summary>This lane is this host's, and has entries up to a number.</summary>
@@ -270,7 +280,11 @@ internal sealed partial class TurnScheduler : IDisposable
 
         var wait = due ? 0 : head.NotBefore - _time.GetUtcNow().ToUnixTimeMilliseconds();
         if (wait > 0) StepAfter(lane, TimeSpan.FromMilliseconds(Math.Min(wait, LongestWait.TotalMilliseconds)));
-        else if (_lines.TryGetValue(head.Message.Agent, out var line)) line.Writer.TryWrite(lane);
+        else if (_lines.TryGetValue(head.Message.Agent, out var line))
+        {
+            if (!_away.IsEmpty && _away.ContainsKey(head.Message.Agent)) NoteDelay(lane, head);
+            line.Writer.TryWrite(lane);
+        }
         else _ = GiveUpUnknownAsync(lane, head);
     }
 
@@ -314,6 +328,8 @@ internal sealed partial class TurnScheduler : IDisposable
             lane.Head = verdict.Finished ? null : head with { Attempts = verdict.Attempts, NotBefore = verdict.NotBefore, FailingFor = verdict.FailingFor };
         }
 
+        if (!verdict.Finished) NoteDelay(lane, head);
+        else if (!_delays.IsEmpty) _delays.TryRemove(lane.Id, out _);
         Step(lane);
         return true;
     }
@@ -347,7 +363,17 @@ internal sealed partial class TurnScheduler : IDisposable
                     Interlocked.Increment(ref _running);
                     try
                     {
-                        verdict = await _runner.RunAsync(agent, lane, head, _abort.Token).ConfigureAwait(false);
+                        if (_guard.Take(head.Message, head.Attempts > 0, out var first) is var hold && hold > TimeSpan.Zero)
+                        {
+                            if (first) LogHeld(_logger, head.Message.Channel, head.Message.AccountId, head.Message.SenderId, _options.AgentTurnsPerMinute, hold.TotalSeconds);
+                            await _runner.TellHeldAsync(head, hold).ConfigureAwait(false);
+                            StepAfter(lane, hold);
+                            continue;
+                        }
+
+                        verdict = IsStop(head.Message, agent)
+                            ? await AnswerStopAsync(lane, head).ConfigureAwait(false)
+                            : await _runner.RunAsync(agent, lane, head, _abort.Token).ConfigureAwait(false);
                     }
                     catch (Exception fault)
                     {
@@ -378,6 +404,7 @@ internal sealed partial class TurnScheduler : IDisposable
         {
             using var enough = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
             var available = agent.WaitUntilAvailableAsync(enough.Token);
+            if (!available.IsCompleted) NoteDelay(lane, lane.Head!);
             if (!available.IsCompleted && !await ComesBackAsync(agent, available).ConfigureAwait(false))
             {
                 await enough.CancelAsync().ConfigureAwait(false);
@@ -395,7 +422,15 @@ internal sealed partial class TurnScheduler : IDisposable
             }
         }
 
-        await agent.WaitUntilAvailableAsync(_stop.Token).ConfigureAwait(false);
+        var here = agent.WaitUntilAvailableAsync(_stop.Token);
+        if (!here.IsCompleted)
+        {
+            NoteAway(agent);
+            NoteDelay(lane, lane.Head!);
+        }
+
+        await here.ConfigureAwait(false);
+        if (!_away.IsEmpty) _away.TryRemove(agent.Name, out _);
         if (_claims.IsCurrent(lane.Id, lane.Claim)) return true;
         Step(lane);
         return false;
@@ -418,6 +453,12 @@ internal sealed partial class TurnScheduler : IDisposable
 
     [LoggerMessage(LogEvents.TurnSchedulerUnknownAgent, LogLevel.Error, "Message {Id} is for the agent '{Agent}', which the settings don't know; it becomes a dead letter. Configure the agent, restart, and replay it.")]
     private static partial void LogUnknownAgent(ILogger logger, string agent, Guid id);
+
+    [LoggerMessage(LogEvents.TurnSchedulerHeld, LogLevel.Warning, "Two agents may be answering each other for ever: {Peer} has had {Turns} turns of {Channel}/{Account} within a minute, its next one is held for {Seconds} s. See Limits:AgentTurnsPerMinute.")]
+    private static partial void LogHeld(ILogger logger, string channel, string account, string peer, int turns, double seconds);
+
+    [LoggerMessage(LogEvents.TurnSchedulerNotTold, LogLevel.Warning, "Turn {Id}: the user can't be told that the answer is delayed ({Code}).")]
+    private static partial void LogNotTold(ILogger logger, Guid id, string code);
 
     [LoggerMessage(LogEvents.TurnSchedulerTurnBroken, LogLevel.Error, "Turn {Id} broke off; it will be tried again.")]
     private static partial void LogTurnBroken(ILogger logger, Guid id, Exception fault);

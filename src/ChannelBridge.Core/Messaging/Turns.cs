@@ -33,12 +33,12 @@ internal sealed partial class Turns(
             return false;
         }
 
-        _claims.TellCancelled(inboxId);
+        _claims.TellUrgent(inboxId);
         await ActAsync(entry).ConfigureAwait(false);
         return true;
     }
 
-    /// <summary>Another host has cancelled a turn.</summary>
+    /// <summary>Another host has cancelled a turn, or accepted a message that passes its lane.</summary>
     public void Hear(Guid turn) => _ = LearnAsync(turn);
 
     /// <summary>Reads the wishes that outlived the last stop.</summary>
@@ -114,8 +114,15 @@ internal sealed partial class Turns(
     {
         try
         {
-            if (await PendingAsync(turn, _stop.Token).ConfigureAwait(false) is { } entry) await ActAsync(entry).ConfigureAwait(false);
-            else await cancels.ForgetAsync(turn).ConfigureAwait(false);
+            if (await PendingAsync(turn, _stop.Token).ConfigureAwait(false) is not { } entry)
+            {
+                await cancels.ForgetAsync(turn).ConfigureAwait(false);
+                return;
+            }
+
+            var message = MessageCodec.ReadInbound(entry.Payload.Span);
+            if (!scheduler.IsUrgent(message)) await ActAsync(entry).ConfigureAwait(false);
+            else scheduler.Hasten(entry.LaneId, entry.Lane, new TurnItem(entry.Id, entry.Ordinal, message, entry.Attempts, 0, entry.Payload.Length), tell: false);
         }
         catch (Exception fault) when (fault is BridgeException or OperationCanceledException)
         {

@@ -278,7 +278,9 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
             if (start.Generate && !run.Machine.HasFinalAnswer)
             {
                 var message = start.Message ?? TurnMaker.Make(request, run.Header.Owner, run.Session, agent.Name, _time.GetUtcNow().ToUnixTimeMilliseconds());
-                var turn = new AgentTurn(TurnId(run.Id), message, 1) { Request = request };
+                // Who starts a run with a time of its own means it: before the agent's.
+                if (start.Timeout is { } longest && message.Rules?.Timeout is null) message = message with { Rules = (message.Rules ?? new TurnRules()) with { Timeout = longest } };
+                var turn = new AgentTurn(TurnId(run.Id), message, 1) { Request = request, Cancelled = run.Cancelled };
                 Func<ReasoningItem, string>? seal =
                     request.IncludeSealedReasoning ? reasoning => _seal.Seal(ItemSeal.Reasoning, [reasoning], run.Header.Owner) : null;
                 runner = new ResponseRunner(run, agent, turn, _options, start.Coalescing, seal, _time);

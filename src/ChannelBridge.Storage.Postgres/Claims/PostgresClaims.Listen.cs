@@ -86,7 +86,7 @@ internal sealed partial class PostgresClaims
                 RetryPushes();
                 break;
             case 'c':
-                if (Guid.TryParseExact(payload.AsSpan(1), "N", out var turn)) _observer.OnTurnCancelled(turn);
+                if (Guid.TryParseExact(payload.AsSpan(1), "N", out var turn)) _observer.OnTurnUrgent(turn);
                 break;
             case 'k':
                 LookAround();

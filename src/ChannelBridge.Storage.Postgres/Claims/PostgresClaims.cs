@@ -196,7 +196,7 @@ internal sealed partial class PostgresClaims : ILaneClaims, IAsyncDisposable
         Signal();
     }
 
-    public void TellCancelled(Guid turn)
+    public void TellUrgent(Guid turn)
     {
         _cancelled.Enqueue(turn);
         Signal();

@@ -38,7 +38,7 @@ public sealed class AgentLab : IAsyncLifetime
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Services.AddSingleton<ITokenAuthority>(new TokenAuthority([AccessToken.FromToken("first", Token, Scopes.All)]));
-        builder.Services.AddChannelBridge()
+        builder.Services.AddChannelBridge(options => options.DelayNotice = TimeSpan.Zero)
             .UseSqlite(options => options.Path = Path.Combine(state, "host.db"))
             .AddOpenClaw()
             .AddEndpoints(options => options.SocketPath = socket);

@@ -62,7 +62,7 @@ public sealed class ChannelLab : IAsyncLifetime
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Services.AddSingleton<ITokenAuthority>(new TokenAuthority([AccessToken.FromToken("first", Token, Scopes.All)]));
-        builder.Services.AddChannelBridge()
+        builder.Services.AddChannelBridge(options => options.DelayNotice = TimeSpan.Zero)
             .UseSqlite(store => store.Path = Path.Combine(data, "messages.db"))
             .AddOpenClaw()
             .AddChannel<LabChannel>()

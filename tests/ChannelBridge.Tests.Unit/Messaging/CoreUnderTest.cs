@@ -25,7 +25,7 @@ internal sealed class CoreUnderTest
     {
         Time = time ?? new ManualTime();
         Store = store ?? new MemoryStore(Time);
-        Options = new MessagingOptions { StopGrace = TimeSpan.Zero };
+        Options = new MessagingOptions { StopGrace = TimeSpan.Zero, DelayNotice = TimeSpan.Zero };
         configure?.Invoke(Options);
         var backlogs = new Backlogs();
         Hub = new EventHub(Time);
@@ -34,13 +34,14 @@ internal sealed class CoreUnderTest
         Registry = new Registry();
         var cancels = new TurnCancels(Store, Time);
         var runner = new TurnRunner(Store, Outbox, backlogs, Registry, Events, Options, cancels, Time, NullLogger<TurnRunner>.Instance);
-        Turns = new TurnScheduler(Store, [agent ?? new EchoAgent()], runner, Options, Time, NullLogger<TurnScheduler>.Instance);
+        Turns = new TurnScheduler(Store, [agent ?? new EchoAgent()], runner, Options, cancels, Time, NullLogger<TurnScheduler>.Instance);
         Cancels = new Turns(Store, Turns, cancels, Time, NullLogger<Turns>.Instance);
         Inbox = new Inbox(Store, Turns, Outbox, backlogs, Events, Options, Time, Random.Shared);
         DeadMessages = new DeadMessages(Store, Turns, backlogs, Options, Time);
         Retention = new DeadLetterRetention(Store, Outbox, DeadMessages, backlogs, Options, Time, Log);
         Service = new MessagingService(
             Store, backlogs, Inbox, Turns, Cancels, Outbox, new StoreJanitor(Store, Retention, Options, Time, NullLogger<StoreJanitor>.Instance),
+            new ExpirySweep(Store, Outbox, backlogs, Options, Time, NullLogger<ExpirySweep>.Instance),
             new MessagingGauges(backlogs, Turns, Outbox));
         Backlogs = backlogs;
     }

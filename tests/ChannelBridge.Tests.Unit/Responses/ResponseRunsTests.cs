@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Errors;
@@ -41,6 +42,31 @@ public sealed class ResponseRunsTests : IAsyncLifetime
         Assert.Equal(Text((await runs.GetAsync(run.Id, "me", default))!.Value), stream.Final!.ToJsonString());
         Assert.Null(await runs.GetAsync(run.Id, "somebody else", default));
         Assert.Null(await runs.FindAsync(run.Id, "somebody else", default));
+    }
+
+    // InstaClaw's requests may take 12 hours; they ended after the agent's 570 seconds.
+    [Fact]
+    public async Task OwnTimeout_ReachesTheAgent_AndGoesBeforeItsOwn()
+    {
+        var agent = new ScriptedAgent();
+        var runs = await MakeAsync(agents: [agent]);
+        await runs.StartAsync(new ResponseStart { Request = Request("x"), Owner = "me", Agent = agent.Name, Timeout = TimeSpan.FromHours(12) }, default);
+        await agent.Started.Task.WaitAsync(Patience);
+        Assert.Equal(TimeSpan.FromHours(12), agent.Turns.Single().Message.Rules?.Timeout);
+        agent.End();
+    }
+
+    [Fact]
+    public async Task Artifacts_AreMessagesOfTheStream()
+    {
+        var agent = new ScriptedAgent();
+        agent.Say(
+            new AgentReply("look", "block"), new AgentArtifact("r") { Text = "ro" }, new AgentArtifact("r") { Text = "ses", Append = true, LastChunk = true },
+            new AgentArtifact("d") { Name = "data", Json = JsonDocument.Parse("""{"n":1}""").RootElement }, new AgentStatus("busy"), new AgentReply("done"), new AgentFinish(FinishReason.InputRequired));
+        agent.End();
+        var runs = await MakeAsync(agents: [agent]);
+        var run = await runs.StartAsync(new ResponseStart { Request = Request("x"), Owner = "me", Agent = agent.Name }, default);
+        Assert.Equal(["look", "roses", "data\n{\n  \"n\": 1\n}", "done"], StreamChecker.Check(await ReadAsync(run)).Messages);
     }
 
     [Fact]

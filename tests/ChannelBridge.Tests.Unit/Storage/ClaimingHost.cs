@@ -104,7 +104,7 @@ internal sealed class ClaimingHost : IClaimObserver, IAsyncDisposable
 
     public ConcurrentQueue<Guid> Cancelled { get; } = new();
 
-    public void OnTurnCancelled(Guid turn)
+    public void OnTurnUrgent(Guid turn)
     {
         Cancelled.Enqueue(turn);
         _news.Release();

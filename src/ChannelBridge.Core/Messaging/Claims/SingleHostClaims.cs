@@ -49,7 +49,7 @@ internal sealed class SingleHostClaims : ILaneClaims
     {
     }
 
-    public void TellCancelled(Guid turn)
+    public void TellUrgent(Guid turn)
     {
     }
 
