@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using System.Text.RegularExpressions;
 
 namespace ChannelBridge.OpenClaw;
 
@@ -8,7 +7,7 @@ namespace ChannelBridge.OpenClaw;
 /// pass the line of their session if their sender is allowed to, and so does the host with its lane. One that is too many here only stands in the plugin's
 /// line, as if it had waited in the host's.
 /// </summary>
-internal static partial class UrgentWords
+internal static class UrgentWords
 {
     /// <summary>Longer than any of them.</summary>
     private const int Longest = 64;
@@ -21,21 +20,20 @@ internal static partial class UrgentWords
         "stop do not do anything", "stop doing anything", "do not do that", "please stop", "stop please",
     }.ToFrozenSet(StringComparer.Ordinal);
 
+    private const string Approve = "/approve";
+    private const string Ends = ".!?！？…,，。;；:：'\"’”)]}";
+
     /// <summary>True when a message is such a word.</summary>
     public static bool Contains(string text)
     {
-        if (text.Length == 0 || (text.Length > Longest && !text.AsSpan().TrimStart().StartsWith("/approve", StringComparison.OrdinalIgnoreCase))) return false;
-        if (Approval().IsMatch(text)) return true;
-        var word = Spaces().Replace(text.Trim().ToLowerInvariant().Replace('’', '\'').Replace('`', '\''), " ");
-        return Words.Contains(End().Replace(word, "").Trim());
+        var rest = text.AsSpan().TrimStart();
+        if (rest.StartsWith(Approve, StringComparison.OrdinalIgnoreCase))
+        {
+            return rest.Length == Approve.Length || rest[Approve.Length] is ':' or '@' || char.IsWhiteSpace(rest[Approve.Length]);
+        }
+
+        if (rest.Length is 0 or > Longest) return false;
+        var word = string.Join(' ', text.ToLowerInvariant().Replace('’', '\'').Replace('`', '\'').Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        return Words.Contains(word.TrimEnd(Ends.ToCharArray()).Trim());
     }
-
-    [GeneratedRegex(@"^\s*/approve(?:[\s:@]|$)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
-    private static partial Regex Approval();
-
-    [GeneratedRegex(@"\s+")]
-    private static partial Regex Spaces();
-
-    [GeneratedRegex("""[.!?！？…,，。;；:：'"’”)\]}]+$""")]
-    private static partial Regex End();
 }
