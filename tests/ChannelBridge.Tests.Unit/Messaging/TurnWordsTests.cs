@@ -2,12 +2,10 @@ using System.Collections.Concurrent;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Errors;
-using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.OpenClaw;
-using ChannelBridge.Tests.Unit.Support;
 
 namespace ChannelBridge.Tests.Unit.Messaging;
 
