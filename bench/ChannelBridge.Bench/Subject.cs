@@ -51,12 +51,13 @@ internal sealed class Subject : IAsyncDisposable
     /// <param name="store">A PostgreSQL connection string, or null for the folder's own SQLite file.</param>
     /// <param name="agent">Who answers.</param>
     /// <param name="environment">Settings, <c>NAME=VALUE</c>.</param>
-    public static Task<Subject> HostAsync(string? data = null, string? store = null, string agent = "echo", string[]? environment = null)
+    /// <param name="runtimeConfig">Other runtime settings than the host's own.</param>
+    public static Task<Subject> HostAsync(string? data = null, string? store = null, string agent = "echo", string[]? environment = null, string? runtimeConfig = null)
     {
         var port = FreePort();
         data ??= Directory.CreateTempSubdirectory("cbbench").FullName;
         string[] arguments = ["serve", "--urls", $"http://127.0.0.1:{port}", "--data", data, "--agent", agent, .. store is null ? (string[])[] : ["--store", store]];
-        return StartAsync("channelbridge.dll", arguments, new Uri($"ws://127.0.0.1:{port}/"), data, environment);
+        return StartAsync("channelbridge.dll", arguments, new Uri($"ws://127.0.0.1:{port}/"), data, environment, runtimeConfig);
     }
 
     /// <summary>Ends the host in good order and leaves its data for another one.</summary>
@@ -75,6 +76,10 @@ internal sealed class Subject : IAsyncDisposable
         return _process.WorkingSet64 / 1048576.0;
     }
 
+    /// <summary>Bytes that the process has had written to the disk.</summary>
+    public long WrittenBytes() => long.Parse(
+        File.ReadLines($"/proc/{_process.Id}/io").First(line => line.StartsWith("write_bytes:", StringComparison.Ordinal))["write_bytes:".Length..], CultureInfo.InvariantCulture);
+
     public double CpuSeconds()
     {
         _process.Refresh();
@@ -89,9 +94,10 @@ internal sealed class Subject : IAsyncDisposable
         if (Data is not null && !_keep) Directory.Delete(Data, recursive: true);
     }
 
-    private static async Task<Subject> StartAsync(string assembly, string[] arguments, Uri url, string? data, string[]? environment = null)
+    private static async Task<Subject> StartAsync(string assembly, string[] arguments, Uri url, string? data, string[]? environment = null, string? runtimeConfig = null)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        foreach (var argument in runtimeConfig is null ? (string[])[] : ["exec", "--runtimeconfig", runtimeConfig]) start.ArgumentList.Add(argument);
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, assembly));
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         foreach (var setting in environment ?? []) start.Environment[setting.Split('=')[0]] = setting.Split('=')[1];

@@ -65,6 +65,7 @@ internal sealed partial class Suite
         "allocations" => AllocationsAsync(),
         "files" => FilesAsync(),
         "steady" => SteadyAsync(),
+        "nursery" => NurseryAsync(),
         _ => throw new ArgumentException($"there is no row '{row}'; --help names them"),
     };
 

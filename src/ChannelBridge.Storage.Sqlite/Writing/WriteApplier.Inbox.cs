@@ -73,46 +73,43 @@ internal sealed partial class WriteApplier
 
     private void Apply(InboxUpdate write)
     {
+        var transition = Transition.Of(write);
+        var change = Transition.ChangeOf(write);
         if (_nursery.Inbox(write.LaneId, write.Ordinal) is { } young)
         {
-            ApplyYoung(write, young);
+            write.Changed = transition.HoldsFor(young.State);
+            if (write.Changed) _nursery.Set(young, transition.Apply(young.State, change));
             return;
         }
 
-        var statement = write.State switch
-        {
-            TurnState.Pending => _inbox.Retry.Bind(4, write.NextAttemptAt),
-            TurnState.Done => _inbox.Done.Bind(4, write.At),
-            _ => _inbox.Dead.Bind(4, write.At),
-        };
-        statement.Bind(1, write.LaneId).Bind(2, write.Ordinal).Bind(3, write.Attempts).Bind(5, write.Error).Run();
+        transition.Bind(_inbox.Of(transition).Bind(1, write.LaneId).Bind(2, write.Ordinal), change).Run();
         write.Changed = _database.Changes != 0;
     }
 
     private void Apply(InboxReplay write)
     {
-        if (_nursery.Inbox(write.Id) is { } young)
-        {
-            ApplyYoung(write, young);
-            return;
-        }
-
-        (write.Replayed, var row, write.LaneId) = FindEntry(_inbox.FindDead, write.Id);
+        var young = _nursery.Inbox(write.Id);
+        var row = 0L;
+        if (young is not null) (write.Replayed, write.LaneId) = Transition.ReplayInbox.HoldsFor(young.State) ? (true, young.Lane.Id) : (false, 0);
+        else (write.Replayed, row, write.LaneId) = FindEntry(_inbox.FindDead, write.Id);
         write.Ordinal = 0;
         if (!write.Replayed) return;
 
-        var lane = LaneOfEntry(write.LaneId);
+        // In the nursery it may move before entries with smaller numbers do, which wouldn't tell this one: so the lane's numbers are written in any case.
+        var lane = young?.Lane ?? LaneOfEntry(write.LaneId);
         write.Ordinal = NextIn(lane);
         Touch(lane);
-        _inbox.Replay.Bind(1, row).Bind(2, write.Ordinal).Run();
+        var change = new Change { Place = write.Ordinal };
+        if (young is not null) _nursery.Set(young, Transition.ReplayInbox.Apply(young.State, change));
+        else Transition.ReplayInbox.Bind(_inbox.Replay.Bind(1, row), change).Run();
     }
 
     private void Apply(InboxDiscard write)
     {
         if (_nursery.Inbox(write.Id) is { } young)
         {
-            write.Discarded = young.State.State == TurnState.Dead;
-            if (write.Discarded) _nursery.Set(young, young.State with { State = TurnState.Done, PayloadDropped = true });
+            write.Discarded = Transition.DiscardInbox.HoldsFor(young.State);
+            if (write.Discarded) _nursery.Set(young, Transition.DiscardInbox.Apply(young.State, default));
             return;
         }
 
@@ -120,7 +117,6 @@ internal sealed partial class WriteApplier
         write.Discarded = _database.Changes != 0;
     }
 
-    // One statement for each outcome, because SQLite decides by a statement's text which indexes an update touches: a retry touches none.
     // Done and dead change the column of the index that finds the row. Naming the row by its key spares SQLite a temporary table for each update.
     private sealed class InboxStatements(SqliteDatabase database)
     {
@@ -132,26 +128,20 @@ internal sealed partial class WriteApplier
         public readonly SqliteStatement FindKey = database.Prepare(
             "SELECT dedupe_until, uuid, lane, ordinal FROM inbox WHERE id = ?1 AND dedupe = ?2");
 
-        public readonly SqliteStatement Retry = database.Prepare(
-            "UPDATE inbox SET attempts = ?3, next_attempt_at = ?4, error = coalesce(?5, error) WHERE lane = ?1 AND ordinal = ?2 AND state = 0");
+        public readonly SqliteStatement Retry = Transition.Retry.Prepare(database, "inbox", "lane = ?1 AND ordinal = ?2 AND " + Transition.Retry.Condition);
 
-        public readonly SqliteStatement Done = database.Prepare(
-            """
-            UPDATE inbox SET state = 1, attempts = ?3, next_attempt_at = 0, ended_at = ?4, error = coalesce(?5, error), payload = NULL
-            WHERE id = (SELECT id FROM inbox WHERE lane = ?1 AND ordinal = ?2 AND state = 0)
-            """);
+        public readonly SqliteStatement Done = Transition.Done.Prepare(database, "inbox", ByNumber(Transition.Done));
 
-        public readonly SqliteStatement Dead = database.Prepare(
-            """
-            UPDATE inbox SET state = 2, attempts = ?3, next_attempt_at = 0, ended_at = ?4, error = coalesce(?5, error)
-            WHERE id = (SELECT id FROM inbox WHERE lane = ?1 AND ordinal = ?2 AND state = 0)
-            """);
+        public readonly SqliteStatement GiveUp = Transition.GiveUp.Prepare(database, "inbox", ByNumber(Transition.GiveUp));
 
         public readonly SqliteStatement FindDead = database.Prepare("SELECT id, lane FROM inbox WHERE uuid = ?1 AND state = 2");
 
-        public readonly SqliteStatement Replay = database.Prepare(
-            "UPDATE inbox SET ordinal = ?2, state = 0, attempts = 0, next_attempt_at = 0, ended_at = 0, error = NULL WHERE id = ?1");
+        public readonly SqliteStatement Replay = Transition.ReplayInbox.Prepare(database, "inbox", "id = ?1");
 
-        public readonly SqliteStatement Discard = database.Prepare("UPDATE inbox SET state = 1, payload = NULL WHERE uuid = ?1 AND state = 2");
+        public readonly SqliteStatement Discard = Transition.DiscardInbox.Prepare(database, "inbox", "uuid = ?1 AND " + Transition.DiscardInbox.Condition);
+
+        public SqliteStatement Of(Transition transition) => transition == Transition.Retry ? Retry : transition == Transition.Done ? Done : GiveUp;
+
+        private static string ByNumber(Transition transition) => $"id = (SELECT id FROM inbox WHERE lane = ?1 AND ordinal = ?2 AND {transition.Condition})";
     }
 }

@@ -51,76 +51,54 @@ internal sealed partial class WriteApplier
     {
         write.Changed = false;
         if (Lane(write.LaneId) is not { } lane) return;
-        if (_nursery.Outbox(write.LaneId, write.Seq) is { State.Settled: false } young)
+        var transition = Transition.Of(write);
+        var change = Transition.ChangeOf(write);
+        if (_nursery.Outbox(write.LaneId, write.Seq) is { } young && transition.HoldsFor(young.State, change))
         {
-            ApplyYoung(write, young);
+            write.Changed = true;
+            _nursery.Set(young, transition.Apply(young.State, change));
             return;
         }
 
-        var statement = (write.Settled, write.State) switch
-        {
-            (false, _) => _outbox.Update,
-            (true, DeliveryState.Dead or DeliveryState.Expired) => _outbox.End,
-            (true, _) => _outbox.Settle,
-        };
-        var state = write.State;
-        statement
-            .Bind(1, write.LaneId)
-            .Bind(2, write.Seq)
-            .Bind(3, (long)state)
-            .Bind(4, write.Attempts)
-            .Bind(5, write.NextAttemptAt)
-            .Bind(6, write.Error)
-            .Bind(7, write.HistoryLine.Span)
-            .Bind(8, write.PushedAt == 0 && state == DeliveryState.Pushed ? write.At : write.PushedAt)
-            .Bind(9, state is DeliveryState.Acked or DeliveryState.Delivered ? write.At : 0)
-            .Bind(10, state == DeliveryState.Delivered ? write.At : 0)
-            .Bind(11, state is DeliveryState.Expired or DeliveryState.Dead ? write.At : 0)
-            .Bind(12, lane.Account)
-            .Run();
+        transition.Bind(_outbox.Of(transition).Bind(1, write.LaneId).Bind(2, write.Seq).Bind(3, lane.Account), change).Run();
         write.Changed = _database.Changes != 0;
-        if (write.Changed || write.Id == Guid.Empty || state is not (DeliveryState.Acked or DeliveryState.Delivered)) return;
+        if (write.Changed || write.Id == Guid.Empty || write.State is not (DeliveryState.Acked or DeliveryState.Delivered)) return;
 
         // Settled already, or unknown: better news than what is stored is taken, anything else is not.
+        change = Transition.UpgradeOf(write);
         if (_nursery.Outbox(write.Id) is { } settled)
         {
-            UpgradeYoung(write, settled);
+            write.Changed = Transition.Upgrade.HoldsFor(settled.State, change);
+            if (write.Changed) _nursery.Set(settled, Transition.Upgrade.Apply(settled.State, change));
             return;
         }
 
-        _outbox.Upgrade
-            .Bind(1, write.Id)
-            .Bind(3, (long)state)
-            .Bind(4, write.PushedAt)
-            .Bind(5, write.At)
-            .Bind(6, state == DeliveryState.Delivered ? write.At : 0)
-            .Run();
+        Transition.Upgrade.Bind(_outbox.Upgrade.Bind(1, write.Id), change).Run();
         write.Changed = _database.Changes != 0;
     }
 
     private void Apply(OutboxReplay write)
     {
-        if (_nursery.Outbox(write.Id) is { } young)
-        {
-            ApplyYoung(write, young);
-            return;
-        }
-
-        (write.Replayed, var row, write.LaneId) = FindEntry(_outbox.FindEnded, write.Id);
+        var change = new Change { Line = write.HistoryLine.Span };
+        var young = _nursery.Outbox(write.Id);
+        var row = 0L;
+        if (young is not null) (write.Replayed, write.LaneId) = Transition.ReplayOutbox.HoldsFor(young.State, change) ? (true, young.Lane.Id) : (false, 0);
+        else (write.Replayed, row, write.LaneId) = FindEntry(_outbox.FindEnded, write.Id);
         write.Seq = 0;
         if (!write.Replayed) return;
 
-        var lane = LaneOfEntry(write.LaneId);
-        write.Seq = NextOut(lane);
+        var lane = young?.Lane ?? LaneOfEntry(write.LaneId);
+        change.Place = write.Seq = NextOut(lane);
         Touch(lane);
-        _outbox.Replay.Bind(1, row).Bind(2, write.Seq).Bind(3, write.HistoryLine.Span).Run();
+        if (young is not null) _nursery.Set(young, Transition.ReplayOutbox.Apply(young.State, change));
+        else Transition.ReplayOutbox.Bind(_outbox.Replay.Bind(1, row), change).Run();
     }
 
     private void Apply(OutboxDiscard write)
     {
         if (_nursery.Outbox(write.Id) is { } young)
         {
-            write.Discarded = HasEnded(young);
+            write.Discarded = Transition.ReplayOutbox.HoldsFor(young.State, default);
             if (write.Discarded) _nursery.Set(young, young.State with { Discarded = true });
             return;
         }
@@ -131,20 +109,6 @@ internal sealed partial class WriteApplier
 
     private sealed class OutboxStatements(SqliteDatabase database)
     {
-        // No history and no line are NULL; || makes text of its parts, hence the cast.
-        private const string AddLine = "CASE WHEN ?{0} IS NULL THEN history ELSE CAST(coalesce(history, '') || ?{0} || x'0A' AS BLOB) END";
-
-        private static readonly string Progress =
-            "UPDATE outbox SET state = ?3, attempts = ?4, next_attempt_at = ?5, error = coalesce(?6, error), history = " + Line(7)
-            + """
-            , pushed_at = CASE ?8 WHEN 0 THEN pushed_at ELSE ?8 END
-            , acked_at = CASE ?9 WHEN 0 THEN acked_at ELSE ?9 END
-            , delivered_at = CASE ?10 WHEN 0 THEN delivered_at ELSE ?10 END
-            , ended_at = CASE ?11 WHEN 0 THEN ended_at ELSE ?11 END
-            """;
-
-        private const string Unsettled = " WHERE id = (SELECT id FROM outbox WHERE settled = 0 AND account = ?12 AND lane = ?1 AND seq = ?2)";
-
         public readonly SqliteStatement Append = database.Prepare(
             """
             INSERT INTO outbox(uuid, account, lane, seq, accepted_at, expires_at, reply_to, payload) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -152,35 +116,23 @@ internal sealed partial class WriteApplier
 
         public readonly SqliteStatement FindSeq = database.Prepare("SELECT lane, seq FROM outbox WHERE uuid = ?1");
 
-        /// <summary>Not settled: what is pending stays so.</summary>
-        public readonly SqliteStatement Update = database.Prepare(Progress + Unsettled);
+        public readonly SqliteStatement Progress = Transition.Progress.Prepare(database, "outbox", ByNumber(Transition.Progress));
 
-        /// <summary>Settled well: the payload isn't needed any more.</summary>
-        public readonly SqliteStatement Settle = database.Prepare(Progress + ", settled = 1, payload = NULL" + Unsettled);
+        public readonly SqliteStatement Settle = Transition.Settle.Prepare(database, "outbox", ByNumber(Transition.Settle));
 
-        /// <summary>Dead or expired: the payload stays, for a replay.</summary>
-        public readonly SqliteStatement End = database.Prepare(Progress + ", settled = 1" + Unsettled);
+        public readonly SqliteStatement End = Transition.End.Prepare(database, "outbox", ByNumber(Transition.End));
 
-        /// <summary>Pushed → acked → delivered, of a settled entry; dead and expired (4 and above) → acked or delivered, when the client has it all the same.</summary>
-        public readonly SqliteStatement Upgrade = database.Prepare(
-            """
-            UPDATE outbox SET state = ?3
-            , pushed_at = CASE ?4 WHEN 0 THEN pushed_at ELSE ?4 END
-            , acked_at = CASE acked_at WHEN 0 THEN ?5 ELSE acked_at END
-            , delivered_at = CASE ?6 WHEN 0 THEN delivered_at ELSE ?6 END
-            , ended_at = 0, payload = NULL
-            WHERE uuid = ?1 AND settled = 1 AND state >= 1 AND (state < ?3 OR state >= 4)
-            """);
+        public readonly SqliteStatement Upgrade = Transition.Upgrade.Prepare(database, "outbox", "uuid = ?1 AND " + Transition.Upgrade.Condition);
 
-        public readonly SqliteStatement FindEnded = database.Prepare("SELECT id, lane FROM outbox WHERE uuid = ?1 AND state >= 4 AND settled = 1");
+        public readonly SqliteStatement FindEnded = database.Prepare("SELECT id, lane FROM outbox WHERE uuid = ?1 AND " + Transition.ReplayOutbox.Condition);
 
-        /// <summary>Its time to live counted from the first acceptance; who replays it wants it delivered, so it has none any more.</summary>
-        public readonly SqliteStatement Replay = database.Prepare(
-            "UPDATE outbox SET seq = ?2, state = 0, settled = 0, attempts = 0, next_attempt_at = 0, expires_at = 0, ended_at = 0, error = NULL, history = "
-            + Line(3) + " WHERE id = ?1");
+        public readonly SqliteStatement Replay = Transition.ReplayOutbox.Prepare(database, "outbox", "id = ?1");
 
-        public readonly SqliteStatement Discard = database.Prepare("DELETE FROM outbox WHERE uuid = ?1 AND state >= 4 AND settled = 1");
+        public readonly SqliteStatement Discard = database.Prepare("DELETE FROM outbox WHERE uuid = ?1 AND " + Transition.ReplayOutbox.Condition);
 
-        private static string Line(int parameter) => AddLine.Replace("{0}", parameter.ToString(), StringComparison.Ordinal);
+        public SqliteStatement Of(Transition transition) => transition == Transition.Progress ? Progress : transition == Transition.Settle ? Settle : End;
+
+        private static string ByNumber(Transition transition) =>
+            $"id = (SELECT id FROM outbox WHERE {transition.Condition} AND account = ?3 AND lane = ?1 AND seq = ?2)";
     }
 }

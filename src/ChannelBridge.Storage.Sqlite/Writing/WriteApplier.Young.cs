@@ -1,12 +1,9 @@
-using ChannelBridge.Abstractions.Messaging;
-using ChannelBridge.Abstractions.Storage;
-using ChannelBridge.Protocol;
 using ChannelBridge.Storage.Sqlite.Native;
 using ChannelBridge.Storage.Sqlite.Young;
 
 namespace ChannelBridge.Storage.Sqlite.Writing;
 
-/// <content>Entries of the nursery: the same changes as the statements make to rows, and their way into the tables.</content>
+/// <content>Entries of the nursery: how they are found at a start, and their way into the tables. What changes them is in <see cref="Transition"/>.</content>
 internal sealed partial class WriteApplier
 {
     // Larger ones go to their table at once: written twice, their bytes would cost more than they save.
@@ -45,96 +42,6 @@ internal sealed partial class WriteApplier
         find.Reset();
         return found;
     }
-
-    private void ApplyYoung(InboxUpdate write, YoungInbox entry)
-    {
-        write.Changed = entry.State.State == TurnState.Pending;
-        if (!write.Changed) return;
-        _nursery.Set(entry, entry.State with
-        {
-            State = write.State,
-            Attempts = write.Attempts,
-            NextAttemptAt = write.State == TurnState.Pending ? write.NextAttemptAt : 0,
-            EndedAt = write.State == TurnState.Pending ? entry.State.EndedAt : write.At,
-            Error = Storable(write.Error) ?? entry.State.Error,
-            PayloadDropped = write.State == TurnState.Done,
-        });
-    }
-
-    private void ApplyYoung(InboxReplay write, YoungInbox entry)
-    {
-        write.Replayed = entry.State.State == TurnState.Dead;
-        (write.LaneId, write.Ordinal) = (0, 0);
-        if (!write.Replayed) return;
-        write.LaneId = entry.Lane.Id;
-        write.Ordinal = NextIn(entry.Lane);
-
-        // It may move before entries with smaller numbers do, which wouldn't tell this one.
-        Touch(entry.Lane);
-        _nursery.Set(entry, new InboxState { Ordinal = write.Ordinal });
-    }
-
-    private void ApplyYoung(OutboxUpdate write, YoungOutbox entry)
-    {
-        write.Changed = true;
-        var state = entry.State;
-        var ended = write.State is DeliveryState.Expired or DeliveryState.Dead;
-        state.State = write.State;
-        state.Attempts = write.Attempts;
-        state.NextAttemptAt = write.NextAttemptAt;
-        state.Error = Storable(write.Error) ?? state.Error;
-        state.History = WithLine(state.History, write.HistoryLine.Span);
-        var pushedAt = write.PushedAt == 0 && write.State == DeliveryState.Pushed ? write.At : write.PushedAt;
-        if (pushedAt != 0) state.PushedAt = pushedAt;
-        if (write.State is DeliveryState.Acked or DeliveryState.Delivered && write.At != 0) state.AckedAt = write.At;
-        if (write.State == DeliveryState.Delivered && write.At != 0) state.DeliveredAt = write.At;
-        if (ended && write.At != 0) state.EndedAt = write.At;
-        state.Settled = write.Settled;
-        state.PayloadDropped |= write.Settled && !ended;
-        _nursery.Set(entry, state);
-    }
-
-    private void UpgradeYoung(OutboxUpdate write, YoungOutbox entry)
-    {
-        var state = entry.State;
-        if (!state.Settled || state.State < DeliveryState.Pushed || (state.State >= write.State && !HasEnded(entry))) return;
-        write.Changed = true;
-        state.State = write.State;
-        if (write.PushedAt != 0) state.PushedAt = write.PushedAt;
-        if (state.AckedAt == 0) state.AckedAt = write.At;
-        if (write.State == DeliveryState.Delivered && write.At != 0) state.DeliveredAt = write.At;
-        state.EndedAt = 0;
-        state.PayloadDropped = true;
-        _nursery.Set(entry, state);
-    }
-
-    private void ApplyYoung(OutboxReplay write, YoungOutbox entry)
-    {
-        write.Replayed = HasEnded(entry);
-        (write.LaneId, write.Seq) = (0, 0);
-        if (!write.Replayed) return;
-        write.LaneId = entry.Lane.Id;
-        write.Seq = NextOut(entry.Lane);
-        Touch(entry.Lane);
-        _nursery.Set(entry, entry.State with
-        {
-            Seq = write.Seq,
-            State = DeliveryState.Accepted,
-            Settled = false,
-            Attempts = 0,
-            NextAttemptAt = 0,
-            ExpiresAt = 0,
-            EndedAt = 0,
-            Error = null,
-            History = WithLine(entry.State.History, write.HistoryLine.Span),
-        });
-    }
-
-    private static string? Storable(string? text) => text is null ? null : SoundText.Storable(text);
-
-    private static bool HasEnded(YoungOutbox entry) => entry.State is { Settled: true, State: DeliveryState.Expired or DeliveryState.Dead };
-
-    private static byte[]? WithLine(byte[]? history, ReadOnlySpan<byte> line) => line.IsEmpty ? history : [.. history ?? [], .. line, (byte)'\n'];
 
     private void Apply(MoveWrite write)
     {
