@@ -78,6 +78,7 @@ internal static class CommandLine
             DeadLettersCommand.Create(),
             TokensCommand.Create(),
             StoreCommand.Create(),
+            ConfigCommand.Create(),
             ImportCommand.Create(),
             A2ACommand.Create(),
         };

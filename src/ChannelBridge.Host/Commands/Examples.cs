@@ -16,6 +16,9 @@ internal static class Examples
             "channelbridge serve --store \"Host=db.internal;Database=channelbridge;Username=bridge\" --token-file /run/secrets/channelbridge-token",
             "CHANNELBRIDGE__LISTEN__URLS=http://127.0.0.1:9000 channelbridge serve",
         ],
+        "config" => ["channelbridge config check", "channelbridge config show Limits", "channelbridge config show --set --json | jq .settings"],
+        "config check" => ["channelbridge config check --data /var/lib/channelbridge && systemctl restart channelbridge"],
+        "config show" => ["channelbridge config show Channels:Bncr", "CHANNELBRIDGE__LIMITS__TURNTIMEOUT=5m channelbridge config show --set"],
         "a2a" => ["channelbridge a2a card https://agent.example.com", "channelbridge a2a send https://agent.example.com --stream Hello"],
         "a2a send" =>
         [

@@ -8,8 +8,8 @@ internal static class UnknownKeys
     /// <summary>So many are told one by one; a file that has more is of another program.</summary>
     private const int MostTold = 40;
 
-    /// <summary>Sections that the framework itself reads.</summary>
-    private static readonly string[] Framework = ["Logging", "Kestrel"];
+    /// <summary>Sections that others read: the framework, and plugins, which may be installed later than the host is started.</summary>
+    private static readonly string[] OfOthers = ["Logging", "Kestrel", "Plugins"];
 
     /// <summary>The warnings.</summary>
     public static IEnumerable<string> Find(MergedSettings settings, SettingsIndex index)
@@ -18,7 +18,7 @@ internal static class UnknownKeys
         var left = 0;
         foreach (var (key, value) in settings.Values)
         {
-            if (index.Find(key) is not { Fit: SettingsIndex.Fit.Unknown } match || Framework.Contains(match.Path.Split(':')[0], StringComparer.OrdinalIgnoreCase)) continue;
+            if (index.Find(key) is not { Fit: SettingsIndex.Fit.Unknown } match || OfOthers.Contains(match.Path.Split(':')[0], StringComparer.OrdinalIgnoreCase)) continue;
             if (value.Value is null && match.Path.Length == key.Length && settings.Children(key).Count > 0) continue;
             if (!told.Add(match.Path)) continue;
             if (told.Count > MostTold)

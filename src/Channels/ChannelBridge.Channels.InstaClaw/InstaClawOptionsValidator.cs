@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Settings;
 using Microsoft.Extensions.Options;
 
 namespace ChannelBridge.Channels.InstaClaw;
@@ -30,6 +31,14 @@ public sealed class InstaClawOptionsValidator : IValidateOptions<InstaClawOption
         if (options.ReconnectMaxDelay < options.ReconnectBaseDelay)
         {
             faults.Add(Fault("ReconnectMaxDelay", options.ReconnectMaxDelay, "is less than ReconnectBaseDelay", "30s"));
+        }
+
+        if (options.TimeoutThreshold > TimeSpan.Zero && options.HeartbeatInterval >= options.TimeoutThreshold)
+        {
+            // Silence would end the connection before the first ping.
+            var (interval, threshold) = (SettingText.FormatDuration(options.HeartbeatInterval), SettingText.FormatDuration(options.TimeoutThreshold));
+            faults.Add($"{InstaClawOptions.Section}:HeartbeatInterval: {interval} is not less than {InstaClawOptions.Section}:TimeoutThreshold, {threshold}; "
+                + $"example: {SettingText.FormatDuration(options.TimeoutThreshold / 3)}");
         }
 
         foreach (var (id, account) in options.Accounts)

@@ -11,7 +11,7 @@ public sealed class CommandLineTests
         var parsed = CommandLine.Create().Parse(
             ["serve", "--urls", "http://127.0.0.1:1;http://127.0.0.1:2", "-d", "/data", "--agent", "openclaw", "--otlp", "http://o", "--log-level", "Debug", "--stdio", "--socket", "off", "--token", "t"]);
         Assert.Empty(parsed.Errors);
-        var keys = ServeCommand.ReadOptions(parsed);
+        var keys = ServeCommand.Options.Read(parsed);
         Assert.Equal("http://127.0.0.1:1;http://127.0.0.1:2", keys["Listen:Urls"]);
         Assert.Equal("/data", keys["Store:Data"]);
         Assert.Equal("openclaw", keys["Agents:Default"]);
@@ -26,7 +26,7 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public void Serve_NoOptions_LeavesEverythingToTheOtherSources() => Assert.Empty(ServeCommand.ReadOptions(CommandLine.Create().Parse(["serve"])));
+    public void Serve_NoOptions_LeavesEverythingToTheOtherSources() => Assert.Empty(ServeCommand.Options.Read(CommandLine.Create().Parse(["serve"])));
 
     [Theory]
     [InlineData("serve --nothing")]
