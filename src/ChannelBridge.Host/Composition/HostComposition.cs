@@ -43,7 +43,7 @@ internal static class HostComposition
         builder.Configuration.AddConfiguration(settings.Configuration);
         AddLogging(builder, settings);
         Listener.Add(builder, settings);
-        if (settings.Otlp is { } collector) builder.Services.AddTelemetry(collector);
+        if (settings.Otlp is { } collector) builder.AddTelemetry(collector);
 
         var services = builder.Services;
         services.Configure<HostOptions>(options =>

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Diagnostics;
 using OpenTelemetry;
 using OpenTelemetry.Exporter;
@@ -16,9 +17,27 @@ internal static class TelemetryServices
     private const string OwnNames = "ChannelBridge.*";
 
     /// <summary>Adds the export. <c>OTEL_…</c> variables (interval, headers, resource, sampler) are honoured; the end of the host sends what is left.</summary>
-    /// <param name="services">The host's services.</param>
+    /// <param name="builder">The host.</param>
     /// <param name="endpoint">An OTLP/HTTP endpoint; the signals' paths are appended.</param>
-    public static void AddTelemetry(this IServiceCollection services, Uri endpoint) => services.AddOpenTelemetry()
+    public static void AddTelemetry(this WebApplicationBuilder builder, Uri endpoint)
+    {
+        // OpenTelemetry reads its variables from the host's configuration, which otherwise has nothing but our own settings.
+        builder.Configuration.AddInMemoryCollection(Variables());
+        builder.Services.AddExport(endpoint);
+    }
+
+    private static Dictionary<string, string?> Variables()
+    {
+        var result = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
+        foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
+        {
+            if (variable.Key is string name && name.StartsWith("OTEL_", StringComparison.OrdinalIgnoreCase)) result[name] = (string?)variable.Value;
+        }
+
+        return result;
+    }
+
+    private static void AddExport(this IServiceCollection services, Uri endpoint) => services.AddOpenTelemetry()
         .ConfigureResource(resource => resource.AddService("channelbridge", serviceVersion: ProductVersion.Text))
         .WithTracing(tracing => tracing
             .AddSource(OwnNames)
