@@ -1,67 +1,60 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Endpoints;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
-using ChannelBridge.Abstractions.Settings;
 using Microsoft.Extensions.Options;
 
 namespace FolderSample;
 
-/// <summary>What stands under <c>Channels:Folder</c> of the host's configuration.</summary>
-public sealed class FolderOptions
-{
-    /// <summary>The settings, with their checks and words: handed over with the channel, a host knows them without knowing the channel.</summary>
-    public static ChannelSettings<FolderOptions> Settings { get; } = new ChannelSettings<FolderOptions>("Folder", keys => keys
-            .Text("Path", o => o.Path, (o, v) => o.Path = SettingText.FullPath(v), "The folder in which `in` and `out` lie", "/srv/letters")
-            .Agent("Agent", (o, v) => o.Agent = v, "The agent that answers")
-            .Duration("Settled", TimeSpan.Zero, TimeSpan.FromHours(1), o => o.Settled, (o, v) => o.Settled = v,
-                "How long a file must have stayed as it is before it is taken"))
-        .WithDefaults((options, reader) => options.Agent = reader.DefaultAgent);
-
-    /// <summary>The folder in which <c>in</c> and <c>out</c> lie.</summary>
-    public string Path { get; set; } = System.IO.Path.GetFullPath("folder-channel");
-
-    /// <summary>The agent that answers.</summary>
-    public string Agent { get; set; } = "echo";
-
-    /// <summary>How long a file must have stayed as it is before it is taken.</summary>
-    public TimeSpan Settled { get; set; } = TimeSpan.FromSeconds(1);
-}
-
 /// <summary>
-/// A channel in one file: what is put into <c>in/NAME.txt</c> is a message of the conversation NAME, its answers appear in <c>out/</c>. A message's file is
+/// A channel: what is put into <c>in/NAME.txt</c> is a message of the conversation NAME, its answers appear in <c>out/</c>. A message's file is
 /// removed when the message is on disk here, an answer is acked when its file is there: killed at any moment, it loses nothing. A file is
 /// taken when it isn't
 /// empty and hasn't changed for a second; a program that writes with longer pauses writes to another name and moves the file in.
 /// </summary>
-public sealed class FolderChannel(IOptions<FolderOptions> options, IInbox inbox, IOutbox outbox) : IChannel, IPushTarget, IDisposable
+public sealed partial class FolderChannel : IChannel, IEndpointSource, IPushTarget, IDisposable
 {
     private const string Account = "main";
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
-    private readonly string _in = Directory.CreateDirectory(Path.Combine(options.Value.Path, "in")).FullName;
-    private readonly string _out = Directory.CreateDirectory(Path.Combine(options.Value.Path, "out")).FullName;
+    private static readonly TimeSpan Settled = TimeSpan.FromSeconds(1);
+    private readonly FolderOptions _options;
+    private readonly IInbox _inbox;
+    private readonly IOutbox _outbox;
+    private readonly string _in;
+    private readonly string _out;
     private readonly CancellationTokenSource _stop = new();
     private Task _reading = Task.CompletedTask;
 
+    public FolderChannel(IOptions<FolderOptions> options, IInbox inbox, IOutbox outbox)
+    {
+        _options = options.Value;
+        _inbox = inbox;
+        _outbox = outbox;
+        _in = Directory.CreateDirectory(Path.Combine(_options.Folder, "in")).FullName;
+        _out = Directory.CreateDirectory(Path.Combine(_options.Folder, "out")).FullName;
+    }
+
     public string Id => "folder";
 
-    /// <summary>Nobody calls a folder. A channel with methods lists them here, and every door offers them.</summary>
+    /// <summary>Nobody calls a folder by methods. A channel that has some lists them here, and every door offers them.</summary>
     public IEnumerable<RpcMethod> Methods => [];
 
     public ValueTask StartAsync(CancellationToken cancellationToken)
     {
         // From now on this object is where the account's messages go.
-        outbox.Attach(Id, Account, this);
+        _outbox.Attach(Id, Account, this);
         _reading = ReadAsync();
         return ValueTask.CompletedTask;
     }
 
     public async ValueTask StopAsync(CancellationToken cancellationToken)
     {
-        outbox.Detach(Id, Account, this);
+        _outbox.Detach(Id, Account, this);
         await _stop.CancelAsync();
         await _reading;
     }
@@ -69,9 +62,28 @@ public sealed class FolderChannel(IOptions<FolderOptions> options, IInbox inbox,
     public IReadOnlyList<ChannelAccountStatus> GetAccounts() => [new() { AccountId = Account, Connected = true, ActiveConnections = 1 }];
 
     public ValueTask<ChannelTarget> ResolveTargetAsync(string accountId, string target, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(new ChannelTarget(Account, $"folder:{target}", target));
+        ValueTask.FromResult(new ChannelTarget(Account, KeyOf(target), target));
 
     public void Dispose() => _stop.Dispose();
+
+    private string KeyOf(string name) => $"{Id}:{name}";
+
+    /// <summary>Accepts a message; the same <paramref name="key"/> is the same message. When it has completed the message is on disk.</summary>
+    private ValueTask<InboxReceipt> AcceptAsync(string name, string text, string key, CancellationToken cancellationToken) => _inbox.AcceptAsync(
+        new InboundMessage
+        {
+            Channel = Id,
+            AccountId = Account,
+            SessionKey = KeyOf(name),
+            Agent = _options.Agent,
+            Route = name,
+            SenderId = name,
+            Door = Door.Channel,
+            Text = text,
+        },
+        BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(key))),
+        TimeSpan.FromDays(30),
+        cancellationToken: cancellationToken);
 
     // The way in: a message is accepted once, whatever happens between its acceptance and the removal of its file.
     private async Task ReadAsync()
@@ -84,21 +96,10 @@ public sealed class FolderChannel(IOptions<FolderOptions> options, IInbox inbox,
                 foreach (var file in Directory.GetFiles(_in, "*.txt").Order(StringComparer.Ordinal))
                 {
                     // Its writer may be in the middle of it.
-                    if (new FileInfo(file) is { Length: 0 } || DateTime.UtcNow - File.GetLastWriteTimeUtc(file) < options.Value.Settled) continue;
+                    if (new FileInfo(file) is { Length: 0 } || DateTime.UtcNow - File.GetLastWriteTimeUtc(file) < Settled) continue;
                     var name = Path.GetFileNameWithoutExtension(file);
                     var text = await File.ReadAllTextAsync(file, _stop.Token);
-                    var message = new InboundMessage
-                    {
-                        Channel = Id,
-                        AccountId = Account,
-                        SessionKey = $"folder:{name}",
-                        Agent = options.Value.Agent,
-                        Route = name,
-                        SenderId = name,
-                        Text = text.Trim(),
-                    };
-                    var same = SHA256.HashData(Encoding.UTF8.GetBytes($"{name}\n{File.GetLastWriteTimeUtc(file).Ticks}\n{text}"));
-                    await inbox.AcceptAsync(message, BinaryPrimitives.ReadUInt128BigEndian(same), TimeSpan.FromDays(30), cancellationToken: _stop.Token);
+                    await AcceptAsync(name, text.Trim(), $"{name}\n{File.GetLastWriteTimeUtc(file).Ticks}\n{text}", _stop.Token);
                     File.Delete(file);
                 }
             }
@@ -116,11 +117,12 @@ public sealed class FolderChannel(IOptions<FolderOptions> options, IInbox inbox,
         var file = Path.Combine(_out, $"{item.Id:N}.txt");
         await File.WriteAllTextAsync(file + ".part", item.Message.Text + "\n", cancellationToken);
         File.Move(file + ".part", file, overwrite: true);
-        await outbox.AckAsync(new Ack(item.Id, Id, Account, Ok: true, Delivered: true), cancellationToken: cancellationToken);
+        Tell(item);
+        await _outbox.AckAsync(new Ack(item.Id, Id, Account, Ok: true, Delivered: true), cancellationToken: cancellationToken);
         return PushOutcome.Flushed;
     }
 
-    string IPushTarget.ConnectionId => "folder";
+    string IPushTarget.ConnectionId => Id;
 
     bool IPushTarget.RequiresAck => true;
 

@@ -1,21 +1,55 @@
-// A host of your own with a channel of your own: dotnet run --project samples/channel-csharp -- FOLDER
-// Put a text into FOLDER/in/alice.txt; the echo agent's answer appears in FOLDER/out.
+// A host of your own with a channel of your own: dotnet run --project samples/channel-csharp -- FOLDER [--urls http://127.0.0.1:7799] [--Channels:Folder:Agent=openclaw]
+// Put a text into FOLDER/in/alice.txt, or post it to /folder/alice with the token of FOLDER/token; the agent's answer appears in FOLDER/out and at /folder/alice/events.
+using System.Security.Cryptography;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Core.Access;
 using FolderSample;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
-// Settings come from appsettings.json, the environment (Channels__Folder__Agent=…) and the command line (--Channels:Folder:Settled=2s).
-var builder = Host.CreateApplicationBuilder(args.Where(arg => arg.StartsWith('-')).ToArray());
-builder.Logging.SetMinimumLevel(LogLevel.Warning);
-var folder = Path.GetFullPath(args.FirstOrDefault(arg => !arg.StartsWith('-')) ?? builder.Configuration["Channels:Folder:Path"] ?? "folder-channel");
+var folder = Path.GetFullPath(args.Length > 0 ? args[0] : "folder-channel");
 Directory.CreateDirectory(folder);
+var builder = WebApplication.CreateSlimBuilder(args.Length > 0 ? args[1..] : args);
+builder.Logging.SetMinimumLevel(LogLevel.Warning);
+if (builder.Configuration["urls"] is null) builder.WebHost.UseUrls("http://127.0.0.1:0");
+
+// The channel's settings: a section of its own, checked at the start.
+builder.Services.AddOptions<FolderOptions>().BindConfiguration(FolderOptions.Section).Configure(options => options.Folder = folder).ValidateOnStart();
+builder.Services.AddSingleton<IValidateOptions<FolderOptions>, FolderOptionsCheck>();
+
+// Who may come in: one token with every right, in a file that its owner reads. The OpenClaw plugin takes it and the socket from here, too (its dataDirectory is FOLDER).
+builder.Services.AddSingleton<ITokenAuthority>(new TokenAuthority([AccessToken.FromToken(AccessToken.FirstName, Token(folder), Scopes.All)]));
 builder.Services.AddChannelBridge()
     .UseSqlite(store => store.Path = Path.Combine(folder, "messages.db"))
-    .AddChannel<FolderChannel, FolderOptions>(FolderOptions.Settings, options => options.Path = folder);
+    .AddOpenClaw()
+    .AddChannel<FolderChannel>()
+    .AddEndpoints(options => options.SocketPath = Path.Combine(folder, "channelbridge.sock"));
 
 // The host starts and stops everything in the order that loses nothing.
-using var host = builder.Build();
-await host.StartAsync();
+await using var host = builder.Build();
+host.MapChannelBridge();
+try
+{
+    await host.StartAsync();
+}
+catch (OptionsValidationException wrong)
+{
+    foreach (var fault in wrong.Failures) Console.Error.WriteLine(fault);
+    return 3;
+}
+
 Console.WriteLine("ready");
+Console.WriteLine(host.Urls.First());
 await host.WaitForShutdownAsync();
+return 0;
+
+static string Token(string folder)
+{
+    var file = Path.Combine(folder, "token");
+    if (File.Exists(file)) return File.ReadAllText(file).Trim();
+    var token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+    var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+    if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    using var writer = new StreamWriter(file, options);
+    writer.WriteLine(token);
+    return token;
+}
