@@ -14,14 +14,12 @@ namespace FolderSample;
 /// <summary>
 /// A channel: what is put into <c>in/NAME.txt</c> is a message of the conversation NAME, its answers appear in <c>out/</c>. A message's file is
 /// removed when the message is on disk here, an answer is acked when its file is there: killed at any moment, it loses nothing. A file is
-/// taken when it isn't
-/// empty and hasn't changed for a second; a program that writes with longer pauses writes to another name and moves the file in.
+/// taken when it isn't empty and hasn't changed for a second; a program that writes with longer pauses writes to another name and moves the file in.
 /// </summary>
 public sealed partial class FolderChannel : IChannel, IEndpointSource, IPushTarget, IDisposable
 {
     private const string Account = "main";
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan Settled = TimeSpan.FromSeconds(1);
     private readonly FolderOptions _options;
     private readonly IInbox _inbox;
     private readonly IOutbox _outbox;
@@ -35,8 +33,8 @@ public sealed partial class FolderChannel : IChannel, IEndpointSource, IPushTarg
         _options = options.Value;
         _inbox = inbox;
         _outbox = outbox;
-        _in = Directory.CreateDirectory(Path.Combine(_options.Folder, "in")).FullName;
-        _out = Directory.CreateDirectory(Path.Combine(_options.Folder, "out")).FullName;
+        _in = Directory.CreateDirectory(Path.Combine(_options.Path, "in")).FullName;
+        _out = Directory.CreateDirectory(Path.Combine(_options.Path, "out")).FullName;
     }
 
     public string Id => "folder";
@@ -96,7 +94,7 @@ public sealed partial class FolderChannel : IChannel, IEndpointSource, IPushTarg
                 foreach (var file in Directory.GetFiles(_in, "*.txt").Order(StringComparer.Ordinal))
                 {
                     // Its writer may be in the middle of it.
-                    if (new FileInfo(file) is { Length: 0 } || DateTime.UtcNow - File.GetLastWriteTimeUtc(file) < Settled) continue;
+                    if (new FileInfo(file) is { Length: 0 } || DateTime.UtcNow - File.GetLastWriteTimeUtc(file) < _options.Settled) continue;
                     var name = Path.GetFileNameWithoutExtension(file);
                     var text = await File.ReadAllTextAsync(file, _stop.Token);
                     await AcceptAsync(name, text.Trim(), $"{name}\n{File.GetLastWriteTimeUtc(file).Ticks}\n{text}", _stop.Token);

@@ -1,4 +1,4 @@
-// A host of your own with a channel of your own: dotnet run --project samples/channel-csharp -- FOLDER [--urls http://127.0.0.1:7799] [--Channels:Folder:Agent=openclaw]
+// A host of your own with a channel of your own: dotnet run --project samples/channel-csharp -- FOLDER [--urls=http://127.0.0.1:7799] [--Channels:Folder:Agent=openclaw]
 // Put a text into FOLDER/in/alice.txt, or post it to /folder/alice with the token of FOLDER/token; the agent's answer appears in FOLDER/out and at /folder/alice/events.
 using System.Security.Cryptography;
 using ChannelBridge.Abstractions.Access;
@@ -6,22 +6,19 @@ using ChannelBridge.Core.Access;
 using FolderSample;
 using Microsoft.Extensions.Options;
 
-var folder = Path.GetFullPath(args.Length > 0 ? args[0] : "folder-channel");
-Directory.CreateDirectory(folder);
-var builder = WebApplication.CreateSlimBuilder(args.Length > 0 ? args[1..] : args);
+// Settings come from appsettings.json, the environment (Channels__Folder__Agent=…) and the command line (--Channels:Folder:Settled=2s).
+var builder = WebApplication.CreateSlimBuilder(args.Where(arg => arg.StartsWith('-')).ToArray());
 builder.Logging.SetMinimumLevel(LogLevel.Warning);
+var folder = Path.GetFullPath(args.FirstOrDefault(arg => !arg.StartsWith('-')) ?? builder.Configuration["Channels:Folder:Path"] ?? "folder-channel");
+Directory.CreateDirectory(folder);
 if (builder.Configuration["urls"] is null) builder.WebHost.UseUrls("http://127.0.0.1:0");
-
-// The channel's settings: a section of its own, checked at the start.
-builder.Services.AddOptions<FolderOptions>().BindConfiguration(FolderOptions.Section).Configure(options => options.Folder = folder).ValidateOnStart();
-builder.Services.AddSingleton<IValidateOptions<FolderOptions>, FolderOptionsCheck>();
 
 // Who may come in: one token with every right, in a file that its owner reads. The OpenClaw plugin takes it and the socket from here, too (its dataDirectory is FOLDER).
 builder.Services.AddSingleton<ITokenAuthority>(new TokenAuthority([AccessToken.FromToken(AccessToken.FirstName, Token(folder), Scopes.All)]));
 builder.Services.AddChannelBridge()
     .UseSqlite(store => store.Path = Path.Combine(folder, "messages.db"))
     .AddOpenClaw()
-    .AddChannel<FolderChannel>()
+    .AddChannel<FolderChannel, FolderOptions>(FolderOptions.Settings, options => options.Path = folder)
     .AddEndpoints(options => options.SocketPath = Path.Combine(folder, "channelbridge.sock"));
 
 // The host starts and stops everything in the order that loses nothing.

@@ -20,7 +20,7 @@ public sealed class PackagesTests
             <configuration><packageSources><add key="channelbridge" value="{packages}" /></packageSources></configuration>
             """);
         await File.WriteAllTextAsync(Path.Combine(project, "MyChannel.csproj"), $"""
-            <Project Sdk="Microsoft.NET.Sdk">
+            <Project Sdk="Microsoft.NET.Sdk.Web">
               <PropertyGroup>
                 <OutputType>Exe</OutputType>
                 <TargetFramework>net10.0</TargetFramework>
@@ -31,9 +31,10 @@ public sealed class PackagesTests
                 <RestoreFallbackFolders>{Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages")}</RestoreFallbackFolders>
               </PropertyGroup>
               <ItemGroup>
-                <FrameworkReference Include="Microsoft.AspNetCore.App" />
                 <PackageReference Include="ChannelBridge.Core" Version="0.1.0" />
                 <PackageReference Include="ChannelBridge.Storage.Sqlite" Version="0.1.0" />
+                <PackageReference Include="ChannelBridge.Endpoints" Version="0.1.0" />
+                <PackageReference Include="ChannelBridge.OpenClaw" Version="0.1.0" />
               </ItemGroup>
             </Project>
             """);
