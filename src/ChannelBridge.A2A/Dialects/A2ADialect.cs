@@ -123,4 +123,16 @@ public sealed class A2ADialect
 
     /// <summary>A card; cards of either shape are read.</summary>
     public required A2ACodec<AgentCard> Card { get; init; }
+
+    /// <summary>Reads a send, for a server: a push configuration in it knows the version that it came by.</summary>
+    internal SendRequest ReadSend(ReadOnlySpan<byte> utf8)
+    {
+        var send = Send.Read(utf8);
+        return send.Configuration is { TaskPushNotificationConfig: { } push } configuration
+            ? send with { Configuration = configuration with { TaskPushNotificationConfig = push with { Version = Version } } }
+            : send;
+    }
+
+    /// <summary>Reads a push configuration, for a server.</summary>
+    internal PushConfig ReadPush(ReadOnlySpan<byte> utf8) => Push.Read(utf8) with { Version = Version };
 }

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace ChannelBridge.A2A;
 
 /// <summary>How a server proves itself to a push notification's receiver.</summary>
@@ -30,6 +32,10 @@ public sealed record PushConfig
 
     /// <summary>How the server proves itself.</summary>
     public PushAuthentication? Authentication { get; init; }
+
+    /// <summary>The version of the request that brought it, for servers: its receiver expects that version's bodies. Never written.</summary>
+    [JsonIgnore]
+    public string? Version { get; init; }
 }
 
 /// <summary>Names a push configuration: to read or to remove it.</summary>

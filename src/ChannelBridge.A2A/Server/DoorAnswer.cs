@@ -31,6 +31,9 @@ public sealed class DoorAnswer
     /// <summary>The body.</summary>
     public ReadOnlyMemory<byte> Body { get; }
 
+    /// <summary>How long to wait before the next try (<c>Retry-After</c>), where the answer says so.</summary>
+    public TimeSpan? RetryAfter { get; private init; }
+
     /// <summary>The events, where the answer is a stream. Whoever writes it disposes of them.</summary>
     public IA2AEvents? Events { get; }
 
@@ -39,6 +42,8 @@ public sealed class DoorAnswer
 
     /// <summary>The data of one event of the stream.</summary>
     public ReadOnlyMemory<byte> Frame(FeedEvent item) => _frame!(item);
+
+    internal DoorAnswer WaitingFor(TimeSpan? time) => time is null ? this : new DoorAnswer(Status, ContentType, Body) { RetryAfter = time };
 
     internal static DoorAnswer Stream(IA2AEvents events, Func<FeedEvent, ReadOnlyMemory<byte>> frame) => new(events, frame);
 

@@ -102,7 +102,7 @@ public sealed class JsonRpcDoor(IA2AService service)
         {
             case "SendStreamingMessage" when dialect == A2ADialect.V10:
             case "message/stream":
-                var send = dialect.Send.Read(Needed(request));
+                var send = dialect.ReadSend(Needed(request));
                 return (client, cancellationToken) => service.StreamAsync(client, send, cancellationToken);
             case "SubscribeToTask" when dialect == A2ADialect.V10:
             case "tasks/resubscribe":
@@ -122,7 +122,7 @@ public sealed class JsonRpcDoor(IA2AService service)
         {
             case "SendMessage" when current:
             case "message/send":
-                var sent = await service.SendAsync(client, dialect.Send.Read(Needed(request)), cancellationToken).ConfigureAwait(false);
+                var sent = await service.SendAsync(client, dialect.ReadSend(Needed(request)), cancellationToken).ConfigureAwait(false);
                 return dialect.SendResult.ToBytes(sent);
             case "GetTask" when current:
             case "tasks/get":
@@ -138,7 +138,7 @@ public sealed class JsonRpcDoor(IA2AService service)
             case "CreateTaskPushNotificationConfig" when current:
             case "tasks/pushNotificationConfig/set":
                 return dialect.PushResult.ToBytes(
-                    await service.SetPushAsync(client, dialect.Push.Read(Needed(request)), cancellationToken).ConfigureAwait(false));
+                    await service.SetPushAsync(client, dialect.ReadPush(Needed(request)), cancellationToken).ConfigureAwait(false));
             case "GetTaskPushNotificationConfig" when current:
             case "tasks/pushNotificationConfig/get":
                 return dialect.PushResult.ToBytes(
@@ -173,6 +173,12 @@ public sealed class JsonRpcDoor(IA2AService service)
         try
         {
             if (!Utf8.IsValid(body.Span)) throw new JsonException("The body is not UTF-8.");
+            if (BodyBounds.Fault(body.Span) is { } tooMuch)
+            {
+                fault = new A2AException(A2AError.InvalidRequest, tooMuch);
+                return false;
+            }
+
             var reader = new Utf8JsonReader(body.Span);
             reader.Read();
             isBatch = reader.TokenType is JsonTokenType.StartArray;
@@ -215,8 +221,9 @@ public sealed class JsonRpcDoor(IA2AService service)
             "application/a2a+json", StringComparison.OrdinalIgnoreCase);
     }
 
+    // Nearly everything is 200 over JSON-RPC; who is asked to wait is told so by HTTP, too.
     private static DoorAnswer Refuse(A2AException fault, string version, ReadOnlyMemory<byte> id) =>
-        DoorAnswer.Of(200, Json, DoorAnswer.Write(writer =>
+        DoorAnswer.Of(fault.HttpStatus ?? 200, Json, DoorAnswer.Write(writer =>
     {
         writer.WriteStartObject();
         writer.WriteString("jsonrpc"u8, "2.0"u8);
@@ -225,7 +232,7 @@ public sealed class JsonRpcDoor(IA2AService service)
         writer.WritePropertyName("error"u8);
         ErrorBodies.WriteJsonRpc(writer, fault, version);
         writer.WriteEndObject();
-    }));
+    })).WaitingFor(fault.RetryAfter);
 
     private static byte[] Wrap(ReadOnlyMemory<byte> id, ReadOnlyMemory<byte> result)
     {

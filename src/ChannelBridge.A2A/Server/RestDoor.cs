@@ -33,7 +33,8 @@ public sealed class RestDoor(IA2AService service)
         {
             var fault = Faults.From(caught);
             var status = ErrorBodies.RestStatus(fault);
-            return DoorAnswer.Of(status, Type(shape), DoorAnswer.Write(writer => ErrorBodies.WriteRest(writer, fault, shape, status)));
+            return DoorAnswer.Of(status, Type(shape), DoorAnswer.Write(writer => ErrorBodies.WriteRest(writer, fault, shape, status)))
+                .WaitingFor(fault.RetryAfter);
         }
     }
 
@@ -64,7 +65,7 @@ public sealed class RestDoor(IA2AService service)
                 var stopped = await service.CancelAsync(client, cancel, cancellationToken).ConfigureAwait(false);
                 return Answer(dialect, dialect.Task, stopped, route.IsOld ? 202 : 200);
             case RestOperation.SetPush:
-                var wanted = dialect.Push.Read(request.Body.Span) with { TaskId = route.TaskId };
+                var wanted = dialect.ReadPush(request.Body.Span) with { TaskId = route.TaskId };
                 var config = await service.SetPushAsync(client, wanted, cancellationToken).ConfigureAwait(false);
                 return Answer(dialect, dialect.PushResult, config, 201);
             case RestOperation.GetPush:
@@ -87,7 +88,7 @@ public sealed class RestDoor(IA2AService service)
     private static SendRequest Send(RestRequest request, RestRoute route, A2ADialect dialect)
     {
         if (request.Body.IsEmpty) throw new JsonException("The body is missing.", "body", null, null);
-        var send = dialect.Send.Read(request.Body.Span);
+        var send = dialect.ReadSend(request.Body.Span);
         return route.Tenant is null ? send : send with { Tenant = route.Tenant };
     }
 
@@ -139,6 +140,7 @@ public sealed class RestDoor(IA2AService service)
         }
 
         if (!Utf8.IsValid(request.Body.Span) || !IsJson(request.Body.Span)) throw new A2AException(A2AError.Parse);
+        if (BodyBounds.Fault(request.Body.Span) is { } tooMuch) throw new A2AException(A2AError.InvalidRequest, tooMuch);
     }
 
     private static bool IsJson(ReadOnlySpan<byte> body)

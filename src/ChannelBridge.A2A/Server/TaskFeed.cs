@@ -42,11 +42,18 @@ public sealed class TaskFeed
         lock (_lock)
         {
             var result = _fold.Apply(item);
-            if (result is not FoldResult.Applied) return result;
-            var node = _last;
-            _last = new Node();
-            node.Set(new FeedEvent(item), _last, EndsStream(item));
+            if (result is FoldResult.Applied) Tell(item);
             return result;
+        }
+    }
+
+    /// <summary>Takes a later look at the task, from where it is kept, and tells all readers what is new in it.</summary>
+    public void Advance(A2ATask next)
+    {
+        ArgumentNullException.ThrowIfNull(next);
+        lock (_lock)
+        {
+            foreach (var item in _fold.Advance(next)) Tell(item);
         }
     }
 
@@ -81,6 +88,13 @@ public sealed class TaskFeed
 
             await next.Reached.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    private void Tell(StreamItem item)
+    {
+        var node = _last;
+        _last = new Node();
+        node.Set(new FeedEvent(item), _last, EndsStream(item));
     }
 
     private static bool EndsStream(StreamItem item) => item.StatusUpdate is { } status && TaskStates.EndsStream(status.Status.State);

@@ -30,6 +30,9 @@ public sealed record EndpointRequest
     /// <summary>Where the client is, behind trusted proxies; null where it can't be told.</summary>
     public IPAddress? RemoteAddress { get; init; }
 
+    /// <summary>The address and port of this host that the connection came in by; null where there is none. Behind a proxy it is the one that the proxy calls.</summary>
+    public IPEndPoint? LocalAddress { get; init; }
+
     /// <summary>The values of the template's parameters, decoded, by name.</summary>
     public IReadOnlyDictionary<string, string> PathValues { get; init; } = FrozenDictionary<string, string>.Empty;
 

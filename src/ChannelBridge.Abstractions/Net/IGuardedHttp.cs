@@ -78,4 +78,12 @@ public interface IGuardedHttp
     /// <c>INVALID_REQUEST</c>: the URL or a redirect leads where it may not, nothing was sent there; <c>UNAVAILABLE</c> (retryable): nobody answers.
     /// </exception>
     Task<GuardedAnswer> SendAsync(GuardedRequest request, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Looks where an address leads now, and sends nothing: for one that is to be kept. It is checked again at each connection; what is allowed now may be refused then.
+    /// </summary>
+    /// <exception cref="BridgeException">
+    /// <c>INVALID_REQUEST</c>: it leads where it may not; <c>UNAVAILABLE</c> (retryable): its name can't be looked up.
+    /// </exception>
+    ValueTask CheckAsync(Uri url, IReadOnlyList<string> networks, CancellationToken cancellationToken = default);
 }

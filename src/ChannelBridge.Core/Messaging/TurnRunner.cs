@@ -167,14 +167,14 @@ internal sealed partial class TurnRunner(
             }
 
             await FlushAsync().ConfigureAwait(false);
-            if (runner._files is { } files) reply = await files.TakeAsync(item.Message, reply, cancellationToken).ConfigureAwait(false);
+            if (reply.Attachment is { } file && TakerOf(file) is { } files) reply = await files.TakeAsync(item.Message, reply, cancellationToken).ConfigureAwait(false);
             record.Add(reply);
             await HoldAsync(reply).ConfigureAwait(false);
         }
 
         public async ValueTask HandOverAsync(AgentArtifact artifact, CancellationToken cancellationToken)
         {
-            if (artifact.File is { } file && runner._files is { } files)
+            if (artifact.File is { } file && TakerOf(file) is { } files)
             {
                 var taken = await files.TakeAsync(item.Message, new AgentReply(artifact.Text ?? "", "block", file), cancellationToken).ConfigureAwait(false);
                 artifact = artifact with { File = taken.Attachment, Text = taken.Text.Length == 0 ? null : taken.Text };
@@ -184,6 +184,12 @@ internal sealed partial class TurnRunner(
             await TellAsync(artifact).ConfigureAwait(false);
             if (artifact.LastChunk) await FlushAsync().ConfigureAwait(false);
         }
+
+        /// <summary>Who brings a file into the spool. Null: it stays where it is, as an address does that the channel hands on itself.</summary>
+        private TurnFiles? TakerOf(Attachment file) =>
+            !_toOutbox && file is { Content: null, File: null } && Uri.TryCreate(file.Location, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
+                ? null
+                : runner._files;
 
         /// <summary>The agent is at its end: the reply that ends the turn.</summary>
         public async ValueTask<PreparedReply?> EndAsync()

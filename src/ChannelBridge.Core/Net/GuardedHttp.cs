@@ -80,6 +80,27 @@ internal sealed class GuardedHttp(TimeProvider time, Func<string, CancellationTo
     }
 
     /// <inheritdoc/>
+    public async ValueTask CheckAsync(Uri url, IReadOnlyList<string> networks, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(url);
+        var allowed = AllowedNetworks.Parse(networks);
+        Check(url, allowed);
+        if (IPAddress.TryParse(url.IdnHost, out _)) return;
+        IPAddress[] addresses;
+        try
+        {
+            addresses = await (resolve ?? Dns.GetHostAddressesAsync)(url.IdnHost, cancellationToken).ConfigureAwait(false);
+        }
+        catch (System.Net.Sockets.SocketException fault)
+        {
+            throw Broken(fault);
+        }
+
+        if (addresses.Length == 0) throw Broken(null);
+        if (!Array.TrueForAll(addresses, address => allowed.Allows(address))) throw Closed();
+    }
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var (client, _) in _clients.Values) client.Dispose();

@@ -34,6 +34,7 @@ internal static class RequestViews
             Template = route.Template.Text,
             Address = address,
             RemoteAddress = context.Connection.RemoteIpAddress,
+            LocalAddress = context.Connection.LocalIpAddress is { } local ? new System.Net.IPEndPoint(local, context.Connection.LocalPort) : null,
             PathValues = ReadPath(route.Template.Names, values),
             Query = ReadQuery(request.QueryString.Value),
             Headers = headers,
