@@ -79,6 +79,8 @@ internal static class CommandLine
             TokensCommand.Create(),
             StoreCommand.Create(),
             ConfigCommand.Create(),
+            PeersCommand.Create(),
+            TasksCommand.Create(),
             ImportCommand.Create(),
             A2ACommand.Create(),
         };

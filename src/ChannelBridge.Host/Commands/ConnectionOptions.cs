@@ -8,9 +8,10 @@ using ChannelBridge.Host.Settings;
 namespace ChannelBridge.Host.Commands;
 
 /// <summary>The options by which commands find a host, and its token.</summary>
-internal sealed class ConnectionOptions
+/// <param name="url">The option that names the host's address, where another than <c>--url</c>.</param>
+internal sealed class ConnectionOptions(string url = "--url")
 {
-    private readonly Option<string?> _url = new("--url")
+    private readonly Option<string?> _url = new(url)
     {
         Description = "Where the host is: ws://HOST:PORT, wss://…, HOST:PORT or "
         + "unix:/PATH [default: the host that uses the data folder]",

@@ -19,6 +19,16 @@ internal static class Examples
         "config" => ["channelbridge config check", "channelbridge config show Limits", "channelbridge config show --set --json | jq .settings"],
         "config check" => ["channelbridge config check --data /var/lib/channelbridge && systemctl restart channelbridge"],
         "config show" => ["channelbridge config show Channels:Bncr", "CHANNELBRIDGE__LIMITS__TURNTIMEOUT=5m channelbridge config show --set"],
+        "peers" => ["channelbridge peers add helpdesk", "channelbridge peers list"],
+        "peers add" => ["channelbridge peers add helpdesk > /run/secrets/helpdesk-token", "channelbridge peers add helpdesk --url https://agent.example.com --outbound-key-file /run/secrets/helpdesk-key"],
+        "peers list" => ["channelbridge peers list", "channelbridge peers list --json"],
+        "peers rotate" => ["channelbridge peers rotate helpdesk --grace 1h"],
+        "peers remove" => ["channelbridge peers remove helpdesk"],
+        "peers forget" => ["channelbridge peers forget helpdesk"],
+        "tasks" => ["channelbridge tasks list", "channelbridge tasks cancel 6a2f6f0e-1c53-8f0a-9d11-0c2b7d6c51a0"],
+        "tasks list" => ["channelbridge tasks list --peer helpdesk --status working"],
+        "tasks show" => ["channelbridge tasks show 6a2f6f0e-1c53-8f0a-9d11-0c2b7d6c51a0"],
+        "tasks cancel" => ["channelbridge tasks cancel 6a2f6f0e-1c53-8f0a-9d11-0c2b7d6c51a0"],
         "a2a" => ["channelbridge a2a card https://agent.example.com", "channelbridge a2a send https://agent.example.com --stream Hello"],
         "a2a send" =>
         [

@@ -1,17 +1,11 @@
 using System.CommandLine;
-using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Nodes;
-using ChannelBridge.Abstractions.Settings;
-using ChannelBridge.Client;
 
 namespace ChannelBridge.Host.Commands;
 
 /// <summary><c>channelbridge tokens</c>: see, make, change and end access tokens while the host runs.</summary>
 internal static class TokensCommand
 {
-    private static readonly ConnectionOptions Connection = new();
-    private static readonly Option<bool> Json = new("--json") { Description = "Print JSON" };
     private static readonly Argument<string> Name = new("NAME") { Description = "The token's name" };
     private static readonly Option<string?> ScopeList = new("--scope") { Description = "What it allows: operator.read, operator.write, operator.admin, link, peer; several with commas [default: operator.write]", HelpName = "SCOPES" };
     private static readonly Option<string?> Channels = new("--channel") { Description = "Only these channels", HelpName = "NAMES" };
@@ -30,20 +24,20 @@ internal static class TokensCommand
 
     private static readonly string[] Limits = ["channels", "accounts", "platforms", "methods"];
 
-    private static Command List() => Make("list", "Lists the tokens, never their secrets; those of the settings are changed there.", "access.tokens.list", _ => new JsonObject(), answer =>
+    private static Command List() => MethodCommand.Make("list", "Lists the tokens, never their secrets; those of the settings are changed there.", "access.tokens.list", _ => new JsonObject(), answer =>
     {
-        foreach (var token in Items(answer, "tokens"))
+        foreach (var token in MethodCommand.Items(answer, "tokens"))
         {
             var limits = Limits
                 .Where(name => token[name] is not null).Select(name => $"{name} {string.Join(", ", token[name]!.AsArray())}");
-            string[] notes = [.. limits, .. Note(token, "expiresAt", "until"), .. Note(token, "formerUntil", "former secret until"), .. Note(token, "lastUsedAt", "last used")];
+            string[] notes = [.. limits, .. MethodCommand.Note(token, "expiresAt", "until"), .. MethodCommand.Note(token, "formerUntil", "former secret until"), .. MethodCommand.Note(token, "lastUsedAt", "last used")];
             Console.WriteLine($"{token["name"]}  ({token["source"]})  {string.Join(", ", token["scopes"]!.AsArray())}{string.Concat(notes.Select(note => "; " + note))}");
         }
     });
 
     private static Command Add()
     {
-        var command = Make("add", "Makes a token and prints its secret, this once.", "access.tokens.add", parsed =>
+        var command = MethodCommand.Make("add", "Makes a token and prints its secret, this once.", "access.tokens.add", parsed =>
         {
             var parameters = new JsonObject
             {
@@ -55,7 +49,7 @@ internal static class TokensCommand
                 if (parsed.GetValue(option) is { } names) parameters[key] = Split(names);
             }
 
-            if (parsed.GetValue(Expires) is { } time) parameters["expiresAt"] = (DateTimeOffset.UtcNow + Duration("--expires-in", time)).ToUnixTimeMilliseconds();
+            if (parsed.GetValue(Expires) is { } time) parameters["expiresAt"] = (DateTimeOffset.UtcNow + MethodCommand.Duration("--expires-in", time)).ToUnixTimeMilliseconds();
             return parameters;
         }, WriteSecret);
         command.Arguments.Add(Name);
@@ -65,10 +59,10 @@ internal static class TokensCommand
 
     private static Command Rotate()
     {
-        var command = Make("rotate", "Gives a token another secret and prints it, this once.", "access.tokens.rotate", parsed =>
+        var command = MethodCommand.Make("rotate", "Gives a token another secret and prints it, this once.", "access.tokens.rotate", parsed =>
         {
             var parameters = new JsonObject { ["name"] = parsed.GetValue(Name) };
-            if (parsed.GetValue(Grace) is { } time) parameters["graceSeconds"] = (long)Duration("--grace", time).TotalSeconds;
+            if (parsed.GetValue(Grace) is { } time) parameters["graceSeconds"] = (long)MethodCommand.Duration("--grace", time).TotalSeconds;
             return parameters;
         }, WriteSecret);
         command.Arguments.Add(Name);
@@ -78,7 +72,7 @@ internal static class TokensCommand
 
     private static Command Revoke()
     {
-        var command = Make(
+        var command = MethodCommand.Make(
             "revoke", "Ends a token and closes what was opened with it.", "access.tokens.revoke", parsed => new JsonObject { ["name"] = parsed.GetValue(Name) },
             _ => Console.WriteLine("revoked"));
         command.Arguments.Add(Name);
@@ -87,49 +81,17 @@ internal static class TokensCommand
 
     private static Command Audit()
     {
-        var command = Make("audit", "Shows refused attempts, and tokens made, rotated and revoked; the newest first.", "access.tokens.audit", parsed =>
+        var command = MethodCommand.Make("audit", "Shows refused attempts, and tokens made, rotated and revoked; the newest first.", "access.tokens.audit", parsed =>
         {
             var parameters = new JsonObject();
             if (parsed.GetValue(Limit) is { } limit) parameters["limit"] = limit;
             return parameters;
         }, answer =>
         {
-            foreach (var entry in Items(answer, "entries"))
-                Console.WriteLine(string.Join("  ", new[] { Time(entry["at"]), Text(entry, "action"), Text(entry, "name"), Text(entry, "by"), Text(entry, "door"), Text(entry, "reason") }.Where(text => text.Length > 0)));
+            foreach (var entry in MethodCommand.Items(answer, "entries"))
+                Console.WriteLine(string.Join("  ", new[] { MethodCommand.Time(entry["at"]), Text(entry, "action"), Text(entry, "name"), Text(entry, "by"), Text(entry, "door"), Text(entry, "reason") }.Where(text => text.Length > 0)));
         });
         command.Options.Add(Limit);
-        return command;
-    }
-
-    private static Command Make(string name, string description, string method, Func<ParseResult, JsonObject> read, Action<JsonObject> write)
-    {
-        var command = new Command(name, description);
-        Connection.AddTo(command);
-        command.Options.Add(Json);
-        command.SetAction(async (parsed, cancellationToken) =>
-        {
-            JsonObject parameters;
-            try
-            {
-                parameters = read(parsed);
-            }
-            catch (FormatException fault)
-            {
-                await Console.Error.WriteLineAsync("error: " + fault.Message).ConfigureAwait(false);
-                return ExitCodes.Usage;
-            }
-
-            var client = new ChannelBridgeClient(Connection.Read(parsed, preferSocket: true));
-            await using (client.ConfigureAwait(false))
-            {
-                await client.ConnectAsync(cancellationToken).ConfigureAwait(false);
-                var answer = await client.CallAsync(method, JsonSerializer.SerializeToUtf8Bytes(parameters, CommandJson.Default.JsonObject), cancellationToken).ConfigureAwait(false);
-                var result = JsonNode.Parse(answer.Span)!.AsObject();
-                if (parsed.GetValue(Json)) Console.WriteLine(result.ToJsonString(new JsonSerializerOptions { WriteIndented = true, TypeInfoResolver = CommandJson.Default }));
-                else write(result);
-                return ExitCodes.Ok;
-            }
-        });
         return command;
     }
 
@@ -140,17 +102,8 @@ internal static class TokensCommand
         Console.WriteLine((string?)answer["secret"]);
     }
 
-    private static IEnumerable<JsonObject> Items(JsonObject answer, string name) => answer[name]!.AsArray().Select(item => item!.AsObject());
-
-    private static IEnumerable<string> Note(JsonObject token, string name, string words) => token[name] is { } at ? [$"{words} {Time(at)}"] : [];
-
     private static string Text(JsonObject entry, string name) => (string?)entry[name] ?? "";
-
-    private static string Time(JsonNode? at) => DateTimeOffset.FromUnixTimeMilliseconds((long)at!).ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     private static JsonArray Split(string text) =>
         [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(item => JsonValue.Create(item))];
-
-    private static TimeSpan Duration(string option, string text) =>
-        SettingText.ParseDuration(text) ?? throw new FormatException($"{option}: '{text}' is no time; write 90s, 10m, 12h or 30d");
 }

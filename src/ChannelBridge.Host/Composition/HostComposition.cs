@@ -3,6 +3,7 @@ using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Channels.A2A;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Channels.InstaClaw;
 using ChannelBridge.Core.Access;
@@ -25,6 +26,7 @@ internal static class HostComposition
     {
         bridge.AddBncr();
         bridge.AddInstaClaw();
+        bridge.AddA2A();
     }
 
     /// <summary>Builds the application; nothing is opened yet but the data folder.</summary>
@@ -76,6 +78,7 @@ internal static class HostComposition
         var bridge = services.AddChannelBridge().AddTransfers(settings.Files).AddOpenClaw();
         foreach (var agent in settings.Agents) services.AddProviderAgent(agent);
         AddChannels(bridge);
+        if (settings.Facts.Agents?.Contains(AgentSettings.Conformance) is true) bridge.AddA2AConformance();
         services.AddContributor<DiagnosticsMethods>();
         services.AddContributor<HostDiagnostics>();
         services.AddContributor<StoreDiagnostics>();

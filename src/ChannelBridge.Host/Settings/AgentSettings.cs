@@ -10,6 +10,9 @@ internal static class AgentSettings
     private const string UrlExample = "http://127.0.0.1:11434/v1";
     private const string KeyFileExample = "/run/secrets/model-key";
 
+    /// <summary>The agent of A2A's public conformance tests.</summary>
+    public const string Conformance = "conformance";
+
     /// <summary>Agents that the host brings.</summary>
     private static readonly string[] BuiltIn = ["echo", "openclaw"];
 
@@ -66,7 +69,13 @@ internal static class AgentSettings
     }
 
     /// <summary>The names of every agent that a key may name.</summary>
-    public static IReadOnlyList<string> Names(IEnumerable<ProviderOptions> agents) => [.. BuiltIn, .. agents.Select(agent => agent.Name)];
+    public static IReadOnlyList<string> Names(SettingsReader reader, IEnumerable<ProviderOptions> agents) =>
+        [.. BuiltIn, .. agents.Select(agent => agent.Name), .. WantsConformance(reader) ? [Conformance] : Array.Empty<string>()];
+
+    /// <summary>The agent of A2A's public conformance tests is there for who names it, and listed nowhere.</summary>
+    private static bool WantsConformance(SettingsReader reader) =>
+        new[] { "Agents:Default", "Channels:A2A:Agent" }.Any(key => string.Equals(reader.Text(key), Conformance, StringComparison.OrdinalIgnoreCase))
+        || (reader.List("Channels:A2A:Expose") ?? []).Contains(Conformance, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Checks times that must be less than others.</summary>
     public static void CheckTimes(SettingsReader reader, IEnumerable<ProviderOptions> agents, TimeSpan turnTimeout)

@@ -86,7 +86,7 @@ internal static class SettingsLoader
         CheckFile(reader, "Listen:CertificateKeyFile", certificateKey, "/etc/channelbridge/tls.key");
 
         var agents = AgentSettings.Read(reader);
-        reader.Facts = reader.Facts with { Agents = AgentSettings.Names(agents) };
+        reader.Facts = reader.Facts with { Agents = AgentSettings.Names(reader, agents) };
         var agent = reader.Agent("Agents:Default", "echo")!;
         var link = new LinkOptions();
         LinkSettings.Keys.Apply(reader, link);

@@ -1,0 +1,132 @@
+using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Diagnostics;
+using ChannelBridge.Abstractions.Endpoints;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Channels.A2A.Http;
+using ChannelBridge.Channels.A2A.Push;
+using ChannelBridge.Channels.A2A.Tasks;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace ChannelBridge.Channels.A2A;
+
+/// <summary>
+/// The A2A server as a channel: its accounts are the peers, its conversations their contexts, and a task is a message of the inbox. It only answers: what is sent to a peer
+/// first goes out as its client.
+/// </summary>
+internal sealed partial class A2AChannel(
+    A2AOptions options,
+    A2AEndpoints endpoints,
+    TaskBook book,
+    LiveTasks lives,
+    TaskEnds ends,
+    PushBook pushes,
+    PushSenders senders,
+    IOutbox outbox,
+    IEnumerable<IAgent> agents,
+    ILogger<A2AChannel> logger) : IChannel, IEndpointSource, ITurnListener, ITurnEnding, IDiagnosticsSource, IDisposable
+{
+    public const string ChannelId = "a2a";
+
+    private readonly CancellationTokenSource _stop = new();
+
+    public string Id => ChannelId;
+
+    public bool CanSend => false;
+
+    public IEnumerable<RpcMethod> Methods => [];
+
+    public string Section => ChannelId;
+
+    string IEndpointSource.Channel => ChannelId;
+
+    string ITurnEnding.Channel => ChannelId;
+
+    public IEnumerable<HttpEndpoint> Http => options.Enabled ? endpoints.Http : [];
+
+    public IEnumerable<SocketEndpoint> Sockets => [];
+
+    public async ValueTask StartAsync(CancellationToken cancellationToken)
+    {
+        var known = agents.Select(static agent => agent.Name).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        if (options.Expose.Append(options.Agent).FirstOrDefault(agent => !known.Contains(agent)) is { } stranger)
+        {
+            var fault = $"{A2AOptions.Section}: there is no agent '{stranger}' that could answer peers";
+            throw new OptionsValidationException(A2AOptions.Section, typeof(A2AOptions), [fault]);
+        }
+
+        await book.LoadAsync(cancellationToken).ConfigureAwait(false);
+        await pushes.SettleAllAsync(cancellationToken).ConfigureAwait(false);
+        foreach (var peer in book.Peers) senders.Attach(peer);
+    }
+
+    public ValueTask StopAsync(CancellationToken cancellationToken)
+    {
+        senders.Close();
+        return new ValueTask(_stop.CancelAsync());
+    }
+
+    public void Dispose() => _stop.Dispose();
+
+    public IReadOnlyList<ChannelAccountStatus> GetAccounts() =>
+        [.. book.Peers.Order(StringComparer.Ordinal).Select(peer => new ChannelAccountStatus
+        {
+            AccountId = peer,
+            Connected = true,
+            Pending = outbox.GetBacklog(ChannelId, peer).Pending,
+            DeadLetter = outbox.GetBacklog(ChannelId, peer).DeadLetter,
+        })];
+
+    public ValueTask<ChannelTarget> ResolveTargetAsync(string accountId, string target, CancellationToken cancellationToken) =>
+        throw BridgeException.Invalid("A2A only answers its peers; to call one, use 'channelbridge a2a send'");
+
+    public void OnTurnEvent(AgentTurn turn, int ordinal, AgentEvent agentEvent)
+    {
+        if (turn.Message.Channel != ChannelId) return;
+        lives.OnTurnEvent(PeerOf(turn), turn.Message.Route, turn, ordinal, agentEvent, TaskEnds.AnswersByStatus(turn.Message.Agent));
+    }
+
+    public void OnTurnEnded(AgentTurn turn, bool failed)
+    {
+        if (turn.Message.Channel != ChannelId) return;
+        var peer = PeerOf(turn);
+        if (lives.OnTurnEnded(peer, turn.Message.Route, turn, TaskEnds.AnswersByStatus(turn.Message.Agent))) _ = SettleAsync(peer, turn.Message.Route);
+    }
+
+    public ValueTask<IReadOnlyList<RecordWrite>> EndAsync(TurnEnding ending, CancellationToken cancellationToken) => ends.EndAsync(ending, cancellationToken);
+
+    public ValueTask<JsonObject> CollectAsync(CancellationToken cancellationToken) => ValueTask.FromResult(new JsonObject
+    {
+        ["enabled"] = options.Enabled,
+        ["peers"] = book.Peers.Count,
+        ["tasks"] = book.Total,
+        ["tasksInMemory"] = lives.Count,
+        ["limits"] = new JsonObject { ["tasksPerPeer"] = options.MaxTasksPerPeer, ["tasks"] = options.MaxTasks },
+    });
+
+    private static string PeerOf(AgentTurn turn) => turn.Message.AccountId.ToLowerInvariant();
+
+    private async Task SettleAsync(string peer, string taskId)
+    {
+        try
+        {
+            await pushes.SettleAsync(peer, taskId, _stop.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The next start settles it.
+        }
+        catch (BridgeException fault)
+        {
+            LogNotSettled(fault.Code, taskId);
+        }
+    }
+
+    [LoggerMessage(LogEvents.A2AChannelNotSettled, LogLevel.Warning, "The push notifications of task {TaskId} could not be put into the outbox ({Code}); that is done at the next start")]
+    private partial void LogNotSettled(string code, string taskId);
+}

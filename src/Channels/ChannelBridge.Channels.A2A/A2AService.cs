@@ -1,0 +1,243 @@
+using ChannelBridge.A2A;
+using ChannelBridge.A2A.Server;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Channels.A2A.Conformance;
+using ChannelBridge.Channels.A2A.Http;
+using ChannelBridge.Channels.A2A.Push;
+using ChannelBridge.Channels.A2A.Tasks;
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Channels.A2A;
+
+/// <summary>
+/// What peers may ask for. A peer sees its own: every look-up is in its own namespace, so that another's task is as unknown as one that never was. Here are the ways in:
+/// send and stream; the rest reads, cancels and sets push configurations.
+/// </summary>
+internal sealed partial class A2AService(
+    A2AOptions options,
+    TaskBook book,
+    LiveTasks lives,
+    TaskKeys keys,
+    MessageMapper mapper,
+    PushBook pushes,
+    RateGate rates,
+    CardMaker cards,
+    IInbox inbox,
+    ITurns turns,
+    IRecords records,
+    PushSenders senders,
+    TimeProvider time,
+    ILogger<A2AService> logger) : IA2AService
+{
+    private const int MaxIdLength = 200;
+
+    // Longer than tasks are kept after their end: the same message is the same task as long as there is one.
+    private static readonly TimeSpan DedupeWindow = TimeSpan.FromDays(30);
+
+    /// <inheritdoc/>
+    public Task<SendResult> SendAsync(string client, SendRequest request, CancellationToken cancellationToken) => GuardAsync(async () =>
+    {
+        rates.Take(client, send: true);
+        if (Direct(request) is { } message) return new SendResult { Message = message };
+        var waits = request.Configuration is not { ReturnImmediately: true };
+        using var hold = await BeginAsync(client, request, waits, cancellationToken).ConfigureAwait(false);
+        var task = waits ? await hold.Feed.WaitAsync(cancellationToken).ConfigureAwait(false) : hold.Feed.Snapshot();
+        return new SendResult { Task = Cut(task, request.Configuration?.HistoryLength) };
+    }, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IA2AEvents> StreamAsync(string client, SendRequest request, CancellationToken cancellationToken) => GuardAsync<IA2AEvents>(async () =>
+    {
+        rates.Take(client, send: true);
+        if (Direct(request) is { } message) return new SingleEvent(new FeedEvent(new StreamItem { Message = message }));
+        IA2AEvents? events = null;
+        await BeginAsync(client, request, waits: false, cancellationToken, hold => events = hold.Read()).ConfigureAwait(false);
+        return events!;
+    }, cancellationToken);
+
+    private A2AMessage? Direct(SendRequest request) => AgentOf(request.Tenant) == ConformanceAgent.AgentName ? ConformanceAgent.DirectAnswer(request.Message) : null;
+
+    /// <summary>Accepts a message: its task is held, in memory and on disk, when this completes.</summary>
+    /// <param name="client">The peer.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="waits">True when the peer waits for the end.</param>
+    /// <param name="cancellationToken">The peer has left.</param>
+    /// <param name="held">Called with the hold before anything can happen to the task.</param>
+    private async Task<LiveHold> BeginAsync(
+        string client, SendRequest request, bool waits, CancellationToken cancellationToken, Action<LiveHold>? held = null)
+    {
+        var peer = client.ToLowerInvariant();
+        var message = Checked(request.Message);
+        if (request.Configuration?.TaskPushNotificationConfig is { } wanted) await pushes.CheckAsync(wanted, cancellationToken).ConfigureAwait(false);
+        var known = await KnownAsync(peer, request, message, cancellationToken).ConfigureAwait(false);
+        if (known is { IsRepeated: true })
+        {
+            var again = await lives.HoldAsync(peer, known.Stored.Task.Id, cancellationToken).ConfigureAwait(false) ?? throw NotFound();
+            held?.Invoke(again);
+            return again;
+        }
+
+        if (known is null) await book.MakeRoomAsync(peer, cancellationToken).ConfigureAwait(false);
+        var next = known is null ? Made(peer, request, message) : Continued(known.Stored, message);
+        var inbound = await mapper.ToInboundAsync(client, next.Task, next.Head.Agent, message, waits, cancellationToken).ConfigureAwait(false);
+        var writes = new List<RecordWrite>(5);
+        next = book.Put(known?.Stored, next, known?.Stored.Version, writes);
+        if (book.Introduce(peer) is { } introduced) writes.Add(introduced);
+        if (request.Configuration?.TaskPushNotificationConfig is { } push)
+        {
+            writes.Add(pushes.Put(peer, next.Task.Id, Named(push)));
+            senders.Attach(peer);
+        }
+
+        var hold = lives.Open(next);
+        held?.Invoke(hold);
+        try
+        {
+            var key = keys.DedupeKeyOf(peer, known is null ? "" : next.Task.Id, message.MessageId);
+            var receipt = await inbox.AcceptAsync(inbound, key, DedupeWindow, writes, cancellationToken).ConfigureAwait(false);
+            LiveTasks.Accepted(hold, receipt.Id);
+            if (known is null && !receipt.Duplicate) book.Added(peer);
+            // Somebody else was first with the same message, and its task may be anywhere between its beginning and its end.
+            if (receipt.Duplicate && await book.FindAsync(peer, next.Task.Id, withArtifacts: true, cancellationToken).ConfigureAwait(false) is { } first) hold.Feed.Advance(first.Task);
+            return hold;
+        }
+        catch
+        {
+            hold.Dispose();
+            throw;
+        }
+    }
+
+    private async ValueTask<Known?> KnownAsync(string peer, SendRequest request, A2AMessage message, CancellationToken cancellationToken)
+    {
+        var context = message.ContextId;
+        if (context is { Length: > 0 } && keys.OwnerOf(peer, context) is ContextOwner.Foreign) throw NotFound();
+        if (message.TaskId is not { Length: > 0 } id)
+        {
+            var first = await book.FindAsync(peer, keys.TaskOf(peer, message.MessageId), withArtifacts: false, cancellationToken).ConfigureAwait(false);
+            return first is null ? null : new Known(first, IsRepeated: true);
+        }
+
+        if (await book.FindAsync(peer, id, withArtifacts: true, cancellationToken).ConfigureAwait(false) is not { } stored) throw NotFound();
+        if (request.Tenant is { Length: > 0 } && AgentOf(request.Tenant) != stored.Head.Agent) throw NotFound();
+        if (context is { Length: > 0 } && context != stored.Task.ContextId)
+            throw new A2AException(A2AError.InvalidParams, "message.contextId is another conversation's than message.taskId.");
+        if ((stored.Task.History ?? []).Any(said => said.Role is MessageRole.User && said.MessageId == message.MessageId)) return new Known(stored, IsRepeated: true);
+        if (stored.Ended) throw new A2AException(A2AError.UnsupportedOperation, "The task has ended; send the message without a taskId, it begins another task.") { Code = IA2AService.TaskEnded };
+        if (!TaskStates.IsInterrupted(stored.Task.Status.State))
+            throw new A2AException(A2AError.UnsupportedOperation, "The task is at work and takes no message now; wait until it asks, or send without a taskId.") { Code = "TASK_AT_WORK" };
+        return new Known(stored, IsRepeated: false);
+    }
+
+    private StoredTask Made(string peer, SendRequest request, A2AMessage message)
+    {
+        var now = time.GetUtcNow();
+        var id = keys.TaskOf(peer, message.MessageId);
+        var context = message.ContextId is { Length: > 0 } named ? named : keys.NewContext(peer);
+        return new StoredTask
+        {
+            Peer = peer,
+            Head = new TaskHead { Agent = AgentOf(request.Tenant), LastMessageId = message.MessageId, CreatedAt = now.ToUnixTimeMilliseconds() },
+            Task = new A2ATask
+            {
+                Id = id,
+                ContextId = context,
+                Status = new A2ATaskStatus { State = TaskState.Submitted, Timestamp = now },
+                Artifacts = [],
+                History = [message with { TaskId = id, ContextId = context, Role = MessageRole.User }],
+                Metadata = request.Metadata,
+            },
+        };
+    }
+
+    private StoredTask Continued(StoredTask stored, A2AMessage message)
+    {
+        var fold = new TaskFold(stored.Task, lives.Bounds);
+        fold.Apply(new TaskStatusUpdate
+        {
+            TaskId = stored.Task.Id,
+            ContextId = stored.Task.ContextId,
+            Status = new A2ATaskStatus { State = TaskState.Submitted, Timestamp = time.GetUtcNow() },
+        });
+        fold.AddHistory(message with { TaskId = stored.Task.Id, ContextId = stored.Task.ContextId, Role = MessageRole.User });
+        return stored with { Task = fold.Snapshot(), Head = stored.Head with { LastMessageId = message.MessageId, Turn = null } };
+    }
+
+    private static A2AMessage Checked(A2AMessage message)
+    {
+        CheckId(message.MessageId, "message.messageId");
+        CheckId(message.ContextId, "message.contextId");
+        if (message.Role is MessageRole.Agent) throw new A2AException(A2AError.InvalidParams, "message.role is the agent's; a peer writes as user.");
+        foreach (var part in message.Parts)
+        {
+            if (part.Url is { Length: > 4096 }) throw new A2AException(A2AError.InvalidParams, "message.parts: a url has at most 4096 characters.");
+        }
+
+        return message;
+    }
+
+    private static void CheckId(string? id, string name)
+    {
+        if (id is not null && (id.Length > MaxIdLength || id.Any(char.IsControl)))
+            throw new A2AException(A2AError.InvalidParams, $"{name} has more than {MaxIdLength} characters, or control characters.");
+    }
+
+    /// <summary>The agent that a tenant names.</summary>
+    private string AgentOf(string? tenant)
+    {
+        if (string.IsNullOrEmpty(tenant)) return options.Agent;
+        return options.Expose.Append(options.Agent).FirstOrDefault(agent => string.Equals(agent, tenant, StringComparison.OrdinalIgnoreCase))
+            ?? throw new A2AException(A2AError.InvalidParams, "tenant names no agent of this host.");
+    }
+
+    private static PushConfig Named(PushConfig config) => config with { Id = config.Id is { Length: > 0 } id ? id : Guid.NewGuid().ToString("N") };
+
+    private static A2ATask Cut(A2ATask task, int? historyLength) => historyLength is { } wanted && task.History is { } history && history.Count > wanted
+        ? task with { History = wanted == 0 ? null : [.. history.Skip(history.Count - wanted)] }
+        : task;
+
+    private static A2AException NotFound() => new(A2AError.TaskNotFound);
+
+    /// <summary>What a store or a bound says is told with its code, and whether to try again; anything else stands in the log.</summary>
+    private async Task<T> GuardAsync<T>(Func<Task<T>> work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await work().ConfigureAwait(false);
+        }
+        catch (BridgeException fault) when (fault.Code == ErrorCodes.InvalidRequest)
+        {
+            throw new A2AException(A2AError.InvalidParams, fault.Message);
+        }
+        catch (BridgeException fault)
+        {
+            throw new A2AException(A2AError.Internal, fault.Message) { Code = fault.Code, Retryable = fault.Retryable, RetryAfter = fault.RetryAfter };
+        }
+        catch (Exception fault) when (fault is not A2AException and not System.Text.Json.JsonException && !(fault is OperationCanceledException && cancellationToken.IsCancellationRequested))
+        {
+            LogFault(fault);
+            throw;
+        }
+    }
+
+    [LoggerMessage(LogEvents.A2AServiceFault, LogLevel.Error, "A request of an A2A peer failed")]
+    private partial void LogFault(Exception fault);
+
+    private sealed record Known(StoredTask Stored, bool IsRepeated);
+
+    private sealed class SingleEvent(FeedEvent only) : IA2AEvents
+    {
+        private FeedEvent? _left = only;
+
+        public ValueTask<FeedEvent?> NextAsync(CancellationToken cancellationToken)
+        {
+            var next = _left;
+            _left = null;
+            return ValueTask.FromResult(next);
+        }
+
+        public ValueTask DisposeAsync() => default;
+    }
+}

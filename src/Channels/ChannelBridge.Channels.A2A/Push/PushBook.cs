@@ -1,0 +1,173 @@
+using System.Text.Json;
+using ChannelBridge.A2A;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Net;
+using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Channels.A2A.Tasks;
+
+namespace ChannelBridge.Channels.A2A.Push;
+
+/// <summary>A push configuration as it is kept, with its credentials.</summary>
+internal sealed record KeptPush
+{
+    /// <summary>Where to post.</summary>
+    public required string Url { get; init; }
+
+    /// <summary>What the receiver knows the notification by.</summary>
+    public string? Token { get; init; }
+
+    /// <summary>The scheme of the <c>Authorization</c> header.</summary>
+    public string? Scheme { get; init; }
+
+    /// <summary>What follows it.</summary>
+    public string? Credentials { get; init; }
+
+    /// <summary>The version that its receiver expects.</summary>
+    public string Version { get; init; } = Versions.V10;
+}
+
+/// <summary>Where changes of tasks are posted to. What is read back never has credentials.</summary>
+internal sealed class PushBook(IRecords records, IOutbox outbox, IGuardedHttp http, A2AOptions options, TimeProvider time)
+{
+    private const string Owed = "a2a.owed";
+
+    /// <summary>Configurations of one task.</summary>
+    public const int MaxPerTask = 16;
+
+    /// <summary>Checks a configuration: where it leads, and its sizes.</summary>
+    /// <exception cref="A2AException"><c>-32602</c>: it can't be used.</exception>
+    public async ValueTask CheckAsync(PushConfig config, CancellationToken cancellationToken)
+    {
+        if (config.Id is { Length: > 100 }) throw Wrong("The id of a push configuration has at most 100 characters.");
+        if (config.Id is { } id && id.Any(static letter => char.IsControl(letter) || letter == '/')) throw Wrong("The id of a push configuration has neither slashes nor control characters.");
+        if (config.Token is { Length: > 4096 } || config.Authentication?.Credentials is { Length: > 8192 } || config.Authentication?.Scheme is { Length: > 64 })
+            throw Wrong("The push configuration's token or credentials are too long.");
+        if (!IsHeader(config.Token) || !IsHeader(config.Authentication?.Credentials) || !IsHeader(config.Authentication?.Scheme))
+            throw Wrong("The push configuration's token and credentials must be printable ASCII.");
+        if (config.Url.Length > 2048 || !Uri.TryCreate(config.Url, UriKind.Absolute, out var url)) throw Wrong("The push configuration's url is no address.");
+        try
+        {
+            await http.CheckAsync(url, options.Networks, cancellationToken).ConfigureAwait(false);
+        }
+        catch (BridgeException fault) when (fault.Code == ErrorCodes.InvalidRequest)
+        {
+            throw Wrong($"The push configuration's url can't be used. {fault.Message}");
+        }
+        catch (BridgeException)
+        {
+            // The name can't be looked up now: whether it may be posted to is seen then.
+        }
+    }
+
+    /// <summary>The write that keeps a configuration.</summary>
+    public RecordPut Put(string peer, string taskId, PushConfig config) => new()
+    {
+        Namespace = Of(peer),
+        Key = KeyOf(taskId, config.Id!),
+        Index = taskId,
+        Value = JsonSerializer.SerializeToUtf8Bytes(
+            new KeptPush
+            {
+                Url = config.Url,
+                Token = config.Token,
+                Scheme = config.Authentication?.Scheme,
+                Credentials = config.Authentication?.Credentials,
+                Version = config.Version ?? Versions.V10,
+            },
+            RecordJson.Default.KeptPush),
+        // No task is kept for longer; one that never ends may lose its notifications after a year.
+        ExpiresAt = time.GetUtcNow().ToUnixTimeMilliseconds() + (long)TimeSpan.FromDays(366).TotalMilliseconds,
+        At = time.GetUtcNow().ToUnixTimeMilliseconds(),
+    };
+
+    /// <summary>A configuration with what is secret, for the post itself.</summary>
+    public async ValueTask<KeptPush?> FindAsync(string peer, string taskId, string id, CancellationToken cancellationToken) =>
+        id.Length is > 0 and <= 100 && await records.GetRecordAsync(Of(peer), KeyOf(taskId, id), cancellationToken).ConfigureAwait(false) is { } record
+            ? JsonSerializer.Deserialize(record.Value.Span, RecordJson.Default.KeptPush)
+            : null;
+
+    /// <summary>The configurations of a task, as peers may read them.</summary>
+    public async ValueTask<IReadOnlyList<PushConfig>> ListAsync(string peer, string taskId, CancellationToken cancellationToken)
+    {
+        var found = await records.ListRecordsAsync(Of(peer), taskId, null, MaxPerTask, cancellationToken).ConfigureAwait(false);
+        return [.. found.Select(record => Shown(taskId, record.Key[(record.Key.IndexOf('/', StringComparison.Ordinal) + 1)..], JsonSerializer.Deserialize(record.Value.Span, RecordJson.Default.KeptPush)!))];
+    }
+
+    /// <summary>A configuration as peers may read it.</summary>
+    public static PushConfig Shown(string taskId, string id, KeptPush kept) => new()
+    {
+        TaskId = taskId,
+        Id = id,
+        Url = kept.Url,
+        Authentication = kept.Scheme is { Length: > 0 } scheme ? new PushAuthentication { Scheme = scheme } : null,
+    };
+
+    /// <summary>Removes a configuration.</summary>
+    public ValueTask DeleteAsync(string peer, string taskId, string id, CancellationToken cancellationToken) =>
+        records.WriteAsync(new RecordDelete { Namespace = Of(peer), Key = KeyOf(taskId, id) }, cancellationToken);
+
+    /// <summary>
+    /// The write by which a change is not forgotten: it stands in the commit of the change, and goes when the notifications are in the outbox. Null: nobody is to be told.
+    /// </summary>
+    public async ValueTask<RecordPut?> OweAsync(string peer, A2ATask task, CancellationToken cancellationToken)
+    {
+        var any = await records.ListRecordsAsync(Of(peer), task.Id, null, 1, cancellationToken).ConfigureAwait(false);
+        if (any.Count == 0) return null;
+        var item = new StreamItem { StatusUpdate = new TaskStatusUpdate { TaskId = task.Id, ContextId = task.ContextId, Status = task.Status } };
+        return new RecordPut { Namespace = Owed, Key = $"{peer}/{task.Id}", Value = A2ADialect.V10.Item.ToBytes(item), At = time.GetUtcNow().ToUnixTimeMilliseconds() };
+    }
+
+    /// <summary>Puts a task's notifications into the outbox, if any are owed.</summary>
+    public async Task SettleAsync(string peer, string taskId, CancellationToken cancellationToken)
+    {
+        if (await records.GetRecordAsync(Owed, $"{peer}/{taskId}", cancellationToken).ConfigureAwait(false) is { } owed)
+            await SettleAsync(owed, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Puts what a crash has left owed into the outbox.</summary>
+    public async Task SettleAllAsync(CancellationToken cancellationToken)
+    {
+        string? after = null;
+        while (true)
+        {
+            var page = await records.ListRecordsAsync(Owed, null, after, 200, cancellationToken).ConfigureAwait(false);
+            foreach (var owed in page) await SettleAsync(owed, cancellationToken).ConfigureAwait(false);
+            if (page.Count < 200) return;
+            after = page[^1].Key;
+        }
+    }
+
+    private async Task SettleAsync(StoreRecord owed, CancellationToken cancellationToken)
+    {
+        var slash = owed.Key.IndexOf('/', StringComparison.Ordinal);
+        var (peer, taskId) = (owed.Key[..slash], owed.Key[(slash + 1)..]);
+        var item = A2ADialect.V10.Item.Read(owed.Value.Span);
+        var status = item.StatusUpdate!.Status;
+        foreach (var config in await ListAsync(peer, taskId, cancellationToken).ConfigureAwait(false))
+        {
+            // A lane for each: a receiver that is away holds up nobody else's notifications.
+            var message = new OutboundMessage
+            {
+                Channel = A2AChannel.ChannelId,
+                AccountId = peer,
+                SessionKey = $"a2a-push:{peer}:{taskId}:{config.Id}",
+                Route = KeyOf(taskId, config.Id!),
+                Text = System.Text.Encoding.UTF8.GetString(owed.Value.Span),
+                Type = "notification",
+            };
+            var key = $"push/{taskId}/{config.Id}/{(int)status.State}/{status.Timestamp?.ToUnixTimeMilliseconds()}";
+            await outbox.SendAsync(message, key, cancellationToken: cancellationToken).ConfigureAwait(false);
+        }
+
+        await records.WriteAsync(new RecordDelete { Namespace = Owed, Key = owed.Key }, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static bool IsHeader(string? text) => text is null || text.All(static letter => letter is >= ' ' and <= '~');
+
+    private static A2AException Wrong(string message) => new(A2AError.InvalidParams, message);
+
+    private static string KeyOf(string taskId, string id) => $"{taskId}/{id}";
+
+    private static string Of(string peer) => "a2a.push." + peer;
+}
