@@ -44,7 +44,7 @@ public sealed class ArchitectureTests
     [Fact]
     public void Rooms_AreAllSeen() =>
         Assert.Superset(
-            new HashSet<string> { "Protocol", "Abstractions", "Core", "Endpoints", "OpenClaw", "Storage.Sqlite", "Storage.Postgres", "Channels.Bncr", "Channels.InstaClaw" },
+            new HashSet<string> { "Protocol", "Abstractions", "Core", "Endpoints", "OpenClaw", "Storage.Sqlite", "Storage.Postgres", "Channels.Bncr", "Channels.InstaClaw", "Channels.A2A" },
             Built().Select(assembly => assembly.GetName().Name![Product.Length..]).ToHashSet());
 
     /// <summary>The two engines beside messaging: nothing but the composition points at their insides.</summary>

@@ -5,7 +5,7 @@ namespace ChannelBridge.Tests.Interop.Lab;
 /// <summary>Runs a script of the <c>clients</c> folder with the gateway's node. It must end with exit code 0 and the line <c>all well</c>.</summary>
 internal static class NodeScript
 {
-    public static async Task RunAsync(string name, TimeSpan limit, params string[] arguments)
+    public static async Task<string> RunAsync(string name, TimeSpan limit, params string[] arguments)
     {
         if (OpenClawInstallation.Missing is { } reason) Assert.Fail(reason);
         var script = Path.Combine(OpenClawInstallation.Repository, "tests", "ChannelBridge.Tests.Interop", "clients", name);
@@ -29,5 +29,6 @@ internal static class NodeScript
 
         Assert.True(process.ExitCode == 0, await output + await errors);
         Assert.EndsWith("all well", (await output).Trim(), StringComparison.Ordinal);
+        return await output;
     }
 }
