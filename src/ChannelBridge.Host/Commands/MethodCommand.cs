@@ -65,5 +65,5 @@ internal static class MethodCommand
 
     /// <summary>Reads a time that was typed.</summary>
     public static TimeSpan Duration(string option, string text) =>
-        SettingsReader.ParseDuration(text) ?? throw new FormatException($"{option}: '{text}' is no time; write 90s, 10m, 12h or 30d");
+        SettingText.ParseDuration(text) ?? throw new FormatException($"{option}: '{text}' is no time; write 90s, 10m, 12h or 30d");
 }

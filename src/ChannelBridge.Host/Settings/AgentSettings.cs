@@ -13,6 +13,8 @@ internal static class AgentSettings
     /// <summary>The agent of A2A's public conformance tests.</summary>
     public const string Conformance = "conformance";
 
+    private static readonly string[] AgentKeys = ["Agents:Default", "Channels:A2A:Agent"];
+
     /// <summary>Agents that the host brings.</summary>
     private static readonly string[] BuiltIn = ["echo", "openclaw"];
 
@@ -74,7 +76,7 @@ internal static class AgentSettings
 
     /// <summary>The agent of A2A's public conformance tests is there for who names it, and listed nowhere.</summary>
     private static bool WantsConformance(SettingsReader reader) =>
-        new[] { "Agents:Default", "Channels:A2A:Agent" }.Any(key => string.Equals(reader.Text(key), Conformance, StringComparison.OrdinalIgnoreCase))
+        AgentKeys.Any(key => string.Equals(reader.Text(key), Conformance, StringComparison.OrdinalIgnoreCase))
         || (reader.List("Channels:A2A:Expose") ?? []).Contains(Conformance, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Checks times that must be less than others.</summary>
