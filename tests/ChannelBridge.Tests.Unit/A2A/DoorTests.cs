@@ -76,14 +76,16 @@ public sealed class DoorTests
         Assert.Contains("message.parts[0].text", answer.GetProperty("error").GetProperty("message").GetString(), StringComparison.Ordinal);
     }
 
+    /// <summary>A megabyte of tiny members costs far more to take apart than to send: it is refused before, and the next request is served.</summary>
     [Fact]
-    public async Task AHundredThousandMembers_AreNoTrouble()
+    public async Task AHundredThousandMembers_AreRefused()
     {
         await using var server = await DoorServer.StartAsync();
         using var http = new HttpClient { BaseAddress = server.Url };
         var many = string.Concat(Enumerable.Range(0, 100_000).Select(static i => $"\"m{i}\":1,"));
 
-        Assert.True((await PostAsync(http, "{" + many + Good[1..])).TryGetProperty("result", out _));
+        Assert.Equal(-32600, (await PostAsync(http, "{" + many + Good[1..])).GetProperty("error").GetProperty("code").GetInt32());
+        Assert.True((await PostAsync(http, Good)).TryGetProperty("result", out _));
     }
 
     [Theory]
