@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Messaging.Claims;
@@ -10,6 +11,8 @@ namespace ChannelBridge.Core.Hosting;
 /// </summary>
 internal sealed class MessagingService
 {
+    private const int StartAttempts = 3;
+
     private readonly IStore _store;
     private readonly Backlogs _backlogs;
     private readonly Inbox _inbox;
@@ -50,8 +53,24 @@ internal sealed class MessagingService
     public async Task LoadAsync(CancellationToken cancellationToken)
     {
         if (_loaded) return;
-        _backlogs.Load(await _store.CountAsync(cancellationToken).ConfigureAwait(false));
+        _backlogs.Load(await CountAsync(cancellationToken).ConfigureAwait(false));
         _loaded = true;
+    }
+
+    /// <summary>It reads much; a database that is busy just now isn't a reason not to start.</summary>
+    private async Task<IReadOnlyList<AccountCounts>> CountAsync(CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await _store.CountAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (BridgeException fault) when (fault.Retryable && attempt < StartAttempts)
+            {
+                // The next one says why, should it fail, too.
+            }
+        }
     }
 
     /// <summary>Takes up every message without a finished turn.</summary>
