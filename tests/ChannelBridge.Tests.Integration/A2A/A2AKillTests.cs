@@ -6,7 +6,7 @@ namespace ChannelBridge.Tests.Integration.A2A;
 /// <summary>A task that was accepted is there whatever kills the host, under its id, and ends once.</summary>
 public sealed class A2AKillTests
 {
-    private static int Rounds => int.TryParse(Environment.GetEnvironmentVariable("CHANNELBRIDGE_KILL_ROUNDS"), out var rounds) ? rounds : 10;
+    private static int Rounds => int.TryParse(Environment.GetEnvironmentVariable("CHANNELBRIDGE_KILL_ROUNDS"), out var rounds) ? rounds : 4;
 
     [Fact]
     public async Task Tasks_in_every_state_survive_a_kill_and_go_on_under_their_ids()
