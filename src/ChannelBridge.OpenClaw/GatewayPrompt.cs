@@ -6,9 +6,8 @@ using ChannelBridge.Protocol.OpenResponses;
 namespace ChannelBridge.OpenClaw;
 
 /// <summary>
-/// What the gateway's agent is told of an Open Responses request. The gateway keeps conversations by itself, by session; a request brings
-/// its own. So a
-/// request gets a session for itself and is told what was said before, unless a channel stands behind it whose session the gateway knows.
+/// What the gateway's agent is told of an Open Responses request. The gateway keeps conversations by itself, by session; a request brings its own.
+/// So a request gets a session for itself and is told what was said before, unless a channel stands behind it whose session the gateway knows.
 /// </summary>
 /// <param name="SessionKey">The gateway's session.</param>
 /// <param name="Text">What the user says.</param>

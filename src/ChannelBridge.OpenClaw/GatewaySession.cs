@@ -12,8 +12,7 @@ internal static class GatewaySession
 
     /// <summary>
     /// The session's key: the lane's own where it is one of the gateway's, else the lane's behind the agent's. The gateway writes keys in
-    /// lower case, and two
-    /// lanes whose keys differ by case only are two conversations: such a key stands there in hexadecimal.
+    /// lower case, and two lanes whose keys differ by case only are two conversations: such a key stands there in hexadecimal.
     /// </summary>
     /// <param name="agentId">The gateway's agent for the lane's account.</param>
     /// <param name="laneKey">The lane's key.</param>

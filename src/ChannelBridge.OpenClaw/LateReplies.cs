@@ -24,9 +24,8 @@ internal sealed record LatePart(string Text, IReadOnlyList<Attachment> Files);
 
 /// <summary>
 /// Answers that come late to turns whose answer was to come back in the turn: the gateway was killed in it, its core resumes what it had
-/// adopted, and sends the
-/// answer to <c>turn:ID</c>. It is written down before <c>link.send</c> is answered, and ends the turn that waits for it, also in the
-/// host's next life.
+/// adopted, and sends the answer to <c>turn:ID</c>. It is written down before <c>link.send</c> is answered, and ends the turn that waits
+/// for it, also in the host's next life.
 /// </summary>
 [System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle is never asked for holds nothing.")]
 internal sealed class LateReplies(IStore store, LinkOptions options, TimeProvider time)

@@ -10,8 +10,7 @@ namespace ChannelBridge.OpenClaw;
 
 /// <summary>
 /// Files over the link, in pieces: what the gateway's agent sends goes straight into the spool, what a user sent goes to the gateway.
-/// Gateway and
-/// host may be on different machines, so paths mean nothing here.
+/// Gateway and host may be on different machines, so paths mean nothing here.
 /// </summary>
 internal sealed class LinkMediaDesk(LinkTargets targets, TimeProvider time, ISpool? spool = null)
 {

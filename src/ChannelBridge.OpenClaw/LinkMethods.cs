@@ -172,8 +172,7 @@ internal sealed class LinkMethods(
 
     /// <summary>
     /// The caller behind a gateway connection. Its name says whose token it holds, which lease takeover asks for: the device's own where
-    /// the gateway
-    /// knows one, else the gateway's shared one. What the link's own token is limited to limits them all.
+    /// the gateway knows one, else the gateway's shared one. What the link's own token is limited to limits them all.
     /// </summary>
     private static Func<Caller> Caller(IReadOnlyList<string> scopeNames, string? identity, Caller link) => () =>
     {

@@ -6,9 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace ChannelBridge.OpenClaw;
 
 /// <summary>
-/// Words into sessions of the gateway. They lie in the outbox, in a lane for each session, under an account that is nobody's but the
-/// link's; the link is the
-/// client that they are pushed to, by <c>link.notify</c>, and its answer is the ack. Order, repetition and dead letters are the outbox's.
+/// Words into sessions of the gateway. They lie in the outbox, in a lane for each session, under an account that is nobody's but the link's; the link
+/// is the client that they are pushed to, by <c>link.notify</c>, and its answer is the ack. Order, repetition and dead letters are the outbox's.
 /// </summary>
 internal sealed partial class LinkNotices(IOutbox outbox, ILogger<LinkNotices> logger)
 {

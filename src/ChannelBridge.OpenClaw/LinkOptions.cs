@@ -4,10 +4,9 @@ namespace ChannelBridge.OpenClaw;
 public sealed class LinkOptions
 {
     /// <summary>
-    /// Longest time for one turn of the gateway's agent; then the gateway is told to cancel it and the message is given up with a notice to
-    /// the
-    /// user. (The gateway drops a message that it has seen, so trying again would answer nothing.) Default 9.5 minutes: a little less than
-    /// <c>Limits:TurnTimeout</c>, which ends turns of any agent.
+    /// Longest time for one turn of the gateway's agent; then the gateway is told to cancel it and the message is given up with a notice
+    /// to the user. (The gateway drops a message that it has seen, so trying again would answer nothing.) Default 9.5 minutes: a little
+    /// less than <c>Limits:TurnTimeout</c>, which ends turns of any agent.
     /// </summary>
     public TimeSpan TurnTimeout { get; set; } = TimeSpan.FromMinutes(9.5);
 

@@ -130,9 +130,8 @@ internal sealed class LinkSends(IOutbox outbox, IStore store, TurnMemory memory,
     private static bool IsSilent(string text) => text.AsSpan().Trim() is "" or "NO_REPLY" or "HEARTBEAT_OK";
 
     /// <summary>
-    /// Of a file that the gateway couldn't read the reader is told that there was one, by its name alone: a message that pretends to carry
-    /// a file, or a
-    /// path of the gateway's machine, would be worse.
+    /// Of a file that the gateway couldn't read the reader is told that there was one, by its name alone: a message that pretends to
+    /// carry a file, or a path of the gateway's machine, would be worse.
     /// </summary>
     private static string WithPlaceholders(string text, IReadOnlyList<LinkMedia>? media)
     {

@@ -10,11 +10,9 @@ namespace ChannelBridge.OpenClaw;
 
 /// <summary>
 /// The agent of the OpenClaw gateway. A turn goes out by <c>link.turn</c>; partial text comes back as events. Finished replies to a
-/// channel's message come
-/// by <c>link.send</c> through the gateway's own durable queue into the outbox, so this agent yields none. Those that somebody waits for,
-/// and those of a channel
-/// that the gateway doesn't know, come as events, too. The gateway deduplicates by the message id, which is the inbox id and the same in
-/// every attempt.
+/// channel's message come by <c>link.send</c> through the gateway's own durable queue into the outbox, so this agent yields none. Those
+/// that somebody waits for, and those of a channel that the gateway doesn't know, come as events, too. The gateway deduplicates by the
+/// message id, which is the inbox id and the same in every attempt.
 /// </summary>
 internal sealed partial class OpenClawAgent(
     LinkSession session,
@@ -145,9 +143,8 @@ internal sealed partial class OpenClawAgent(
     }
 
     /// <summary>
-    /// The next event. Our own time-out cancels the gateway's turn, too; a stop of the host doesn't: the gateway finishes the turn, and the
-    /// host takes
-    /// it up again after its restart.
+    /// The next event. Our own time-out cancels the gateway's turn, too; a stop of the host doesn't: the gateway finishes the turn, and
+    /// the host takes it up again after its restart.
     /// </summary>
     private async ValueTask<bool> NextAsync(
         IAsyncEnumerator<AgentEvent> events, EstablishedLink link, RunningTurn running, TimeSpan longest, CancellationToken timeout, CancellationToken stop)

@@ -5,10 +5,9 @@ using System.Text.Json;
 namespace ChannelBridge.OpenClaw;
 
 /// <summary>
-/// The plugin's package as it was when this host was built: what OpenClaw loads, and the hash by which the host tells whether that is what
-/// a gateway
-/// has installed. A package with further channels differs in its manifest and in <c>offers.json</c>; whoever makes one says its hash by
-/// <see cref="Expect"/>.
+/// The plugin's package as it was when this host was built: what OpenClaw loads, and the hash by which the host tells whether that is
+/// what a gateway has installed. A package with further channels differs in its manifest and in <c>offers.json</c>; whoever makes one
+/// says its hash by <see cref="Expect"/>.
 /// </summary>
 public sealed class PluginPackage
 {

@@ -6,9 +6,8 @@ using ChannelBridge.Abstractions.Messaging;
 namespace ChannelBridge.OpenClaw;
 
 /// <summary>
-/// The events of one turn between the link's reader, which must never wait, and the turn, which may. Partial text is dropped when the turn
-/// is too slow
-/// for it; finished messages and its end never are.
+/// The events of one turn between the link's reader, which must never wait, and the turn, which may. Partial text is dropped when the
+/// turn is too slow for it; finished messages and its end never are.
 /// </summary>
 /// <param name="id">The turn's id on the link.</param>
 /// <param name="collect">

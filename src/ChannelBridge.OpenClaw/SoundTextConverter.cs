@@ -8,8 +8,7 @@ namespace ChannelBridge.OpenClaw;
 
 /// <summary>
 /// Reads a text in which half of a surrogate pair may stand: JavaScript writes such a half as <c>\ud83d</c>, and no reader of .NET takes
-/// that. U+FFFD stands
-/// for it, so that a reply isn't lost for an emoji that an agent cut in two.
+/// that. U+FFFD stands for it, so that a reply isn't lost for an emoji that an agent cut in two.
 /// </summary>
 internal sealed class SoundTextConverter : JsonConverter<string?>
 {

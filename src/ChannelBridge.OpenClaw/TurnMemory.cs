@@ -13,11 +13,9 @@ namespace ChannelBridge.OpenClaw;
 internal sealed record TurnOrigin(string? MessageId, string SessionKey, string Route, bool Stream = false);
 
 /// <summary>
-/// Finds the message that a reply names by its inbox id: among the turns of late, in the inbox while the message isn't answered, and, for
-/// turns that
-/// ended without a reply, in a record. The last case is a gateway that was killed between queueing an answer and sending it: the host runs
-/// the turn
-/// again, the gateway's core knows the message already and answers nothing to it, and sends the queued answer by itself some time later.
+/// Finds the message that a reply names by its inbox id: among the turns of late, in the inbox while the message isn't answered, and, for turns
+/// that ended without a reply, in a record. The last case is a gateway that was killed between queueing an answer and sending it: the host runs
+/// the turn again, the gateway's core knows the message already and answers nothing to it, and sends the queued answer by itself some time later.
 /// </summary>
 internal sealed class TurnMemory(IStore store, LinkOptions options, TimeProvider time)
 {
@@ -80,9 +78,8 @@ internal sealed class TurnMemory(IStore store, LinkOptions options, TimeProvider
     }
 
     /// <summary>
-    /// Which message of its turn's answer a delivery is, 0 for the first: the gateway delivers in the order in which it streamed. The same
-    /// delivery is the same
-    /// one again. Null when the turn isn't remembered any more.
+    /// Which message of its turn's answer a delivery is, 0 for the first: the gateway delivers in the order in which it streamed. The
+    /// same delivery is the same one again. Null when the turn isn't remembered any more.
     /// </summary>
     public int? OrdinalOf(Guid turn, string delivery)
     {

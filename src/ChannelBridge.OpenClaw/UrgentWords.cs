@@ -26,14 +26,14 @@ internal static class UrgentWords
     /// <summary>True when a message is such a word.</summary>
     public static bool Contains(string text)
     {
-        var rest = text.AsSpan().TrimStart();
+        var rest = text.AsSpan().Trim();
         if (rest.StartsWith(Approve, StringComparison.OrdinalIgnoreCase))
         {
             return rest.Length == Approve.Length || rest[Approve.Length] is ':' or '@' || char.IsWhiteSpace(rest[Approve.Length]);
         }
 
         if (rest.Length is 0 or > Longest) return false;
-        var word = string.Join(' ', text.ToLowerInvariant().Replace('’', '\'').Replace('`', '\'').Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        var word = string.Join(' ', rest.ToString().ToLowerInvariant().Replace('’', '\'').Replace('`', '\'').Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         return Words.Contains(word.TrimEnd(Ends.ToCharArray()).Trim());
     }
 }

@@ -21,7 +21,10 @@ public static class PostgresStoreServiceCollectionExtensions
         return builder;
     }
 
-    /// <summary>Registers the PostgreSQL store as <see cref="IStore"/>, with the <see cref="ILaneClaims"/> by which hosts share it, unless a store is registered already. Whoever hosts it opens and disposes it.</summary>
+    /// <summary>
+    /// Registers the PostgreSQL store as <see cref="IStore"/>, with the <see cref="ILaneClaims"/> by which hosts share it, unless a store is
+    /// registered already. Whoever hosts it opens and disposes it.
+    /// </summary>
     /// <param name="services">The services.</param>
     /// <param name="configure">Sets the options, at least <see cref="PostgresStoreOptions.ConnectionString"/>.</param>
     public static IServiceCollection AddPostgresStore(this IServiceCollection services, Action<PostgresStoreOptions> configure)

@@ -43,6 +43,27 @@ public sealed class StoreCommandTests
         Assert.DoesNotContain("   at ", refused.Errors, StringComparison.Ordinal);
     }
 
+    /// <summary>Without options it is the store that a host would open: what the environment or a settings file says is not taken away.</summary>
+    [Fact]
+    public async Task Store_WithoutOptions_IsTheHostsOwn()
+    {
+        var data = HostProcess.NewDataFolder();
+        var files = HostProcess.NewDataFolder();
+        await using (var host = await HostProcess.StartAsync(data)) Assert.Equal(0, await host.StopAsync());
+        var environment = new Dictionary<string, string> { ["CHANNELBRIDGE__STORE__DATA"] = data, ["HOME"] = files };
+
+        var export = Path.Combine(files, "store.jsonl");
+        var exported = await HostProcess.RunAsync(["store", "export", export], environment: environment);
+        Assert.True(exported.ExitCode is 0, exported.Errors);
+        Assert.NotEqual(0, new FileInfo(export).Length);
+
+        var state = Path.Combine(files, "state.json");
+        await File.WriteAllTextAsync(state, """{"outbox":[],"sessionRoutes":[]}""");
+        var imported = await HostProcess.RunAsync(["import", state], environment: environment);
+        Assert.True(imported.ExitCode is 0, imported.Errors);
+        Assert.False(Directory.Exists(Path.Combine(files, ".channelbridge")));
+    }
+
     private static void AssertOwnerOnly(string path)
     {
         if (!OperatingSystem.IsWindows()) Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));

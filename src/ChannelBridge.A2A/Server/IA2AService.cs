@@ -1,9 +1,8 @@
 namespace ChannelBridge.A2A.Server;
 
 /// <summary>
-/// What an agent's server does, whatever version and transport a client speaks: the doors (<see cref="JsonRpcDoor"/>, <see
-/// cref="RestDoor"/>) read and write. Each
-/// call names the client that was authenticated; what isn't that client's is not found. A fault is an <see cref="A2AException"/>.
+/// What an agent's server does, whatever version and transport a client speaks: the doors (<see cref="JsonRpcDoor"/>, <see cref="RestDoor"/>) read
+/// and write. Each call names the client that was authenticated; what isn't that client's is not found. A fault is an <see cref="A2AException"/>.
 /// </summary>
 public interface IA2AService
 {

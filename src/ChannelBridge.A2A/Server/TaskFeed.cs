@@ -2,10 +2,8 @@ namespace ChannelBridge.A2A.Server;
 
 /// <summary>
 /// A task that changes, and those who hear of it. Every reader gets the task as it is when it comes, then every event that follows, all
-/// readers the same
-/// ones in the same order. Events are linked to each other: a slow reader holds what it hasn't read, and nobody else waits for it. After
-/// the end, or where
-/// the task waits for its client, streams end.
+/// readers the same ones in the same order. Events are linked to each other: a slow reader holds what it hasn't read, and nobody else
+/// waits for it. After the end, or where the task waits for its client, streams end.
 /// </summary>
 public sealed class TaskFeed
 {

@@ -6,9 +6,8 @@ namespace ChannelBridge.Abstractions.Channels;
 
 /// <summary>
 /// Asks the OpenClaw gateway whether a message that came through it may reach the agent: its own resolver decides by its own settings
-/// (<c>dmPolicy</c>, <c>allowFrom</c>, pairing …). A channel asks before it accepts a message of <see cref="Door.Gateway"/>, and of <see
-/// cref="Door.Channel"/>
-/// where the gateway <see cref="Governs"/>; for the others the host's own settings decide and this is never asked.
+/// (<c>dmPolicy</c>, <c>allowFrom</c>, pairing …). A channel asks before it accepts a message of <see cref="Door.Gateway"/>, and of
+/// <see cref="Door.Channel"/> where the gateway <see cref="Governs"/>; for the others the host's own settings decide and this is never asked.
 /// </summary>
 public interface IGatewayAdmission
 {
@@ -24,9 +23,8 @@ public interface IGatewayAdmission
         IClientConnection connection, AdmissionRequest request, CancellationToken cancellationToken = default);
 
     /// <summary>
-    /// True when the gateway's resolver decides on messages that a channel has fetched itself (<see cref="Door.Channel"/>): the gateway's
-    /// agent answers them,
-    /// and the plugin's package names the channel. Else the channel's own settings decide. Known also while the link is away.
+    /// True when the gateway's resolver decides on messages that a channel has fetched itself (<see cref="Door.Channel"/>): the gateway's agent
+    /// answers them, and the plugin's package names the channel. Else the channel's own settings decide. Known also while the link is away.
     /// </summary>
     /// <param name="channel">The channel id.</param>
     /// <param name="agent">The name of the agent that is to answer.</param>
@@ -52,8 +50,7 @@ public interface IGatewayAdmission
 
     /// <summary>
     /// What the gateway's settings say of an account. They govern the account's connections of <see cref="Door.Gateway"/> only. While the
-    /// link is
-    /// away, what it said last; before it ever said anything, the defaults.
+    /// link is away, what it said last; before it ever said anything, the defaults.
     /// </summary>
     GatewayAccount GetAccount(string channel, string accountId);
 }

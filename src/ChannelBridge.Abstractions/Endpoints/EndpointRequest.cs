@@ -39,7 +39,10 @@ public sealed record EndpointRequest
     /// <summary>The query's values by name, decoded; of a name that stands several times the values in their order.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Query { get; init; } = FrozenDictionary<string, IReadOnlyList<string>>.Empty;
 
-    /// <summary>The headers by name, without case; several of one name are joined by commas. <c>Authorization</c> only for the channel's own check and anonymous endpoints.</summary>
+    /// <summary>
+    /// The headers by name, without case; several of one name are joined by commas. <c>Authorization</c> only for the channel's own check and
+    /// anonymous endpoints.
+    /// </summary>
     public IReadOnlyDictionary<string, string> Headers { get; init; } = FrozenDictionary<string, string>.Empty;
 
     /// <summary>A path value.</summary>

@@ -9,9 +9,8 @@ namespace ChannelBridge.Abstractions.Messaging;
 public interface INotifier
 {
     /// <summary>
-    /// Tells a conversation something, once per key. To a lane or a target it goes through the outbox, like any message. Into a session of
-    /// the OpenClaw
-    /// gateway it goes over the link when that is up: the model reads it in the session's next turn.
+    /// Tells a conversation something, once per key. To a lane or a target it goes through the outbox, like any message. Into a session
+    /// of the OpenClaw gateway it goes over the link when that is up: the model reads it in the session's next turn.
     /// </summary>
     /// <param name="origin">Where to.</param>
     /// <param name="text">What to say.</param>

@@ -53,7 +53,10 @@ public interface ILaneClaims
     /// <summary>A lane got a message, and its account isn't pushed to from here: whoever pushes is told.</summary>
     void TellPusher(long lane);
 
-    /// <summary>A turn was cancelled, or its message passes its lane: every host is told, so that the one that has the lane hears of it. Best effort; <see cref="IClaimObserver.OnTurnUrgent"/>.</summary>
+    /// <summary>
+    /// A turn was cancelled, or its message passes its lane: every host is told, so that the one that has the lane hears of it. Best effort;
+    /// <see cref="IClaimObserver.OnTurnUrgent"/>.
+    /// </summary>
     void TellUrgent(Guid turn);
 
     /// <summary>

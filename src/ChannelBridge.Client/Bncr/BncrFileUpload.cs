@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace ChannelBridge.Client.Bncr;
 
 /// <summary>
-/// Sends a file to a host: several chunks at a time, as many as the line bears, in binary where the server takes that; after a lost connection, a restart of the host or of this program only what is missing. The file
-/// is read as it goes, never held.
+/// Sends a file to a host: several chunks at a time, as many as the line bears, in binary where the server takes that; after a lost
+/// connection, a restart of the host or of this program only what is missing. The file is read as it goes, never held.
 /// </summary>
 /// <param name="client">A connected client.</param>
 /// <param name="accountId">The account.</param>

@@ -83,7 +83,10 @@ internal sealed class MessagingDiagnostics(Backlogs backlogs, TurnScheduler turn
         };
     }
 
-    /// <summary>A lane of those in memory, and how many messages it is known to hold: there may be more in the store that it hasn't come to. With its account, so that a token that is limited to others doesn't see it.</summary>
+    /// <summary>
+    /// A lane of those in memory, and how many messages it is known to hold: there may be more in the store that it hasn't come to. With its account,
+    /// so that a token that is limited to others doesn't see it.
+    /// </summary>
     private static JsonObject? Describe((LaneKey Key, long Depth)? lane) => lane is not { } known ? null : new JsonObject
     {
         ["account"] = known.Key.Account,

@@ -35,7 +35,10 @@ public sealed class MessagingOptions
     /// <summary>What is said then.</summary>
     public string DelayNoticeText { get; set; } = "The answer takes longer than usual; it will come here.";
 
-    /// <summary>Turns within a minute of one sender that is an agent (<see cref="TurnRules.SenderIsAgent"/>), for one account; more are held. Zero: any number. Default 30.</summary>
+    /// <summary>
+    /// Turns within a minute of one sender that is an agent (<see cref="TurnRules.SenderIsAgent"/>), for one account; more are held. Zero: any
+    /// number. Default 30.
+    /// </summary>
     public int AgentTurnsPerMinute { get; set; } = 30;
 
     /// <summary>How long a stop waits for running turns before it hands them back to the inbox. Default 10 s.</summary>

@@ -140,7 +140,10 @@ internal sealed partial class TurnRunner(
     private static BridgeException Empty(IAgent agent, TurnRecord record) => new(
         ErrorCodes.EmptyAnswer, $"The agent '{agent.Name}' ended without an answer ({record.Finish}), and without saying that it has none (NO_REPLY).");
 
-    /// <summary>What the agent says, on its way: to who listens, and, unless the channel takes it itself, into the outbox; there the last reply waits for the end of the turn.</summary>
+    /// <summary>
+    /// What the agent says, on its way: to who listens, and, unless the channel takes it itself, into the outbox; there the last reply waits for the
+    /// end of the turn.
+    /// </summary>
     private sealed class Voice(TurnRunner runner, TurnLane lane, TurnItem item, TurnRecord record, TurnEvents heard, Activity? activity)
     {
         private readonly bool _toOutbox = item.Message.Rules is not { Replies: ReplyWay.Channel };

@@ -31,7 +31,8 @@ internal sealed class PublicHttp : IDisposable
     /// <param name="url">http or https.</param>
     /// <param name="maxBytes">The largest that is taken; what turns out to be larger fails while it is read.</param>
     /// <param name="cancellationToken">Gives up, also while it is read.</param>
-    /// <exception cref="BridgeException"><c>INVALID_REQUEST</c>: the URL leads to a private address or isn't http; <c>PAYLOAD_TOO_LARGE</c>; <c>UNAVAILABLE</c>: it can't be got.</exception>
+    /// <exception cref="BridgeException"><c>INVALID_REQUEST</c>: the URL leads to a private address or isn't http;
+    /// <c>PAYLOAD_TOO_LARGE</c>; <c>UNAVAILABLE</c>: it can't be got.</exception>
     public async Task<PublicFileStream> OpenAsync(Uri url, long maxBytes, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(url);

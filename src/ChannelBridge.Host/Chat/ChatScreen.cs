@@ -4,9 +4,8 @@ using Spectre.Console;
 namespace ChannelBridge.Host.Chat;
 
 /// <summary>
-/// The terminal of a chat: what was said stands above, below it at most one line that changes (the answer as it grows, or what is waited
-/// for), and the
-/// line that is being typed. Without a terminal that can go back to a line's beginning, lines are only written one after the other.
+/// The terminal of a chat: what was said stands above, below it at most one line that changes (the answer as it grows, or what is waited for),
+/// and the line that is being typed. Without a terminal that can go back to a line's beginning, lines are only written one after the other.
 /// </summary>
 internal sealed class ChatScreen(IAnsiConsole console, LineInput input)
 {

@@ -4,8 +4,7 @@ namespace ChannelBridge.Host.Chat;
 
 /// <summary>
 /// An answer while it grows: lines that are whole are written once and stay, the last one is shown until it is whole, too. A text that
-/// doesn't go on where
-/// it was (the agent began anew) is written again from its beginning.
+/// doesn't go on where it was (the agent began anew) is written again from its beginning.
 /// </summary>
 internal sealed class GrowingAnswer(int columns)
 {

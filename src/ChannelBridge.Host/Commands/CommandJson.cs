@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 
@@ -7,4 +8,8 @@ namespace ChannelBridge.Host.Commands;
 [JsonSerializable(typeof(JsonObject))]
 [JsonSerializable(typeof(JsonNode))]
 [JsonSerializable(typeof(string))]
-internal sealed partial class CommandJson : JsonSerializerContext;
+internal sealed partial class CommandJson : JsonSerializerContext
+{
+    /// <summary>The same for people to read.</summary>
+    public static JsonSerializerOptions Indented { get; } = new() { WriteIndented = true, TypeInfoResolver = Default };
+}

@@ -50,7 +50,7 @@ internal static class ConversationsCommand
                     cancellationToken).ConfigureAwait(false);
             var page = JsonNode.Parse(answer.Span)!.AsObject();
             if (parsed.GetValue(Json)) Console.WriteLine(
-                page.ToJsonString(new JsonSerializerOptions { WriteIndented = true, TypeInfoResolver = CommandJson.Default }));
+                page.ToJsonString(CommandJson.Indented));
             else Write(page);
             return ExitCodes.Ok;
         }

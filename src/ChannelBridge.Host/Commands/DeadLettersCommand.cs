@@ -236,5 +236,5 @@ internal static class DeadLettersCommand
     }
 
     private static void Print(JsonObject result) =>
-        Console.WriteLine(result.ToJsonString(new JsonSerializerOptions { WriteIndented = true, TypeInfoResolver = CommandJson.Default }));
+        Console.WriteLine(result.ToJsonString(CommandJson.Indented));
 }

@@ -45,7 +45,7 @@ internal static class DiagnosticsCommand
             if (parsed.GetValue(Watch)) return await WatchAsync(client, body, parsed, cancellationToken).ConfigureAwait(false);
             var sections = await AskAsync(client, body, cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(Json)) Console.WriteLine(
-                sections.ToJsonString(new JsonSerializerOptions { WriteIndented = true, TypeInfoResolver = CommandJson.Default }));
+                sections.ToJsonString(CommandJson.Indented));
             else Write(Tables.Output(), sections, parsed);
             return CodeOf(sections);
         }

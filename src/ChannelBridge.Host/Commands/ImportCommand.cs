@@ -12,7 +12,6 @@ namespace ChannelBridge.Host.Commands;
 internal static class ImportCommand
 {
     private static readonly Argument<FileInfo> File = new("FILE") { Description = "bncr-bridge-state.json of the existing plugin", HelpName = "FILE" };
-    private static readonly Option<string?> Data = new("--data", "-d") { Description = $"The data folder [default: {Defaults.DataDirectoryText}]", HelpName = "DIR" };
     private static readonly Option<bool> DryRun = new("--dry-run") { Description = "Read and count, write nothing" };
 
     /// <summary>Makes the command.</summary>
@@ -20,16 +19,15 @@ internal static class ImportCommand
     {
         var command = new Command("import", "Takes over queue, dead letters and conversations of the existing bncr plugin from its state file. Stop the host first. Repeating it is safe.");
         command.Arguments.Add(File);
-        command.Options.Add(Data);
+        StoreOptions.AddTo(command);
         command.Options.Add(DryRun);
-        command.SetAction((parsed, cancellationToken) => RunAsync(parsed.GetValue(File)!, parsed.GetValue(Data), parsed.GetValue(DryRun), cancellationToken));
+        command.SetAction((parsed, cancellationToken) => RunAsync(parsed.GetValue(File)!, StoreOptions.Load(parsed), parsed.GetValue(DryRun), cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(FileInfo file, string? data, bool dryRun, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(FileInfo file, HostSettings settings, bool dryRun, CancellationToken cancellationToken)
     {
         if (!file.Exists) throw new HostStartException(ExitCodes.Usage, $"the file {file.FullName} does not exist");
-        var settings = SettingsLoader.Load(new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase) { ["Store:Data"] = data });
         OwnerOnly.RestrictNewFiles();
         using var folder = DataFolder.Open(settings.DataDirectory);
         var services = new ServiceCollection();

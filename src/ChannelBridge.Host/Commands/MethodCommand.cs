@@ -46,7 +46,7 @@ internal static class MethodCommand
                 await client.ConnectAsync(cancellationToken).ConfigureAwait(false);
                 var answer = await client.CallAsync(method, JsonSerializer.SerializeToUtf8Bytes(parameters, CommandJson.Default.JsonObject), cancellationToken).ConfigureAwait(false);
                 var result = JsonNode.Parse(answer.Span)!.AsObject();
-                if (parsed.GetValue(Json)) Console.WriteLine(result.ToJsonString(new JsonSerializerOptions { WriteIndented = true, TypeInfoResolver = CommandJson.Default }));
+                if (parsed.GetValue(Json)) Console.WriteLine(result.ToJsonString(CommandJson.Indented));
                 else write(result);
                 return ExitCodes.Ok;
             }

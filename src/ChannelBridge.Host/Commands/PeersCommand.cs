@@ -9,8 +9,6 @@ internal static class PeersCommand
     private static readonly Argument<string> Name = new("NAME") { Description = "The peer's name" };
     private static readonly Option<string?> Address = new("--url") { Description = "Where the peer answers itself", HelpName = "URL" };
     private static readonly Option<string?> KeyFile = new("--outbound-key-file") { Description = "A file on the host whose first line is the key that the peer wants to see", HelpName = "FILE" };
-    private static readonly Option<string?> Expires = new("--expires-in") { Description = "For how long its token holds, e.g. 30d [default: for ever]", HelpName = "TIME" };
-    private static readonly Option<string?> Grace = new("--grace") { Description = "For how long the former token holds, 0s for not at all [default: 10m]", HelpName = "TIME" };
 
     /// <summary>Makes the command with its subcommands.</summary>
     public static Command Create() => new("peers", "Lists, adds, changes or removes A2A peers: agents of other hosts that may call this one's. It holds on every host within a second.")
@@ -39,11 +37,11 @@ internal static class PeersCommand
             var parameters = new JsonObject { ["name"] = parsed.GetValue(Name) };
             if (parsed.GetValue(Address) is { } url) parameters["url"] = url;
             if (parsed.GetValue(KeyFile) is { } file) parameters["outboundKeyFile"] = Path.GetFullPath(file);
-            if (parsed.GetValue(Expires) is { } time) parameters["expiresAt"] = (DateTimeOffset.UtcNow + MethodCommand.Duration("--expires-in", time)).ToUnixTimeMilliseconds();
+            SecretOptions.AddExpiry(parsed, parameters);
             return parameters;
         }, WriteSecret, new ConnectionOptions("--host-url"));
         command.Arguments.Add(Name);
-        foreach (var option in new Option[] { Address, KeyFile, Expires }) command.Options.Add(option);
+        foreach (var option in new Option[] { Address, KeyFile, SecretOptions.Expires }) command.Options.Add(option);
         return command;
     }
 
@@ -52,11 +50,11 @@ internal static class PeersCommand
         var command = MethodCommand.Make("rotate", "Gives a peer another token and prints it, this once.", "a2a.peers.rotate", parsed =>
         {
             var parameters = Named(parsed);
-            if (parsed.GetValue(Grace) is { } time) parameters["graceSeconds"] = (long)MethodCommand.Duration("--grace", time).TotalSeconds;
+            SecretOptions.AddGrace(parsed, parameters);
             return parameters;
         }, WriteSecret);
         command.Arguments.Add(Name);
-        command.Options.Add(Grace);
+        command.Options.Add(SecretOptions.Grace);
         return command;
     }
 
@@ -78,10 +76,5 @@ internal static class PeersCommand
 
     private static JsonObject Named(ParseResult parsed) => new() { ["name"] = parsed.GetValue(Name) };
 
-    // The secret alone on standard output: a script can take it from there.
-    private static void WriteSecret(JsonObject answer)
-    {
-        Console.Error.WriteLine($"the token of the peer '{answer["name"]}', shown this once:");
-        Console.WriteLine((string?)answer["secret"]);
-    }
+    private static void WriteSecret(JsonObject answer) => SecretOptions.Write($"the token of the peer '{answer["name"]}'", answer);
 }

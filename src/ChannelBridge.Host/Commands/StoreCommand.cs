@@ -14,8 +14,6 @@ internal static class StoreCommand
 {
     private const string PackedSuffix = ".gz";
 
-    private static readonly Option<string?> Data = new("--data", "-d") { Description = $"The data folder [default: {Defaults.DataDirectoryText}]", HelpName = "DIR" };
-    private static readonly Option<string?> Store = new("--store") { Description = "PostgreSQL: its connection string; prefer Store:ConnectionFile when it holds a password [default: as the settings say, SQLite in DIR]", HelpName = "CONNECTION" };
     private static readonly Option<bool> Quick = new("--quick") { Description = "Leave out what takes longest: whether each index has its rows" };
     private static readonly Argument<FileInfo?> Checked = new("FILE") { Description = "A backup of a SQLite store, instead of the store itself", HelpName = "FILE", Arity = ArgumentArity.ZeroOrOne };
     private static readonly Argument<FileInfo> Target = new("FILE") { Description = "The new file; one that exists isn't overwritten", HelpName = "FILE" };
@@ -47,15 +45,10 @@ internal static class StoreCommand
     private static Command Make(string name, string description, Func<ParseResult, StoreChoice, HostSettings, CancellationToken, Task<int>> run)
     {
         var command = new Command(name, description);
-        command.Options.Add(Data);
-        command.Options.Add(Store);
+        StoreOptions.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var settings = SettingsLoader.Load(new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase)
-            {
-                ["Store:Data"] = parsed.GetValue(Data),
-                ["Store:Connection"] = parsed.GetValue(Store),
-            });
+            var settings = StoreOptions.Load(parsed);
             OwnerOnly.RestrictNewFiles();
             try
             {
@@ -156,16 +149,33 @@ internal static class StoreCommand
                 if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
                 File.Delete(partial);
                 using var target = new FileStream(partial, options);
-                using (var output = file.EndsWith(PackedSuffix, StringComparison.OrdinalIgnoreCase) ? new GZipStream(target, CompressionLevel.Fastest, leaveOpen: true) : (Stream)new BufferedStream(target))
+                if (file.EndsWith(PackedSuffix, StringComparison.OrdinalIgnoreCase))
+                {
+                    using var packed = new GZipStream(target, CompressionLevel.Fastest, leaveOpen: true);
+                    await WriteAsync(packed).ConfigureAwait(false);
+                }
+                else
+                {
+                    await WriteAsync(target).ConfigureAwait(false);
+                }
+
+                // Only now: the packer writes its end when it is closed.
+                target.Flush(flushToDisk: true);
+                rows = progress.Count;
+                progress.End();
+
+                async Task WriteAsync(Stream output)
                 {
                     var now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
-                    if (store.IsShared) await PostgresUpkeep.ExportAsync(store.Postgres, output, progress, now, cancellationToken).ConfigureAwait(false);
-                    else await Task.Run(() => SqliteUpkeep.ExportAsync(store.Sqlite.Path, output, Path.GetDirectoryName(file)!, progress, now), CancellationToken.None).ConfigureAwait(false);
-                    output.Flush();
-                    target.Flush(flushToDisk: true);
-                    rows = progress.Count;
-                    progress.End();
-                    // BufferedStream closes what is under it, and that is flushed.
+                    if (store.IsShared)
+                    {
+                        await PostgresUpkeep.ExportAsync(store.Postgres, output, progress, now, cancellationToken).ConfigureAwait(false);
+                        return;
+                    }
+
+                    var folder = Path.GetDirectoryName(file)!;
+                    await Task.Run(() => SqliteUpkeep.ExportAsync(store.Sqlite.Path, output, folder, progress, now), CancellationToken.None)
+                        .ConfigureAwait(false);
                 }
             }
 

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Host.Terminal;
 
@@ -35,7 +34,7 @@ internal static class TasksCommand
     }
 
     private static Command Show() => OfTask("show", "Shows a task with its history and results, as version 1.0 writes it.", "a2a.tasks.show", answer =>
-        Console.WriteLine(answer["task"]!.ToJsonString(new JsonSerializerOptions { WriteIndented = true, TypeInfoResolver = CommandJson.Default })));
+        Console.WriteLine(answer["task"]!.ToJsonString(CommandJson.Indented)));
 
     private static Command Cancel() => OfTask("cancel", "Cancels a task.", "a2a.tasks.cancel", _ => Console.WriteLine("canceled"));
 

@@ -12,8 +12,6 @@ internal static class TokensCommand
     private static readonly Option<string?> Accounts = new("--account") { Description = "Only these accounts", HelpName = "NAMES" };
     private static readonly Option<string?> Platforms = new("--platform") { Description = "Only these platforms", HelpName = "NAMES" };
     private static readonly Option<string?> Methods = new("--method") { Description = "Only these methods; bncr.* for all that begin so", HelpName = "NAMES" };
-    private static readonly Option<string?> Expires = new("--expires-in") { Description = "For how long it holds, e.g. 30d [default: for ever]", HelpName = "TIME" };
-    private static readonly Option<string?> Grace = new("--grace") { Description = "For how long the former secret holds, 0s for not at all [default: 10m]", HelpName = "TIME" };
     private static readonly Option<int?> Limit = new("--limit") { Description = "The newest so many, 1 to 1000 [default: 100]", HelpName = "N" };
 
     /// <summary>Makes the command with its subcommands.</summary>
@@ -49,11 +47,11 @@ internal static class TokensCommand
                 if (parsed.GetValue(option) is { } names) parameters[key] = Split(names);
             }
 
-            if (parsed.GetValue(Expires) is { } time) parameters["expiresAt"] = (DateTimeOffset.UtcNow + MethodCommand.Duration("--expires-in", time)).ToUnixTimeMilliseconds();
+            SecretOptions.AddExpiry(parsed, parameters);
             return parameters;
         }, WriteSecret);
         command.Arguments.Add(Name);
-        foreach (var option in new Option[] { ScopeList, Channels, Accounts, Platforms, Methods, Expires }) command.Options.Add(option);
+        foreach (var option in new Option[] { ScopeList, Channels, Accounts, Platforms, Methods, SecretOptions.Expires }) command.Options.Add(option);
         return command;
     }
 
@@ -62,11 +60,11 @@ internal static class TokensCommand
         var command = MethodCommand.Make("rotate", "Gives a token another secret and prints it, this once.", "access.tokens.rotate", parsed =>
         {
             var parameters = new JsonObject { ["name"] = parsed.GetValue(Name) };
-            if (parsed.GetValue(Grace) is { } time) parameters["graceSeconds"] = (long)MethodCommand.Duration("--grace", time).TotalSeconds;
+            SecretOptions.AddGrace(parsed, parameters);
             return parameters;
         }, WriteSecret);
         command.Arguments.Add(Name);
-        command.Options.Add(Grace);
+        command.Options.Add(SecretOptions.Grace);
         return command;
     }
 
@@ -95,12 +93,7 @@ internal static class TokensCommand
         return command;
     }
 
-    // The secret alone on standard output: a script can take it from there.
-    private static void WriteSecret(JsonObject answer)
-    {
-        Console.Error.WriteLine($"the secret of '{answer["token"]!["name"]}', shown this once:");
-        Console.WriteLine((string?)answer["secret"]);
-    }
+    private static void WriteSecret(JsonObject answer) => SecretOptions.Write($"the secret of '{answer["token"]!["name"]}'", answer);
 
     private static string Text(JsonObject entry, string name) => (string?)entry[name] ?? "";
 

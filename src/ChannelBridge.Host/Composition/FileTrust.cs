@@ -4,9 +4,8 @@ using System.Runtime.InteropServices;
 namespace ChannelBridge.Host.Composition;
 
 /// <summary>
-/// Whether a file or folder may be believed: only we and root may have a say in it. A data folder, its settings or a token that others can
-/// write would let
-/// them choose what the host does.
+/// Whether a file or folder may be believed: only we and root may have a say in it. A data folder, its settings or a token that others
+/// can write would let them choose what the host does.
 /// </summary>
 internal static class FileTrust
 {

@@ -7,8 +7,7 @@ namespace ChannelBridge.Host.Terminal;
 
 /// <summary>
 /// The log on standard error: time, level, category and message, one line an event. A fault that the code knows (a provider, the network,
-/// the disk) adds its
-/// text; the stack comes with unexpected faults, or when the level is Debug or Trace.
+/// the disk) adds its text; the stack comes with unexpected faults, or when the level is Debug or Trace.
 /// </summary>
 internal sealed class LogFormatter(TimeProvider time, LogLevelSwitch level) : ConsoleFormatter(FormatterName)
 {

@@ -4,8 +4,7 @@ namespace ChannelBridge.Host.Terminal;
 
 /// <summary>
 /// The one cleaner for everything that a terminal or a log shows and that may come from outside: messages, names, ids, errors. Control
-/// characters (C0 and
-/// C1) could steer a terminal, bidirectional marks could show a line in another order than it has.
+/// characters (C0 and C1) could steer a terminal, bidirectional marks could show a line in another order than it has.
 /// </summary>
 internal static class PlainText
 {

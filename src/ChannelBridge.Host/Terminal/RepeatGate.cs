@@ -2,8 +2,7 @@ namespace ChannelBridge.Host.Terminal;
 
 /// <summary>
 /// Keeps an outage from filling the log: the first lines of a kind are written, then one a minute that says how many were left out. Kinds
-/// are the log
-/// events of the code, so there is a fixed number of them.
+/// are the log events of the code, so there is a fixed number of them.
 /// </summary>
 internal sealed class RepeatGate(TimeProvider time)
 {

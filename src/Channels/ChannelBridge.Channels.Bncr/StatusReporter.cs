@@ -26,8 +26,8 @@ internal sealed class StatusReporter(IOutbox outbox, IRecords records, RouteBook
     public Backlog Backlog(BncrAccount account) => outbox.GetBacklog(BncrChannel.ChannelId, account.DisplayId);
 
     /// <summary>
-    /// Pushes that wait for their ack, and words on files that are awaited. What was given up meanwhile, or pushed to a client that has left, is waited for no longer, though the ledger
-    /// may still hold it.
+    /// Pushes that wait for their ack, and words on files that are awaited. What was given up meanwhile, or pushed to a client that has
+    /// left, is waited for no longer, though the ledger may still hold it.
     /// </summary>
     public Waiters Waiters(BncrAccount account) =>
         new(account.Primary is null ? 0 : (int)Math.Min(account.Stats.AwaitingAck, Backlog(account).Pending), files?.AwaitingAcks(account.DisplayId) ?? 0);

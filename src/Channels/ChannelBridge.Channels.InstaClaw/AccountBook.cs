@@ -10,7 +10,8 @@ internal sealed class AccountBook(IReadOnlyList<InstaClawAccount> accounts)
     public IReadOnlyList<InstaClawAccount> All => accounts;
 
     /// <summary>The account that a caller means: the named one, or the only one.</summary>
-    /// <exception cref="BridgeException"><c>UNAVAILABLE</c>: the channel isn't configured. <c>NOT_FOUND</c>, <c>FORBIDDEN</c>; <c>INVALID_REQUEST</c>: it isn't clear which.</exception>
+    /// <exception cref="BridgeException"><c>UNAVAILABLE</c>: the channel isn't configured. <c>NOT_FOUND</c>, <c>FORBIDDEN</c>;
+    /// <c>INVALID_REQUEST</c>: it isn't clear which.</exception>
     public InstaClawAccount Look(string? accountId, Caller caller)
     {
         if (accounts.Count == 0)

@@ -117,7 +117,10 @@ public sealed class InstaClawOptions
     /// <summary>Folders from which artifacts may be posted. Empty: <c>.insta/artifacts</c> of the account.</summary>
     public IList<string> ArtifactRoots { get; set; } = [];
 
-    /// <summary>Files and folders that are never posted, wherever <see cref="ArtifactRoots"/> lead; an account's own <c>.insta/artifacts</c> is. The host names its own secrets.</summary>
+    /// <summary>
+    /// Files and folders that are never posted, wherever <see cref="ArtifactRoots"/> lead; an account's own <c>.insta/artifacts</c> is. The host
+    /// names its own secrets.
+    /// </summary>
     public IList<string> RefusedArtifacts { get; set; } = [];
 
     /// <summary>The largest artifact. Default 100 MiB.</summary>

@@ -99,7 +99,7 @@ internal static class InstaClawSettings
         .Duration("HttpTimeout", Millisecond * 100, Hour, o => o.HttpTimeout, (o, v) => o.HttpTimeout = v,
             "How long a call to the platform may take; an upload ten times that")
         .List("ArtifactRoots", (o, v) => o.ArtifactRoots = [.. v.Select(SettingText.FullPath)],
-            "Folders from which the agent may post artifacts; none: `.insta/artifacts` of the account", "/srv/work/results")
+            "Folders from which the agent may post artifacts; none: `.insta/artifacts` of the account", "/srv/results")
         .Size("MaxArtifactBytes", 1, 1L << 40, o => o.MaxArtifactBytes, (o, v) => o.MaxArtifactBytes = v, "The largest artifact");
 
     /// <summary>

@@ -1,4 +1,5 @@
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Channels.Bncr.Leases;
 
 namespace ChannelBridge.Tests.Unit.Bncr;
 
@@ -35,6 +36,17 @@ public sealed class ContestedLeaseTests
         await bncr.ClientAsync(""" "clientId":"b" """);
         var next = await bncr.RefusedAsync(bncr.Connect(), "bncr.connect", """ "clientId":"a" """);
         Assert.True(next.RetryAfter > wait, $"{next.RetryAfter} after {wait}");
+    }
+
+    /// <summary>Clients that come for the first time are no circle, and any number of them within a minute is remembered in bounded room.</summary>
+    [Fact]
+    public void Takeovers_OfManyNewClients_AreForgottenBeyondABound()
+    {
+        var takeovers = new Takeovers();
+        for (var i = 0; i < 1000; i++) Assert.False(takeovers.Add(1, $"client-{i}", $"client-{i - 1}"));
+        Assert.Equal(0, takeovers.WaitAt(1, "client-1000"));
+        Assert.Equal(0, takeovers.WaitAt(1, "client-0"));
+        Assert.InRange(takeovers.Remembered, 1, 100);
     }
 
     /// <summary>A bad line makes a client come back often; its old connection is gone each time, and nobody takes anything from anybody.</summary>

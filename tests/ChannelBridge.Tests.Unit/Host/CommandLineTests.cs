@@ -1,5 +1,6 @@
 using ChannelBridge.Host.Commands;
 using ChannelBridge.Host.Composition;
+using ChannelBridge.Host.Settings;
 
 namespace ChannelBridge.Tests.Unit.Host;
 
@@ -27,6 +28,26 @@ public sealed class CommandLineTests
 
     [Fact]
     public void Serve_NoOptions_LeavesEverythingToTheOtherSources() => Assert.Empty(ServeCommand.Options.Read(CommandLine.Create().Parse(["serve"])));
+
+    [Theory]
+    [InlineData("store check", "/from/env", "Host=env")]
+    [InlineData("store check --data /typed", "/typed", "Host=env")]
+    [InlineData("import state.json", "/from/env", "Host=env")]
+    [InlineData("import state.json --store Host=typed", "/from/env", "Host=typed")]
+    [InlineData("store export all.jsonl --store Host=typed -d /typed", "/typed", "Host=typed")]
+    public void StoreOptions_WhatIsNotTyped_StaysAsTheSettingsSay(string line, string data, string connection)
+    {
+        var parsed = CommandLine.Create().Parse(line.Split(' '));
+        Assert.Empty(parsed.Errors);
+        var given = StoreOptions.Read(parsed);
+        var settings = SettingsLoader.Load(given, "/nowhere", new Dictionary<string, string>
+        {
+            ["CHANNELBRIDGE__STORE__DATA"] = "/from/env",
+            ["CHANNELBRIDGE__STORE__CONNECTION"] = "Host=env",
+        });
+        Assert.Equal(Path.GetFullPath(data), settings.DataDirectory);
+        Assert.Equal(connection, settings.Store.Postgres.ConnectionString);
+    }
 
     [Theory]
     [InlineData("serve --nothing")]

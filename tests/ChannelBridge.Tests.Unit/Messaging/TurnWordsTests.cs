@@ -106,6 +106,7 @@ public sealed class TurnWordsTests
     [InlineData("stop the bus", false)]
     [InlineData("hello", false)]
     [InlineData("", false)]
+    [InlineData("  stop                                                                                  \n", true)]
     public void UrgentWords_AreTheGateways(string text, bool urgent) => Assert.Equal(urgent, UrgentWords.Contains(text));
 
     [Fact]

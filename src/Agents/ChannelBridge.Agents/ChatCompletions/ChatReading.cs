@@ -8,8 +8,7 @@ namespace ChannelBridge.Agents.ChatCompletions;
 /// <summary>
 /// Reads chat completion chunks as the many servers send them: reasoning under several names, content as text or parts, whole messages
 /// instead of deltas, tool calls with or without an index, an error in the middle, and ends with and without <c>[DONE]</c>. What the
-/// provider itself calls broken is never passed on as
-/// whole.
+/// provider itself calls broken is never passed on as whole.
 /// </summary>
 internal sealed class ChatReading(ProviderFaults faults, IReadOnlyList<string> tools) : IProviderReading
 {

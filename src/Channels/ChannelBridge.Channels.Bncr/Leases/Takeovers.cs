@@ -24,6 +24,9 @@ internal sealed class Takeovers
     private long _wait = FirstWait;
     private long _notBefore;
 
+    /// <summary>How many of the last are remembered.</summary>
+    public int Remembered => _recent.Count;
+
     /// <summary>How long a client has to wait from now (milliseconds); 0 for not at all.</summary>
     public long WaitAt(long now, string? by)
     {
@@ -39,11 +42,13 @@ internal sealed class Takeovers
         var weight = WeightOf(by);
         _recent.Enqueue((now, by, from, weight));
         _sum += weight;
+
+        // Clients that come for the first time weigh nothing, and there may be any number of them within the window.
+        while (_recent.Count > Free) Drop();
         if (_sum < Free || weight == 0) return false;
         var begins = _notBefore == 0;
         _notBefore = now + _wait;
         _wait = Math.Min(LongestWait, _wait * 2);
-        while (_recent.Count > Free) Drop();
         return begins;
     }
 

@@ -25,7 +25,13 @@ internal sealed partial class RouteBook(IRecords records, TimeProvider time, ILo
     private long _known;
 
     /// <summary>The conversations of all accounts that are known: counted anew at each start, complete a moment after it.</summary>
-    public long Known => Math.Max(0, Interlocked.Read(ref _known));
+    public long Known
+    {
+        get
+        {
+            lock (_gate) return Math.Max(0, _known);
+        }
+    }
 
     /// <summary>Begins to count what the store has. Nothing waits for it.</summary>
     public void Start() => _counting = Task.Run(CountAsync);
@@ -105,7 +111,7 @@ internal sealed partial class RouteBook(IRecords records, TimeProvider time, ILo
             }
 
             count += ours.Count;
-            Interlocked.Add(ref _known, -ours.Count);
+            lock (_gate) _known -= ours.Count(record => IsCounted(record.Key));
         }
     }
 
@@ -129,9 +135,12 @@ internal sealed partial class RouteBook(IRecords records, TimeProvider time, ILo
     {
         lock (_gate)
         {
-            if (_countedUpTo is null || string.CompareOrdinal(key, _countedUpTo) <= 0) _known++;
+            if (IsCounted(key)) _known++;
         }
     }
+
+    /// <summary>True when the count has come past this place. Under the gate.</summary>
+    private bool IsCounted(string key) => _countedUpTo is null || string.CompareOrdinal(key, _countedUpTo) <= 0;
 
     private async Task CountAsync()
     {

@@ -51,7 +51,8 @@ internal sealed record ConnectResult
 
 /// <summary>The answer to <c>bncr.connect {lastCursor}</c>.</summary>
 /// <param name="Accepted">The cursor is of this host's store: nothing that was acked comes again, everything unacked does, in order.</param>
-/// <param name="Reason">Why not: <c>cursor-malformed</c>, <c>cursor-of-another-store</c>, <c>cursor-too-old</c>, <c>cursor-newer-than-store</c> (the store was restored from a backup); what is unacked is pushed all the same.</param>
+/// <param name="Reason">Why not: <c>cursor-malformed</c>, <c>cursor-of-another-store</c>, <c>cursor-too-old</c>,
+/// <c>cursor-newer-than-store</c> (the store was restored from a backup); what is unacked is pushed all the same.</param>
 internal sealed record ResumeResult(bool Accepted, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Reason);
 
 /// <summary>Numbers of the protocol.</summary>

@@ -84,7 +84,8 @@ internal sealed partial class Registrar(
     }
 
     /// <summary>The user has confirmed: registers at the platform and writes the profile, which the next look finds.</summary>
-    /// <exception cref="BridgeException">A field doesn't fit, there is nothing to confirm, or the platform's refusal; then the proposal is gone and the next one is asked for.</exception>
+    /// <exception cref="BridgeException">A field doesn't fit, there is nothing to confirm, or the platform's refusal; then the proposal
+    /// is gone and the next one is asked for.</exception>
     public async Task<Profile> SubmitAsync(ProfileFields form, string? proposalId, string? sessionToken, CancellationToken cancellationToken)
     {
         RefuseRegistered();
