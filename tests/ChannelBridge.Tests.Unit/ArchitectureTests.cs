@@ -20,6 +20,7 @@ public sealed class ArchitectureTests
         ["Endpoints"] = ["Core", "Abstractions", "Protocol"],
         ["OpenClaw"] = ["Core", "Abstractions", "Protocol"],
         ["Plugins"] = ["Core", "Abstractions", "Protocol", "Identity"],
+        ["Plugins.Sdk"] = ["Plugins", "Abstractions", "Protocol"],
         ["Client"] = ["Protocol"],
     };
 
@@ -44,7 +45,7 @@ public sealed class ArchitectureTests
     [Fact]
     public void Rooms_AreAllSeen() =>
         Assert.Superset(
-            new HashSet<string> { "Protocol", "Abstractions", "Core", "Endpoints", "OpenClaw", "Storage.Sqlite", "Storage.Postgres", "Channels.Bncr", "Channels.InstaClaw", "Channels.A2A" },
+            new HashSet<string> { "Protocol", "Abstractions", "Core", "Endpoints", "OpenClaw", "Plugins", "Storage.Sqlite", "Storage.Postgres", "Channels.Bncr", "Channels.InstaClaw", "Channels.A2A" },
             Built().Select(assembly => assembly.GetName().Name![Product.Length..]).ToHashSet());
 
     /// <summary>The two engines beside messaging: nothing but the composition points at their insides.</summary>

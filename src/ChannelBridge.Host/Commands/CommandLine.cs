@@ -76,6 +76,8 @@ internal static class CommandLine
             SendFileCommand.Create(),
             ReceiveFileCommand.Create(),
             DeadLettersCommand.Create(),
+            PluginsCommand.Create(),
+            PluginCommand.Create(),
             TokensCommand.Create(),
             StoreCommand.Create(),
             ConfigCommand.Create(),

@@ -10,6 +10,7 @@ using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Diagnostics;
 using ChannelBridge.Host.Settings;
 using ChannelBridge.Host.Terminal;
+using ChannelBridge.Plugins.Hosting;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 
@@ -79,6 +80,12 @@ internal static class HostComposition
         foreach (var agent in settings.Agents) services.AddProviderAgent(agent);
         AddChannels(bridge);
         if (settings.Facts.Agents?.Contains(AgentSettings.Conformance) is true) bridge.AddA2AConformance();
+        bridge.AddPlugins(new PluginHostOptions
+        {
+            DataFolder = settings.DataDirectory,
+            RequireSignature = PluginConfiguration.ReadRequireSignature(settings.Configuration, settings.Urls.Any(IsPublic)),
+            SettingsOf = manifest => PluginConfiguration.Read(settings.Configuration, settings.Agent, manifest),
+        });
         services.AddContributor<DiagnosticsMethods>();
         services.AddContributor<HostDiagnostics>();
         services.AddContributor<StoreDiagnostics>();

@@ -1,0 +1,38 @@
+using ChannelBridge.Plugins.Protocol;
+
+namespace ChannelBridge.Plugins.Hosting;
+
+/// <summary>The running process of a plugin, or that there is none.</summary>
+/// <param name="id">The plugin.</param>
+internal sealed class PluginLink(string id)
+{
+    private static readonly TimeSpan Again = TimeSpan.FromSeconds(5);
+    private volatile Live? _live;
+
+    /// <summary>The process now, or null.</summary>
+    public Live? Current => _live;
+
+    /// <summary>The process now.</summary>
+    /// <exception cref="BridgeException">There is none; it may come back.</exception>
+    public IPluginProcess Require() =>
+        _live?.Plugin ?? throw BridgeException.Unavailable($"plugin {id} isn't running; see 'channelbridge plugins list'", Again);
+
+    /// <summary>There is a process.</summary>
+    public void Set(IPluginProcess plugin) => _live = new Live(plugin);
+
+    /// <summary>There is none any more.</summary>
+    public void Clear() => Interlocked.Exchange(ref _live, null)?.End();
+
+    /// <summary>One process.</summary>
+    [System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "A token source without a timer holds nothing; it is cancelled once.")]
+    internal sealed class Live(IPluginProcess plugin)
+    {
+        private readonly CancellationTokenSource _gone = new();
+
+        public IPluginProcess Plugin => plugin;
+
+        public CancellationToken Gone => _gone.Token;
+
+        public void End() => _gone.Cancel();
+    }
+}

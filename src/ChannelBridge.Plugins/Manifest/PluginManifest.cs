@@ -1,0 +1,117 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace ChannelBridge.Plugins.Manifest;
+
+/// <summary>A plugin's <c>channelbridge.plugin.json</c>, checked: what it is and what it offers.</summary>
+public sealed record PluginManifest
+{
+    /// <summary>The file's name.</summary>
+    public const string FileName = "channelbridge.plugin.json";
+
+    /// <summary>The plugin's name.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The plugin's version.</summary>
+    public required string Version { get; init; }
+
+    /// <summary>The version of the plugin protocol that it speaks.</summary>
+    public required int Protocol { get; init; }
+
+    /// <summary>What it is, in one sentence.</summary>
+    public string? Summary { get; init; }
+
+    /// <summary>Its channels.</summary>
+    public required IReadOnlyList<ManifestChannel> Channels { get; init; }
+
+    /// <summary>How its process is started.</summary>
+    public required ManifestRun Run { get; init; }
+
+    /// <summary>Its methods.</summary>
+    public IReadOnlyList<ManifestMethod> Methods { get; set; } = [];
+
+    /// <summary>Its tools.</summary>
+    public IReadOnlyList<ManifestTool> Tools { get; set; } = [];
+
+    /// <summary>The events that it may publish.</summary>
+    public IReadOnlyList<string> Events { get; set; } = [];
+
+    /// <summary>The JSON Schema of its settings, or null when it has none.</summary>
+    public JsonElement? Settings { get; init; }
+
+    /// <summary>What it may do beyond its own channels.</summary>
+    public ManifestPermissions Permissions { get; set; } = new();
+}
+
+/// <summary>A channel of a plugin.</summary>
+public sealed record ManifestChannel
+{
+    /// <summary>The channel's id.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The name that people see, or null for the id.</summary>
+    public string? Label { get; init; }
+
+    /// <summary>False for a channel that only answers.</summary>
+    public bool Send { get; set; } = true;
+}
+
+/// <summary>How a plugin's process is started: one of the two.</summary>
+public sealed record ManifestRun
+{
+    /// <summary>An assembly of the folder, for the .NET runtime.</summary>
+    public string? Dotnet { get; init; }
+
+    /// <summary>Arguments of the assembly.</summary>
+    public IReadOnlyList<string> Arguments { get; set; } = [];
+
+    /// <summary>A program of the folder or of the PATH, and its arguments.</summary>
+    public IReadOnlyList<string>? Command { get; init; }
+}
+
+/// <summary>A method of a plugin.</summary>
+public sealed record ManifestMethod
+{
+    /// <summary>Its name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The scope that the caller needs.</summary>
+    public required string Scope { get; init; }
+
+    /// <summary>One sentence for people.</summary>
+    public required string Summary { get; init; }
+
+    /// <summary>JSON Schema of the parameters, or null for any.</summary>
+    public JsonElement? Params { get; init; }
+
+    /// <summary>JSON Schema of the result, or null for any.</summary>
+    public JsonElement? Result { get; init; }
+}
+
+/// <summary>A tool of a plugin.</summary>
+public sealed record ManifestTool
+{
+    /// <summary>Its name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>What it does, in words for the agent.</summary>
+    public required string Summary { get; init; }
+
+    /// <summary>JSON Schema of the arguments, or null for any.</summary>
+    public JsonElement? Arguments { get; init; }
+}
+
+/// <summary>What a plugin may do beyond its own channels.</summary>
+public sealed record ManifestPermissions
+{
+    /// <summary>Agents that its messages may name.</summary>
+    public IReadOnlyList<string> Agents { get; set; } = [];
+
+    /// <summary>Namespaces of records beyond its own.</summary>
+    public IReadOnlyList<string> Records { get; set; } = [];
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(PluginManifest))]
+internal sealed partial class ManifestJson : JsonSerializerContext;

@@ -1,0 +1,32 @@
+namespace ChannelBridge.Plugins.Protocol;
+
+/// <summary>Versions, names and bounds of the plugin protocol, the same on both ends.</summary>
+public static class PluginProtocol
+{
+    /// <summary>The version that this library speaks.</summary>
+    public const int Version = 1;
+
+    /// <summary>The largest header of a message, in bytes.</summary>
+    public const int MaxHeaderBytes = 1024;
+
+    /// <summary>The largest message, in bytes; what is larger goes by a stream.</summary>
+    public const int MaxMessageBytes = 1024 * 1024;
+
+    /// <summary>What each stream may carry ahead of its reader: the first credit, in bytes.</summary>
+    public const int StreamWindow = 256 * 1024;
+
+    /// <summary>What a frame of a stream costs of the credit beside its bytes.</summary>
+    public const int FrameCost = 64;
+
+    /// <summary>The most bytes of one frame of a stream.</summary>
+    public const int MaxFrameBytes = 64 * 1024;
+
+    /// <summary>The most streams that are open in one direction.</summary>
+    public const int MaxStreams = 64;
+
+    /// <summary>The JSON-RPC error of a call that was cancelled.</summary>
+    public const int CancelledError = -32800;
+
+    /// <summary>The notification that cancels a call, by its id.</summary>
+    public const string CancelMethod = "$/cancelRequest";
+}

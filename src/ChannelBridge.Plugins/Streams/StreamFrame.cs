@@ -1,0 +1,112 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Text.Json;
+using ChannelBridge.Plugins.Rpc;
+
+namespace ChannelBridge.Plugins.Streams;
+
+/// <summary>
+/// The header of a stream's frame: <c>u32 header length, big endian | {"stream", "seq", …} | bytes</c>. A frame of the sender has
+/// <c>seq</c>; the reader's
+/// has <c>credit</c> or <c>closed</c> and no bytes.
+/// </summary>
+internal readonly record struct StreamFrame
+{
+    private const int MaxHeader = 512;
+
+    public long Stream { get; init; }
+
+    /// <summary>1, 2, 3 … for the sender's frames; 0 in the reader's.</summary>
+    public long Seq { get; init; }
+
+    /// <summary>Nothing follows.</summary>
+    public bool End { get; init; }
+
+    /// <summary>The item goes on in the next frame.</summary>
+    public bool More { get; init; }
+
+    /// <summary>With <see cref="End"/>: the stream isn't whole, for this reason.</summary>
+    public string? Error { get; init; }
+
+    /// <summary>The reader takes this many bytes more.</summary>
+    public long Credit { get; init; }
+
+    /// <summary>The reader is done with the stream: it has read its end, or wants no more.</summary>
+    public bool Closed { get; init; }
+
+    public static StreamFrame Read(ReadOnlySequence<byte> frame, out ReadOnlySequence<byte> bytes)
+    {
+        var reader = new SequenceReader<byte>(frame);
+        if (!reader.TryReadBigEndian(out int length) || length is <= 0 or > MaxHeader || length > reader.Remaining)
+            throw new PluginProtocolException("a stream's frame has no header");
+        var header = frame.Slice(reader.Position, length);
+        bytes = frame.Slice(header.End);
+        try
+        {
+            return Parse(header);
+        }
+        catch (JsonException)
+        {
+            throw new PluginProtocolException("the header of a stream's frame isn't a JSON object as it should be");
+        }
+    }
+
+    /// <summary>Writes length and header.</summary>
+    public ReadOnlyMemory<byte> Write(ArrayBufferWriter<byte> buffer)
+    {
+        buffer.ResetWrittenCount();
+        buffer.GetSpan(4);
+        buffer.Advance(4);
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            writer.WriteNumber("stream"u8, Stream);
+            if (Seq > 0) writer.WriteNumber("seq"u8, Seq);
+            if (End) writer.WriteBoolean("end"u8, true);
+            if (More) writer.WriteBoolean("more"u8, true);
+            if (Error is not null) writer.WriteString("error"u8, Error);
+            if (Credit > 0) writer.WriteNumber("credit"u8, Credit);
+            if (Closed) writer.WriteBoolean("closed"u8, true);
+            writer.WriteEndObject();
+        }
+
+        var written = System.Runtime.InteropServices.MemoryMarshal.AsMemory(buffer.WrittenMemory);
+        BinaryPrimitives.WriteInt32BigEndian(written.Span, written.Length - 4);
+        return written;
+    }
+
+    private static StreamFrame Parse(ReadOnlySequence<byte> header)
+    {
+        var reader = new Utf8JsonReader(header, new JsonReaderOptions { MaxDepth = 8 });
+        var frame = default(StreamFrame);
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) throw new JsonException();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = reader.GetString();
+            reader.Read();
+            try
+            {
+                frame = name switch
+                {
+                    "stream" => frame with { Stream = reader.GetInt64() },
+                    "seq" => frame with { Seq = reader.GetInt64() },
+                    "end" => frame with { End = reader.GetBoolean() },
+                    "more" => frame with { More = reader.GetBoolean() },
+                    "error" => frame with { Error = reader.GetString() },
+                    "credit" => frame with { Credit = reader.GetInt64() },
+                    "closed" => frame with { Closed = reader.GetBoolean() },
+                    _ => frame,
+                };
+            }
+            catch (Exception fault) when (fault is FormatException or InvalidOperationException)
+            {
+                throw new JsonException();
+            }
+
+            reader.Skip();
+        }
+
+        if (frame.Stream <= 0 || frame.Seq < 0 || frame.Credit < 0) throw new JsonException();
+        return frame;
+    }
+}

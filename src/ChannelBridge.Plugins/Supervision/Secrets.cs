@@ -1,0 +1,38 @@
+using System.Text.Json;
+using ChannelBridge.Plugins.Manifest;
+using ChannelBridge.Plugins.Protocol;
+
+namespace ChannelBridge.Plugins.Supervision;
+
+/// <summary>Finds the values of a plugin's settings that must be shown nowhere.</summary>
+internal static class Secrets
+{
+    /// <summary>The values of members that the schema marks as secret.</summary>
+    public static IEnumerable<string> Find(PluginManifest manifest, PluginStart start) =>
+        manifest.Settings is { } schema && start.Settings is { } settings ? Find(schema, settings) : [];
+
+    private static IEnumerable<string> Find(JsonElement schema, JsonElement value)
+    {
+        if (schema.ValueKind != JsonValueKind.Object) yield break;
+        if (schema.TryGetProperty("secret", out var secret) && secret.ValueKind == JsonValueKind.True)
+        {
+            yield return value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText();
+            yield break;
+        }
+
+        if (value.ValueKind == JsonValueKind.Object && schema.TryGetProperty("properties", out var properties))
+        {
+            foreach (var member in value.EnumerateObject())
+            {
+                if (!properties.TryGetProperty(member.Name, out var known)) continue;
+                foreach (var found in Find(known, member.Value)) yield return found;
+            }
+        }
+
+        if (value.ValueKind != JsonValueKind.Array || !schema.TryGetProperty("items", out var items)) yield break;
+        foreach (var item in value.EnumerateArray())
+        {
+            foreach (var found in Find(items, item)) yield return found;
+        }
+    }
+}

@@ -1,0 +1,118 @@
+using System.Buffers;
+using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Hosting;
+using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Plugins.Hosting;
+using ChannelBridge.Plugins.Manifest;
+using ChannelBridge.Plugins.Supervision;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Tests.Plugins;
+
+/// <summary>A whole host in this process: SQLite, the durable core, the echo agent, and plugins.</summary>
+internal sealed class HostedPlugins : IAsyncDisposable
+{
+    private readonly IHost _host;
+
+    private HostedPlugins(string folder, Func<PluginManifest, PluginSettings>? settings)
+    {
+        Folder = folder;
+        var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Logging.SetMinimumLevel(LogLevel.None);
+        var options = new PluginHostOptions
+        {
+            DataFolder = folder,
+            SettingsOf = settings ?? (_ => new PluginSettings()),
+            Times = new SupervisorTimes
+            {
+                Handshake = TimeSpan.FromMinutes(2),
+                Silence = TimeSpan.FromMinutes(2),
+                FirstDelay = TimeSpan.FromMilliseconds(10),
+            },
+        };
+        builder.Services.AddChannelBridge().UseSqlite(store => store.Path = Path.Combine(folder, "messages.db")).AddPlugins(options);
+        _host = builder.Build();
+    }
+
+    public string Folder { get; }
+
+    public IServiceProvider Services => _host.Services;
+
+    public PluginRoom Room => Services.GetRequiredService<PluginRoom>();
+
+    public static async Task<HostedPlugins> StartAsync(string? folder = null, Func<PluginManifest, PluginSettings>? settings = null)
+    {
+        var host = new HostedPlugins(folder ?? Scratch.NewFolder("host"), settings);
+        await host._host.StartAsync();
+        return host;
+    }
+
+    /// <summary>Calls a method of the host as an operator does.</summary>
+    public async Task<JsonNode> CallAsync(string name, JsonObject parameters)
+    {
+        var method = Services.GetRequiredService<IRegistry>().Current.Of<IMethodSource>().SelectMany(source => source.Methods)
+            .Single(one => one.Name == name);
+        var result = new ArrayBufferWriter<byte>();
+        await method.InvokeAsync(
+            System.Text.Encoding.UTF8.GetBytes(parameters.ToJsonString()), new MethodCall(new Operator()), result, default);
+        return JsonNode.Parse(result.WrittenSpan)!;
+    }
+
+    /// <summary>Completes when the plugin's process runs; one that isn't <paramref name="not"/>, which has been killed.</summary>
+    public async Task<int> RunsAsync(string id, int not = 0)
+    {
+        using var timeout = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        var supervisor = Room.Units.Single(unit => unit.Manifest.Id == id).Supervisor;
+        while (true)
+        {
+            await supervisor.WaitForAsync(timeout.Token, PluginState.Running);
+            if (supervisor.Status.ProcessId is { } process && process != not) return process;
+            await Task.Delay(10, timeout.Token);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.StopAsync();
+        if (_host is IAsyncDisposable disposable) await disposable.DisposeAsync();
+    }
+
+    /// <summary>Completes when a condition on the disk holds.</summary>
+    public static async Task UntilAsync(Func<bool> holds, string what)
+    {
+        using var timeout = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        while (!holds())
+        {
+            try
+            {
+                await timer.WaitForNextTickAsync(timeout.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                Assert.Fail($"not within a minute: {what}");
+            }
+        }
+    }
+
+    private sealed class Operator : IClientConnection
+    {
+        public string Id => "test";
+
+        public Caller Caller { get; } = new("test", Scopes.All, Door.Local);
+
+        public CancellationToken Closed => default;
+
+        public bool ClosedByClient => false;
+
+        public DateTimeOffset LastReceivedAt => DateTimeOffset.UtcNow;
+
+        public ValueTask<PushOutcome> PushAsync(
+            string eventName, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken = default) =>
+            new(PushOutcome.Flushed);
+    }
+}
