@@ -54,13 +54,16 @@ internal static class PluginRun
             .UseSqlite(store => store.Path = Path.Combine(data, "messages.db"))
             .AddPlugins(new PluginHostOptions { DataFolder = data });
         using var host = builder.Build();
+        // Ctrl+C and SIGTERM are the host's once it has started; the command's own token isn't told of them then.
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(
+            cancellationToken, host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
         await host.StartAsync(cancellationToken).ConfigureAwait(false);
         Console.WriteLine($"data: {data}");
         try
         {
-            await FollowAsync(host.Services.GetRequiredService<PluginRoom>(), folder, data, settings, cancellationToken).ConfigureAwait(false);
+            await FollowAsync(host.Services.GetRequiredService<PluginRoom>(), folder, data, settings, end.Token).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (end.IsCancellationRequested)
         {
             // Ctrl+C.
         }

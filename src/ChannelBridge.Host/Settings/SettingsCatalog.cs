@@ -10,7 +10,7 @@ internal static class SettingsCatalog
     public static readonly IReadOnlyList<Setting> All =
     [
         .. HostKeys(), .. LinkSettings.Keys.Settings, .. AgentSettings.Named, .. AgentSettings.Keys.Settings, .. StoreSettings.Connection, .. StoreSettings.Keys.Settings, .. FileSettings.Keys.Settings, .. HostComposition.ChannelSettings.SelectMany(channel => channel.Settings),
-        .. ResponseSettings.Keys.Settings, .. MessagingSettings.Limits.Settings, .. EndpointSettings.Limits.Settings,
+        .. PluginConfiguration.Keys, .. ResponseSettings.Keys.Settings, .. MessagingSettings.Limits.Settings, .. EndpointSettings.Limits.Settings,
     ];
 
     /// <summary>The same, to find the setting of a key.</summary>
