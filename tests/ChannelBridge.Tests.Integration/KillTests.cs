@@ -75,9 +75,10 @@ public sealed class KillTests
         var ledger = new Ledger();
         await using (var host = await HostProcess.StartAsync(data))
         {
-            // Not connected as a bridge: its replies have nowhere to go yet.
+            // It says that it acks and doesn't: no reply is confirmed here, however long it takes. (One that only sends is pushed to as well, and taken at its flush.)
             await using var sender = new WireClient();
             await sender.ConnectAsync(host.WebSocketUrl, host.Token);
+            await sender.CallAsync("bncr.connect", new JsonObject { ["accountId"] = "Primary", ["clientId"] = "kill-test", ["ack"] = true });
             for (var number = 0; number < 30; number++) await AcceptAsync(sender, ledger, lane: number % 3, number: number / 3);
             Assert.Equal(0, await host.StopAsync());
         }

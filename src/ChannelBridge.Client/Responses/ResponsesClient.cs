@@ -52,8 +52,8 @@ public sealed class ResponsesClient(ChannelBridgeClient client)
     {
         // Before the call: the events follow its answer at once.
         using var events = client.Subscribe(Names);
-        var answer = await CallAsync(method, parameters, cancellationToken).ConfigureAwait(false);
-        using var follower = new Follower(this, events, answer.Id, after);
+        using var follower = new Follower(this, events, after);
+        follower.Begin((await CallAsync(method, parameters, cancellationToken).ConfigureAwait(false)).Id);
         await foreach (var incoming in events.WithCancellation(cancellationToken).ConfigureAwait(false))
         {
             if (follower.Take(incoming) is not { } one) continue;
@@ -81,22 +81,36 @@ public sealed class ResponsesClient(ChannelBridgeClient client)
 
         private readonly ResponsesClient _owner;
         private readonly ClientSubscription _events;
-        private readonly string _id;
         private readonly CancellationTokenSource _end = new();
+        private readonly Lock _gate = new();
+        private string? _id;
+        private bool _lost;
+        private bool _missed;
         private long _last;
         private long _askedAt = long.MinValue;
 
-        public Follower(ResponsesClient owner, ClientSubscription events, string id, long after)
+        public Follower(ResponsesClient owner, ClientSubscription events, long after)
         {
             _owner = owner;
             _events = events;
-            _id = id;
             _last = after;
             owner.Connection.StateChanged += Changed;
         }
 
         /// <summary>Why there is no rest, or null.</summary>
         public ChannelBridgeClientException? Fault { get; private set; }
+
+        /// <summary>The host has answered: this is the stream. When the connection was lost and came back since, the rest is asked for at once.</summary>
+        public void Begin(string id)
+        {
+            lock (_gate)
+            {
+                _id = id;
+                if (!_missed) return;
+            }
+
+            _ = AskAsync();
+        }
 
         /// <summary>The event when it is the next one; null for those of others, those that came before, and those behind a gap.</summary>
         public ResponseEvent? Take(ClientEvent incoming)
@@ -124,6 +138,16 @@ public sealed class ResponsesClient(ChannelBridgeClient client)
 
         private void Changed(object? sender, ClientStateChangedEventArgs change)
         {
+            lock (_gate)
+            {
+                if (_id is null)
+                {
+                    if (change.State == ClientState.Reconnecting) _lost = true;
+                    else if (change.State == ClientState.Connected) _missed |= _lost;
+                    return;
+                }
+            }
+
             if (change.State == ClientState.Connected) _ = AskAsync();
         }
 

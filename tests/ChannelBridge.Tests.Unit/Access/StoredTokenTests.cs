@@ -147,8 +147,8 @@ public sealed class StoredTokenTests
         Assert.Equal([("revoked", "carl"), ("rotated", "bert"), ("made", "anna")], lines.OrderByDescending(line => line.Action).Select(line => (line.Action, line.By!)).OrderBy(line => line.Item1 == "made" ? 2 : line.Item1 == "rotated" ? 1 : 0));
         host.Audit.Refused(Door.Listener, IPAddress.Parse("192.0.2.7"), "evil\u001b[2J\u202e", "a wrong token");
         AccessLine? refused = null;
-        while ((refused = (await host.Audit.ReadAsync(10, default)).FirstOrDefault(line => line.Action == "refused")) is null) await Task.Yield();
-        Assert.Equal(("192.0.2.7", "evil?[2J?", "a wrong token"), (refused.By, refused.Name, refused.Reason));
+        await Wait.UntilAsync(async () => (refused = (await host.Audit.ReadAsync(10, default)).FirstOrDefault(line => line.Action == "refused")) is not null);
+        Assert.Equal(("192.0.2.7", "evil?[2J?", "a wrong token"), (refused!.By, refused.Name, refused.Reason));
         for (var i = 0; i < 200; i++) host.Audit.Refused(Door.Listener, null, null, "again");
         while ((await host.Audit.ReadAsync(1000, default)).Count < 200)
         {

@@ -116,7 +116,7 @@ public sealed class RoundTripTests
         await bncr.InboundAsync(client, BncrUnderTest.Route + ""","msg":"one" """);
         var push = (await client.NextAsync()).Payload;
         var id = Guid.Parse((string)push["messageId"]!);
-        await Eventually(async () =>
+        await Wait.UntilAsync(async () =>
         {
             // Proof of life behind the push; the outbox looks when its own timer says so.
             core.Time.Advance(TimeSpan.FromSeconds(1));
@@ -126,15 +126,6 @@ public sealed class RoundTripTests
         Assert.Equal(DeliveryState.Pushed, (await core.Store.GetOutboxAsync(id))!.State);
     }
 
-    private static async Task Eventually(Func<Task<bool>> condition)
-    {
-        var patience = DateTime.UtcNow + CoreUnderTest.Patience;
-        while (!await condition())
-        {
-            Assert.True(DateTime.UtcNow < patience, "it never came true");
-            await Task.Yield();
-        }
-    }
 
     private static async Task<(CoreUnderTest Core, BncrUnderTest Bncr)> StartAsync(MemoryStore? store = null)
     {

@@ -13,7 +13,7 @@ public sealed class ConnectionTests
         await using var host = await WireHost.StartAsync();
         await using var client = await host.ConnectAsync();
         for (var i = 0; i < 100; i++) await client.RequestAsync($"r{i}", "test.hold", $$"""{"key":"k{{i}}"}""");
-        while (host.Methods.Started.Count < 100) await Task.Yield();
+        await Wait.UntilAsync(() => host.Methods.Started.Count >= 100);
 
         Assert.Equal(Enumerable.Range(0, 100).Select(i => $"k{i}"), host.Methods.Started);
         for (var i = 99; i >= 0; i--)
@@ -29,14 +29,14 @@ public sealed class ConnectionTests
         await using var host = await WireHost.StartAsync(limits => limits.MaxRequestsInFlight = 4);
         await using var client = await host.ConnectAsync();
         for (var i = 0; i < 6; i++) await client.RequestAsync($"r{i}", "test.hold", $$"""{"key":"k{{i}}"}""");
-        while (host.Methods.Started.Count < 4) await Task.Yield();
+        await Wait.UntilAsync(() => host.Methods.Started.Count >= 4);
         await using var other = await host.ConnectAsync();
         await other.CallAsync("x", "ping");
 
         Assert.Equal(4, host.Methods.Started.Count);
         host.Methods.Release("k2");
         Assert.Equal("r2", (string?)(await client.ReceiveAsync())["id"]);
-        while (host.Methods.Started.Count < 5) await Task.Yield();
+        await Wait.UntilAsync(() => host.Methods.Started.Count >= 5);
         Assert.Equal("k4", host.Methods.Started.Last());
         foreach (var key in new[] { "k0", "k1", "k3", "k4", "k5" }) host.Methods.Release(key);
         var rest = new List<string?>();
@@ -152,12 +152,12 @@ public sealed class ConnectionTests
         await client.CallAsync("c", "test.echo", """{"text":"x"}""");
         var connection = Assert.Single(host.Methods.Connections).Value;
         await client.RequestAsync("h", "test.hold", """{"key":"orphan"}""");
-        while (host.Methods.Started.IsEmpty) await Task.Yield();
+        await Wait.UntilAsync(() => !host.Methods.Started.IsEmpty);
         client.Socket.Abort();
 
         await WhenClosedAsync(connection);
         Assert.False(connection.ClosedByClient);
-        while (host.Methods.Cancelled.IsEmpty) await Task.Yield();
+        await Wait.UntilAsync(() => !host.Methods.Cancelled.IsEmpty);
         Assert.Equal(PushOutcome.Gone, await connection.PushAsync("test.event", "{}"u8.ToArray()));
     }
 
@@ -169,7 +169,7 @@ public sealed class ConnectionTests
         await using var local = await host.LocalAsync();
         await local.RpcAsync(1, "ping");
         await client.RequestAsync("h", "test.hold", """{"key":"last"}""");
-        while (host.Methods.Started.IsEmpty) await Task.Yield();
+        await Wait.UntilAsync(() => !host.Methods.Started.IsEmpty);
 
         var closing = host.Doors.CloseAsync();
         var refused = await client.CallAsync("late", "test.echo", """{"text":"x"}""");

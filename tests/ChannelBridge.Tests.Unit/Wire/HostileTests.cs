@@ -346,7 +346,7 @@ public sealed class HostileTests
         Assert.Contains("503", fault.Message, StringComparison.Ordinal);
 
         two.Socket.Abort();
-        while (host.Doors.Connections > 1) await Task.Yield();
+        await Wait.UntilAsync(() => host.Doors.Connections <= 1);
         await using var three = await host.ConnectAsync();
         Assert.True((bool)(await three.CallAsync("1", "ping"))["ok"]!);
         await two.DisposeAsync();

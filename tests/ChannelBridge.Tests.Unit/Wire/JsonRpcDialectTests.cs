@@ -112,7 +112,7 @@ public sealed class JsonRpcDialectTests
         await using var client = await host.RpcAsync();
         await client.SendAsync(
             """[{"jsonrpc":"2.0","id":1,"method":"test.echo","params":{"text":"one"}},{"jsonrpc":"2.0","method":"ping"},{"jsonrpc":"2.0","id":2,"method":"test.hold","params":{"key":"b"}},{"id":3},7]""");
-        while (host.Methods.Started.IsEmpty) await Task.Yield();
+        await Wait.UntilAsync(() => !host.Methods.Started.IsEmpty);
         host.Methods.Release("b");
 
         var answers = JsonNode.Parse(await client.ReceiveTextAsync())!.AsArray();

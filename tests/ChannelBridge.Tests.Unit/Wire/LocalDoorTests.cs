@@ -133,7 +133,7 @@ public sealed class LocalDoorTests
         await using var client = await host.LocalAsync();
         await client.SendAsync("""{"jsonrpc":"2.0","id":1,"method":"test.hold","params":{"key":"late"}}""");
         client.Socket.Shutdown(System.Net.Sockets.SocketShutdown.Send);
-        while (host.Methods.Started.IsEmpty) await Task.Yield();
+        await Wait.UntilAsync(() => !host.Methods.Started.IsEmpty);
         host.Methods.Release("late");
 
         JsonNode? answer = await client.ReceiveAsync();

@@ -20,7 +20,7 @@ public sealed class MessageMemoryTests
         var large = Encoding.UTF8.GetBytes($$"""{"type":"req","id":"large","method":"test.echo","params":{"text":"{{new string('x', Half)}}"} }""");
         // The first half and more of a message whose end doesn't come.
         await holder.Socket.SendAsync(large.AsMemory(0, Half), WebSocketMessageType.Text, endOfMessage: false, CancellationToken.None);
-        while (runtime.IncomingMemory.Taken < Half - 4096) await Task.Yield();
+        await Wait.UntilAsync(() => runtime.IncomingMemory.Taken >= Half - 4096);
 
         await client.SendAsync(large);
         var busy = await client.ReceiveAsync();
@@ -31,7 +31,7 @@ public sealed class MessageMemoryTests
 
         await holder.Socket.SendAsync(large.AsMemory(Half), WebSocketMessageType.Text, endOfMessage: true, CancellationToken.None);
         Assert.Equal(Half, ((string)(await holder.ReceiveAsync())["payload"]!["text"]!).Length);
-        while (runtime.IncomingMemory.Taken > 0) await Task.Yield();
+        await Wait.UntilAsync(() => runtime.IncomingMemory.Taken <= 0);
         await client.SendAsync(large);
         Assert.True((bool)(await client.ReceiveAsync())["ok"]!);
     }
@@ -45,7 +45,7 @@ public sealed class MessageMemoryTests
         await using var client = await host.LocalAsync();
         var large = SocketClient.Frame($$"""{"jsonrpc":"2.0","method":"test.echo","params":{"text":"{{new string('x', Half)}}"},"id":"large"}""");
         await holder.SendRawAsync(large[..Half]);
-        while (runtime.IncomingMemory.Taken < Half - 8192) await Task.Yield();
+        await Wait.UntilAsync(() => runtime.IncomingMemory.Taken >= Half - 8192);
 
         await client.SendRawAsync(large);
         var busy = (await client.ReceiveAsync())!;
@@ -55,7 +55,7 @@ public sealed class MessageMemoryTests
 
         await holder.SendRawAsync(large[Half..]);
         Assert.Equal(Half, ((string)(await holder.ReceiveAsync())!["result"]!["text"]!).Length);
-        while (runtime.IncomingMemory.Taken > 0) await Task.Yield();
+        await Wait.UntilAsync(() => runtime.IncomingMemory.Taken <= 0);
     }
 
     [Fact]
@@ -73,7 +73,7 @@ public sealed class MessageMemoryTests
                 await strangers[^1].Socket.SendAsync(half, WebSocketMessageType.Text, endOfMessage: false, CancellationToken.None);
             }
 
-            while (runtime.PreauthMemory.Taken < 2 * 40_000) await Task.Yield();
+            await Wait.UntilAsync(() => runtime.PreauthMemory.Taken >= 2 * 40_000);
             strangers.Add(new WireClient(await host.OpenAsync("/")));
             await strangers[^1].ReceiveAsync();
             await strangers[^1].SendAsync(half);
@@ -116,6 +116,6 @@ public sealed class MessageMemoryTests
             foreach (var reader in readers) await reader.DisposeAsync();
         }
 
-        while (runtime.OutgoingMemory.Taken > 0) await Task.Yield();
+        await Wait.UntilAsync(() => runtime.OutgoingMemory.Taken <= 0);
     }
 }

@@ -33,7 +33,7 @@ public sealed class StreamJsonRpcTests
         await using var client = await Client.ConnectAsync(host, door);
         using var cancel = new CancellationTokenSource();
         var held = client.Rpc.InvokeWithParameterObjectAsync<EchoResult>("test.hold", new { key = "forever" }, cancel.Token);
-        while (host.Methods.Started.IsEmpty) await Task.Yield();
+        await Wait.UntilAsync(() => !host.Methods.Started.IsEmpty);
 
         await cancel.CancelAsync();
 
