@@ -104,7 +104,6 @@ internal static class CoreServices
         services.AddContributor<ResponsesDiagnostics>();
         services.AddContributor<ResponseMethods>();
         services.AddContributor<MessagingDiagnostics>();
-        services.AddContributor<MessageLog>();
         return services;
     }
 }

@@ -21,7 +21,7 @@ internal static class LogEvents
     public const int TurnRunnerTurnFailed = 2101;
     public const int TurnRunnerCommitFailed = 2102;
     public const int InboxAccepted = 2190;
-    public const int MessageLogTurn = 2191;
+    public const int TurnRunnerTurn = 2191;
     public const int ConversationMemoryDamaged = 2103;
     public const int TurnRunnerEndingFailed = 2104;
     public const int TurnEventsListenerFailed = 2111;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Events;
@@ -44,7 +45,7 @@ internal sealed partial class Outbox
         // Another host was told the same in the same moment, and counts it.
         if (!update.Changed) return AckResult.AlreadyAckedOrMissing;
         _events.Changed(entry.Id, entry.Lane, entry.Seq, update.State, update.Error);
-        LogAcked(_logger, entry.Id, entry.Lane.Account, DeliveryStates.NameOf(update.State), update.Error);
+        Settled(entry, update.State, update.Error);
         if (!entry.Settled)
         {
             var counter = _backlogs.Of(entry.Lane.Channel, entry.Lane.Account);
@@ -85,14 +86,29 @@ internal sealed partial class Outbox
         };
         await _store.CommitAsync(records.Along(update), CancellationToken.None).ConfigureAwait(false);
         // Replayed or discarded in the same moment: then that has happened, and nothing else.
-        var after = await _store.GetOutboxAsync(entry.Id, CancellationToken.None).ConfigureAwait(false);
-        if (after is not { State: DeliveryState.Acked or DeliveryState.Delivered }) return AckResult.AlreadyAckedOrMissing;
+        if (!update.Changed) return AckResult.AlreadyAckedOrMissing;
         _events.Changed(entry.Id, entry.Lane, entry.Seq, update.State);
-        LogAcked(_logger, entry.Id, entry.Lane.Account, DeliveryStates.NameOf(update.State), null);
+        Settled(entry, update.State, null);
         Discarded(entry);
         return AckResult.Acked;
     }
 
-    [LoggerMessage(LogEvents.OutboxAckedLate, LogLevel.Debug, "Ack: messageId {MessageId}, of account {Account}, pushed before or given up, is {State} ({Reason}).")]
-    private static partial void LogAcked(ILogger logger, Guid messageId, string account, string state, string? reason);
+    /// <summary>The same line and the same link as for an ack of what is in memory: a message can be followed across a restart of the host.</summary>
+    private void Settled(OutboxEntry entry, DeliveryState state, string? reason)
+    {
+        if (!entry.Settled) Telemetry.Settled.Add(1, new KeyValuePair<string, object?>("channelbridge.state", DeliveryStates.NameOf(state)));
+        var span = Activity.Current;
+        if (span is null && !_logger.IsEnabled(LogLevel.Debug)) return;
+        // What was acked before has left no more than its receipt: then only better news comes here, and its first ack has the line with the trace.
+        var message = entry.Payload.IsEmpty ? null : MessageCodec.ReadOutbound(entry.Payload.Span);
+        // The ack's own trace is the client's; what it is about is the message's.
+        if (span is not null && Telemetry.Parent(message?.TraceParent) is var trace && trace != default && span.Links.All(link => link.Context.TraceId != trace.TraceId))
+            span.AddLink(new ActivityLink(trace));
+        LogAcked(_logger, entry.Id, message?.ReplyToId, entry.Lane.Account, DeliveryStates.NameOf(state), reason, AccountOutbox.TraceOf(message?.TraceParent));
+    }
+
+    [LoggerMessage(
+        LogEvents.OutboxAckedLate, LogLevel.Debug,
+        "Ack: messageId {MessageId}, answers msgId {MsgId}, of account {Account}, pushed before or given up, is {State} ({Reason}), trace {TraceId}.")]
+    private static partial void LogAcked(ILogger logger, Guid messageId, string? msgId, string account, string state, string? reason, string? traceId);
 }

@@ -264,7 +264,7 @@ internal sealed partial class Outbox : IOutbox, IDisposable
             var counter = _backlogs.Of(entry.Lane.Channel, entry.Lane.Account);
             Interlocked.Decrement(ref counter.OutboxPending);
             Interlocked.Increment(ref counter.Ended);
-            Telemetry.Settled.Add(1, new KeyValuePair<string, object?>("channelbridge.state", nameof(DeliveryState.Expired)));
+            Telemetry.Settled.Add(1, new KeyValuePair<string, object?>("channelbridge.state", DeliveryStates.NameOf(DeliveryState.Expired)));
             _events.Changed(entry.Id, entry.Lane, entry.Seq, DeliveryState.Expired, AccountOutbox.Expired);
             if (_accounts.TryGetValue((entry.Lane.Channel, entry.Lane.Account), out var account)) account.Forget(entry.LaneId, entry.Lane, entry.Seq);
         }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using ChannelBridge.Abstractions.Access;
@@ -10,11 +11,12 @@ namespace ChannelBridge.Core.Messaging;
 /// What the idempotency keys of <c>send</c> were used for, as long as receipts are kept: the same key with another target or text is a mistake of the caller,
 /// who must not be told that it was sent. Of one host, one call of a key at a time.
 /// </summary>
-internal sealed class SentKeys(IRecords records, MessagingOptions options, TimeProvider time) : IDisposable
+internal sealed class SentKeys(IRecords records, MessagingOptions options, TimeProvider time)
 {
     private const string Namespace = "core.sent";
 
-    private readonly SemaphoreSlim[] _stripes = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1))];
+    // The keys of calls that are under way. A call may take its time, because it fetches a file: only others of the same key wait for it.
+    private readonly ConcurrentDictionary<string, Task> _taken = new(StringComparer.Ordinal);
 
     /// <summary>Takes a key of a caller for a message.</summary>
     /// <exception cref="BridgeException"><see cref="ErrorCodes.Conflict"/>: it was used for another one.</exception>
@@ -23,8 +25,8 @@ internal sealed class SentKeys(IRecords records, MessagingOptions options, TimeP
         ArgumentNullException.ThrowIfNull(caller);
         var key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{caller.Name}\n{idempotencyKey}")));
         var print = Fingerprint(message);
-        var stripe = _stripes[Convert.ToByte(key[..2], 16) % _stripes.Length];
-        await stripe.WaitAsync(cancellationToken).ConfigureAwait(false);
+        var over = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        while (_taken.GetOrAdd(key, over.Task) is var other && other != over.Task) await other.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             var known = await records.GetRecordAsync(Namespace, key, cancellationToken).ConfigureAwait(false);
@@ -35,18 +37,19 @@ internal sealed class SentKeys(IRecords records, MessagingOptions options, TimeP
 
             var now = time.GetUtcNow().ToUnixTimeMilliseconds();
             var put = new RecordPut { Namespace = Namespace, Key = key, Value = print, ExpiresAt = now + (long)options.ReceiptRetention.TotalMilliseconds, At = now };
-            return new Use([put], stripe);
+            return new Use([put], () => Free(key, over));
         }
         catch
         {
-            stripe.Release();
+            Free(key, over);
             throw;
         }
     }
 
-    public void Dispose()
+    private void Free(string key, TaskCompletionSource over)
     {
-        foreach (var stripe in _stripes) stripe.Dispose();
+        _taken.TryRemove(key, out _);
+        over.SetResult();
     }
 
     private static byte[] Fingerprint(IReadOnlyList<string?> message)
@@ -57,11 +60,11 @@ internal sealed class SentKeys(IRecords records, MessagingOptions options, TimeP
     }
 
     /// <summary>A key that is taken until this is disposed.</summary>
-    internal sealed class Use(IReadOnlyList<RecordWrite> written, SemaphoreSlim stripe) : IDisposable
+    internal sealed class Use(IReadOnlyList<RecordWrite> written, Action free) : IDisposable
     {
         /// <summary>What is written with the message.</summary>
         public IReadOnlyList<RecordWrite> Records => written;
 
-        public void Dispose() => stripe.Release();
+        public void Dispose() => free();
     }
 }

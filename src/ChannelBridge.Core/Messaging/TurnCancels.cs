@@ -51,7 +51,7 @@ internal sealed class TurnCancels(IStore store, TimeProvider time)
         {
             await store.CommitAsync(new RecordDelete { Namespace = Namespace, Key = KeyOf(turn) }, CancellationToken.None).ConfigureAwait(false);
         }
-        catch (BridgeException)
+        catch (Exception)
         {
             // The record stays, and the next look finds that its turn is over.
         }

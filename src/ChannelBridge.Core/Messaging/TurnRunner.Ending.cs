@@ -19,14 +19,15 @@ internal sealed partial class TurnRunner
     }
 
     /// <summary>Ends a message's turn that was cancelled while it waited. True when that was written, and hadn't been before.</summary>
-    /// <exception cref="BridgeException">A store error, an outdated claim among them.</exception>
-    public async Task<bool> EndWaitingAsync(long laneId, long claim, TurnItem item, string reason, AgentReply? answer)
+    /// <exception cref="BridgeException">A store error, an outdated claim among them, or one of the channel that may pass: nothing was written, the caller tries again.</exception>
+    public async Task<bool> EndWaitingAsync(long laneId, long claim, TurnItem item, string reason, AgentReply? answer, CancellationToken cancellationToken)
     {
         var turn = new AgentTurn(item.Id, item.Message, item.Attempts);
         var done = Cancelled(laneId, claim, item, reason);
         var ending = new TurnEnding { Turn = turn, Outcome = TurnOutcome.Cancelled };
         using var prepared = answer is null || item.Message.Rules is { Replies: ReplyWay.Channel } ? null : _replies.Prepare(claim, item, answer, 0, Activity.Current);
-        StoreWrite[] batch = [.. prepared is null ? [] : new StoreWrite[] { prepared.Append }, done, .. await EndingAsync(ending, done, CancellationToken.None).ConfigureAwait(false)];
+        var records = await EndingAsync(ending, done, persistently: false, cancellationToken).ConfigureAwait(false);
+        StoreWrite[] batch = [.. prepared is null ? [] : new StoreWrite[] { prepared.Append }, done, .. records];
         await _store.CommitAsync(batch, CancellationToken.None).ConfigureAwait(false);
         if (prepared is not null) _replies.Committed(prepared);
         if (!done.Changed) return false;
@@ -74,7 +75,7 @@ internal sealed partial class TurnRunner
             };
             List<StoreWrite> batch = last is null ? [done] : [last.Append, done];
             if (remembered is not null) batch.Add(remembered);
-            batch.AddRange(await EndingAsync(ending, done, abort).ConfigureAwait(false));
+            batch.AddRange(await EndingAsync(ending, done, persistently: true, abort).ConfigureAwait(false));
             await CommitPersistentlyAsync(batch, abort).ConfigureAwait(false);
             if (last is not null) _replies.Committed(last);
         }
@@ -87,7 +88,7 @@ internal sealed partial class TurnRunner
     {
         var done = Cancelled(lane.Id, lane.Claim, item, "the turn was cancelled");
         var ending = new TurnEnding { Turn = turn, Outcome = TurnOutcome.Cancelled, Replies = record.Replies, Artifacts = record.Artifacts };
-        await CommitPersistentlyAsync([done, .. await EndingAsync(ending, done, abort).ConfigureAwait(false)], abort).ConfigureAwait(false);
+        await CommitPersistentlyAsync([done, .. await EndingAsync(ending, done, persistently: true, abort).ConfigureAwait(false)], abort).ConfigureAwait(false);
         // It may have been ended while it waited in line.
         if (done.Changed) backlogs.InboxAdd(backlogs.Of(lane.Key.Channel, lane.Key.Account), -1);
         return new TurnVerdict(Finished: true);
@@ -100,7 +101,7 @@ internal sealed partial class TurnRunner
         {
             // The agent went away: its message waits for it, at no cost of an attempt.
             var delay = error.RetryAfter ?? AwayDelay;
-            return (new TurnVerdict(Finished: false, item.Attempts, Now() + (long)delay.TotalMilliseconds, FailingFor: item.FailingFor), "away");
+            return (new TurnVerdict(Finished: false, item.Attempts, delay, FailingFor: item.FailingFor), "away");
         }
 
         var attempts = item.Attempts + 1;
@@ -126,7 +127,7 @@ internal sealed partial class TurnRunner
                     Claim = lane.Claim,
                 };
                 await CommitPersistentlyAsync([update], abort).ConfigureAwait(false);
-                return new TurnVerdict(Finished: false, attempts, update.NextAttemptAt, FailingFor: failing + wait);
+                return new TurnVerdict(Finished: false, attempts, wait, FailingFor: failing + wait);
             },
             again ? "failed" : "dead").ConfigureAwait(false);
     }
@@ -173,7 +174,7 @@ internal sealed partial class TurnRunner
             ? null
             : _replies.Prepare(lane.Claim, item, new AgentReply(text), TurnReplies.FailureNotice, Activity.Current);
         List<StoreWrite> batch = notice is null ? [dead] : [notice.Append, dead];
-        batch.AddRange(await EndingAsync(ending, dead, abort).ConfigureAwait(false));
+        batch.AddRange(await EndingAsync(ending, dead, persistently: true, abort).ConfigureAwait(false));
         await CommitPersistentlyAsync(batch, abort).ConfigureAwait(false);
         if (notice is not null) _replies.Committed(notice);
         var account = backlogs.Of(lane.Key.Channel, lane.Key.Account);
@@ -183,13 +184,13 @@ internal sealed partial class TurnRunner
     }
 
     /// <summary>What the channel writes with the end of its turn.</summary>
-    private async Task<IReadOnlyList<RecordWrite>> EndingAsync(TurnEnding ending, InboxUpdate end, CancellationToken abort)
+    private async Task<IReadOnlyList<RecordWrite>> EndingAsync(TurnEnding ending, InboxUpdate end, bool persistently, CancellationToken abort)
     {
         List<RecordWrite>? all = null;
         foreach (var listener in registry.Current.Of<ITurnEnding>())
         {
             if (listener.Channel != ending.Turn.Message.Channel) continue;
-            foreach (var write in await EndingAsync(listener, ending, abort).ConfigureAwait(false))
+            foreach (var write in await EndingAsync(listener, ending, persistently, abort).ConfigureAwait(false))
             {
                 write.With = end;
                 (all ??= []).Add(write);
@@ -199,7 +200,11 @@ internal sealed partial class TurnRunner
         return all ?? [];
     }
 
-    private async Task<IReadOnlyList<RecordWrite>> EndingAsync(ITurnEnding listener, TurnEnding ending, CancellationToken abort)
+    /// <summary>
+    /// What one channel writes with the end of its turn. Persistently: a fault that may pass is waited out here, because the agent's work is done and paid for;
+    /// otherwise it is the caller's, who tries again.
+    /// </summary>
+    private async Task<IReadOnlyList<RecordWrite>> EndingAsync(ITurnEnding listener, TurnEnding ending, bool persistently, CancellationToken abort)
     {
         for (var delay = TimeSpan.FromMilliseconds(100); ; delay = delay < TimeSpan.FromSeconds(10) ? delay * 2 : delay)
         {
@@ -213,6 +218,7 @@ internal sealed partial class TurnRunner
             }
             catch (BridgeException fault) when (fault.Retryable)
             {
+                if (!persistently) throw;
                 LogCommitFailed(logger, fault.Code, delay.TotalSeconds);
                 await Task.Delay(delay, time, abort).ConfigureAwait(false);
             }

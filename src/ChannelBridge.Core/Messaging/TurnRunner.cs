@@ -12,12 +12,12 @@ namespace ChannelBridge.Core.Messaging;
 /// <summary>What came of a turn, for the lane.</summary>
 /// <param name="Finished">The message is done or given up: the lane goes on.</param>
 /// <param name="Attempts">Failed turns so far.</param>
-/// <param name="NotBefore">When to try again (Unix ms).</param>
+/// <param name="Wait">How long to wait before the next try.</param>
 /// <param name="HandedBack">The host is stopping: the message stays in the inbox for the next start.</param>
 /// <param name="ClaimLost">Another host owns the lane now, and runs the turn again; nothing more was written here.</param>
 /// <param name="FailingFor">For how long its turns have been failing, up to the next one.</param>
 internal readonly record struct TurnVerdict(
-    bool Finished, int Attempts = 0, long NotBefore = 0, bool HandedBack = false, bool ClaimLost = false, TimeSpan FailingFor = default);
+    bool Finished, int Attempts = 0, TimeSpan Wait = default, bool HandedBack = false, bool ClaimLost = false, TimeSpan FailingFor = default);
 
 /// <summary>Runs one turn: calls the agent, makes its replies durable, and commits "turn done" together with the last of them.</summary>
 internal sealed partial class TurnRunner(
@@ -106,6 +106,14 @@ internal sealed partial class TurnRunner(
         var duration = time.GetElapsedTime(started);
         Telemetry.TurnDuration.Record(duration.TotalSeconds, tags);
         events.TurnEnded(item.Id, agent.Name, outcome, duration);
+        if (logger.IsEnabled(LogLevel.Debug))
+        {
+            // One of the lines by which a message can be followed; the others are where it is accepted, pushed and acked.
+            var firstReply = MessageIds.ForReply(item.Message.Channel, item.Message.AccountId, item.Id, 0);
+            var trace = AccountOutbox.TraceOf(item.Message.TraceParent) ?? activity?.TraceId.ToHexString();
+            LogTurn(logger, item.Id, item.Message.MessageId, agent.Name, turn.Attempt, outcome, firstReply, trace);
+        }
+
         return verdict;
     }
 
@@ -224,6 +232,9 @@ internal sealed partial class TurnRunner(
     }
 
     private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    [LoggerMessage(LogEvents.TurnRunnerTurn, LogLevel.Debug, "Turn: turn {Turn} for msgId {MsgId} by agent {Agent}, attempt {Attempt}, {Outcome}; its first reply is messageId {MessageId}, trace {TraceId}.")]
+    private static partial void LogTurn(ILogger logger, Guid turn, string? msgId, string agent, int attempt, string outcome, Guid messageId, string? traceId);
 
     [LoggerMessage(LogEvents.TurnRunnerTurnFailed, LogLevel.Warning, "Turn {Id}: attempt {Attempt} failed with {Code}; again: {Again}.")]
     private static partial void LogTurnFailed(ILogger logger, Guid id, int attempt, string code, bool again, Exception fault);

@@ -1,4 +1,3 @@
-using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Messaging.Claims;
@@ -13,8 +12,9 @@ internal sealed partial class TurnScheduler
     /// </summary>
     /// <param name="entry">The message.</param>
     /// <param name="reason">Why, for its record.</param>
-    /// <param name="answer">What is answered, or null.</param>
-    public async Task<bool> EndWaitingAsync(InboxEntry entry, string reason, AgentReply? answer = null)
+    /// <param name="cancellationToken">Ends the wait for the channel's part of the end; the message is still to be ended then.</param>
+    /// <exception cref="BridgeException">A store error, or the channel can't end it now: the message is still to be ended, try again.</exception>
+    public async Task<bool> EndWaitingAsync(InboxEntry entry, string reason, CancellationToken cancellationToken)
     {
         var item = new TurnItem(entry.Id, entry.Ordinal, MessageCodec.ReadInbound(entry.Payload.Span), entry.Attempts, 0, entry.Payload.Length);
         var lane = _lanes.TryPin(entry.LaneId, entry.Lane);
@@ -22,7 +22,7 @@ internal sealed partial class TurnScheduler
         {
             // More lanes have work than are held in memory: this one isn't, so nothing in memory needs to hear of it.
             if (_claims.IsShared) return false;
-            await _runner.EndWaitingAsync(entry.LaneId, SingleHostClaims.Only, item, reason, answer).ConfigureAwait(false);
+            await _runner.EndWaitingAsync(entry.LaneId, SingleHostClaims.Only, item, reason, null, cancellationToken).ConfigureAwait(false);
             return true;
         }
 
@@ -41,15 +41,16 @@ internal sealed partial class TurnScheduler
             if (claim == 0) return false;
             try
             {
-                await _runner.EndWaitingAsync(entry.LaneId, claim, item, reason, answer).ConfigureAwait(false);
+                await _runner.EndWaitingAsync(entry.LaneId, claim, item, reason, null, cancellationToken).ConfigureAwait(false);
             }
-            catch (BridgeException)
+            catch
             {
-                lock (lane.Gate) lane.Ended?.Remove(entry.Ordinal);
+                lock (lane.Gate) lane.TakeBack(entry.Ordinal);
+                Wake(lane);
                 throw;
             }
 
-            // Perhaps it is what the lane waits with.
+            // Perhaps it is what the lane waits with; if not, the lane goes on waiting.
             if (Volatile.Read(ref lane.Waiting) == 1) lane.Retry?.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
             return true;
         }

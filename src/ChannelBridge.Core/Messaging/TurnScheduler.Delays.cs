@@ -90,10 +90,10 @@ internal sealed partial class TurnScheduler
         {
             await _runner.TellDelayAsync(delay.Lane, item).ConfigureAwait(false);
         }
-        catch (BridgeException fault)
+        catch (Exception fault)
         {
             // A courtesy; the answer itself is what must not be lost.
-            LogNotTold(_logger, item.Id, fault.Code);
+            LogNotTold(_logger, item.Id, fault is BridgeException known ? known.Code : fault.GetType().Name);
         }
     }
 

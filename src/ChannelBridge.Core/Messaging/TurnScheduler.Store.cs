@@ -25,7 +25,7 @@ internal sealed partial class TurnScheduler
             var first = await _store.ReadInboxAsync(laneId, 0, 1, 1, _stop.Token).ConfigureAwait(false);
             if (first.Count > 0 && _lanes.Look(laneId) is null) Bound.Note(key, laneId, last - first[0].Ordinal + 1);
         }
-        catch (Exception fault) when (fault is OperationCanceledException or BridgeException)
+        catch (Exception)
         {
             // Stopping, or the store can't be read; the next message of the lane looks again.
         }
@@ -46,10 +46,12 @@ internal sealed partial class TurnScheduler
 
             var entries = await _store.ReadInboxAsync(lane.Id, after, limit, ReadBytes, _stop.Token).ConfigureAwait(false);
             var items = new List<(long, TurnItem, int)>(entries.Count);
+            var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
             foreach (var entry in entries)
             {
                 var message = MessageCodec.ReadInbound(entry.Payload.Span);
-                var item = new TurnItem(entry.Id, entry.Ordinal, message, entry.Attempts, entry.NextAttemptAt, entry.Payload.Length, _runner.FailingFor(entry.Attempts));
+                var due = entry.NextAttemptAt == 0 ? 0 : DueAfter(TimeSpan.FromMilliseconds(Math.Min(entry.NextAttemptAt - now, LongestWait.TotalMilliseconds)));
+                var item = new TurnItem(entry.Id, entry.Ordinal, message, entry.Attempts, due, entry.Payload.Length, _runner.FailingFor(entry.Attempts));
                 items.Add((entry.Ordinal, item, item.Size));
             }
 

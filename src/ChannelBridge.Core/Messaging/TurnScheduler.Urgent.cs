@@ -30,19 +30,20 @@ internal sealed partial class TurnScheduler
         lock (lane.Gate)
         {
             ours = lane.Busy && lane.Claim != 0;
-            var first = lane.Head is { } head && head.Ordinal < item.Ordinal;
-            if (ours && first && lane.Urgent.Count < MostUrgent && lane.Ended?.Contains(item.Ordinal) != true)
+            if (ours && lane.Head is { } head && head.Ordinal < item.Ordinal && lane.Urgent.Count < MostUrgent && lane.Ended?.Contains(item.Ordinal) != true)
             {
                 (lane.Ended ??= []).Add(item.Ordinal);
-                lane.Urgent.Enqueue(item);
+                lane.Urgent.Enqueue(new PassingWord(item, head));
                 begin = lane.Urgent.Count == 1;
             }
         }
 
         if (begin)
         {
-            // Keeps the pin.
-            _ = HastenAsync(lane);
+            // Keeps the pin. A stop waits for it, as for any turn.
+            var passing = HastenAsync(lane);
+            _passing.TryAdd(passing, 0);
+            _ = passing.ContinueWith(over => _passing.TryRemove(over, out _), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
             return;
         }
 
@@ -61,13 +62,15 @@ internal sealed partial class TurnScheduler
     {
         while (true)
         {
-            TurnItem item;
-            lock (lane.Gate) item = lane.Urgent.Peek();
+            PassingWord word;
+            long claim;
+            lock (lane.Gate) (word, claim) = (lane.Urgent.Peek(), lane.Claim);
+            var item = word.Item;
             var over = false;
             try
             {
                 var agent = Agents[item.Message.Agent];
-                if (IsStop(item.Message, agent)) await StopTurnAsync(lane, item).ConfigureAwait(false);
+                if (IsStop(item.Message, agent)) await StopTurnAsync(lane, word, claim).ConfigureAwait(false);
                 else await RunBesideAsync(agent, lane, item).ConfigureAwait(false);
                 over = true;
             }
@@ -78,6 +81,8 @@ internal sealed partial class TurnScheduler
             catch (BridgeException fault) when (fault.Code == ErrorCodes.ClaimLost)
             {
                 // Another host has the lane, and will find it there.
+                _claims.Lost(lane.Id, claim);
+                LogClaimLost(_logger, item.Id);
             }
             catch (Exception fault)
             {
@@ -88,7 +93,7 @@ internal sealed partial class TurnScheduler
             bool more;
             lock (lane.Gate)
             {
-                if (!over) lane.Ended?.Remove(item.Ordinal);
+                if (!over) lane.TakeBack(item.Ordinal);
                 lane.Urgent.Dequeue();
                 more = lane.Urgent.Count > 0;
             }
@@ -114,43 +119,63 @@ internal sealed partial class TurnScheduler
         }
     }
 
-    /// <summary>Stops the turn that the lane is at, and says so. What waits behind it is answered.</summary>
-    private async Task StopTurnAsync(TurnLane lane, TurnItem word)
+    /// <summary>Stops the turn that the lane was at when the word came, and says so. What waits behind it is answered.</summary>
+    private async Task StopTurnAsync(TurnLane lane, PassingWord word, long claim)
     {
-        TurnItem? head;
-        lock (lane.Gate) head = lane.Head;
-        var stopped = false;
-        if (head is not null && head.Ordinal < word.Ordinal && await _store.GetInboxAsync(head.Id, _stop.Token).ConfigureAwait(false) is { State: TurnState.Pending } entry)
+        var about = word.About.Id;
+        if (await _store.GetInboxAsync(about, _stop.Token).ConfigureAwait(false) is { State: TurnState.Pending } entry)
         {
-            stopped = true;
-            await _store.CommitAsync(_cancels.Record(head.Id), CancellationToken.None).ConfigureAwait(false);
-            if (!_cancels.Note(entry) && await EndWaitingAsync(entry, "the user stopped it").ConfigureAwait(false)) await _cancels.ForgetAsync(entry.Id).ConfigureAwait(false);
+            await _store.CommitAsync(_cancels.Record(about), CancellationToken.None).ConfigureAwait(false);
+            word.Stopped = true;
+            if (!_cancels.Note(entry) && await EndWaitingAsync(entry, "the user stopped it", _stop.Token).ConfigureAwait(false)) await _cancels.ForgetAsync(about).ConfigureAwait(false);
         }
 
-        long claim;
-        lock (lane.Gate) claim = lane.Claim;
-        await _runner.EndWaitingAsync(lane.Id, claim, word, "a word to the turn before it", new AgentReply(stopped ? StoppedText : NothingText)).ConfigureAwait(false);
+        var answer = new AgentReply(word.Stopped ? StoppedText : NothingText);
+        await _runner.EndWaitingAsync(lane.Id, claim, word.Item, "a word to the turn before it", answer, _stop.Token).ConfigureAwait(false);
     }
 
-    /// <summary>Hands a word to its agent while the lane's turn runs.</summary>
+    /// <summary>
+    /// Hands a word to its agent while the lane's turn runs. As many of them at once as the agent has turns, and none of those: what a turn waits for mustn't
+    /// stand in line behind it.
+    /// </summary>
     private async Task RunBesideAsync(IAgent agent, TurnLane lane, TurnItem item)
     {
+        var slots = _beside[agent.Name];
         while (true)
         {
             await agent.WaitUntilAvailableAsync(_stop.Token).ConfigureAwait(false);
-            var verdict = await _runner.RunAsync(agent, lane, item, _abort.Token).ConfigureAwait(false);
+            await slots.WaitAsync(_stop.Token).ConfigureAwait(false);
+            TurnVerdict verdict;
+            Interlocked.Increment(ref _running);
+            try
+            {
+                verdict = await _runner.RunAsync(agent, lane, item, _abort.Token).ConfigureAwait(false);
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _running);
+                slots.Release();
+            }
+
             if (verdict.Finished) return;
-            if (verdict.HandedBack || verdict.ClaimLost) throw new OperationCanceledException();
-            item = item with { Attempts = verdict.Attempts, NotBefore = verdict.NotBefore, FailingFor = verdict.FailingFor };
-            var wait = TimeSpan.FromMilliseconds(Math.Max(0, verdict.NotBefore - _time.GetUtcNow().ToUnixTimeMilliseconds()));
-            await Task.Delay(wait, _time, _stop.Token).ConfigureAwait(false);
+            if (verdict.HandedBack) throw new OperationCanceledException();
+            if (verdict.ClaimLost) throw new BridgeException(ErrorCodes.ClaimLost, "The lane is another host's now.");
+            item = item with { Attempts = verdict.Attempts, FailingFor = verdict.FailingFor };
+            await Task.Delay(verdict.Wait < LongestWait ? verdict.Wait : LongestWait, _time, _stop.Token).ConfigureAwait(false);
         }
     }
 
     /// <summary>A stop that finds nothing to stop, because it is its turn.</summary>
     private async Task<TurnVerdict> AnswerStopAsync(TurnLane lane, TurnItem item)
     {
-        await _runner.EndWaitingAsync(lane.Id, lane.Claim, item, "there was nothing to stop", new AgentReply(NothingText)).ConfigureAwait(false);
-        return new TurnVerdict(Finished: true);
+        try
+        {
+            await _runner.EndWaitingAsync(lane.Id, lane.Claim, item, "there was nothing to stop", new AgentReply(NothingText), _stop.Token).ConfigureAwait(false);
+            return new TurnVerdict(Finished: true);
+        }
+        catch (BridgeException fault) when (fault.Code == ErrorCodes.ClaimLost)
+        {
+            return new TurnVerdict(Finished: false, ClaimLost: true);
+        }
     }
 }

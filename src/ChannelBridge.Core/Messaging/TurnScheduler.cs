@@ -18,6 +18,7 @@ internal sealed partial class TurnScheduler : IDisposable
     private static readonly TimeSpan StoreRetryDelay = TimeSpan.FromSeconds(1);
     // A stored time further off was written before the clock was set back.
     private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan AwayPatience = TimeSpan.FromSeconds(5);
 
     private readonly IStore _store;
@@ -31,6 +32,8 @@ internal sealed partial class TurnScheduler : IDisposable
     private readonly LaneMemory _memory;
     private readonly LaneTable<TurnLane> _lanes;
     private readonly Dictionary<string, Channel<TurnLane>> _lines = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<string, SemaphoreSlim> _beside = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<Task, byte> _passing = new();
     private readonly ConcurrentDictionary<string, long> _awaySince = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<Task> _workers = [];
     private readonly CancellationTokenSource _stop = new();
@@ -65,6 +68,7 @@ internal sealed partial class TurnScheduler : IDisposable
         {
             // Unbounded, but a lane stands in at most one line once, and the lane table bounds the lanes.
             _lines[agent.Name] = Channel.CreateUnbounded<TurnLane>();
+            _beside[agent.Name] = new SemaphoreSlim(options.ConcurrentTurns);
             Agents[agent.Name] = agent;
         }
     }
@@ -147,7 +151,7 @@ internal sealed partial class TurnScheduler : IDisposable
     public async Task StopAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
-        var all = Task.WhenAll(_workers);
+        var all = Task.WhenAll([.. _workers, .. _passing.Keys]);
         try
         {
             await all.WaitAsync(_options.StopGrace, _time).ConfigureAwait(false);
@@ -166,6 +170,7 @@ internal sealed partial class TurnScheduler : IDisposable
         _stop.Dispose();
         _abort.Dispose();
         _delayed.Dispose();
+        foreach (var slots in _beside.Values) slots.Dispose();
     }
 
     /// <summary>This lane is this host's, and has entries up to a number.</summary>
@@ -207,10 +212,13 @@ internal sealed partial class TurnScheduler : IDisposable
     private void Wake(TurnLane lane)
     {
         PendingLane wanted = default;
+        bool parked;
         lock (lane.Gate)
         {
-            if (lane.Busy) return;
-            lane.Claim = _claims.Enter(lane.Id);
+            parked = lane.Parked;
+            lane.Parked = false;
+            if (lane.Busy && !parked) return;
+            if (!parked) lane.Claim = _claims.Enter(lane.Id);
             if (lane.Claim == 0) wanted = new PendingLane(lane.Id, lane.Key, lane.Window.Known);
             else lane.Busy = true;
         }
@@ -221,14 +229,13 @@ internal sealed partial class TurnScheduler : IDisposable
             return;
         }
 
-        _lanes.TryPin(lane.Id, lane.Key);
+        // One that was parked has its pin.
+        if (!parked) _lanes.TryPin(lane.Id, lane.Key);
         Step(lane);
     }
 
     /// <summary>Takes a busy lane to its next station: a line, a load, a wait, or rest.</summary>
-    /// <param name="lane">The lane.</param>
-    /// <param name="due">True: it has waited already. The clock isn't asked again, because it may have been set back meanwhile.</param>
-    private void Step(TurnLane lane, bool due = false)
+    private void Step(TurnLane lane)
     {
         TurnItem? head;
         if (!_claims.IsCurrent(lane.Id, lane.Claim))
@@ -241,6 +248,12 @@ internal sealed partial class TurnScheduler : IDisposable
 
         lock (lane.Gate)
         {
+            if (lane.Reread)
+            {
+                lane.Reread = false;
+                lane.Window.Forget();
+            }
+
             var next = lane.Window.Peek(out var number, out head);
             while (next == LaneNext.Item && lane.Ended?.Contains(number) == true)
             {
@@ -253,6 +266,10 @@ internal sealed partial class TurnScheduler : IDisposable
             if (head is not null && lane.Head is { } newer && newer.Ordinal == head.Ordinal) head = newer;
             switch (next)
             {
+                case LaneNext.Nothing when lane.Urgent.Count > 0:
+                    lane.Parked = true;
+                    lane.Head = null;
+                    return;
                 case LaneNext.Nothing:
                     _claims.Leave(lane.Id, lane.Claim);
                     lane.Claim = 0;
@@ -278,8 +295,8 @@ internal sealed partial class TurnScheduler : IDisposable
             return;
         }
 
-        var wait = due ? 0 : head.NotBefore - _time.GetUtcNow().ToUnixTimeMilliseconds();
-        if (wait > 0) StepAfter(lane, TimeSpan.FromMilliseconds(Math.Min(wait, LongestWait.TotalMilliseconds)));
+        var wait = head.Due == 0 ? TimeSpan.Zero : _time.GetElapsedTime(_time.GetTimestamp(), head.Due);
+        if (wait > TimeSpan.Zero) StepAfter(lane, wait);
         else if (_lines.TryGetValue(head.Message.Agent, out var line))
         {
             if (!_away.IsEmpty && _away.ContainsKey(head.Message.Agent)) NoteDelay(lane, head);
@@ -325,7 +342,7 @@ internal sealed partial class TurnScheduler : IDisposable
                 lane.Ended?.RemoveWhere(ended => ended <= head.Ordinal);
             }
 
-            lane.Head = verdict.Finished ? null : head with { Attempts = verdict.Attempts, NotBefore = verdict.NotBefore, FailingFor = verdict.FailingFor };
+            lane.Head = verdict.Finished ? null : head with { Attempts = verdict.Attempts, Due = DueAfter(verdict.Wait), FailingFor = verdict.FailingFor };
         }
 
         if (!verdict.Finished) NoteDelay(lane, head);
@@ -334,9 +351,18 @@ internal sealed partial class TurnScheduler : IDisposable
         return true;
     }
 
+    /// <summary>The timestamp after a wait. The clock may be set back or forth meanwhile: a wait stays what it was.</summary>
+    private long DueAfter(TimeSpan wait)
+    {
+        if (wait <= TimeSpan.Zero) return 0;
+        return _time.GetTimestamp() + (long)((wait < LongestWait ? wait : LongestWait).TotalSeconds * _time.TimestampFrequency);
+    }
+
     private void StepAfter(TurnLane lane, TimeSpan delay)
     {
         if (_stop.IsCancellationRequested) return;
+        // A timer may be early by a moment.
+        if (delay < ShortestWait) delay = ShortestWait;
         lane.Retry ??= _time.CreateTimer(state => WaitOver((TurnLane)state!), lane, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         Volatile.Write(ref lane.Waiting, 1);
         lane.Retry.Change(delay, Timeout.InfiniteTimeSpan);
@@ -345,7 +371,7 @@ internal sealed partial class TurnScheduler : IDisposable
     // At most one step for each wait, however often the timer is set off.
     private void WaitOver(TurnLane lane)
     {
-        if (Interlocked.Exchange(ref lane.Waiting, 0) == 1) Step(lane, due: true);
+        if (Interlocked.Exchange(ref lane.Waiting, 0) == 1) Step(lane);
     }
 
     private async Task WorkAsync(IAgent agent, ChannelReader<TurnLane> line)
@@ -375,7 +401,7 @@ internal sealed partial class TurnScheduler : IDisposable
                             ? await AnswerStopAsync(lane, head).ConfigureAwait(false)
                             : await _runner.RunAsync(agent, lane, head, _abort.Token).ConfigureAwait(false);
                     }
-                    catch (Exception fault)
+                    catch (Exception fault) when (fault is not OperationCanceledException || !_stop.IsCancellationRequested)
                     {
                         // The worker must outlive whatever one turn does; the message is still pending in the store.
                         LogTurnBroken(_logger, head.Id, fault);

@@ -83,9 +83,9 @@ internal sealed partial class Turns(
                 {
                     await LookOnceAsync().ConfigureAwait(false);
                 }
-                catch (BridgeException fault)
+                catch (Exception fault) when (!_stop.IsCancellationRequested)
                 {
-                    LogLookFailed(logger, fault.Code);
+                    LogLookFailed(logger, CodeOf(fault));
                 }
             }
         }
@@ -124,9 +124,10 @@ internal sealed partial class Turns(
             if (!scheduler.IsUrgent(message)) await ActAsync(entry).ConfigureAwait(false);
             else scheduler.Hasten(entry.LaneId, entry.Lane, new TurnItem(entry.Id, entry.Ordinal, message, entry.Attempts, 0, entry.Payload.Length), tell: false);
         }
-        catch (Exception fault) when (fault is BridgeException or OperationCanceledException)
+        catch (Exception fault)
         {
             // The next look finds it again.
+            if (!_stop.IsCancellationRequested) LogLookFailed(logger, CodeOf(fault));
         }
     }
 
@@ -135,22 +136,25 @@ internal sealed partial class Turns(
         if (cancels.Note(entry)) return;
         try
         {
-            if (!await scheduler.EndWaitingAsync(entry, "the turn was cancelled before it began").ConfigureAwait(false))
+            if (!await scheduler.EndWaitingAsync(entry, "the turn was cancelled before it began", _stop.Token).ConfigureAwait(false))
             {
                 Wake();
                 return;
             }
         }
-        catch (BridgeException fault)
+        catch (Exception fault)
         {
             // The wish is durable: the next look tries again.
-            LogLookFailed(logger, fault.Code);
+            if (!_stop.IsCancellationRequested) LogLookFailed(logger, CodeOf(fault));
             Wake();
             return;
         }
 
         await cancels.ForgetAsync(entry.Id).ConfigureAwait(false);
     }
+
+    /// <summary>What is said of a fault in the log: an engine may let through what isn't the bridge's own.</summary>
+    private static string CodeOf(Exception fault) => fault is BridgeException known ? known.Code : fault.GetType().Name;
 
     private void Wake()
     {

@@ -61,7 +61,7 @@ internal sealed partial class PostgresClaims
         if (await SettlePushesAsync(lease).ConfigureAwait(false)) left = true;
         left |= await TellAsync(lease).ConfigureAwait(false);
         // One that isn't told because the database doesn't answer is found by the look into the records.
-        while (_cancelled.TryDequeue(out var turn)) await _commands.NotifyAllAsync($"c{turn:N}").ConfigureAwait(false);
+        while (_urgent.Reader.TryRead(out var turn)) await _commands.NotifyAllAsync($"c{turn:N}").ConfigureAwait(false);
         if (_checkPushes)
         {
             _checkPushes = false;

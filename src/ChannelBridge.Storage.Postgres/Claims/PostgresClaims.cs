@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
+using System.Threading.Channels;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Storage.Common;
 using Microsoft.Extensions.Logging;
@@ -39,7 +40,8 @@ internal sealed partial class PostgresClaims : ILaneClaims, IAsyncDisposable
     private readonly ConcurrentDictionary<long, long> _shunned = new();
     private readonly ConcurrentQueue<(PendingLane Lane, long Claim)> _passing = new();
     private readonly ConcurrentDictionary<long, byte> _tells = new();
-    private readonly ConcurrentQueue<Guid> _cancelled = new();
+    // What doesn't fit while the database is away, the other hosts find by their look into the records.
+    private readonly Channel<Guid> _urgent = Channel.CreateBounded<Guid>(new BoundedChannelOptions(4096) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
     private readonly ConcurrentDictionary<long, byte> _turnNews = new();
     private readonly ConcurrentDictionary<long, byte> _pushNews = new();
     private readonly Dictionary<(string Channel, string Account), PushWish> _pushes = [];
@@ -198,7 +200,7 @@ internal sealed partial class PostgresClaims : ILaneClaims, IAsyncDisposable
 
     public void TellUrgent(Guid turn)
     {
-        _cancelled.Enqueue(turn);
+        _urgent.Writer.TryWrite(turn);
         Signal();
     }
 

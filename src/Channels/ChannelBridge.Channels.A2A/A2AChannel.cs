@@ -29,11 +29,15 @@ internal sealed partial class A2AChannel(
     PushSenders senders,
     IOutbox outbox,
     IEnumerable<IAgent> agents,
+    TimeProvider time,
     ILogger<A2AChannel> logger) : IChannel, IEndpointSource, ITurnListener, ITurnEnding, IDiagnosticsSource, IDisposable
 {
     public const string ChannelId = "a2a";
 
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
+
     private readonly CancellationTokenSource _stop = new();
+    private int _settling;
 
     public string Id => ChannelId;
 
@@ -61,8 +65,8 @@ internal sealed partial class A2AChannel(
         }
 
         await book.LoadAsync(cancellationToken).ConfigureAwait(false);
-        await pushes.SettleAllAsync(cancellationToken).ConfigureAwait(false);
         foreach (var peer in book.Peers) senders.Attach(peer);
+        _ = SettleAllAsync();
     }
 
     public ValueTask StopAsync(CancellationToken cancellationToken)
@@ -124,9 +128,49 @@ internal sealed partial class A2AChannel(
         catch (BridgeException fault)
         {
             LogNotSettled(fault.Code, taskId);
+            if (fault.Retryable) await SettleAllAsync().ConfigureAwait(false);
         }
     }
 
-    [LoggerMessage(LogEvents.A2AChannelNotSettled, LogLevel.Warning, "The push notifications of task {TaskId} could not be put into the outbox ({Code}); that is done at the next start")]
+    /// <summary>
+    /// Puts everything that is owed into the outbox: what a crash has left, and what didn't fit. A full outbox and a busy store are waited for; neither the start nor
+    /// the end of a turn fails because of them.
+    /// </summary>
+    private async Task SettleAllAsync()
+    {
+        // At most one at a time; whoever comes meanwhile makes it look once more.
+        if (Interlocked.Increment(ref _settling) > 1) return;
+        try
+        {
+            int seen;
+            do
+            {
+                seen = Volatile.Read(ref _settling);
+                for (var pause = TimeSpan.FromSeconds(1); !await TrySettleAllAsync().ConfigureAwait(false); pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+                    await Task.Delay(pause, time, _stop.Token).ConfigureAwait(false);
+            }
+            while (Interlocked.CompareExchange(ref _settling, 0, seen) != seen);
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping: the next start settles it.
+        }
+    }
+
+    /// <summary>False: something is left that may succeed later.</summary>
+    private async Task<bool> TrySettleAllAsync()
+    {
+        try
+        {
+            return await pushes.SettleAllAsync(LogNotSettled, _stop.Token).ConfigureAwait(false);
+        }
+        catch (Exception fault) when (fault is not OperationCanceledException)
+        {
+            LogNotSettled(fault is BridgeException known ? known.Code : fault.GetType().Name, "*");
+            return false;
+        }
+    }
+
+    [LoggerMessage(LogEvents.A2AChannelNotSettled, LogLevel.Warning, "The push notifications of task {TaskId} could not be put into the outbox ({Code}); they are kept, and that is tried again")]
     private partial void LogNotSettled(string code, string taskId);
 }

@@ -1,6 +1,7 @@
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Tests.Unit.Support;
 
 namespace ChannelBridge.Tests.Unit.Messaging;
 
@@ -61,23 +62,40 @@ public sealed class ClockTests
         await InboxTests.AdvanceUntilAsync(again, () => !other.Pushed.IsEmpty, TimeSpan.FromHours(25));
     }
 
+    // The clock is set while the failure is being recorded: after its retry was written down, and before the lane begins to wait. Measured by the time of day, a wait of
+    // a second was a day then.
     [Theory]
     [InlineData(-24)]
     [InlineData(24)]
     public async Task Turn_ThatFailed_RunsAgainAfterItsWait(int hours)
     {
-        var failed = 0;
-        var agent = new ScriptedAgent("echo", (_, _) => Interlocked.Increment(ref failed) == 1
-            ? throw new BridgeException(ErrorCodes.Internal, "broken") { Retryable = true }
-            : Task.FromResult<IReadOnlyList<AgentEvent>>([new AgentReply("answer")])).Ready();
-        var core = await new CoreUnderTest(agent: agent).StartAsync();
+        var core = new CoreUnderTest(agent: FailsOnce());
+        core.Registry.Add([new Jumping(core.Time, TimeSpan.FromHours(hours))]);
+        await core.StartAsync();
         var target = new FakeTarget(core.Time) { RequiresAck = true };
         core.Attach(target);
         await core.AcceptAsync(CoreUnderTest.Message("a", "1"));
-        while (Volatile.Read(ref failed) == 0) await Task.Yield();
+        await core.Time.ArmedWithinAsync(core.Options.TurnRetryDelay);
+        core.Time.Advance(core.Options.TurnRetryDelay);
+        Assert.Equal("answer", (await target.WaitForAsync(1)).Single().Message.Text);
+    }
+
+    [Theory]
+    [InlineData(-24)]
+    [InlineData(24)]
+    public async Task Turn_ThatWaitsToRunAgain_WaitsWhatWasSaid(int hours)
+    {
+        var core = await new CoreUnderTest(agent: FailsOnce()).StartAsync();
+        var target = new FakeTarget(core.Time) { RequiresAck = true };
+        core.Attach(target);
+        await core.AcceptAsync(CoreUnderTest.Message("a", "1"));
+        await core.Time.ArmedWithinAsync(core.Options.TurnRetryDelay);
         core.Time.Jump(TimeSpan.FromHours(hours));
-        await InboxTests.AdvanceUntilAsync(core, () => !target.Pushed.IsEmpty, TimeSpan.FromHours(1));
-        Assert.Equal("answer", target.Pushed.First().Message.Text);
+        core.Time.Advance(core.Options.TurnRetryDelay / 2);
+        Assert.Equal(1, core.Store.Inbox()[0].Attempts);
+        Assert.Empty(target.Pushed);
+        core.Time.Advance(core.Options.TurnRetryDelay / 2);
+        Assert.Equal("answer", (await target.WaitForAsync(1)).Single().Message.Text);
     }
 
     [Fact]
@@ -94,5 +112,28 @@ public sealed class ClockTests
         var next = new FakeTarget(core.Time) { RequiresAck = false };
         core.Attach(next);
         Assert.Equal("1", (await next.WaitForAsync(1))[0].Message.Text);
+    }
+
+    private static ScriptedAgent FailsOnce()
+    {
+        var turns = 0;
+        return new ScriptedAgent("echo", (_, _) => Interlocked.Increment(ref turns) == 1
+            ? throw new BridgeException(ErrorCodes.Internal, "broken") { Retryable = true }
+            : Task.FromResult<IReadOnlyList<AgentEvent>>([new AgentReply("answer")])).Ready();
+    }
+
+    /// <summary>Sets the clock when the first turn has ended.</summary>
+    private sealed class Jumping(ManualTime time, TimeSpan by) : ITurnListener
+    {
+        private int _ended;
+
+        public void OnTurnEvent(AgentTurn turn, int ordinal, AgentEvent agentEvent)
+        {
+        }
+
+        public void OnTurnEnded(AgentTurn turn, bool failed)
+        {
+            if (Interlocked.Increment(ref _ended) == 1) time.Jump(by);
+        }
     }
 }

@@ -196,7 +196,7 @@ public sealed class TurnWordsTests
     public async Task IdempotencyKey_OtherTargetOrText_IsAConflict()
     {
         var core = await new CoreUnderTest().StartAsync();
-        using var keys = new SentKeys(core.Store, core.Options, core.Time);
+        var keys = new SentKeys(core.Store, core.Options, core.Time);
         var (me, you) = (new Caller("me", Scopes.Write, Door.Channel), new Caller("you", Scopes.Write, Door.Channel));
         using (var use = await keys.TakeAsync("k", me, ["bncr", "Primary", "a", "hello", null], CancellationToken.None))
         {

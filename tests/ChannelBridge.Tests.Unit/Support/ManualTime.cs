@@ -70,6 +70,22 @@ public sealed class ManualTime : TimeProvider
         }
     }
 
+    /// <summary>Completes when a timer waits that is due within that time: what a test moves the clock for is there then.</summary>
+    public async Task ArmedWithinAsync(TimeSpan within)
+    {
+        while (true)
+        {
+            Task changed;
+            lock (_gate)
+            {
+                if (_timers.Exists(timer => timer.Due <= _now + within)) return;
+                changed = _armed.Task;
+            }
+
+            await changed.WaitAsync(TimeSpan.FromSeconds(60));
+        }
+    }
+
     /// <summary>Sets the wall clock back or forth without firing anything, as an administrator or NTP does; what is measured by timers stays.</summary>
     public void Jump(TimeSpan by)
     {

@@ -46,9 +46,9 @@ internal sealed partial class ExpirySweep(
                             await ExpireAsync(channel, account, life).ConfigureAwait(false);
                     }
                 }
-                catch (BridgeException fault)
+                catch (Exception fault) when (!_stop.IsCancellationRequested)
                 {
-                    LogFailed(logger, fault.Code);
+                    LogFailed(logger, fault is BridgeException known ? known.Code : fault.GetType().Name);
                 }
             }
             while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false));

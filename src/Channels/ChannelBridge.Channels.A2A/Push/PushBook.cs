@@ -125,15 +125,31 @@ internal sealed class PushBook(IRecords records, IOutbox outbox, IGuardedHttp ht
             await SettleAsync(owed, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Puts what a crash has left owed into the outbox.</summary>
-    public async Task SettleAllAsync(CancellationToken cancellationToken)
+    /// <summary>Puts everything that is owed into the outbox; what doesn't go now holds up nothing else. False: something is left that may go later.</summary>
+    /// <param name="failed">Told the code and the task of what didn't go.</param>
+    /// <param name="cancellationToken">Ends it between two of them.</param>
+    public async Task<bool> SettleAllAsync(Action<string, string> failed, CancellationToken cancellationToken)
     {
         string? after = null;
+        var all = true;
         while (true)
         {
             var page = await records.ListRecordsAsync(Owed, null, after, 200, cancellationToken).ConfigureAwait(false);
-            foreach (var owed in page) await SettleAsync(owed, cancellationToken).ConfigureAwait(false);
-            if (page.Count < 200) return;
+            foreach (var owed in page)
+            {
+                try
+                {
+                    await SettleAsync(owed, cancellationToken).ConfigureAwait(false);
+                }
+                catch (Exception fault) when (fault is not OperationCanceledException)
+                {
+                    var known = fault as BridgeException;
+                    failed(known?.Code ?? fault.GetType().Name, owed.Key[(owed.Key.IndexOf('/', StringComparison.Ordinal) + 1)..]);
+                    all &= known is not { Retryable: true };
+                }
+            }
+
+            if (page.Count < 200) return all;
             after = page[^1].Key;
         }
     }
