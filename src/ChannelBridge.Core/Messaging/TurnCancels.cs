@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
-using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Core.Messaging;

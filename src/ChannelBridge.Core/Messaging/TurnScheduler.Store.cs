@@ -1,4 +1,3 @@
-using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using Microsoft.Extensions.Logging;
