@@ -46,7 +46,7 @@ public sealed class PassingWordsTests
         Assert.Equal("re asks", (await target.WaitForAsync(1)).Single().Message.Text);
         await UntilAsync(() => core.Backlogs.InboxPending == 1);
         agent.Let("/approve 1");
-        Assert.Equal("re /approve 1", (await target.WaitForAsync(1)).Last().Message.Text);
+        Assert.Equal("re /approve 1", (await target.WaitForAsync(1))[^1].Message.Text);
         await UntilAsync(() => core.Backlogs.InboxPending == 0);
         // And the lane has come to rest: what comes next is answered.
         agent.Let("next");
@@ -68,7 +68,7 @@ public sealed class PassingWordsTests
         await target.WaitForAsync(1);
         agent.Let("next");
         await core.AcceptAsync(CoreUnderTest.Message("a", "next"));
-        Assert.Equal("re next", (await target.WaitForAsync(1)).Last().Message.Text);
+        Assert.Equal("re next", (await target.WaitForAsync(1))[^1].Message.Text);
         agent.Let("/approve 1");
         await UntilAsync(() => core.Backlogs.InboxPending == 0);
         Assert.Equal(["asks", "/approve 1", "next"], agent.Ran);
