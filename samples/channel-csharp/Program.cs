@@ -1,8 +1,5 @@
 // A host of your own with a channel of your own: dotnet run --project samples/channel-csharp -- FOLDER [--urls=http://127.0.0.1:7799] [--Channels:Folder:Agent=openclaw]
 // Put a text into FOLDER/in/alice.txt, or post it to /folder/alice with the token of FOLDER/token; the agent's answer appears in FOLDER/out and at /folder/alice/events.
-using System.Security.Cryptography;
-using ChannelBridge.Abstractions.Access;
-using ChannelBridge.Core.Access;
 using FolderSample;
 using Microsoft.Extensions.Options;
 
@@ -13,10 +10,11 @@ var folder = Path.GetFullPath(args.FirstOrDefault(arg => !arg.StartsWith('-')) ?
 Directory.CreateDirectory(folder);
 if (builder.Configuration["urls"] is null) builder.WebHost.UseUrls("http://127.0.0.1:0");
 
-// Who may come in: one token with every right, in a file that its owner reads. The OpenClaw plugin takes it and the socket from here, too (its dataDirectory is FOLDER).
-builder.Services.AddSingleton<ITokenAuthority>(new TokenAuthority([AccessToken.FromToken(AccessToken.FirstName, Token(folder), Scopes.All)]));
+// Who may come in: one token with every right, in a file that its owner reads, made at the first start. The OpenClaw plugin takes it and the socket
+// from here, too (its dataDirectory is FOLDER).
 builder.Services.AddChannelBridge()
     .UseSqlite(store => store.Path = Path.Combine(folder, "messages.db"))
+    .AddTokenFile(Path.Combine(folder, "token"))
     .AddOpenClaw()
     .AddChannel<FolderChannel, FolderOptions>(FolderOptions.Settings, options => options.Path = folder)
     .AddEndpoints(options => options.SocketPath = Path.Combine(folder, "channelbridge.sock"));
@@ -38,15 +36,3 @@ Console.WriteLine("ready");
 Console.WriteLine(host.Urls.First());
 await host.WaitForShutdownAsync();
 return 0;
-
-static string Token(string folder)
-{
-    var file = Path.Combine(folder, "token");
-    if (File.Exists(file)) return File.ReadAllText(file).Trim();
-    var token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
-    var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-    if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-    using var writer = new StreamWriter(file, options);
-    writer.WriteLine(token);
-    return token;
-}

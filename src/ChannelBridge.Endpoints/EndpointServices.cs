@@ -23,8 +23,8 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class EndpointServices
 {
     /// <summary>
-    /// Adds the doors: WebSocket, HTTP, Unix socket or pipe, standard input and output. The host adds an <see cref="ITokenAuthority"/> and maps the listener's
-    /// doors with <see cref="MapChannelBridge"/>.
+    /// Adds the doors: WebSocket, HTTP, Unix socket or pipe, standard input and output. Who may come in is said by
+    /// <c>AddTokenFile</c> or <c>AddToken</c>; the listener's doors are mapped with <see cref="MapChannelBridge"/>.
     /// </summary>
     /// <param name="builder">The builder.</param>
     /// <param name="configure">Sets the options.</param>
@@ -79,6 +79,7 @@ public static class EndpointServices
     public static IEndpointRouteBuilder MapChannelBridge(this IEndpointRouteBuilder endpoints)
     {
         ArgumentNullException.ThrowIfNull(endpoints);
+        AccessServices.RequireTokens(endpoints.ServiceProvider);
         if (endpoints is IApplicationBuilder application) UseContributed(application);
         var door = endpoints.ServiceProvider.GetRequiredService<WebSocketEndpoint>();
         Map("/", WebSocketEndpoint.PathDialect.OpenClaw);

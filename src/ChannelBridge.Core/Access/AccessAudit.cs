@@ -95,7 +95,8 @@ internal sealed partial class AccessAudit(IStore store, AccessOptions options, T
         text = SoundText.Cut(text, MostText);
         return text.All(IsPlain) ? text : string.Concat(text.Select(c => IsPlain(c) ? c : '?'));
         static bool IsPlain(char c) => !char.IsControl(c) && !char.IsSurrogate(c)
-            && char.GetUnicodeCategory(c) is not (System.Globalization.UnicodeCategory.Format or System.Globalization.UnicodeCategory.LineSeparator or System.Globalization.UnicodeCategory.ParagraphSeparator);
+            && char.GetUnicodeCategory(c) is not (
+                System.Globalization.UnicodeCategory.Format or System.Globalization.UnicodeCategory.LineSeparator or System.Globalization.UnicodeCategory.ParagraphSeparator);
     }
 
     private async Task WriteAsync()

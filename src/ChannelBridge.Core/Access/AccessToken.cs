@@ -6,7 +6,7 @@ using ChannelBridge.Abstractions.Access;
 namespace ChannelBridge.Core.Access;
 
 /// <summary>An access token as the host keeps it: its hash and what it allows, never the token.</summary>
-public sealed class AccessToken
+internal sealed class AccessToken
 {
     /// <summary>The name of the token that has every scope.</summary>
     public const string FirstName = "first";

@@ -55,7 +55,8 @@ internal sealed class StoredToken
         Same(Record.Scopes, other.Scopes) && Same(Record.Accounts, other.Accounts) && Same(Record.Channels, other.Channels)
         && Same(Record.Platforms, other.Platforms) && Same(Record.Methods, other.Methods) && Record.CreatedAt == other.CreatedAt;
 
-    private static bool Same(IReadOnlyList<string>? one, IReadOnlyList<string>? other) => one is null ? other is null : other is not null && one.SequenceEqual(other, StringComparer.Ordinal);
+    private static bool Same(IReadOnlyList<string>? one, IReadOnlyList<string>? other) => one is null ? other is null : other is not null
+        && one.SequenceEqual(other, StringComparer.Ordinal);
 
     private static HashSet<string>? Set(IReadOnlyList<string>? names) => names?.Select(name => name.ToLowerInvariant()).ToHashSet(StringComparer.Ordinal);
 }

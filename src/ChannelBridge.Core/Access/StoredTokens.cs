@@ -139,7 +139,8 @@ internal sealed partial class StoredTokens(IStore store, AccessOptions options, 
             using var late = new CancellationTokenSource(ReadTimeout, time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
             // A read that hangs is none, whatever the engine makes of the token.
-            var version = (await store.GetRecordAsync(VersionNamespace, VersionKey, either.Token).AsTask().WaitAsync(ReadTimeout, time, cancellationToken).ConfigureAwait(false))?.Version ?? 0;
+            var version = (await store.GetRecordAsync(VersionNamespace, VersionKey, either.Token).AsTask().WaitAsync(ReadTimeout, time, cancellationToken)
+                .ConfigureAwait(false))?.Version ?? 0;
             if (version != _version)
             {
                 var records = await ReadAllAsync(either.Token).AsTask().WaitAsync(2 * ReadTimeout, time, cancellationToken).ConfigureAwait(false);
@@ -151,7 +152,8 @@ internal sealed partial class StoredTokens(IStore store, AccessOptions options, 
             if (!_inTouch) LogInTouch();
             _inTouch = true;
         }
-        catch (Exception fault) when (fault is BridgeException or TimeoutException or JsonException || (fault is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception fault) when (fault is BridgeException or TimeoutException or JsonException
+            || (fault is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             if (_inTouch || _version < 0) LogOutOfTouch(fault.Message.ReplaceLineEndings(" "));
             _inTouch = false;

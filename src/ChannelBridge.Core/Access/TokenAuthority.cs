@@ -7,7 +7,7 @@ namespace ChannelBridge.Core.Access;
 /// Knows the access tokens by their SHA-256 hashes: those of the settings and those of the store. One is found by its hash and compared in constant time, so the
 /// duration of a check tells nothing about a token.
 /// </summary>
-public sealed class TokenAuthority : ITokenAuthority
+internal sealed class TokenAuthority : ITokenAuthority
 {
     private readonly Lock _gate = new();
     private readonly StoredTokens? _stored;

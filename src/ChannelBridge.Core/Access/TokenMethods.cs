@@ -13,7 +13,8 @@ internal sealed class TokenMethods(ITokenStore tokens, AccessAudit audit) : IMet
     public IEnumerable<RpcMethod> Methods =>
     [
         RpcMethod.Create(
-            "access.tokens.list", Scopes.Admin, "Lists the access tokens, never their secrets.", AccessJson.Default.TokenListParameters, AccessJson.Default.TokenListResult, ListAsync),
+            "access.tokens.list", Scopes.Admin, "Lists the access tokens, never their secrets.", AccessJson.Default.TokenListParameters,
+            AccessJson.Default.TokenListResult, ListAsync),
         RpcMethod.Create(
             "access.tokens.add", Scopes.Admin, "Makes an access token; the answer tells its secret, this once.",
             AccessJson.Default.TokenAddParameters, AccessJson.Default.TokenMadeResult, AddAsync),
@@ -46,7 +47,8 @@ internal sealed class TokenMethods(ITokenStore tokens, AccessAudit audit) : IMet
         }
 
         // Nobody gives what he hasn't got; admin has no part of the link's role.
-        if (scopes.HasFlag(Scopes.Link) && !call.Caller.Scopes.HasFlag(Scopes.Link)) throw new BridgeException(ErrorCodes.Forbidden, "only a token with the scope link can make another one");
+        if (scopes.HasFlag(Scopes.Link) && !call.Caller.Scopes.HasFlag(Scopes.Link))
+            throw new BridgeException(ErrorCodes.Forbidden, "only a token with the scope link can make another one");
         var made = await tokens.AddAsync(
             new TokenGrant
             {

@@ -18,7 +18,8 @@ internal sealed class TokenStore(StoredTokens stored, TokenAuthority settings, A
         var uses = await stored.ReadUsesAsync(cancellationToken).ConfigureAwait(false);
         var now = Now();
         var list = settings.Tokens.Select(Describe).ToList();
-        foreach (var (record, _) in await stored.ReadAllAsync(cancellationToken).ConfigureAwait(false)) list.Add(Describe(record, uses.GetValueOrDefault(StoredTokens.KeyOf(record.Name)), now));
+        foreach (var (record, _) in await stored.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+            list.Add(Describe(record, uses.GetValueOrDefault(StoredTokens.KeyOf(record.Name)), now));
         return list;
     }
 

@@ -106,6 +106,8 @@ public static class ChannelBridgeServices
         // Asked for first: without it nothing else can be made, and the reason would be hard to see.
         var store = provider.GetService<IStore>()
             ?? throw new InvalidOperationException("No store is registered: call UseSqlite(…) or UsePostgres(…) on the builder that AddChannelBridge returns.");
+        var isService = provider.GetService<IServiceProviderIsService>();
+        if (isService?.IsService(typeof(IDoors)) is true) AccessServices.RequireTokens(provider);
         return new BridgeLifetime(
             provider.GetRequiredService<IRegistry>(),
             provider.GetServices<IContributor>(),

@@ -1,7 +1,5 @@
 using System.Text.Json.Nodes;
-using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Messaging;
-using ChannelBridge.Core.Access;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -12,8 +10,6 @@ namespace ChannelBridge.Tests.Interop.Lab;
 /// <summary>A host of one's own with a channel of one's own, as a C# developer puts it together, a real gateway, and a model.</summary>
 public sealed class ChannelLab : IAsyncLifetime
 {
-    private const string Token = "the-channel-lab's-token-0123456789";
-
     private WebApplication? _host;
 
     public FakeModel Model { get; private set; } = null!;
@@ -33,7 +29,6 @@ public sealed class ChannelLab : IAsyncLifetime
         Model = await FakeModel.StartAsync();
         var state = Scratch.NewFolder("cbchannels");
         var data = Directory.CreateDirectory(Path.Combine(state, "host")).FullName;
-        await File.WriteAllTextAsync(Path.Combine(data, "token"), Token);
         await StartHostAsync(data);
         Gateway = GatewayProcess.Configure(
             state,
@@ -61,9 +56,9 @@ public sealed class ChannelLab : IAsyncLifetime
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
-        builder.Services.AddSingleton<ITokenAuthority>(new TokenAuthority([AccessToken.FromToken("first", Token, Scopes.All)]));
         builder.Services.AddChannelBridge(options => options.DelayNotice = TimeSpan.Zero)
             .UseSqlite(store => store.Path = Path.Combine(data, "messages.db"))
+            .AddTokenFile(Path.Combine(data, "token"))
             .AddOpenClaw()
             .AddChannel<LabChannel>()
             .AddEndpoints(options => options.SocketPath = Path.Combine(data, "channelbridge.sock"));
