@@ -129,7 +129,9 @@ export async function deliverPayload(turn, payload, info) {
     text: payload.text ?? '',
     kind: info?.kind,
     replyToId: turn.messageId,
-    media: urls.length > 0 ? await filesOf(urls, { channel: turn.channel, accountId: turn.accountId, to: turn.replyTo, access: accessOf(payload), voice: payload.audioAsVoice }) : undefined,
+    media: urls.length > 0
+      ? await filesOf(urls, { channel: turn.channel, accountId: turn.accountId, to: turn.replyTo, access: accessOf(payload), voice: payload.audioAsVoice })
+      : undefined,
   });
   return { messageIds: [answer.messageId], visibleReplySent: true };
 }

@@ -43,7 +43,14 @@ export function buildAccountSnapshot({ account, runtime }) {
     statusState: hostUp ? (host?.connected ? 'bridge connected' : 'no bridge connected') : 'host away',
     // Not of the core's own fields, shown in --json: the three kinds of health.
     health: {
-      transport: { host: hostUp, managed: bridge.host?.state.status ?? null, hostVersion: link?.hostVersion ?? null, package: link?.package ?? null, bridge: host?.connected === true, connections: host?.activeConnections ?? 0 },
+      transport: {
+        host: hostUp,
+        managed: bridge.host?.state.status ?? null,
+        hostVersion: link?.hostVersion ?? null,
+        package: link?.package ?? null,
+        bridge: host?.connected === true,
+        connections: host?.activeConnections ?? 0,
+      },
       inbound: { lastAt: host?.lastInboundAt ?? null },
       backlog: { pending: host?.pending ?? null, deadLetter: host?.deadLetter ?? null, waitingForHost: keptAnswers() },
     },

@@ -69,14 +69,16 @@ internal sealed class FileClient(string account) : IAsyncDisposable
             var offset = (long)index * chunkBytes;
             return binary
                 ? SendBinaryAsync($$"""{"transferId":"{{transfer}}","chunkIndex":{{index}},"offset":{{offset}},"size":{{chunkBytes}},"sha256":"{{hash}}"}""", bytes)
-                : SendAsync($$$"""{"type":"req","id":"r{{{++_requests}}}","method":"bncr.file.chunk","params":{"accountId":"{{{account}}}","clientId":"bench","transferId":"{{{transfer}}}","chunkIndex":{{{index}}},"offset":{{{offset}}},"size":{{{chunkBytes}}},"chunkSha256":"{{{hash}}}","base64":"{{{base64}}}"}}""");
+                : SendAsync(
+                    $$$"""{"type":"req","id":"r{{{++_requests}}}","method":"bncr.file.chunk","params":{"accountId":"{{{account}}}","clientId":"bench","transferId":"{{{transfer}}}","chunkIndex":{{{index}}},"offset":{{{offset}}},"size":{{{chunkBytes}}},"chunkSha256":"{{{hash}}}","base64":"{{{base64}}}"}}""");
         }
     }
 
     /// <summary>Asks for a file and takes it, acking each chunk; gives bytes per second, from its announcement to its last chunk.</summary>
     public async Task<double> DownloadAsync(string path, bool binary)
     {
-        await SendAsync($$$"""{"type":"req","id":"get","method":"send","params":{"channel":"bncr","accountId":"Primary","to":"Bncr:lab:u1","mediaUrl":"{{{path}}}","message":"{{{(binary ? "binary" : "base64")}}}"}}""");
+        await SendAsync(
+            $$$"""{"type":"req","id":"get","method":"send","params":{"channel":"bncr","accountId":"Primary","to":"Bncr:lab:u1","mediaUrl":"{{{path}}}","message":"{{{(binary ? "binary" : "base64")}}}"}}""");
         long bytes = 0;
         var clock = new Stopwatch();
         var rate = 0.0;

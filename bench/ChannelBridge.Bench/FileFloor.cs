@@ -104,7 +104,8 @@ internal static class FileFloor
             for (; sent < chunks && sent - acked < Window; sent++)
             {
                 var read = RandomAccess.Read(file, bytes, (long)sent * Chunk);
-                var place = $"\"transferId\":\"t\",\"chunkIndex\":{sent},\"offset\":{(long)sent * Chunk},\"size\":{read},\"chunkSha256\":\"{Convert.ToHexStringLower(SHA256.HashData(bytes.AsSpan(0, read)))}\"";
+                var place =
+                    $"\"transferId\":\"t\",\"chunkIndex\":{sent},\"offset\":{(long)sent * Chunk},\"size\":{read},\"chunkSha256\":\"{Convert.ToHexStringLower(SHA256.HashData(bytes.AsSpan(0, read)))}\"";
                 if (binary)
                 {
                     var header = Encoding.UTF8.GetBytes($"{{{place}}}");

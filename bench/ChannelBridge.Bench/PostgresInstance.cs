@@ -23,7 +23,8 @@ internal sealed class PostgresInstance : IAsyncDisposable
 
     /// <summary>The folder of the newest server on this machine, or null.</summary>
     public static string? Programs => Directory.Exists("/usr/lib/postgresql")
-        ? Directory.GetDirectories("/usr/lib/postgresql").OrderBy(folder => int.Parse(Path.GetFileName(folder), CultureInfo.InvariantCulture)).Select(folder => Path.Combine(folder, "bin")).LastOrDefault()
+        ? Directory.GetDirectories("/usr/lib/postgresql").OrderBy(folder => int.Parse(Path.GetFileName(folder), CultureInfo.InvariantCulture))
+        .Select(folder => Path.Combine(folder, "bin")).LastOrDefault()
         : null;
 
     public static async Task<PostgresInstance> StartAsync()
@@ -44,7 +45,8 @@ internal sealed class PostgresInstance : IAsyncDisposable
         }
 
         var server = StartAsServer(
-            "postgres", "-D", Path.Combine(folder, "data"), "-p", port.ToString(CultureInfo.InvariantCulture), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=");
+            "postgres", "-D", Path.Combine(folder, "data"), "-p", port.ToString(CultureInfo.InvariantCulture), "-c", "listen_addresses=127.0.0.1",
+            "-c", "unix_socket_directories=");
         var instance = new PostgresInstance(server, folder, port);
         for (var attempt = 0; ; attempt++)
         {

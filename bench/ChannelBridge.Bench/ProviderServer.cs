@@ -42,7 +42,8 @@ internal static partial class ProviderServer
             await SayAsync("response.output_text.delta", $$""" "item_id":"msg_1","output_index":0,"content_index":0,"delta":"@{{Stopwatch.GetTimestamp()}}@ a few words more " """);
         }
 
-        await SayAsync("response.completed", """ "response":{"id":"resp_1","object":"response","status":"completed","output":[{"type":"message","id":"msg_1","status":"completed","role":"assistant","content":[]}]} """);
+        await SayAsync("response.completed",
+            """ "response":{"id":"resp_1","object":"response","status":"completed","output":[{"type":"message","id":"msg_1","status":"completed","role":"assistant","content":[]}]} """);
         await context.Response.WriteAsync("data: [DONE]\n\n");
 
         async Task SayAsync(string type, string rest)

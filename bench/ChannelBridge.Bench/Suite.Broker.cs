@@ -105,7 +105,8 @@ internal sealed partial class Suite
         await using var connection = await BrokerConnection().CreateConnectionAsync();
         await using var publishing = await connection.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
         await using var consuming = await connection.CreateChannelAsync();
-        var queue = (await publishing.QueueDeclareAsync($"q{Guid.NewGuid():N}", durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = type })).QueueName;
+        var queue = (await publishing.QueueDeclareAsync(
+            $"q{Guid.NewGuid():N}", durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = type })).QueueName;
         await consuming.BasicQosAsync(0, Unconfirmed, global: false);
         long consumed = 0;
         var consumer = new AsyncEventingBasicConsumer(consuming);

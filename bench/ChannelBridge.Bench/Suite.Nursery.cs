@@ -46,8 +46,10 @@ internal sealed partial class Suite
         {
             const int Messages = 20_000;
             await using var subject = await Subject.HostAsync(runtimeConfig: runtimeConfig);
-            await using (var user = await BenchClient.ConnectAsync(subject, bridge: false)) await user.LoadAsync(1, TimeSpan.FromMinutes(1), number => Inbound(number, lanes), lanes);
-            await using (var filler = await BenchClient.ConnectAsync(subject, bridge: false)) await filler.LoadAsync(64, TimeSpan.FromMinutes(2), number => Send(number, lanes), Messages);
+            await using (var user = await BenchClient.ConnectAsync(subject, bridge: false)) await user.LoadAsync(1, TimeSpan.FromMinutes(1),
+                number => Inbound(number, lanes), lanes);
+            await using (var filler = await BenchClient.ConnectAsync(subject, bridge: false)) await filler.LoadAsync(64, TimeSpan.FromMinutes(2),
+                number => Send(number, lanes), Messages);
             await using var bridge = await BenchClient.ConnectAsync(subject, bridge: true);
             var before = Usage.Of(subject);
             var clock = System.Diagnostics.Stopwatch.StartNew();

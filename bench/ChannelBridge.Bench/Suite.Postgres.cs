@@ -58,7 +58,9 @@ internal sealed partial class Suite
         }
 
         async Task<long> LoadAsync(TimeSpan duration) =>
-            (await Task.WhenAll(clients.Select((client, host) => client.LoadAsync(BatchRows, duration, number => InboundTo(number, (int)(number % 64) + (100 * host)))))).Sum(load => load.Count);
+            (await Task.WhenAll(
+                clients.Select((client, host) => client.LoadAsync(BatchRows, duration, number => InboundTo(number, (int)(number % 64) + (100 * host))))))
+                .Sum(load => load.Count);
     }
 
     /// <summary>The plain queue in the database that somebody would write: rows inserted and claimed in batches, and marked done in a third statement.</summary>

@@ -46,7 +46,8 @@ internal sealed partial class Suite
         }
 
         Console.WriteLine();
-        Console.WriteLine($"{DateTime.UtcNow:yyyy-MM-dd}, {Environment.ProcessorCount} cores, .NET {Environment.Version}, {suite._runs} runs of {suite._duration.TotalSeconds:0} s after 2 s of warm-up, agent echo, 1 KB of text");
+        Console.WriteLine(
+            $"{DateTime.UtcNow:yyyy-MM-dd}, {Environment.ProcessorCount} cores, .NET {Environment.Version}, {suite._runs} runs of {suite._duration.TotalSeconds:0} s after 2 s of warm-up, agent echo, 1 KB of text");
         return suite._failed ? 1 : 0;
     }
 
@@ -87,7 +88,8 @@ internal sealed partial class Suite
                 floorCpu.Add(floor.CpuPerAck * 1e6);
             }
 
-            Add($"durable inbound acks, {inFlight} in flight", floors, subjects, $"/s; p99 {Median(p99) / 1000:0.0} ms; {Median(cpu):0} µs of processor time for each ({Median(floorCpu):0} µs the floor), turn and push included");
+            Add($"durable inbound acks, {inFlight} in flight", floors, subjects,
+                $"/s; p99 {Median(p99) / 1000:0.0} ms; {Median(cpu):0} µs of processor time for each ({Median(floorCpu):0} µs the floor), turn and push included");
         }
     }
 

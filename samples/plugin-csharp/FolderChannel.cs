@@ -32,10 +32,9 @@ public sealed class FolderOptions
 }
 
 /// <summary>
-/// A channel in one file: what is put into <c>in/NAME.txt</c> is a message of the conversation NAME, its answers appear in <c>out/</c>. A message's file is
-/// removed when the message is on disk here, an answer is acked when its file is there: killed at any moment, it loses nothing. A file is
-/// taken when it isn't
-/// empty and hasn't changed for a second; a program that writes with longer pauses writes to another name and moves the file in.
+/// A channel in one file: what is put into <c>in/NAME.txt</c> is a message of the conversation NAME, its answers appear in <c>out/</c>. A message's
+/// file is removed when the message is on disk here, an answer is acked when its file is there: killed at any moment, it loses nothing. A file is
+/// taken when it isn't empty and hasn't changed for a second; a program that writes with longer pauses writes to another name and moves the file in.
 /// </summary>
 public sealed class FolderChannel(IOptions<FolderOptions> options, IInbox inbox, IOutbox outbox) : IChannel, IPushTarget, IDisposable
 {

@@ -47,7 +47,8 @@ internal static class CoreServices
         services.TryAddSingleton<IGuardedHttp>(provider => new GuardedHttp(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<IDialer, WebSocketDialer>();
         services.TryAddSingleton<IHostClaims>(provider => provider.GetService<ILaneClaims>() is { IsShared: true }
-            ? new SharedHosts(provider.GetRequiredService<IStore>(), provider.GetService<AccessOptions>()?.Patience ?? TimeSpan.FromSeconds(10), provider.GetRequiredService<TimeProvider>())
+            ? new SharedHosts(provider.GetRequiredService<IStore>(), provider.GetService<AccessOptions>()?.Patience ?? TimeSpan.FromSeconds(10),
+                provider.GetRequiredService<TimeProvider>())
             : new SingleHost());
         services.TryAddSingleton<Backlogs>();
         services.TryAddSingleton<AccountNames>();

@@ -25,7 +25,8 @@ internal static class Telemetry
         "channelbridge.turn.duration", "s", "From start to end of a turn, by agent and outcome.",
         advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600] });
 
-    public static readonly Counter<long> OutboxAccepted = Meter.CreateCounter<long>("channelbridge.outbox.accepted", "{message}", "Messages to bridges that the outbox took, duplicates aside.");
+    public static readonly Counter<long> OutboxAccepted =
+        Meter.CreateCounter<long>("channelbridge.outbox.accepted", "{message}", "Messages to bridges that the outbox took, duplicates aside.");
 
     public static readonly Counter<long> Pushes = Meter.CreateCounter<long>("channelbridge.outbox.pushes", "{message}", "Pushes, by outcome.");
 

@@ -1,6 +1,5 @@
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Hosting;
-using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Hosting;
 using ChannelBridge.Core.Responses;
 using ChannelBridge.Endpoints;

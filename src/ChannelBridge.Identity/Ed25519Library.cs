@@ -29,8 +29,10 @@ internal static class Ed25519Library
             {
                 throw new IdentityException(
                     IdentityFault.LibraryMissing,
-                    $"signatures need libsodium, and it can't be loaded on {RuntimeInformation.RuntimeIdentifier}. The NuGet package 'libsodium' brings it for Windows, macOS and Linux " +
-                    "(glibc and musl) on x64 and arm64: publish with its runtimes folder, or for your platform (-r). Elsewhere install libsodium, so that the name 'libsodium' can be loaded",
+                    $"signatures need libsodium, and it can't be loaded on {RuntimeInformation.RuntimeIdentifier}. The NuGet package "
+                        + "'libsodium' brings it for Windows, macOS and Linux "
+                        + "(glibc and musl) on x64 and arm64: publish with its runtimes folder, or for your platform (-r). Elsewhere install "
+                        + "libsodium, so that the name 'libsodium' can be loaded",
                     fault);
             }
         }

@@ -79,7 +79,13 @@ internal sealed record LinkAccount
     public bool RestartNotice { get; set; }
 
     /// <summary>The same with texts that may be shown.</summary>
-    public LinkAccount Cleaned() => this with { Channel = LinkText.Clean(Channel), AccountId = LinkText.Clean(AccountId), Name = LinkText.CleanOrNull(Name), AgentId = LinkText.CleanOrNull(AgentId) };
+    public LinkAccount Cleaned() => this with
+    {
+        Channel = LinkText.Clean(Channel),
+        AccountId = LinkText.Clean(AccountId),
+        Name = LinkText.CleanOrNull(Name),
+        AgentId = LinkText.CleanOrNull(AgentId)
+    };
 }
 
 /// <summary><c>link.accounts</c>.</summary>

@@ -178,7 +178,13 @@ internal sealed class LinkMethods(
     {
         var scopes = Scopes.None;
         foreach (var name in scopeNames) scopes |= ScopeNames.Parse(name);
-        return new Caller($"gateway/{identity ?? "shared"}", scopes & ~Scopes.Link, Door.Gateway) { Accounts = link.Accounts, Channels = link.Channels, Platforms = link.Platforms, Methods = link.Methods };
+        return new Caller($"gateway/{identity ?? "shared"}", scopes & ~Scopes.Link, Door.Gateway)
+        {
+            Accounts = link.Accounts,
+            Channels = link.Channels,
+            Platforms = link.Platforms,
+            Methods = link.Methods
+        };
     };
 
     private ValueTask<Nothing> Disconnected(DisconnectedParameters parameters, MethodCall call, CancellationToken cancellationToken)
@@ -216,7 +222,8 @@ internal sealed class LinkMethods(
     {
         var link = Of(call);
         return ValueTask.FromResult(new StatusResult(
-            [.. channels.All.SelectMany(channel => channel.GetAccounts().Where(account => link.MayUse(channel.Id, account.AccountId)).Select(account => Describe(channel, account)))]));
+            [.. channels.All.SelectMany(channel => channel.GetAccounts().Where(account => link.MayUse(channel.Id, account.AccountId))
+                .Select(account => Describe(channel, account)))]));
     }
 
     private static LinkAccountStatus Describe(IChannel channel, ChannelAccountStatus account) => new()

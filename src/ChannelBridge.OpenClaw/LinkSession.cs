@@ -174,9 +174,11 @@ internal sealed partial class LinkSession(PluginPackage package, TimeProvider ti
     [LoggerMessage(LogEvents.LinkSessionReplaced, LogLevel.Warning, "Another gateway has taken the link over from instance {Instance}. One host serves one gateway at a time.")]
     private static partial void LogReplaced(ILogger logger, string instance);
 
-    [LoggerMessage(LogEvents.LinkSessionOldPackage, LogLevel.Warning, "The plugin {PluginVersion} that the gateway has installed is not the package that belongs to this host. Install this host's package: docs/link.md says how.")]
+    [LoggerMessage(LogEvents.LinkSessionOldPackage, LogLevel.Warning,
+        "The plugin {PluginVersion} that the gateway has installed is not the package that belongs to this host. Install this host's package: docs/link.md says how.")]
     private static partial void LogOldPackage(ILogger logger, string? pluginVersion);
 
-    [LoggerMessage(LogEvents.LinkSessionLost, LogLevel.Warning, "The link to the OpenClaw gateway is gone: {Connections} connections are closed, {Turns} turns go back to the inbox.")]
+    [LoggerMessage(LogEvents.LinkSessionLost, LogLevel.Warning,
+        "The link to the OpenClaw gateway is gone: {Connections} connections are closed, {Turns} turns go back to the inbox.")]
     private static partial void LogLost(ILogger logger, int connections, int turns);
 }

@@ -29,7 +29,8 @@ internal sealed class Notifier(IOutbox outbox, ChannelDirectory channels) : INot
         switch (origin)
         {
             case LaneOrigin lane:
-                if (!channels.Require(lane.Channel).CanSend) throw BridgeException.Invalid($"the channel '{lane.Channel}' only answers: nothing can be sent to it outside of a turn");
+                if (!channels.Require(lane.Channel).CanSend)
+                    throw BridgeException.Invalid($"the channel '{lane.Channel}' only answers: nothing can be sent to it outside of a turn");
                 return Message(lane.Channel, lane.AccountId, lane.SessionKey, lane.Route, text);
             case TargetOrigin target:
                 var found = await channels.Require(target.Channel).ResolveTargetAsync(target.AccountId, target.Target, cancellationToken).ConfigureAwait(false);

@@ -19,7 +19,8 @@ internal sealed class ExchangeReader : IDisposable
     public ExchangeReader(Stream stream, IProgress<long>? progress)
     {
         _progress = progress;
-        _lines = new StreamReader(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: false), detectEncodingFromByteOrderMarks: false, leaveOpen: true);
+        _lines = new StreamReader(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: false),
+            detectEncodingFromByteOrderMarks: false, leaveOpen: true);
         using var header = Next() ?? throw Bad("it is empty");
         var root = header.RootElement;
         if (root.GetArrayLength() < 3 || root[0].ValueKind != JsonValueKind.String || root[0].GetString() != ExchangeFormat.Name) throw Bad("it is no exported store");
@@ -42,7 +43,8 @@ internal sealed class ExchangeReader : IDisposable
             var name = root[0].GetString();
             if (name == "end")
             {
-                if (root[1].GetInt64() != rows || root[2].GetString() != Convert.ToHexStringLower(_hash.GetCurrentHash())) throw Bad("it was changed or damaged: its content doesn't match its last line");
+                if (root[1].GetInt64() != rows || root[2].GetString() != Convert.ToHexStringLower(_hash.GetCurrentHash()))
+                    throw Bad("it was changed or damaged: its content doesn't match its last line");
                 yield break;
             }
 

@@ -34,7 +34,8 @@ public sealed class AddressAndAccessTests
     {
         await using var host = await HostProcess.StartAsync(environment: new Dictionary<string, string> { ["CHANNELBRIDGE__LISTEN__ALLOWEDHOSTS"] = "bridge.example.org" });
         using var http = new HttpClient { Timeout = HostProcess.Timeout };
-        foreach (var (name, status) in new[] { ("localhost", 200), ("127.0.0.1:1", 200), ("[::1]", 200), ("BRIDGE.example.org:443", 200), ("rebound.example", 421), ("127.0.0.1.evil.example", 421) })
+        foreach (var (name, status) in new[] { ("localhost", 200), ("127.0.0.1:1", 200), ("[::1]", 200), ("BRIDGE.example.org:443", 200),
+            ("rebound.example", 421), ("127.0.0.1.evil.example", 421) })
             Assert.Equal(status, await StatusAsync(http, host.Url, "/healthz", null, name));
     }
 
@@ -131,7 +132,8 @@ public sealed class AddressAndAccessTests
     private static string WriteCertificate(string file, string key)
     {
         using var algorithm = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var certificate = new CertificateRequest("CN=localhost", algorithm, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        using var certificate = new CertificateRequest("CN=localhost", algorithm, HashAlgorithmName.SHA256)
+            .CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         File.WriteAllText(key, algorithm.ExportPkcs8PrivateKeyPem());
         File.WriteAllText(file, certificate.ExportCertificatePem());
         return certificate.Thumbprint;

@@ -17,7 +17,8 @@ public sealed class AgentHostTests
         await using var provider = await FakeProvider.StartAsync(request => kind == "responses" ? request.ResponseAsync("Hi ", "there") : request.ChatAsync("Hi ", "there"));
         var keyFile = Path.Combine(HostProcess.NewDataFolder(), "key");
         await File.WriteAllTextAsync(keyFile, Key + "\n");
-        await using var host = await HostProcess.StartAsync(arguments: ["--agent", $"{kind}={provider.Address}/v1", "--agent-model", "m1", "--agent-key-file", keyFile, "--log-level", "Trace"]);
+        await using var host = await HostProcess.StartAsync(
+            arguments: ["--agent", $"{kind}={provider.Address}/v1", "--agent-model", "m1", "--agent-key-file", keyFile, "--log-level", "Trace"]);
         await using var bridge = await Bridge.ConnectAsync(host);
         Assert.Equal("Hi there", (string?)(await bridge.AskAsync("hello", "1"))["message"]!["msg"]);
         var asked = Assert.Single(provider.Requests);

@@ -109,7 +109,8 @@ public sealed class CrowdTests
             await socket.SendAsync(Encoding.ASCII.GetBytes(
                 "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"), stop);
             await UntilAsync(socket, "connect.challenge");
-            await SendAsync(socket, """{"type":"req","id":"1","method":"connect","params":{"minProtocol":4,"maxProtocol":4,"client":{"id":"gateway-client","version":"1","platform":"linux","mode":"backend"},"role":"operator","scopes":["operator.write"],"caps":[],"auth":{"token":"TOKEN"}}}""".Replace("TOKEN", token, StringComparison.Ordinal));
+            await SendAsync(socket,
+                """{"type":"req","id":"1","method":"connect","params":{"minProtocol":4,"maxProtocol":4,"client":{"id":"gateway-client","version":"1","platform":"linux","mode":"backend"},"role":"operator","scopes":["operator.write"],"caps":[],"auth":{"token":"TOKEN"}}}""".Replace("TOKEN", token, StringComparison.Ordinal));
             await UntilAsync(socket, "\"ok\":true");
         });
         return opened;
@@ -148,5 +149,6 @@ public sealed class CrowdTests
 
     /// <summary>The memory of a process that is its own, in bytes.</summary>
     private static long MemoryOf(HostProcess host) =>
-        long.Parse(File.ReadLines($"/proc/{host.Id}/status").First(line => line.StartsWith("RssAnon:", StringComparison.Ordinal)).Split(':')[1].Replace("kB", "", StringComparison.Ordinal).Trim()) * 1024;
+        long.Parse(File.ReadLines($"/proc/{host.Id}/status").First(line => line.StartsWith("RssAnon:", StringComparison.Ordinal)).Split(':')[1]
+            .Replace("kB", "", StringComparison.Ordinal).Trim()) * 1024;
 }

@@ -70,7 +70,13 @@ public sealed class FileTransferTests : IDisposable
 
     private static BncrBridgeOptions Bridge(string endpoint, string token, string? files = null) => new()
     {
-        Connection = new ChannelBridgeClientOptions { Endpoint = endpoint, Token = token, ReconnectDelay = TimeSpan.FromMilliseconds(50), MaxReconnectDelay = TimeSpan.FromMilliseconds(300) },
+        Connection = new ChannelBridgeClientOptions
+        {
+            Endpoint = endpoint,
+            Token = token,
+            ReconnectDelay = TimeSpan.FromMilliseconds(50),
+            MaxReconnectDelay = TimeSpan.FromMilliseconds(300)
+        },
         BridgeId = "bridge-1",
         FilesFolder = files,
     };
@@ -241,7 +247,13 @@ public sealed class FileTransferTests : IDisposable
         Assert.Equal("binary", (string)(await ReadAsync(socket, patience.Token))["result"]!["encoding"]!);
         foreach (var index in new[] { 3, 1, 0, 2, 1 }) await socket.SendAsync(BinaryPiece("b", file, index), WebSocketMessageType.Binary, true, patience.Token);
         // Sent right behind the chunks: it waits for them.
-        await SendTextAsync(socket, new JsonObject { ["jsonrpc"] = "2.0", ["id"] = 3, ["method"] = "bncr.file.complete", ["params"] = new JsonObject { ["transferId"] = "b", ["clientId"] = "bridge-1" } }, patience.Token);
+        await SendTextAsync(socket, new JsonObject
+        {
+            ["jsonrpc"] = "2.0",
+            ["id"] = 3,
+            ["method"] = "bncr.file.complete",
+            ["params"] = new JsonObject { ["transferId"] = "b", ["clientId"] = "bridge-1" }
+        }, patience.Token);
         var acks = 0;
         JsonNode? result = null;
         while (acks < 5 || result is null)
@@ -270,7 +282,10 @@ public sealed class FileTransferTests : IDisposable
         await using var stream = new NetworkStream(socket);
         var file = new byte[Chunk + 5];
         new Random(4).NextBytes(file);
-        await FrameAsync(stream, Encoding.UTF8.GetBytes(new JsonObject { ["jsonrpc"] = "2.0", ["id"] = 1, ["method"] = "bncr.file.init", ["params"] = Init("u", file, "binary") }.ToJsonString()), null);
+        await FrameAsync(stream,
+            Encoding.UTF8.GetBytes(
+            new JsonObject { ["jsonrpc"] = "2.0", ["id"] = 1, ["method"] = "bncr.file.init", ["params"] = Init("u", file, "binary") }.ToJsonString()),
+                null);
         await FrameAsync(stream, BinaryPiece("u", file, 1), "application/octet-stream");
         await FrameAsync(stream, BinaryPiece("u", file, 0), "application/octet-stream");
         await FrameAsync(stream, Encoding.UTF8.GetBytes("""{"jsonrpc":"2.0","id":2,"method":"bncr.file.complete","params":{"transferId":"u","clientId":"bridge-1"}}"""), null);

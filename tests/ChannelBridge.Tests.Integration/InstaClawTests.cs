@@ -129,7 +129,8 @@ public sealed class InstaClawTests
     {
         await using var platform = await InstaClawPlatform.StartAsync();
         await using var model = await SlowModel.StartAsync();
-        await using var host = await StartAsync(platform, model, null, true, "MaxQueuedRequests=2", "SDK_REQUEST_TIMEOUT=15000", "MAX_CONCURRENT_REQUESTS=10", "INSTACLAW_HEARTBEAT_INTERVAL=1000");
+        await using var host = await StartAsync(platform, model, null, true, "MaxQueuedRequests=2", "SDK_REQUEST_TIMEOUT=15000",
+            "MAX_CONCURRENT_REQUESTS=10", "INSTACLAW_HEARTBEAT_INTERVAL=1000");
         var side = await platform.NextConnectionAsync();
         for (var i = 0; i < 12; i++) await side.SendTextAsync($"m{i}", $"s{i}", $"text {i}");
         for (var i = 0; i < 10; i++) await model.AskedAsync();

@@ -58,11 +58,13 @@ internal sealed class PausingModel : IAsyncDisposable
             }
 
             await SayAsync(stream, " wins");
-            await stream.WriteAsync("data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"u8.ToArray(), _stop.Token);
+            await stream.WriteAsync(
+                "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"u8.ToArray(), _stop.Token);
         }
     }
 
     private async Task SayAsync(NetworkStream stream, string word) => await stream.WriteAsync(
-        Encoding.UTF8.GetBytes($$$"""data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"{{{word}}}"}}]}""" + "\n\n"),
+        Encoding.UTF8.GetBytes(
+            $$$"""data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"{{{word}}}"}}]}""" + "\n\n"),
         _stop.Token);
 }

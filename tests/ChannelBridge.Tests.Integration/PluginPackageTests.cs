@@ -35,7 +35,8 @@ public sealed class PluginPackageTests
         // The agent's tools are callable as methods, too.
         var tools = Offers["tools"]!.AsObject().Select(tool => tool.Key).Order(StringComparer.Ordinal).ToList();
         Assert.Equal(
-            discovered.Select(method => (string)method!["name"]!).Where(name => name.Contains(".tools.", StringComparison.Ordinal)).Select(name => name.Split('.')[^1]).Order(StringComparer.Ordinal),
+            discovered.Select(method => (string)method!["name"]!).Where(name => name.Contains(".tools.", StringComparison.Ordinal))
+            .Select(name => name.Split('.')[^1]).Order(StringComparer.Ordinal),
             tools);
         Assert.Equal(Manifest["contracts"]!["tools"]!.AsArray().Select(tool => (string)tool!).Order(StringComparer.Ordinal), tools);
     }

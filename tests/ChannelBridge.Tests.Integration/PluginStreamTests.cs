@@ -25,7 +25,8 @@ public sealed class PluginStreamTests
         var start = new ProcessStartInfo("node") { RedirectStandardOutput = true, RedirectStandardError = true };
         start.ArgumentList.Add("--input-type=module");
         start.ArgumentList.Add("-e");
-        start.ArgumentList.Add($"import {{ TurnStream }} from '{module}'; const told = []; const s = new TurnStream((kind, {{ text }}) => told.push([kind, text]), true); {script}; console.log(JSON.stringify(told));");
+        start.ArgumentList.Add(
+            $"import {{ TurnStream }} from '{module}'; const told = []; const s = new TurnStream((kind, {{ text }}) => told.push([kind, text]), true); {script}; console.log(JSON.stringify(told));");
         using var node = Process.Start(start)!;
         using var timeout = new CancellationTokenSource(HostProcess.Timeout);
         var errors = node.StandardError.ReadToEndAsync(timeout.Token);

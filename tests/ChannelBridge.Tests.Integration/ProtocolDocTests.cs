@@ -17,7 +17,10 @@ public sealed class ProtocolDocTests
     public async Task Reference_MatchesTheRunningHost_AndItsExamplesRun()
     {
         var file = Path.Combine(RepositoryRoot(), "docs", "protocol.md");
-        var examples = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(RepositoryRoot(), "tests", "ChannelBridge.Tests.Integration", "protocol-examples.json")))!.AsObject();
+        var examples =
+            JsonNode.Parse(
+            await File.ReadAllTextAsync(
+            Path.Combine(RepositoryRoot(), "tests", "ChannelBridge.Tests.Integration", "protocol-examples.json")))!.AsObject();
         await using var host = await HostProcess.StartAsync();
         await using var client = new WireClient();
         await client.ConnectAsync(host.WebSocketUrl, host.Token);

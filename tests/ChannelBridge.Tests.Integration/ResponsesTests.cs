@@ -66,7 +66,9 @@ public sealed class ResponsesTests
     public async Task Stop_EndsWhatRuns()
     {
         await using var model = new PausingModel();
-        await using var host = await HostProcess.StartAsync(arguments: ["--agent", model.Agent, "--agent-model", "m"], environment: new Dictionary<string, string> { ["CHANNELBRIDGE__LIMITS__STOPGRACE"] = "1s" });
+        await using var host = await HostProcess.StartAsync(
+            arguments: ["--agent", model.Agent, "--agent-model", "m"],
+            environment: new Dictionary<string, string> { ["CHANNELBRIDGE__LIMITS__STOPGRACE"] = "1s" });
         using var client = Client(host);
         using var response = await client.SendAsync(Post("""{"input":"x","stream":true}"""), HttpCompletionOption.ResponseHeadersRead);
         var text = response.Content.ReadAsStringAsync();
@@ -124,5 +126,6 @@ public sealed class ResponsesTests
         string.Concat(events.Where(one => (string)one["type"]! == "response.output_text.delta").Select(one => (string)one["delta"]!));
 
     private static List<JsonNode> Parse(string text) =>
-        [.. text.Split("\n\n").Where(block => block.StartsWith("event: ", StringComparison.Ordinal)).Select(block => JsonNode.Parse(block[(block.IndexOf("\ndata: ", StringComparison.Ordinal) + 7)..])!)];
+        [.. text.Split("\n\n").Where(block => block.StartsWith("event: ", StringComparison.Ordinal))
+            .Select(block => JsonNode.Parse(block[(block.IndexOf("\ndata: ", StringComparison.Ordinal) + 7)..])!)];
 }

@@ -47,7 +47,9 @@ public sealed class TelemetryTests
         }
 
         var metrics = received["metrics"].ToString();
-        foreach (var name in new[] { "channelbridge.inbox.accepted", "channelbridge.turns", "channelbridge.inbox.pending", "channelbridge.lanes.deepest", "channelbridge.doors.buffered.max", "kestrel.active_connections", "dotnet.process.cpu.time", "http.server.active_requests", "http.server.request.duration" })
+        foreach (var name in new[] { "channelbridge.inbox.accepted", "channelbridge.turns", "channelbridge.inbox.pending", "channelbridge.lanes.deepest",
+            "channelbridge.doors.buffered.max", "kestrel.active_connections", "dotnet.process.cpu.time", "http.server.active_requests",
+            "http.server.request.duration" })
             Assert.Contains(name, metrics, StringComparison.Ordinal);
         var traces = received["traces"].ToString();
         Assert.Contains("ChannelBridge.Core", traces, StringComparison.Ordinal);

@@ -145,7 +145,16 @@ public sealed class AgentTests(AgentLab lab) : IClassFixture<AgentLab>
         var id = Guid.NewGuid();
         return new AgentTurn(
             id,
-            new InboundMessage { Channel = "responses", AccountId = "first", SessionKey = $"responses:{id:N}", Agent = "openclaw", Route = id.ToString("N"), SenderId = "first", Text = text },
+            new InboundMessage
+            {
+                Channel = "responses",
+                AccountId = "first",
+                SessionKey = $"responses:{id:N}",
+                Agent = "openclaw",
+                Route = id.ToString("N"),
+                SenderId = "first",
+                Text = text
+            },
             1)
         { Request = request ?? new ResponseRequest { Input = [new MessageItem("user", [new InputTextPart(text)])] } };
     }

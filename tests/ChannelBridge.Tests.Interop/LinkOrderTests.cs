@@ -25,6 +25,7 @@ public sealed class LinkOrderTests
     private static async Task BringAsync(Func<HostProcess, string> endpoint)
     {
         await using var host = await HostProcess.StartAsync(environment: new Dictionary<string, string> { ["CHANNELBRIDGE__Channels__Bncr__AllowUnknownTargets"] = "true" });
-        await NodeScript.RunAsync("link-binary.mjs", TimeSpan.FromSeconds(240), OpenClawInstallation.Repository, endpoint(host), host.Token, Path.Combine(host.Data, "spool", "files"));
+        await NodeScript.RunAsync("link-binary.mjs", TimeSpan.FromSeconds(240), OpenClawInstallation.Repository, endpoint(host), host.Token,
+            Path.Combine(host.Data, "spool", "files"));
     }
 }

@@ -52,7 +52,9 @@ public sealed class OpenAIClientTests : IAsyncLifetime
     {
         var options = new CreateResponseOptions { Model = "echo" };
         options.InputItems.Add(ResponseItem.CreateUserMessageItem("What is the weather?"));
-        options.Tools.Add(ResponseTool.CreateFunctionTool("get_weather", BinaryData.FromString("""{"type":"object","properties":{"place":{"type":"string"}},"required":["place"]}"""), true));
+        options.Tools.Add(
+            ResponseTool.CreateFunctionTool("get_weather",
+                BinaryData.FromString("""{"type":"object","properties":{"place":{"type":"string"}},"required":["place"]}"""), true));
         ResponseResult first = await _client.CreateResponseAsync(options);
         var call = Assert.IsType<FunctionCallResponseItem>(Assert.Single(first.OutputItems));
         Assert.Equal("get_weather", call.FunctionName);

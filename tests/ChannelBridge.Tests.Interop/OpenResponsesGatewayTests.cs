@@ -40,9 +40,12 @@ public sealed class OpenResponsesGatewayTests(InteropLab lab)
     public async Task Stream_OfAnAgentWithTools_IsStrict()
     {
         using var http = Http();
-        using var response = await http.PostAsync("responses", new StringContent("""{"model":"openclaw","input":"ask:tool-strict","stream":true}""", Encoding.UTF8, "application/json"));
+        using var response =
+            await http.PostAsync(
+            "responses", new StringContent("""{"model":"openclaw","input":"ask:tool-strict","stream":true}""", Encoding.UTF8, "application/json"));
         var text = await response.Content.ReadAsStringAsync();
-        var stream = StreamChecker.Check(text.Split("\n\n").Where(block => block.StartsWith("event: ", StringComparison.Ordinal)).Select(block => JsonNode.Parse(block[(block.IndexOf("\ndata: ", StringComparison.Ordinal) + 7)..])!));
+        var stream = StreamChecker.Check(text.Split("\n\n").Where(block => block.StartsWith("event: ", StringComparison.Ordinal))
+            .Select(block => JsonNode.Parse(block[(block.IndexOf("\ndata: ", StringComparison.Ordinal) + 7)..])!));
         Assert.Equal("answer to tool-strict", stream.Messages[^1]);
         Assert.Contains(stream.Final!["output"]!.AsArray(), item => (string)item!["type"]! == "function_call");
         Assert.Contains(stream.Final["output"]!.AsArray(), item => (string)item!["type"]! == "function_call_output");
@@ -53,7 +56,9 @@ public sealed class OpenResponsesGatewayTests(InteropLab lab)
     {
         lab.Model.Hold("cancelled-response");
         using var http = Http();
-        using var response = await http.PostAsync("responses", new StringContent("""{"model":"openclaw","input":"ask:cancelled-response","background":true}""", Encoding.UTF8, "application/json"));
+        using var response = await http.PostAsync(
+            "responses",
+            new StringContent("""{"model":"openclaw","input":"ask:cancelled-response","background":true}""", Encoding.UTF8, "application/json"));
         var id = (string)JsonNode.Parse(await response.Content.ReadAsStringAsync())!["id"]!;
         await lab.Model.AskedAsync("cancelled-response");
         using var cancelled = await http.PostAsync($"responses/{id}/cancel", null);

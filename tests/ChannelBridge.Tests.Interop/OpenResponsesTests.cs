@@ -15,7 +15,8 @@ namespace ChannelBridge.Tests.Interop;
 public sealed class OpenResponsesTests : IAsyncLifetime
 {
     private const string Model = "echo";
-    private const string Weather = """{"type":"function","name":"get_weather","description":"Get the weather","parameters":{"type":"object","properties":{"location":{"type":"string"}},"required":["location"]}}""";
+    private const string Weather =
+        """{"type":"function","name":"get_weather","description":"Get the weather","parameters":{"type":"object","properties":{"location":{"type":"string"}},"required":["location"]}}""";
 
     private HostProcess _host = null!;
     private HttpClient _http = null!;
@@ -42,11 +43,17 @@ public sealed class OpenResponsesTests : IAsyncLifetime
             ["assistant-phase"] = () => CompletedAsync(
                 $$"""{"type":"message","role":"user","content":"a"},{"type":"message","role":"assistant","phase":"commentary","content":"thinking"},{"type":"message","role":"assistant","phase":"final_answer","content":"b"},{{User("c")}}"""),
             ["response-output-phase-schema"] = () => Task.CompletedTask,
-            ["streaming-response"] = async () => Assert.Equal("completed", (string)(await StreamAsync($$"""{"model":"{{Model}}","stream":true,"input":[{{User("Count from 1 to 5.")}}]}""")).Final!["status"]!),
+            ["streaming-response"] = async () =>
+            Assert.Equal("completed", (string)(await StreamAsync($$"""{"model":"{{Model}}","stream":true,"input":[{{User("Count from 1 to 5.")}}]}"""))
+                .Final!["status"]!),
             ["system-prompt"] = () => CompletedAsync($$"""{"type":"message","role":"system","content":"You are a pirate."},{{User("Say hello.")}}"""),
             ["tool-calling"] = ToolCallingAsync,
-            ["image-input"] = () => CompletedAsync("""{"type":"message","role":"user","content":[{"type":"input_text","text":"What is this?"},{"type":"input_image","image_url":"data:image/png;base64,iVBORw0KGgo="}]}"""),
-            ["multi-turn"] = () => CompletedAsync($$"""{{User("My name is Alice.")}},{"type":"message","role":"assistant","content":"Hello Alice!"},{{User("What is my name?")}}"""),
+            ["image-input"] = () =>
+            CompletedAsync(
+            """{"type":"message","role":"user","content":[{"type":"input_text","text":"What is this?"},{"type":"input_image","image_url":"data:image/png;base64,iVBORw0KGgo="}]}"""),
+            ["multi-turn"] = () =>
+            CompletedAsync(
+            $$"""{{User("My name is Alice.")}},{"type":"message","role":"assistant","content":"Hello Alice!"},{{User("What is my name?")}}"""),
             ["compact-response"] = CompactAsync,
             ["compact-missing-model"] = async () => Assert.Equal(400, (await PostAsync("responses/compact", $$"""{"input":[{{User("x")}}]}""")).Status),
             ["websocket-response"] = () => SocketAsync(async socket => Completed(await TurnAsync(socket, Create(User("Count from 1 to 3.")), store: true))),
@@ -132,7 +139,8 @@ public sealed class OpenResponsesTests : IAsyncLifetime
 
     private async Task CompactAsync()
     {
-        var (status, body) = await PostAsync("responses/compact", $$"""{"model":"{{Model}}","prompt_cache_key":"k","input":[{{User("We launch on Tuesday.")}},{"type":"message","role":"assistant","content":"Understood."}]}""");
+        var (status, body) = await PostAsync("responses/compact",
+            $$"""{"model":"{{Model}}","prompt_cache_key":"k","input":[{{User("We launch on Tuesday.")}},{"type":"message","role":"assistant","content":"Understood."}]}""");
         Assert.Equal(200, status);
         Assert.Empty(ContractSchema.Check("CompactResource", body));
         Assert.Contains(body["output"]!.AsArray(), item => (string)item!["type"]! == "compaction");
@@ -152,7 +160,8 @@ public sealed class OpenResponsesTests : IAsyncLifetime
     private async Task CompactChainAsync()
     {
         var (_, compacted) = await PostAsync(
-            "responses/compact", $$"""{"model":"{{Model}}","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"The word is slate."}]},{"type":"message","role":"assistant","content":[{"type":"output_text","text":"OK."}]}]}""");
+            "responses/compact",
+            $$"""{"model":"{{Model}}","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"The word is slate."}]},{"type":"message","role":"assistant","content":[{"type":"output_text","text":"OK."}]}]}""");
         var items = string.Join(',', compacted["output"]!.AsArray().Select(item => item!.ToJsonString()));
         await SocketAsync(async socket => Completed(await TurnAsync(socket, Create($"{items},{User("Go on")}") + ",\"tools\":[]")));
     }
@@ -168,7 +177,8 @@ public sealed class OpenResponsesTests : IAsyncLifetime
         using var response = await _http.PostAsync("responses", new StringContent(body, Encoding.UTF8, "application/json"));
         var text = await response.Content.ReadAsStringAsync();
         Assert.EndsWith("\n\ndata: [DONE]\n\n", text, StringComparison.Ordinal);
-        return StreamChecker.Check(text.Split("\n\n").Where(block => block.StartsWith("event: ", StringComparison.Ordinal)).Select(block => JsonNode.Parse(block[(block.IndexOf("\ndata: ", StringComparison.Ordinal) + 7)..])!));
+        return StreamChecker.Check(text.Split("\n\n").Where(block => block.StartsWith("event: ", StringComparison.Ordinal))
+            .Select(block => JsonNode.Parse(block[(block.IndexOf("\ndata: ", StringComparison.Ordinal) + 7)..])!));
     }
 
     private async Task SocketAsync(Func<ClientWebSocket, Task> use)

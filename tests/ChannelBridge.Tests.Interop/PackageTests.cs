@@ -61,7 +61,8 @@ public sealed class PackageTests
         Assert.True(installed == 0, log);
 
         var (added, said) = await gateway.CommandAsync(
-            "channels", "add", "--channel", "bncr", "--account", "shop", "--name", "The shop", "--dm-policy", "open", "--endpoint", "ws://127.0.0.1:7788/rpc", "--host-token-file", "/etc/token");
+            "channels", "add", "--channel", "bncr", "--account", "shop", "--name", "The shop", "--dm-policy", "open", "--endpoint",
+            "ws://127.0.0.1:7788/rpc", "--host-token-file", "/etc/token");
         Assert.True(added == 0, said);
         var config = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(state, "openclaw", "openclaw.json")))!;
         var account = config["channels"]!["bncr"]!["accounts"]!["shop"]!;

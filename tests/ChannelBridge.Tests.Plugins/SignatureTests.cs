@@ -59,7 +59,13 @@ public sealed class SignatureTests : IDisposable
     public async Task ChangeAfterSigning_IsRefusedByTheFilesName(string change)
     {
         var package = await PackAsync("1.0.0");
-        var expected = change switch { "added" => "more.py: was added", "removed" => "b.py: was removed", "changed" => "b.py: was changed", _ => "channelbridge.plugin.json: was changed" };
+        var expected = change switch
+        {
+            "added" => "more.py: was added",
+            "removed" => "b.py: was removed",
+            "changed" => "b.py: was changed",
+            _ => "channelbridge.plugin.json: was changed"
+        };
         using (var archive = ZipFile.Open(package, ZipArchiveMode.Update))
         {
             if (change == "removed") archive.GetEntry("b.py")!.Delete();

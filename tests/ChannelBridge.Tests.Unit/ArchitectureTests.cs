@@ -45,7 +45,8 @@ public sealed class ArchitectureTests
     [Fact]
     public void Rooms_AreAllSeen() =>
         Assert.Superset(
-            new HashSet<string> { "Protocol", "Abstractions", "Core", "Endpoints", "OpenClaw", "Plugins", "Storage.Sqlite", "Storage.Postgres", "Channels.Bncr", "Channels.InstaClaw", "Channels.A2A" },
+            new HashSet<string> { "Protocol", "Abstractions", "Core", "Endpoints", "OpenClaw", "Plugins", "Storage.Sqlite", "Storage.Postgres",
+                "Channels.Bncr", "Channels.InstaClaw", "Channels.A2A" },
             Built().Select(assembly => assembly.GetName().Name![Product.Length..]).ToHashSet());
 
     /// <summary>The two engines beside messaging: nothing but the composition points at their insides.</summary>
@@ -56,7 +57,8 @@ public sealed class ArchitectureTests
     {
         var inside = $"ChannelBridge.Core.{engine}";
         var strangers = NamespaceUses("ChannelBridge.Core")
-            .Where(use => use.Used == inside && use.User != inside && use.User is not ("Microsoft.Extensions.DependencyInjection" or "ChannelBridge.Core.Hosting" or "ChannelBridge.Core.Diagnostics"))
+            .Where(use => use.Used == inside && use.User != inside
+                && use.User is not ("Microsoft.Extensions.DependencyInjection" or "ChannelBridge.Core.Hosting" or "ChannelBridge.Core.Diagnostics"))
             .Select(use => use.User);
         Assert.Empty(strangers.Distinct());
     }
@@ -65,7 +67,8 @@ public sealed class ArchitectureTests
     public void Core_HasNoNamespaceCircle()
     {
         var uses = NamespaceUses("ChannelBridge.Core")
-            .Where(use => use.User != use.Used && use.User.StartsWith("ChannelBridge.Core.", StringComparison.Ordinal) && use.Used.StartsWith("ChannelBridge.Core.", StringComparison.Ordinal))
+            .Where(use => use.User != use.Used && use.User.StartsWith("ChannelBridge.Core.", StringComparison.Ordinal)
+                && use.Used.StartsWith("ChannelBridge.Core.", StringComparison.Ordinal))
             .ToLookup(use => use.User, use => use.Used);
         foreach (var start in uses.Select(group => group.Key)) Assert.Null(FindCircle(start, start, uses, []));
     }

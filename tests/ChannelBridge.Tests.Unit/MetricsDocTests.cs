@@ -52,7 +52,9 @@ public sealed partial class MetricsDocTests
 
     private static string Root([CallerFilePath] string file = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "..", ".."));
 
-    [GeneratedRegex("Create(?:Counter|UpDownCounter|Histogram|ObservableGauge|ObservableCounter|Gauge)(?:<\\w+>)?\\(\\s*\"(?<name>[^\"]+)\"(?<rest>[^;]*);", RegexOptions.Singleline)]
+    [GeneratedRegex(
+        "Create(?:Counter|UpDownCounter|Histogram|ObservableGauge|ObservableCounter|Gauge)(?:<\\w+>)?\\(\\s*\"(?<name>[^\"]+)\"(?<rest>[^;]*);",
+        RegexOptions.Singleline)]
     private static partial Regex Instrument();
 
     [GeneratedRegex("`([a-z_.]+)`")]

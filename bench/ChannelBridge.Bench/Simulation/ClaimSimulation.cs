@@ -35,7 +35,8 @@ internal sealed class ClaimSimulation(ClaimSimulation.Settings settings)
     private int _faults;
 
     /// <summary>What is simulated.</summary>
-    public sealed record Settings(int Lanes = 1_000_000, int Hosts = 32, double Rate = 4000, double Seconds = 300, double TurnSeconds = 1.5, double FaultEvery = 7, double Sticky = 0, int Seed = 1);
+    public sealed record Settings(int Lanes = 1_000_000, int Hosts = 32, double Rate = 4000, double Seconds = 300, double TurnSeconds = 1.5,
+        double FaultEvery = 7, double Sticky = 0, int Seed = 1);
 
     public IReadOnlyList<string[]> Run()
     {
@@ -74,7 +75,8 @@ internal sealed class ClaimSimulation(ClaimSimulation.Settings settings)
             ["turns run again after a fault; of them turned away by their token", $"{_turns - _messages + _accepted.Count:N0}; {_database.TurnedAway:N0}"],
             ["wait for the turn of a message with none before it: median, p99, longest", $"{Ms(_waits, 0.5)}, {Ms(_waits, 0.99)}, {Ms(_waits, 1)}"],
             ["claims taken or given back, for each message", (claims / (double)_messages).ToString("0.00", CultureInfo.InvariantCulture)],
-            ["statements of the claims, for each message; each second", $"{(_statements / (double)_messages).ToString("0.000", CultureInfo.InvariantCulture)}; {_statements / Math.Max(1, _now):N0}"],
+            ["statements of the claims, for each message; each second",
+                $"{(_statements / (double)_messages).ToString("0.000", CultureInfo.InvariantCulture)}; {_statements / Math.Max(1, _now):N0}"],
             ["notifications, for each message", (_notifications / (double)_messages).ToString("0.00", CultureInfo.InvariantCulture)],
             ["time it took", $"{elapsed.TotalSeconds:0.0} s"],
         ];

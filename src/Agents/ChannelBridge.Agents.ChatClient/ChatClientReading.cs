@@ -74,7 +74,9 @@ internal sealed class ChatClientReading
             case FunctionCallContent call:
                 _calls.Add(call.CallId);
                 _events.Add(new AgentToolCall(
-                    call.CallId, call.Name, JsonSerializer.Serialize(call.Arguments ?? new Dictionary<string, object?>(), Compact.GetTypeInfo(typeof(IDictionary<string, object?>)))));
+                    call.CallId, call.Name,
+                    JsonSerializer.Serialize(call.Arguments ?? new Dictionary<string, object?>(),
+                        Compact.GetTypeInfo(typeof(IDictionary<string, object?>)))));
                 break;
             case FunctionResultContent result:
                 // A client that runs functions by itself: the call isn't ours to run.

@@ -100,7 +100,9 @@ internal static class ChatPrompt
         TextPart text => new TextContent(text.Text),
         RefusalPart refusal => new TextContent(refusal.Refusal),
         InputImagePart { ImageUrl: { } url } => Media(url, "image/png"),
-        InputFilePart { FileData: { } data } file => Media(data.StartsWith("data:", StringComparison.OrdinalIgnoreCase) ? data : $"data:application/octet-stream;base64,{data}", "application/octet-stream", file.FileName),
+        InputFilePart { FileData: { } data } file => Media(
+            data.StartsWith("data:", StringComparison.OrdinalIgnoreCase) ? data : $"data:application/octet-stream;base64,{data}",
+            "application/octet-stream", file.FileName),
         InputFilePart { FileUrl: { } url } => Media(url, "application/octet-stream"),
         _ => new TextContent("[content of another kind]"),
     };

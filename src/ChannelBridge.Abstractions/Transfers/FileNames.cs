@@ -69,7 +69,8 @@ public static class FileNames
     private static bool IsJoiner(Rune rune) => rune.Value is 0x200C or 0x200D;
 
     /// <summary>What may stand beside a joiner: something that is seen, and not what separates a name from its extension.</summary>
-    private static bool Joins(Rune rune) => !IsInvisible(rune) && !Rune.IsWhiteSpace(rune) && rune.Value is not ('.' or '_') && !(rune.IsBmp && NotInNames.Contains((char)rune.Value));
+    private static bool Joins(Rune rune) => !IsInvisible(rune) && !Rune.IsWhiteSpace(rune) && rune.Value is not ('.' or '_')
+        && !(rune.IsBmp && NotInNames.Contains((char)rune.Value));
 
     private static bool IsInvisible(Rune rune) => Rune.IsControl(rune)
         || Rune.GetUnicodeCategory(rune) is System.Globalization.UnicodeCategory.Format or System.Globalization.UnicodeCategory.LineSeparator

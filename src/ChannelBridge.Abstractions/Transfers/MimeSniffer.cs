@@ -55,7 +55,8 @@ public static class MimeSniffer
         if (head.StartsWith("II*\0"u8) || head.StartsWith("MM\0*"u8)) return "image/tiff";
         if (head.Length >= 12 && head[4..].StartsWith("ftyp"u8)) return BaseMedia(head.Slice(8, 4), declared);
         if (head.Length > 4 && head[0] == 0x1A && head[1] == 0x45 && head[2] == 0xDF && head[3] == 0xA3)
-            return declared is "audio/webm" or "video/webm" or "video/x-matroska" or "audio/x-matroska" ? declared : head[..Math.Min(64, head.Length)].IndexOf("webm"u8) > 0 ? "video/webm" : "video/x-matroska";
+            return declared is "audio/webm" or "video/webm" or "video/x-matroska" or "audio/x-matroska" ? declared
+                : head[..Math.Min(64, head.Length)].IndexOf("webm"u8) > 0 ? "video/webm" : "video/x-matroska";
         if (head.StartsWith("OggS"u8)) return declared is "audio/opus" or "video/ogg" ? declared : "audio/ogg";
         if (head.StartsWith("fLaC"u8)) return "audio/flac";
         if (head.StartsWith("#!AMR"u8)) return "audio/amr";

@@ -62,7 +62,8 @@ public sealed class BncrFileUpload(ChannelBridgeClient client, string accountId 
     /// <summary>Gives a transfer up; the host removes what it has of it.</summary>
     public async Task AbortAsync(string transferId, CancellationToken cancellationToken = default) =>
         await client.CallAsync(
-            "bncr.file.abort", new FileCompleteParameters(accountId, clientId, transferId), FilesJson.Default.FileCompleteParameters, FilesJson.Default.FileAnswer, cancellationToken)
+            "bncr.file.abort", new FileCompleteParameters(accountId, clientId, transferId), FilesJson.Default.FileCompleteParameters,
+            FilesJson.Default.FileAnswer, cancellationToken)
             .ConfigureAwait(false);
 
     private static bool IsPassing(ChannelBridgeClientException fault) => fault.Retryable && fault.Code is not ("QUOTA_EXCEEDED" or "STORE_FULL");

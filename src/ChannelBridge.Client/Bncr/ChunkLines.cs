@@ -94,7 +94,10 @@ internal sealed class BinaryChunks : IChunkLine
 
                 if (ack is null || ack.TransferId != _init.TransferId || !_waiting.TryGetValue(ack.ChunkIndex, out var waiting)) continue;
                 if (ack.Ok) waiting.TrySetResult();
-                else waiting.TrySetException(new ChannelBridgeClientException(ack.ErrorCode ?? "INTERNAL", ack.ErrorMessage ?? "the host refused a chunk") { Retryable = ack.Retryable });
+                else waiting.TrySetException(
+                    new ChannelBridgeClientException(ack.ErrorCode ?? "INTERNAL",
+                        ack.ErrorMessage ?? "the host refused a chunk")
+                    { Retryable = ack.Retryable });
             }
         }
         catch (ChannelBridgeClientException)

@@ -58,7 +58,8 @@ internal sealed partial class FileReceiver(
 
     private FileAckParameters Begin(FileEventPayload init)
     {
-        if (init.FileSize < 0 || init.ChunkSize < 1 || init.TotalChunks != (init.FileSize + init.ChunkSize - 1) / init.ChunkSize) throw new InvalidDataException("the sizes don't fit together");
+        if (init.FileSize < 0 || init.ChunkSize < 1 || init.TotalChunks != (init.FileSize + init.ChunkSize - 1) / init.ChunkSize)
+            throw new InvalidDataException("the sizes don't fit together");
         if (_arriving.Remove(init.TransferId, out var before)) before.Dispose();
         var file = new Arriving(Path.Combine(_parts, KeyOf(init.TransferId)), init, time);
         _arriving[init.TransferId] = file;

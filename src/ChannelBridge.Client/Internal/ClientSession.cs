@@ -62,7 +62,9 @@ internal sealed class ClientSession : IAsyncDisposable
         if (Interlocked.Increment(ref _pendingCount) > _maxPending)
         {
             Interlocked.Decrement(ref _pendingCount);
-            throw new ChannelBridgeClientException(ClientErrorCodes.Busy, $"{_maxPending} calls wait for answers already; wait for some, or raise MaxPendingCalls") { Retryable = true };
+            throw new ChannelBridgeClientException(ClientErrorCodes.Busy,
+                $"{_maxPending} calls wait for answers already; wait for some, or raise MaxPendingCalls")
+            { Retryable = true };
         }
 
         var id = Interlocked.Increment(ref _lastId);

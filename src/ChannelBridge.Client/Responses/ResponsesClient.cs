@@ -61,7 +61,9 @@ public sealed class ResponsesClient(ChannelBridgeClient client)
             if (one is ResponseEnd) yield break;
         }
 
-        throw follower.Fault ?? new ChannelBridgeClientException(ClientErrorCodes.ConnectionLost, "The client was closed before the response had ended; resume it with another one.");
+        throw follower.Fault
+            ?? new ChannelBridgeClientException(ClientErrorCodes.ConnectionLost,
+                "The client was closed before the response had ended; resume it with another one.");
     }
 
     private async Task<(string Id, string Status)> CallAsync(string method, JsonObject parameters, CancellationToken cancellationToken)

@@ -127,7 +127,8 @@ internal sealed class EventHub : IEventHub, IMethodSource
         var (code, reason, text) = fit switch
         {
             CursorFit.Malformed => (ErrorCodes.InvalidRequest, "cursor-malformed", "this is no cursor that events.subscribe or an event gave."),
-            CursorFit.OtherRun => (ErrorCodes.Conflict, "cursor-of-another-run", "the cursor is of another host or of before its restart, and events aren't kept over it; subscribe anew and look with outbox.list at what has changed."),
+            CursorFit.OtherRun => (ErrorCodes.Conflict, "cursor-of-another-run",
+                "the cursor is of another host or of before its restart, and events aren't kept over it; subscribe anew and look with outbox.list at what has changed."),
             _ => (ErrorCodes.Conflict, "cursor-too-old", "events after this cursor are gone already; subscribe anew and look with outbox.list at what has changed."),
         };
         throw new BridgeException(code, $"{method}: {text}") { Details = new JsonObject { ["reason"] = reason } };

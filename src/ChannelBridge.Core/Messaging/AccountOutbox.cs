@@ -367,10 +367,12 @@ internal sealed partial class AccountOutbox
         return activity;
     }
 
-    [LoggerMessage(LogEvents.AccountOutboxPushed, LogLevel.Debug, "Push: messageId {MessageId}, answers msgId {MsgId}, of account {Account}, attempt {Attempt}, {Outcome}, trace {TraceId}.")]
+    [LoggerMessage(LogEvents.AccountOutboxPushed, LogLevel.Debug,
+        "Push: messageId {MessageId}, answers msgId {MsgId}, of account {Account}, attempt {Attempt}, {Outcome}, trace {TraceId}.")]
     private static partial void LogPushed(ILogger logger, Guid messageId, string? msgId, string account, int attempt, PushOutcome outcome, string? traceId);
 
-    [LoggerMessage(LogEvents.AccountOutboxSettled, LogLevel.Debug, "Ack: messageId {MessageId}, answers msgId {MsgId}, of account {Account}, is {State} ({Reason}), trace {TraceId}.")]
+    [LoggerMessage(LogEvents.AccountOutboxSettled, LogLevel.Debug,
+        "Ack: messageId {MessageId}, answers msgId {MsgId}, of account {Account}, is {State} ({Reason}), trace {TraceId}.")]
     private static partial void LogSettled(ILogger logger, Guid messageId, string? msgId, string account, string state, string? reason, string? traceId);
 
     [LoggerMessage(LogEvents.AccountOutboxFillFailed, LogLevel.Error, "Outbox of {Channel}/{Account}: pending lanes can't be read; trying again.")]

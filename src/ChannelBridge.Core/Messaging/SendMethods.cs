@@ -60,7 +60,9 @@ internal sealed class SendMethods : IMethodSource
         var key = "send/" + (parameters.IdempotencyKey ?? Guid.NewGuid().ToString("N"));
         using var use = parameters.IdempotencyKey is null || _sent is null
             ? null
-            : await _sent.TakeAsync(parameters.IdempotencyKey, call.Caller, [channel.Id, target.AccountId, target.SessionKey, target.Route, parameters.Message, parameters.MediaUrl], cancellationToken).ConfigureAwait(false);
+            : await _sent.TakeAsync(parameters.IdempotencyKey, call.Caller,
+                [channel.Id, target.AccountId, target.SessionKey, target.Route, parameters.Message, parameters.MediaUrl], cancellationToken)
+                .ConfigureAwait(false);
         var file = await FileAsync(parameters, call.Caller, channel.Id, target.AccountId, key, cancellationToken).ConfigureAwait(false);
         var receipt = await _outbox.SendAsync(
             new OutboundMessage
@@ -90,7 +92,8 @@ internal sealed class SendMethods : IMethodSource
         Require(caller, owner);
         var file = await _spool.FindAsync(channel, owner, parameters.MediaUrl, cancellationToken).ConfigureAwait(false)
             ?? await _media.TakeAsync(
-                channel, account, new Attachment { Location = parameters.MediaUrl, MimeType = parameters.MimeType ?? MimeSniffer.Unknown }, cancellationToken).ConfigureAwait(false);
+                channel, account, new Attachment { Location = parameters.MediaUrl, MimeType = parameters.MimeType ?? MimeSniffer.Unknown },
+                cancellationToken).ConfigureAwait(false);
         file = file with { FileName = FileNames.Sanitize(parameters.FileName) ?? file.FileName, IsVoice = parameters.AsVoice };
         await _spool.KeepAsync(file, SpoolUse.Outbox, MessageIds.ForOutbox(channel, account, key), cancellationToken).ConfigureAwait(false);
         return file;

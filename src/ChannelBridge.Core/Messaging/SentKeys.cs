@@ -32,7 +32,8 @@ internal sealed class SentKeys(IRecords records, MessagingOptions options, TimeP
             var known = await records.GetRecordAsync(Namespace, key, cancellationToken).ConfigureAwait(false);
             if (known is not null && !known.Value.Span.SequenceEqual(print))
             {
-                throw new BridgeException(ErrorCodes.Conflict, "send: params.idempotencyKey was used for a message with another target or text; nothing was sent. Use a new key for a new message.");
+                throw new BridgeException(ErrorCodes.Conflict,
+                    "send: params.idempotencyKey was used for a message with another target or text; nothing was sent. Use a new key for a new message.");
             }
 
             var now = time.GetUtcNow().ToUnixTimeMilliseconds();

@@ -48,7 +48,9 @@ internal sealed partial class TurnRunner
     {
         var turn = new AgentTurn(item.Id, item.Message, item.Attempts);
         await new TurnEvents(registry, turn, logger).AddAsync(
-            0, new AgentStatus($"Held: more than {options.AgentTurnsPerMinute} turns a minute between two agents. It goes on in {Math.Ceiling(hold.TotalSeconds):0} s.")).ConfigureAwait(false);
+            0, new AgentStatus(
+                $"Held: more than {options.AgentTurnsPerMinute} turns a minute between two agents. It goes on in {Math.Ceiling(hold.TotalSeconds):0} s."))
+                .ConfigureAwait(false);
     }
 
     private async Task<TurnVerdict> FinishAsync(

@@ -233,7 +233,8 @@ internal sealed partial class TurnRunner(
 
     private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    [LoggerMessage(LogEvents.TurnRunnerTurn, LogLevel.Debug, "Turn: turn {Turn} for msgId {MsgId} by agent {Agent}, attempt {Attempt}, {Outcome}; its first reply is messageId {MessageId}, trace {TraceId}.")]
+    [LoggerMessage(LogEvents.TurnRunnerTurn, LogLevel.Debug,
+        "Turn: turn {Turn} for msgId {MsgId} by agent {Agent}, attempt {Attempt}, {Outcome}; its first reply is messageId {MessageId}, trace {TraceId}.")]
     private static partial void LogTurn(ILogger logger, Guid turn, string? msgId, string agent, int attempt, string outcome, Guid messageId, string? traceId);
 
     [LoggerMessage(LogEvents.TurnRunnerTurnFailed, LogLevel.Warning, "Turn {Id}: attempt {Attempt} failed with {Code}; again: {Again}.")]

@@ -127,7 +127,8 @@ internal sealed partial class TurnScheduler
         {
             await _store.CommitAsync(_cancels.Record(about), CancellationToken.None).ConfigureAwait(false);
             word.Stopped = true;
-            if (!_cancels.Note(entry) && await EndWaitingAsync(entry, "the user stopped it", _stop.Token).ConfigureAwait(false)) await _cancels.ForgetAsync(about).ConfigureAwait(false);
+            if (!_cancels.Note(entry) && await EndWaitingAsync(entry, "the user stopped it", _stop.Token).ConfigureAwait(false))
+                await _cancels.ForgetAsync(about).ConfigureAwait(false);
         }
 
         var answer = new AgentReply(word.Stopped ? StoppedText : NothingText);

@@ -477,10 +477,13 @@ internal sealed partial class TurnScheduler : IDisposable
     [LoggerMessage(LogEvents.TurnSchedulerHandingBack, LogLevel.Warning, "Turns still run {Seconds} s after the stop was asked for; they are handed back and will run again.")]
     private static partial void LogHandingBack(ILogger logger, double seconds);
 
-    [LoggerMessage(LogEvents.TurnSchedulerUnknownAgent, LogLevel.Error, "Message {Id} is for the agent '{Agent}', which the settings don't know; it becomes a dead letter. Configure the agent, restart, and replay it.")]
+    [LoggerMessage(LogEvents.TurnSchedulerUnknownAgent, LogLevel.Error,
+        "Message {Id} is for the agent '{Agent}', which the settings don't know; it becomes a dead letter. Configure the agent, restart, and replay it.")]
     private static partial void LogUnknownAgent(ILogger logger, string agent, Guid id);
 
-    [LoggerMessage(LogEvents.TurnSchedulerHeld, LogLevel.Warning, "Two agents may be answering each other for ever: {Peer} has had {Turns} turns of {Channel}/{Account} within a minute, its next one is held for {Seconds} s. See Limits:AgentTurnsPerMinute.")]
+    [LoggerMessage(LogEvents.TurnSchedulerHeld, LogLevel.Warning,
+        "Two agents may be answering each other for ever: {Peer} has had {Turns} turns of {Channel}/{Account} within a minute, its next one "
+            + "is held for {Seconds} s. See Limits:AgentTurnsPerMinute.")]
     private static partial void LogHeld(ILogger logger, string channel, string account, string peer, int turns, double seconds);
 
     [LoggerMessage(LogEvents.TurnSchedulerNotTold, LogLevel.Warning, "Turn {Id}: the user can't be told that the answer is delayed ({Code}).")]

@@ -35,7 +35,8 @@ internal sealed class EventParser(int maxBytes)
             if (at >= bytes.Length) return at;
             var end = bytes[at..].IndexOfAny((byte)'\n', (byte)'\r');
             var part = end < 0 ? bytes[at..] : bytes.Slice(at, end);
-            if (_line.Length + _data.Length + part.Length > maxBytes) throw new BridgeException(ErrorCodes.PayloadTooLarge, $"An event of the stream is larger than {maxBytes} bytes.");
+            if (_line.Length + _data.Length + part.Length > maxBytes)
+                throw new BridgeException(ErrorCodes.PayloadTooLarge, $"An event of the stream is larger than {maxBytes} bytes.");
             _line.Write(part);
             if (end < 0) return bytes.Length;
             _afterReturn = bytes[at + end] == (byte)'\r';

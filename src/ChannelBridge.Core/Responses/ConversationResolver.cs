@@ -118,7 +118,8 @@ internal sealed class ConversationResolver(ResponseRecords records, ItemSeal sea
             var output = record.Response.GetProperty("output");
             size += record.Input.GetRawText().Length + output.GetRawText().Length;
             if (size > options.ConversationCapacity || turns.Count >= LongestChain)
-                throw ResponseErrors.Invalid("The conversation is longer than this host takes; compact it and begin a new chain.", "previous_response_id", "context_length_exceeded");
+                throw ResponseErrors.Invalid("The conversation is longer than this host takes; compact it and begin a new chain.",
+                    "previous_response_id", "context_length_exceeded");
             turns.Push((record.Input, record));
             next = record.Previous;
         }

@@ -57,7 +57,9 @@ internal sealed class ResponseRecords(IStore store, ResponseOptions options, Tim
     public static IReadOnlyList<ResponseItem> Named(string responseId, IReadOnlyList<ResponseItem> items)
     {
         var suffix = Suffix(responseId);
-        return [.. items.Select((item, index) => item.Id is null ? item with { Id = $"{Prefix(item)}_{suffix}_i{index}", Status = item.Status ?? ResponseStatus.Completed } : item)];
+        return [.. items.Select(
+            (item, index) => item.Id is null ? item with { Id = $"{Prefix(item)}_{suffix}_i{index}", Status = item.Status ?? ResponseStatus.Completed }
+            : item)];
     }
 
     /// <summary>The response whose item has this id, or null when the id doesn't say.</summary>

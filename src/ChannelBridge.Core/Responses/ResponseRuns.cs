@@ -222,7 +222,8 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
     public IAgent Choose(string? name, string? model)
     {
         if (name is not null)
-            return _agents.GetValueOrDefault(name) ?? throw ResponseErrors.NotFound($"There is no agent '{name}'; there are: {string.Join(", ", Agents)}.", "model", "model_not_found");
+            return _agents.GetValueOrDefault(name)
+                ?? throw ResponseErrors.NotFound($"There is no agent '{name}'; there are: {string.Join(", ", Agents)}.", "model", "model_not_found");
         if (model is not null && (_agents.GetValueOrDefault(model) ?? _agents.GetValueOrDefault(model.Split('/', 2)[0])) is { } named) return named;
         return _agents.GetValueOrDefault(_options.DefaultAgent) ?? throw ResponseErrors.NotFound($"There is no agent '{_options.DefaultAgent}'.", "model", "model_not_found");
     }
@@ -279,7 +280,8 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
             {
                 var message = start.Message ?? TurnMaker.Make(request, run.Header.Owner, run.Session, agent.Name, _time.GetUtcNow().ToUnixTimeMilliseconds());
                 // Who starts a run with a time of its own means it: before the agent's.
-                if (start.Timeout is { } longest && message.Rules?.Timeout is null) message = message with { Rules = (message.Rules ?? new TurnRules()) with { Timeout = longest } };
+                if (start.Timeout is { } longest && message.Rules?.Timeout is null)
+                    message = message with { Rules = (message.Rules ?? new TurnRules()) with { Timeout = longest } };
                 var turn = new AgentTurn(TurnId(run.Id), message, 1) { Request = request, Cancelled = run.Cancelled };
                 Func<ReasoningItem, string>? seal =
                     request.IncludeSealedReasoning ? reasoning => _seal.Seal(ItemSeal.Reasoning, [reasoning], run.Header.Owner) : null;
@@ -304,7 +306,9 @@ internal sealed partial class ResponseRuns : IResponseRuns, IAsyncDisposable
             var error = run.IsAbandoned ? new ResponseError(
                     ResponseErrors.Abandoned, $"The response was not read for {patience} s; it was ended (Responses:AbandonedAfter).")
                 : run.Cancelled.IsCancellationRequested ? new ResponseError(ResponseErrors.Cancelled, "The response was cancelled.")
-                : late.IsCancellationRequested ? new ResponseError(ResponseErrors.Timeout, $"The response took longer than {timeout.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture)} s.")
+                : late.IsCancellationRequested
+                ? new ResponseError(ResponseErrors.Timeout,
+                    $"The response took longer than {timeout.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture)} s.")
                 : _stop.IsCancellationRequested ? new ResponseError(ResponseErrors.Interrupted, "The host was stopped before the response had ended; ask again.")
                 : ResponseErrors.Of(fault);
             if (error.Code == "server_error") LogFailed(fault, run.Id, agent.Name);

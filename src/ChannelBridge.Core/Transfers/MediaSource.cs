@@ -15,7 +15,9 @@ internal sealed class MediaSource(ISpool spool, TransferOptions options, PublicH
         if (file.Content is { } bytes)
         {
             using var content = new MemoryStream(bytes, writable: false);
-            return await spool.ImportAsync(channel, account, content, file.FileName, file.MimeType, bytes.Length, cancellationToken).ConfigureAwait(false) with { IsVoice = file.IsVoice };
+            return await spool.ImportAsync(channel, account, content, file.FileName, file.MimeType, bytes.Length, cancellationToken)
+                .ConfigureAwait(false) with
+            { IsVoice = file.IsVoice };
         }
 
         if (string.IsNullOrWhiteSpace(file.Location)) return file;

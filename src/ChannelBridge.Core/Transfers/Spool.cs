@@ -130,7 +130,8 @@ internal sealed partial class Spool(IStore store, TransferQuota quota, TransferO
         ArgumentNullException.ThrowIfNull(file);
         if (file.Content is { } content)
         {
-            return content.Length <= maxBytes ? content : throw TransferErrors.TooLarge("file-too-large", $"the file has {content.Length} bytes; at most {maxBytes} are read at once");
+            return content.Length <= maxBytes ? content
+                : throw TransferErrors.TooLarge("file-too-large", $"the file has {content.Length} bytes; at most {maxBytes} are read at once");
         }
 
         var stream = OpenRead(file);

@@ -36,7 +36,8 @@ internal sealed class TransferQuota(TransferOptions options)
         {
             var use = _accounts.GetOrAdd(account, static _ => new Use());
             if (use.Transfers >= options.AccountTransfers)
-                throw TransferErrors.Quota("account-transfers", $"the account has {use.Transfers} open transfers, which is its limit; complete or abort some", TimeSpan.FromSeconds(2));
+                throw TransferErrors.Quota("account-transfers",
+                    $"the account has {use.Transfers} open transfers, which is its limit; complete or abort some", TimeSpan.FromSeconds(2));
             if (_transfers >= options.TotalTransfers)
                 throw TransferErrors.Quota("total-transfers", $"{_transfers} transfers are open, which is the limit; try again later", TimeSpan.FromSeconds(5));
             CheckFile(use, bytes);
@@ -106,9 +107,11 @@ internal sealed class TransferQuota(TransferOptions options)
     private void CheckFile(Use use, long bytes)
     {
         if (use.Files + use.Transfers >= options.AccountFiles)
-            throw TransferErrors.Quota("account-files", $"the account has {use.Files} files in the spool and {use.Transfers} open transfers; its limit is {options.AccountFiles} files (Store:Files:AccountFiles)");
+            throw TransferErrors.Quota("account-files",
+                $"the account has {use.Files} files in the spool and {use.Transfers} open transfers; its limit is {options.AccountFiles} files (Store:Files:AccountFiles)");
         if (bytes > options.AccountBytes - use.Bytes)
-            throw TransferErrors.Quota("account-bytes", $"the account has {use.Bytes} bytes in the spool and its limit is {options.AccountBytes}: {bytes} more don't fit (Store:Files:AccountBytes)");
+            throw TransferErrors.Quota("account-bytes",
+                $"the account has {use.Bytes} bytes in the spool and its limit is {options.AccountBytes}: {bytes} more don't fit (Store:Files:AccountBytes)");
         if (bytes > options.TotalBytes - _bytes)
             throw TransferErrors.Quota("total-bytes", $"the spool holds {_bytes} bytes and its limit is {options.TotalBytes}: {bytes} more don't fit (Store:Files:TotalBytes)");
     }

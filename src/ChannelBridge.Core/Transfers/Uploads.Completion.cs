@@ -25,7 +25,8 @@ internal sealed partial class Uploads
         {
             var length = RandomAccess.GetLength(part);
             if (length != record.FileSize)
-                throw TransferErrors.Invalid("file-size-mismatch", "the spool has another number of bytes than fileSize", $"file size mismatch expected={record.FileSize} got={length}");
+                throw TransferErrors.Invalid("file-size-mismatch", "the spool has another number of bytes than fileSize",
+                    $"file size mismatch expected={record.FileSize} got={length}");
             hash = await Task.Run(() => upload.HashAsync(part)).ConfigureAwait(false);
             head = new byte[Math.Min(MimeSniffer.HeadBytes, record.FileSize)];
             var read = RandomAccess.Read(part, head, 0);

@@ -70,7 +70,8 @@ internal sealed partial class Uploads : ITransfers, IDisposable
             {
                 throw TransferErrors.Conflict(
                     "transfer-differs",
-                    $"transferId names another file of this account ({record.FileSize} bytes in {record.TotalChunks} chunks of {record.ChunkSize}); use another transferId, or abort that one");
+                    $"transferId names another file of this account ({record.FileSize} bytes in {record.TotalChunks} chunks of "
+                        + $"{record.ChunkSize}); use another transferId, or abort that one");
             }
 
             if (record.File is not null) return Describe(known, duplicate: true);

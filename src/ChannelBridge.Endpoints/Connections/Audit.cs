@@ -27,7 +27,8 @@ internal sealed partial class Audit(EndpointRuntime runtime)
     [LoggerMessage(EventId = LogEvents.AuditFailed, Level = LogLevel.Warning, Message = "Failed authentication on connection {Id} from {Origin}, client {Client}")]
     private partial void LogFailed(string id, ConnectionOrigin origin, string client);
 
-    [LoggerMessage(EventId = LogEvents.AuditAuthenticated, Level = LogLevel.Information, Message = "Connection {Id} from {Origin} authenticated with token '{Token}', client {Client}")]
+    [LoggerMessage(EventId = LogEvents.AuditAuthenticated, Level = LogLevel.Information,
+        Message = "Connection {Id} from {Origin} authenticated with token '{Token}', client {Client}")]
     private partial void LogAuthenticated(string id, ConnectionOrigin origin, string token, string client);
 
     [LoggerMessage(EventId = LogEvents.AuditCommand, Level = LogLevel.Debug, Message = "Connection {Id} from {Origin} authenticated with token '{Token}', client {Client}")]

@@ -85,9 +85,15 @@ internal static class ConnectPolicy
     private static ConnectRefusal Missing(ConnectAuth? auth)
     {
         var (code, reason, message) =
-            !string.IsNullOrEmpty(auth?.Password) ? (OpenClawNames.ConnectErrors.PasswordMismatch, "password_mismatch", "unauthorized: this host knows no passwords (provide its token)")
-            : !string.IsNullOrEmpty(auth?.BootstrapToken) ? (OpenClawNames.ConnectErrors.BootstrapTokenInvalid, "bootstrap_token_invalid", "unauthorized: this host takes no setup codes (provide its token)")
-            : !string.IsNullOrEmpty(auth?.DeviceToken) ? (OpenClawNames.ConnectErrors.DeviceTokenMismatch, "device_token_mismatch", "unauthorized: device token rejected (provide gateway token)")
+            !string.IsNullOrEmpty(auth?.Password)
+                ? (OpenClawNames.ConnectErrors.PasswordMismatch, "password_mismatch",
+                    "unauthorized: this host knows no passwords (provide its token)")
+            : !string.IsNullOrEmpty(auth?.BootstrapToken)
+            ? (OpenClawNames.ConnectErrors.BootstrapTokenInvalid, "bootstrap_token_invalid",
+                "unauthorized: this host takes no setup codes (provide its token)")
+            : !string.IsNullOrEmpty(auth?.DeviceToken)
+            ? (OpenClawNames.ConnectErrors.DeviceTokenMismatch, "device_token_mismatch",
+                "unauthorized: device token rejected (provide gateway token)")
             : (OpenClawNames.ConnectErrors.TokenMissing, "token_missing", "unauthorized: gateway token missing (provide gateway auth token)");
         return new ConnectRefusal(Invalid(message, Details(code, reason, NextSettings)), IsFailedAuthentication: true);
     }

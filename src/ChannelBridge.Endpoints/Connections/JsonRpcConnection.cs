@@ -226,7 +226,8 @@ internal sealed class JsonRpcConnection : ClientConnection, IRpcPeer, IReauthent
         if (_isPeer && Requests.IsFull)
         {
             if (call.Id.IsNone) Skip(batch);
-            else Answer(batch, call.Id, JsonRpcErrorCodes.ApplicationError, BridgeException.Busy("too many requests of this connection are running", TimeSpan.FromMilliseconds(250)));
+            else Answer(batch, call.Id, JsonRpcErrorCodes.ApplicationError,
+                BridgeException.Busy("too many requests of this connection are running", TimeSpan.FromMilliseconds(250)));
             return;
         }
 

@@ -19,7 +19,9 @@ internal readonly struct EndpointEntry(EndpointRuntime runtime, HttpAccess acces
         if (rule.Needed != Scopes.None)
         {
             caller = access.Enter(context, rule.Needed, route.Channel, anyOrigin, out var fault);
-            if (caller is null) return await RefuseAsync(context, ErrorBody.StatusOf(fault!.Code), fault, fault.Code == ErrorCodes.Unauthorized ? "Bearer" : null).ConfigureAwait(false);
+            if (caller is null)
+                return await RefuseAsync(context, ErrorBody.StatusOf(fault!.Code), fault, fault.Code == ErrorCodes.Unauthorized ? "Bearer" : null)
+                    .ConfigureAwait(false);
         }
         else
         {

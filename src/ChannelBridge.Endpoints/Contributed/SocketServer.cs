@@ -26,7 +26,9 @@ internal sealed partial class SocketServer(EndpointRuntime runtime, HttpAccess a
         var subprotocol = endpoint.Subprotocols.FirstOrDefault(name => WebSocketHandshake.Offers(context, name));
         if (subprotocol is null && endpoint.NeedsSubprotocol)
         {
-            await DoorExchange.RefuseAsync(context, 400, BridgeException.Invalid($"Offer one of the subprotocols {string.Join(", ", endpoint.Subprotocols)}.")).ConfigureAwait(false);
+            await DoorExchange.RefuseAsync(
+                context, 400, BridgeException.Invalid($"Offer one of the subprotocols {string.Join(", ", endpoint.Subprotocols)}."))
+                .ConfigureAwait(false);
             return;
         }
 
@@ -48,7 +50,9 @@ internal sealed partial class SocketServer(EndpointRuntime runtime, HttpAccess a
         using var place = runtime.Connections.TryEnter(remote, runtime.Rates.IsExempt(remote), entered.Caller is not null, out var refusal);
         if (place is null)
         {
-            await DoorExchange.RefuseAsync(context, 503, BridgeException.Unavailable($"No further connection is served: {refusal}.", TimeSpan.FromSeconds(1))).ConfigureAwait(false);
+            await DoorExchange.RefuseAsync(
+                context, 503, BridgeException.Unavailable($"No further connection is served: {refusal}.", TimeSpan.FromSeconds(1)))
+                .ConfigureAwait(false);
             return;
         }
 

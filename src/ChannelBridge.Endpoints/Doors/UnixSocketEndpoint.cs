@@ -25,7 +25,8 @@ internal sealed partial class UnixSocketEndpoint(EndpointRuntime runtime, string
         if (length > MaxPathBytes)
         {
             throw new IOException(
-                $"the path of the Unix socket has {length} bytes, and the system takes {MaxPathBytes} at most: {path}\nchoose a shorter one, e.g. --socket /tmp/channelbridge.sock");
+                $"the path of the Unix socket has {length} bytes, and the system takes {MaxPathBytes} at most: {path}\nchoose a shorter one, "
+                    + "e.g. --socket /tmp/channelbridge.sock");
         }
 
         await RemoveStaleAsync().ConfigureAwait(false);
@@ -65,7 +66,8 @@ internal sealed partial class UnixSocketEndpoint(EndpointRuntime runtime, string
                 var client = await listener.AcceptAsync().ConfigureAwait(false);
                 _ = ServeClientAsync(client);
             }
-            catch (Exception fault) when (fault is ObjectDisposedException or SocketException { SocketErrorCode: SocketError.OperationAborted or SocketError.Interrupted or SocketError.InvalidArgument })
+            catch (Exception fault) when (
+                fault is ObjectDisposedException or SocketException { SocketErrorCode: SocketError.OperationAborted or SocketError.Interrupted or SocketError.InvalidArgument })
             {
                 return;
             }

@@ -42,7 +42,8 @@ internal sealed partial class WebSocketEndpoint(EndpointRuntime runtime)
         {
             await (dialect == PathDialect.None
                 ? RefuseAsync(context, StatusCodes.Status404NotFound, "not found")
-                : RefuseAsync(context, StatusCodes.Status426UpgradeRequired, "connect here with a WebSocket: the OpenClaw protocol on / and /ws, JSON-RPC 2.0 on /rpc")).ConfigureAwait(false);
+                : RefuseAsync(context, StatusCodes.Status426UpgradeRequired,
+                    "connect here with a WebSocket: the OpenClaw protocol on / and /ws, JSON-RPC 2.0 on /rpc")).ConfigureAwait(false);
             return;
         }
 
@@ -64,7 +65,8 @@ internal sealed partial class WebSocketEndpoint(EndpointRuntime runtime)
         {
             LogForeignOrigin(address);
             Refused("origin");
-            await RefuseAsync(context, StatusCodes.Status403Forbidden, "this page's origin may not connect; the setting Listen:AllowedOrigins says which may").ConfigureAwait(false);
+            await RefuseAsync(context, StatusCodes.Status403Forbidden,
+                "this page's origin may not connect; the setting Listen:AllowedOrigins says which may").ConfigureAwait(false);
             return;
         }
 

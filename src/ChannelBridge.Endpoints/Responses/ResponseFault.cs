@@ -45,14 +45,17 @@ internal sealed record ResponseFault(int Status, string Type, string Message, st
     public static ResponseFault Forbidden(string scope) => new(403, InvalidRequest, $"The token lacks the scope {scope}.", null, "forbidden");
 
     /// <summary>A response that isn't there.</summary>
-    public static ResponseFault NoResponse(string id) => new(404, "not_found", $"There is no response '{id}': unknown, expired, deleted, not stored, or another token's.", null, "response_not_found");
+    public static ResponseFault NoResponse(string id) =>
+        new(404, "not_found", $"There is no response '{id}': unknown, expired, deleted, not stored, or another token's.", null, "response_not_found");
 
     /// <summary>The error of an exception.</summary>
     public static ResponseFault Of(Exception fault) => fault switch
     {
         UnsupportedFormException wrong => Unsupported(wrong.Message),
         ResponseRequestException wrong => new ResponseFault(400, InvalidRequest, wrong.Message, wrong.Param, wrong.Code),
-        BridgeException known => new ResponseFault(StatusOf(known.Code), TypeOf(known.Code), known.Message, (string?)known.Details?["param"], CodeOf(known)) { RetryAfter = known.RetryAfter },
+        BridgeException known => new ResponseFault(StatusOf(known.Code), TypeOf(known.Code), known.Message, (string?)known.Details?["param"],
+            CodeOf(known))
+        { RetryAfter = known.RetryAfter },
         _ => new ResponseFault(500, "server_error", "The host has a fault; its log says more."),
     };
 

@@ -61,7 +61,9 @@ internal sealed partial class ResponsesConnection(
             }
             else
             {
-                await SendAsync(new ResponseFault(400, "invalid_request", $"A connection lives for {options.SocketLifetime.TotalMinutes:0} minutes; open another one.", null, "websocket_connection_limit_reached").ToMessage()).ConfigureAwait(false);
+                await SendAsync(new ResponseFault(400, "invalid_request",
+                    $"A connection lives for {options.SocketLifetime.TotalMinutes:0} minutes; open another one.", null,
+                    "websocket_connection_limit_reached").ToMessage()).ConfigureAwait(false);
                 await CloseAsync(WebSocketCloseStatus.PolicyViolation, "connection limit reached").ConfigureAwait(false);
             }
         }
@@ -72,7 +74,9 @@ internal sealed partial class ResponsesConnection(
         finally
         {
             // What was sent last must arrive: a connection that is cut takes it along.
-            if (socket.State is not (WebSocketState.Open or WebSocketState.Aborted)) await reading.WaitAsync(runtime.Limits.CloseTimeout, runtime.Time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (socket.State is not (WebSocketState.Open or WebSocketState.Aborted))
+                await reading.WaitAsync(runtime.Limits.CloseTimeout, runtime.Time, CancellationToken.None)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await _gone.CancelAsync().ConfigureAwait(false);
             // A stream of an upgraded request ends no pending read; its connection does.
             if (!reading.IsCompleted) context.Abort();

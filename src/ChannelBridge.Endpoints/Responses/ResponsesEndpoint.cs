@@ -152,7 +152,8 @@ internal sealed partial class ResponsesEndpoint(EndpointRuntime runtime, Respons
         }
 
         long after = -1;
-        if (context.Request.Query["starting_after"].ToString() is { Length: > 0 } text && (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out after) || after < 0))
+        if (context.Request.Query["starting_after"].ToString() is { Length: > 0 } text
+            && (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out after) || after < 0))
             throw new ResponseRequestException("starting_after must be a sequence number", "starting_after", "invalid_value");
         if (await runs.FindAsync(id, caller.Name, context.RequestAborted).ConfigureAwait(false) is { } run) await StreamAsync(context, run, after).ConfigureAwait(false);
         else await ResponseFault.NoResponse(id).WriteAsync(context).ConfigureAwait(false);

@@ -60,7 +60,9 @@ internal sealed class AgentOptions
         {
             if (value is null) return;
             if (name is null or "echo" or "openclaw")
-                throw new SettingsException([$"{option}: it belongs to an agent behind a URL; example: --agent chat-completions=http://127.0.0.1:11434/v1 {option} {(key == "Model" ? "llama3.2" : "/run/secrets/model-key")}"]);
+                throw new SettingsException(
+                    [$"{option}: it belongs to an agent behind a URL; example: --agent chat-completions=http://127.0.0.1:11434/v1 {option} "
+                        + $"{(key == "Model" ? "llama3.2" : "/run/secrets/model-key")}"]);
             settings[$"Agents:{name}:{key}"] = value;
             if (key == "KeyFile") settings[$"Agents:{name}:KeyVariable"] = null;
         }

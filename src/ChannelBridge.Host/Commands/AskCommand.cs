@@ -26,7 +26,8 @@ internal static class AskCommand
         HelpName = "SECONDS"
     };
     private static readonly Option<bool> Json = new("--json") { Description = "Print the response as JSON; with --stream each event, one per line" };
-    private static readonly Argument<string[]> Text = new("TEXT") { Description = "The question; several words are joined by spaces, - reads standard input", Arity = ArgumentArity.OneOrMore };
+    private static readonly Argument<string[]> Text =
+        new("TEXT") { Description = "The question; several words are joined by spaces, - reads standard input", Arity = ArgumentArity.OneOrMore };
 
     /// <summary>Makes the command.</summary>
     public static Command Create()

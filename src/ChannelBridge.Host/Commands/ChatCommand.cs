@@ -16,7 +16,12 @@ internal static class ChatCommand
         HelpName = "ID"
     };
     private static readonly Option<string> User = new("--user") { Description = "The name of the user who writes", DefaultValueFactory = _ => DefaultUser(), HelpName = "NAME" };
-    private static readonly Option<int> Timeout = new("--timeout") { Description = "With piped input: how many seconds to wait for the answers", DefaultValueFactory = _ => 60, HelpName = "SECONDS" };
+    private static readonly Option<int> Timeout = new("--timeout")
+    {
+        Description = "With piped input: how many seconds to wait for the answers",
+        DefaultValueFactory = _ => 60,
+        HelpName = "SECONDS"
+    };
 
     /// <summary>Makes the command.</summary>
     public static Command Create()

@@ -17,7 +17,13 @@ internal sealed class ConnectionOptions(string url = "--url")
         + "unix:/PATH [default: the host that uses the data folder]",
         HelpName = "URL"
     };
-    private readonly Option<string?> _token = new("--token") { Description = "The access token; other users of the machine can see it in the list of processes: prefer --token-file [default: the one in DIR/token]", HelpName = "T" };
+    private readonly Option<string?> _token =
+        new("--token")
+        {
+            Description = "The access token; other users of the machine can see it in the list of processes: prefer "
+            + "--token-file [default: the one in DIR/token]",
+            HelpName = "T"
+        };
     private readonly Option<string?> _tokenFile = new("--token-file") { Description = "A file whose first line is the access token", HelpName = "FILE" };
     private readonly Option<string?> _data = new("--data", "-d") { Description = $"The data folder of the host [default: {Defaults.DataDirectoryText}]", HelpName = "DIR" };
 

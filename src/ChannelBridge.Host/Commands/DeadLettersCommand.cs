@@ -28,7 +28,8 @@ internal static class DeadLettersCommand
     public static Command Create() => new("dead-letters", "Shows, sends again or removes messages that were given up or expired. Who did what is recorded.")
     {
         List(), Show(),
-        Change("replay", "Puts dead letters back at the end of their conversations, under the same idempotency keys.", "replayed", new DeadLetterOptions(selects: true, mayName: true), destroys: false),
+        Change("replay", "Puts dead letters back at the end of their conversations, under the same idempotency keys.", "replayed",
+            new DeadLetterOptions(selects: true, mayName: true), destroys: false),
         Change("discard", "Removes dead letters for good.", "removed", new DeadLetterOptions(selects: true, mayName: true), destroys: true),
         Change("prune", "Removes dead letters of a certain age for good.", "removed", new DeadLetterOptions(selects: true, needsAge: true), destroys: true),
         Audit(),

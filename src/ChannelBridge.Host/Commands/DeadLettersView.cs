@@ -47,7 +47,8 @@ internal static class DeadLettersView
         console.Write(pairs);
         if ((shown["message"] ?? shown["inbound"]) is JsonObject message)
         {
-            foreach (var came in (message["attachments"] as JsonArray ?? []).OfType<JsonObject>()) Console.WriteLine($"file: {Clean(came["fileName"])} ({Clean(came["mimeType"])})");
+            foreach (var came in (message["attachments"] as JsonArray ?? []).OfType<JsonObject>())
+                Console.WriteLine($"file: {Clean(came["fileName"])} ({Clean(came["mimeType"])})");
             if (message["attachment"] is JsonObject file) Console.WriteLine($"file: {Clean(file["fileName"])} ({Clean(file["mimeType"])})");
             Console.WriteLine("text:");
             Console.WriteLine(PlainText.Clean((string?)message["text"] ?? ""));

@@ -39,7 +39,9 @@ internal static class DemoCommand
             var settings = SettingsLoader.Load(given);
 
             // The conversation owns standard output; what the host says of itself goes beside it.
-            await Console.Error.WriteLineAsync($"ChannelBridge {ProductVersion.Text}: a host and a chat in one process; data in {settings.DataDirectory}{(temporary is null ? "" : ", removed at the end")}").ConfigureAwait(false);
+            await Console.Error.WriteLineAsync(
+                $"ChannelBridge {ProductVersion.Text}: a host and a chat in one process; data in "
+                    + $"{settings.DataDirectory}{(temporary is null ? "" : ", removed at the end")}").ConfigureAwait(false);
             await Console.Error.WriteLineAsync(settings.Agent switch
             {
                 "echo" => "The echo agent answers: it repeats what you say.",

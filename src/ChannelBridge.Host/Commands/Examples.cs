@@ -20,7 +20,8 @@ internal static class Examples
         "config check" => ["channelbridge config check --data /var/lib/channelbridge && systemctl restart channelbridge"],
         "config show" => ["channelbridge config show Channels:Bncr", "CHANNELBRIDGE__LIMITS__TURNTIMEOUT=5m channelbridge config show --set"],
         "peers" => ["channelbridge peers add helpdesk", "channelbridge peers list"],
-        "peers add" => ["channelbridge peers add helpdesk > /run/secrets/helpdesk-token", "channelbridge peers add helpdesk --url https://agent.example.com --outbound-key-file /run/secrets/helpdesk-key"],
+        "peers add" => ["channelbridge peers add helpdesk > /run/secrets/helpdesk-token",
+            "channelbridge peers add helpdesk --url https://agent.example.com --outbound-key-file /run/secrets/helpdesk-key"],
         "peers list" => ["channelbridge peers list", "channelbridge peers list --json"],
         "peers rotate" => ["channelbridge peers rotate helpdesk --grace 1h"],
         "peers remove" => ["channelbridge peers remove helpdesk"],
@@ -79,7 +80,8 @@ internal static class Examples
             "channelbridge dead-letters prune --older-than 7d --dry-run",
         ],
         "dead-letters list" => ["channelbridge dead-letters list", "channelbridge dead-letters list --account shop --older-than 1h --json | jq '.entries[].messageId'"],
-        "dead-letters show" => ["channelbridge dead-letters show 6a2f6f0e-4d7f-4a3e-9c55-2d1f0b8c1a11", "channelbridge dead-letters show 6a2f6f0e-4d7f-4a3e-9c55-2d1f0b8c1a11 --json | jq .history"],
+        "dead-letters show" => ["channelbridge dead-letters show 6a2f6f0e-4d7f-4a3e-9c55-2d1f0b8c1a11",
+            "channelbridge dead-letters show 6a2f6f0e-4d7f-4a3e-9c55-2d1f0b8c1a11 --json | jq .history"],
         "dead-letters replay" =>
         [
             "channelbridge dead-letters replay 6a2f6f0e-4d7f-4a3e-9c55-2d1f0b8c1a11",
@@ -110,8 +112,13 @@ internal static class Examples
         "store check" => ["channelbridge store check", "channelbridge store check /backup/channelbridge.db", "channelbridge store check --quick --data /var/lib/channelbridge"],
         "store compact" => ["channelbridge store compact --data /var/lib/channelbridge"],
         "store backup" => ["channelbridge store backup /backup/channelbridge-$(date +%F).db --data /var/lib/channelbridge"],
-        "store export" => ["channelbridge store export store.jsonl.gz", "channelbridge store export store.jsonl.gz --store \"Host=db.internal;Database=channelbridge;Username=bridge\""],
-        "store import" => ["channelbridge store import store.jsonl.gz --data /var/lib/channelbridge", "channelbridge store import store.jsonl.gz --store \"Host=db.internal;Database=channelbridge;Username=bridge\""],
+        "store export" =>
+        [
+            "channelbridge store export store.jsonl.gz",
+            "channelbridge store export store.jsonl.gz --store \"Host=db.internal;Database=channelbridge;Username=bridge\"",
+        ],
+        "store import" => ["channelbridge store import store.jsonl.gz --data /var/lib/channelbridge",
+            "channelbridge store import store.jsonl.gz --store \"Host=db.internal;Database=channelbridge;Username=bridge\""],
         "import" => ["channelbridge import ~/.openclaw/bncr-bridge-state.json --dry-run", "channelbridge import ~/.openclaw/bncr-bridge-state.json --data /var/lib/channelbridge"],
         _ => [],
     };

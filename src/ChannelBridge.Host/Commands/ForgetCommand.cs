@@ -15,7 +15,8 @@ internal static class ForgetCommand
     /// <summary>Makes the command.</summary>
     public static Command Create()
     {
-        var command = new Command("forget-account", "Removes an account from the lists, with its known conversations. Refused while it has a client, messages that wait, or dead letters.");
+        var command = new Command("forget-account",
+            "Removes an account from the lists, with its known conversations. Refused while it has a client, messages that wait, or dead letters.");
         Connection.AddTo(command);
         command.Arguments.Add(Account);
         command.SetAction(RunAsync);

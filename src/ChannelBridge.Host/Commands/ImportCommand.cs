@@ -17,7 +17,8 @@ internal static class ImportCommand
     /// <summary>Makes the command.</summary>
     public static Command Create()
     {
-        var command = new Command("import", "Takes over queue, dead letters and conversations of the existing bncr plugin from its state file. Stop the host first. Repeating it is safe.");
+        var command = new Command("import",
+            "Takes over queue, dead letters and conversations of the existing bncr plugin from its state file. Stop the host first. Repeating it is safe.");
         command.Arguments.Add(File);
         StoreOptions.AddTo(command);
         command.Options.Add(DryRun);
@@ -41,15 +42,18 @@ internal static class ImportCommand
                 var store = provider.GetRequiredService<Abstractions.Storage.IStore>();
                 await store.OpenAsync(cancellationToken).ConfigureAwait(false);
                 using var json = file.OpenRead();
-                var report = await new BncrStateImporter(store, new MessageImport(store, TimeProvider.System), TimeProvider.System).ImportAsync(json, dryRun, cancellationToken).ConfigureAwait(false);
-                Console.WriteLine($"{(dryRun ? "would take over" : "took over")}: {report.Queued} messages that wait, {report.DeadLetters} dead letters, {report.Routes} conversations");
+                var report = await new BncrStateImporter(store, new MessageImport(store, TimeProvider.System), TimeProvider.System)
+                    .ImportAsync(json, dryRun, cancellationToken).ConfigureAwait(false);
+                Console.WriteLine(
+                    $"{(dryRun ? "would take over" : "took over")}: {report.Queued} messages that wait, {report.DeadLetters} dead letters, {report.Routes} conversations");
                 if (report.Known > 0) Console.WriteLine($"known from an earlier import, left as they are: {report.Known}");
                 foreach (var line in report.Skipped) await Console.Error.WriteLineAsync("skipped: " + line).ConfigureAwait(false);
                 return ExitCodes.Ok;
             }
             catch (BridgeException fault)
             {
-                throw new HostStartException(fault.Code.StartsWith("STORE", StringComparison.Ordinal) ? ExitCodes.Store : ExitCodes.Fault, $"{fault.Message} ({fault.Code})", fault);
+                throw new HostStartException(fault.Code.StartsWith("STORE", StringComparison.Ordinal) ? ExitCodes.Store : ExitCodes.Fault,
+                    $"{fault.Message} ({fault.Code})", fault);
             }
         }
     }

@@ -44,7 +44,8 @@ internal static class MethodCommand
             await using (client.ConfigureAwait(false))
             {
                 await client.ConnectAsync(cancellationToken).ConfigureAwait(false);
-                var answer = await client.CallAsync(method, JsonSerializer.SerializeToUtf8Bytes(parameters, CommandJson.Default.JsonObject), cancellationToken).ConfigureAwait(false);
+                var answer = await client.CallAsync(method, JsonSerializer.SerializeToUtf8Bytes(parameters, CommandJson.Default.JsonObject),
+                    cancellationToken).ConfigureAwait(false);
                 var result = JsonNode.Parse(answer.Span)!.AsObject();
                 if (parsed.GetValue(Json)) Console.WriteLine(result.ToJsonString(CommandJson.Indented));
                 else write(result);

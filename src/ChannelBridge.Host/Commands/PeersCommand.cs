@@ -8,15 +8,19 @@ internal static class PeersCommand
 {
     private static readonly Argument<string> Name = new("NAME") { Description = "The peer's name" };
     private static readonly Option<string?> Address = new("--url") { Description = "Where the peer answers itself", HelpName = "URL" };
-    private static readonly Option<string?> KeyFile = new("--outbound-key-file") { Description = "A file on the host whose first line is the key that the peer wants to see", HelpName = "FILE" };
+    private static readonly Option<string?> KeyFile =
+        new("--outbound-key-file") { Description = "A file on the host whose first line is the key that the peer wants to see", HelpName = "FILE" };
 
     /// <summary>Makes the command with its subcommands.</summary>
-    public static Command Create() => new("peers", "Lists, adds, changes or removes A2A peers: agents of other hosts that may call this one's. It holds on every host within a second.")
+    public static Command Create() =>
+        new("peers",
+            "Lists, adds, changes or removes A2A peers: agents of other hosts that may call this one's. It holds on every host within a second.")
     {
         List(), Add(), Rotate(), Remove(), Forget(),
     };
 
-    private static Command List() => MethodCommand.Make("list", "Lists the peers, never their tokens; those of the settings are changed there.", "a2a.peers.list", _ => new JsonObject(), answer =>
+    private static Command List() => MethodCommand.Make("list", "Lists the peers, never their tokens; those of the settings are changed there.",
+        "a2a.peers.list", _ => new JsonObject(), answer =>
     {
         foreach (var peer in MethodCommand.Items(answer, "peers"))
         {

@@ -14,14 +14,20 @@ internal static class ReceiveFileCommand
     private static readonly Option<string> Account = new("--account") { Description = "The account", DefaultValueFactory = _ => "Files", HelpName = "ID" };
     private static readonly Option<string> Out = new("--out") { Description = "The folder for the files", DefaultValueFactory = _ => ".", HelpName = "DIR" };
     private static readonly Option<int> Count = new("--count") { Description = "End after so many files; 0: never", DefaultValueFactory = _ => 1, HelpName = "N" };
-    private static readonly Option<int> Patience = new("--timeout") { Description = "End when nothing has come for so many seconds; 0: never", DefaultValueFactory = _ => 0, HelpName = "SECONDS" };
+    private static readonly Option<int> Patience = new("--timeout")
+    {
+        Description = "End when nothing has come for so many seconds; 0: never",
+        DefaultValueFactory = _ => 0,
+        HelpName = "SECONDS"
+    };
 
     /// <summary>Makes the command.</summary>
     public static Command Create()
     {
         var command = new Command(
             "receive-file",
-            "Takes files that are sent to an account, and prints where each lies. It becomes the account's client: while it runs, a bridge of that account gets nothing, and messages without a file are shown on standard error. Started again, it goes on where it stopped.");
+            "Takes files that are sent to an account, and prints where each lies. It becomes the account's client: while it runs, a bridge "
+                + "of that account gets nothing, and messages without a file are shown on standard error. Started again, it goes on where it stopped.");
         Connection.AddTo(command);
         foreach (var option in new Option[] { Account, Out, Count, Patience }) command.Options.Add(option);
         command.SetAction(RunAsync);

@@ -10,7 +10,13 @@ namespace ChannelBridge.Host.Commands;
 internal static class SendCommand
 {
     private static readonly ConnectionOptions Connection = new();
-    private static readonly Option<string> To = new("--to") { Description = "The conversation, e.g. Bncr:qq:888888, Bncr:qq:123456:888888 or a session key", Required = true, HelpName = "TARGET" };
+    private static readonly Option<string> To =
+        new("--to")
+        {
+            Description = "The conversation, e.g. Bncr:qq:888888, Bncr:qq:123456:888888 or a session key",
+            Required = true,
+            HelpName = "TARGET"
+        };
     private static readonly Option<string?> Account = new("--account")
     {
         Description = "The account [default: the one that knows the "

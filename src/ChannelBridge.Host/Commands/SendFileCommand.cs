@@ -33,7 +33,12 @@ internal static class SendFileCommand
     };
     private static readonly Option<string> Message = new("--message") { Description = "A caption", DefaultValueFactory = _ => "", HelpName = "TEXT" };
     private static readonly Option<bool> Voice = new("--voice") { Description = "With --to: send it as a voice message" };
-    private static readonly Option<int> Window = new("--window") { Description = "The most chunks under way at the same time, 1 to 64", DefaultValueFactory = _ => 32, HelpName = "N" };
+    private static readonly Option<int> Window = new("--window")
+    {
+        Description = "The most chunks under way at the same time, 1 to 64",
+        DefaultValueFactory = _ => 32,
+        HelpName = "N"
+    };
     private static readonly Option<int> Chunk = new("--chunk") { Description = "Bytes of a chunk, 1024 to 16777216", DefaultValueFactory = _ => 256 * 1024, HelpName = "BYTES" };
     private static readonly Option<bool> Json = new("--json") { Description = "Print the result as JSON" };
     private static readonly Argument<string> PathArgument = new("FILE") { Description = "The file" };
@@ -64,7 +69,13 @@ internal static class SendFileCommand
         if (parsed.GetValue(To) is not null && parsed.GetValue(User) is not null) return await FailAsync("choose one of --to and --user").ConfigureAwait(false);
         var account = parsed.GetValue(Account)!;
         var user = parsed.GetValue(User) ?? "files";
-        var bridge = new BncrBridgeClient(new BncrBridgeOptions { Connection = Connection.Read(parsed, preferSocket: true), AccountId = account, BridgeId = "channelbridge-send-file" });
+        var bridge = new BncrBridgeClient(
+            new BncrBridgeOptions
+            {
+                Connection = Connection.Read(parsed, preferSocket: true),
+                AccountId = account,
+                BridgeId = "channelbridge-send-file"
+            });
         await using (bridge.ConfigureAwait(false))
         {
             await bridge.StartAsync(cancellationToken).ConfigureAwait(false);
@@ -88,7 +99,15 @@ internal static class SendFileCommand
             if (parsed.GetValue(User) is not null)
             {
                 var accepted = await bridge.SendAsync(
-                    new BncrInbound { Platform = "cli", UserId = user, Type = "file", Msg = parsed.GetValue(Message), Path = file.Path, FileName = file.FileName }, cancellationToken)
+                    new BncrInbound
+                    {
+                        Platform = "cli",
+                        UserId = user,
+                        Type = "file",
+                        Msg = parsed.GetValue(Message),
+                        Path = file.Path,
+                        FileName = file.FileName
+                    }, cancellationToken)
                     .ConfigureAwait(false);
                 if (!accepted.Accepted)
                 {

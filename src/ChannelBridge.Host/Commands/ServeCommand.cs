@@ -13,7 +13,9 @@ internal static class ServeCommand
     /// <summary>Makes the command.</summary>
     public static Command Create()
     {
-        var command = new Command("serve", "Runs the host until it is told to stop (SIGTERM or Ctrl+C). Settings may also come from appsettings.json and CHANNELBRIDGE__… variables.");
+        var command =
+            new Command("serve",
+                "Runs the host until it is told to stop (SIGTERM or Ctrl+C). Settings may also come from appsettings.json and CHANNELBRIDGE__… variables.");
         Options.AddTo(command);
         command.SetAction((parsed, _) =>
         {

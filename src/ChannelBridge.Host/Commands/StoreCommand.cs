@@ -15,9 +15,11 @@ internal static class StoreCommand
     private const string PackedSuffix = ".gz";
 
     private static readonly Option<bool> Quick = new("--quick") { Description = "Leave out what takes longest: whether each index has its rows" };
-    private static readonly Argument<FileInfo?> Checked = new("FILE") { Description = "A backup of a SQLite store, instead of the store itself", HelpName = "FILE", Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Argument<FileInfo?> Checked =
+        new("FILE") { Description = "A backup of a SQLite store, instead of the store itself", HelpName = "FILE", Arity = ArgumentArity.ZeroOrOne };
     private static readonly Argument<FileInfo> Target = new("FILE") { Description = "The new file; one that exists isn't overwritten", HelpName = "FILE" };
-    private static readonly Argument<FileInfo> Exported = new("FILE") { Description = "The new file, packed when its name ends with .gz; one that exists isn't overwritten", HelpName = "FILE" };
+    private static readonly Argument<FileInfo> Exported =
+        new("FILE") { Description = "The new file, packed when its name ends with .gz; one that exists isn't overwritten", HelpName = "FILE" };
     private static readonly Argument<FileInfo> Source = new("FILE") { Description = "What store export wrote", HelpName = "FILE" };
 
     /// <summary>Makes the command with its subcommands.</summary>
@@ -123,7 +125,8 @@ internal static class StoreCommand
         {
             throw new HostStartException(
                 ExitCodes.Refused,
-                $"a PostgreSQL store is backed up by its server: pg_dump --schema={store.Postgres.Schema} --format=custom --file={PlainText.Line(file)} (docs/operations.md, Backup); or use: channelbridge store export FILE");
+                $"a PostgreSQL store is backed up by its server: pg_dump --schema={store.Postgres.Schema} --format=custom "
+                    + $"--file={PlainText.Line(file)} (docs/operations.md, Backup); or use: channelbridge store export FILE");
         }
 
         using var progress = new WorkProgress("backing up", bytes: true);
@@ -196,7 +199,8 @@ internal static class StoreCommand
         using var folder = DataFolder.Open(settings.DataDirectory);
         using var progress = new WorkProgress("importing");
         using var source = file.OpenRead();
-        using var input = file.Name.EndsWith(PackedSuffix, StringComparison.OrdinalIgnoreCase) ? new GZipStream(source, CompressionMode.Decompress) : (Stream)new BufferedStream(source, 1 << 16);
+        using var input = file.Name.EndsWith(PackedSuffix, StringComparison.OrdinalIgnoreCase) ? new GZipStream(source, CompressionMode.Decompress)
+            : (Stream)new BufferedStream(source, 1 << 16);
         if (store.IsShared) await PostgresUpkeep.ImportAsync(store.Postgres, input, progress, cancellationToken).ConfigureAwait(false);
         else await Task.Run(() => SqliteUpkeep.Import(store.Sqlite.Path, input, progress), CancellationToken.None).ConfigureAwait(false);
         var rows = progress.Count;

@@ -9,7 +9,12 @@ internal static class TasksCommand
 {
     private static readonly Argument<string> Id = new("ID") { Description = "The task's id" };
     private static readonly Option<string?> Peer = new("--peer") { Description = "Only this peer's", HelpName = "NAME" };
-    private static readonly Option<string?> Status = new("--status") { Description = "Only in this state: submitted, working, input-required, completed, failed, canceled, rejected", HelpName = "STATE" };
+    private static readonly Option<string?> Status =
+        new("--status")
+        {
+            Description = "Only in this state: submitted, working, input-required, completed, failed, canceled, rejected",
+            HelpName = "STATE"
+        };
     private static readonly Option<int?> Limit = new("--limit") { Description = "The newest so many, 1 to 1000 [default: 100]", HelpName = "N" };
 
     /// <summary>Makes the command with its subcommands.</summary>

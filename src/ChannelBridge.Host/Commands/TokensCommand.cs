@@ -7,7 +7,13 @@ namespace ChannelBridge.Host.Commands;
 internal static class TokensCommand
 {
     private static readonly Argument<string> Name = new("NAME") { Description = "The token's name" };
-    private static readonly Option<string?> ScopeList = new("--scope") { Description = "What it allows: operator.read, operator.write, operator.admin, link, peer; several with commas [default: operator.write]", HelpName = "SCOPES" };
+    private static readonly Option<string?> ScopeList =
+        new("--scope")
+        {
+            Description = "What it allows: operator.read, operator.write, operator.admin, link, peer; several with commas "
+            + "[default: operator.write]",
+            HelpName = "SCOPES"
+        };
     private static readonly Option<string?> Channels = new("--channel") { Description = "Only these channels", HelpName = "NAMES" };
     private static readonly Option<string?> Accounts = new("--account") { Description = "Only these accounts", HelpName = "NAMES" };
     private static readonly Option<string?> Platforms = new("--platform") { Description = "Only these platforms", HelpName = "NAMES" };
@@ -22,13 +28,15 @@ internal static class TokensCommand
 
     private static readonly string[] Limits = ["channels", "accounts", "platforms", "methods"];
 
-    private static Command List() => MethodCommand.Make("list", "Lists the tokens, never their secrets; those of the settings are changed there.", "access.tokens.list", _ => new JsonObject(), answer =>
+    private static Command List() => MethodCommand.Make("list", "Lists the tokens, never their secrets; those of the settings are changed there.",
+        "access.tokens.list", _ => new JsonObject(), answer =>
     {
         foreach (var token in MethodCommand.Items(answer, "tokens"))
         {
             var limits = Limits
                 .Where(name => token[name] is not null).Select(name => $"{name} {string.Join(", ", token[name]!.AsArray())}");
-            string[] notes = [.. limits, .. MethodCommand.Note(token, "expiresAt", "until"), .. MethodCommand.Note(token, "formerUntil", "former secret until"), .. MethodCommand.Note(token, "lastUsedAt", "last used")];
+            string[] notes = [.. limits, .. MethodCommand.Note(token, "expiresAt", "until"),
+                .. MethodCommand.Note(token, "formerUntil", "former secret until"), .. MethodCommand.Note(token, "lastUsedAt", "last used")];
             Console.WriteLine($"{token["name"]}  ({token["source"]})  {string.Join(", ", token["scopes"]!.AsArray())}{string.Concat(notes.Select(note => "; " + note))}");
         }
     });
@@ -87,7 +95,9 @@ internal static class TokensCommand
         }, answer =>
         {
             foreach (var entry in MethodCommand.Items(answer, "entries"))
-                Console.WriteLine(string.Join("  ", new[] { MethodCommand.Time(entry["at"]), Text(entry, "action"), Text(entry, "name"), Text(entry, "by"), Text(entry, "door"), Text(entry, "reason") }.Where(text => text.Length > 0)));
+                Console.WriteLine(
+                    string.Join("  ", new[] { MethodCommand.Time(entry["at"]), Text(entry, "action"), Text(entry, "name"), Text(entry, "by"),
+                        Text(entry, "door"), Text(entry, "reason") }.Where(text => text.Length > 0)));
         });
         command.Options.Add(Limit);
         return command;

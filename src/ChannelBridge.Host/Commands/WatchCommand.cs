@@ -12,7 +12,8 @@ internal static class WatchCommand
 {
     private static readonly ConnectionOptions Connection = new();
     private static readonly Option<bool> Json = new("--json") { Description = "Print each event as a JSON object on a line of its own" };
-    private static readonly Argument<string[]> Names = new("EVENT") { Description = "Only these events, e.g. inbox.accepted turn.ended outbox.changed", Arity = ArgumentArity.ZeroOrMore };
+    private static readonly Argument<string[]> Names =
+        new("EVENT") { Description = "Only these events, e.g. inbox.accepted turn.ended outbox.changed", Arity = ArgumentArity.ZeroOrMore };
 
     /// <summary>Makes the command.</summary>
     public static Command Create()
@@ -77,5 +78,7 @@ internal static class WatchCommand
     }
 
     private static string Describe(string payload) => PlainText.Clean(
-        JsonNode.Parse(payload) is JsonObject members ? string.Join(' ', members.Where(member => member.Value is not null && member.Key != "cursor").Select(member => $"{member.Key}={member.Value}")) : payload);
+        JsonNode.Parse(payload) is JsonObject members
+        ? string.Join(' ', members.Where(member => member.Value is not null && member.Key != "cursor").Select(member => $"{member.Key}={member.Value}"))
+        : payload);
 }

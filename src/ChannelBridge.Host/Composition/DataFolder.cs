@@ -55,7 +55,9 @@ internal sealed class DataFolder : IDisposable
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             throw new HostStartException(
-                ExitCodes.Store, $"the data folder {path} can't be used: {fault.Message.ReplaceLineEndings(" ")}\nchoose another one with --data DIR, or give this user the right to write there", fault);
+                ExitCodes.Store,
+                $"the data folder {path} can't be used: {fault.Message.ReplaceLineEndings(" ")}\nchoose another one with --data DIR, or give "
+                    + "this user the right to write there", fault);
         }
     }
 
@@ -79,7 +81,8 @@ internal sealed class DataFolder : IDisposable
             {
                 if (stored.Length <= AccessToken.MaxLength) return stored;
                 throw new HostStartException(
-                    ExitCodes.Settings, $"{TokenPath}: the token in it has {stored.Length} characters, at most {AccessToken.MaxLength} are allowed; delete the file and a new one is made");
+                    ExitCodes.Settings,
+                    $"{TokenPath}: the token in it has {stored.Length} characters, at most {AccessToken.MaxLength} are allowed; delete the file and a new one is made");
             }
 
             made = given is null;
@@ -120,7 +123,9 @@ internal sealed class DataFolder : IDisposable
         {
             var pid = HostFile.Read(path)?.Pid;
             throw new HostStartException(
-                ExitCodes.InUse, $"another host{(pid is null ? "" : $" (process {pid})")} uses the data folder {path}\nstop it first, or choose another folder with --data DIR and another address with --urls", fault);
+                ExitCodes.InUse,
+                $"another host{(pid is null ? "" : $" (process {pid})")} uses the data folder {path}\nstop it first, or choose another "
+                    + "folder with --data DIR and another address with --urls", fault);
         }
     }
 

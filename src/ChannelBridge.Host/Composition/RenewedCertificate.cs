@@ -79,6 +79,7 @@ internal sealed partial class RenewedCertificate(string certificateFile, string?
     [LoggerMessage(EventId = LogEvents.RenewedCertificateRenewed, Level = LogLevel.Information, Message = "Took the renewed certificate {File}, good until {Until}")]
     private partial void LogRenewed(string file, DateTime until);
 
-    [LoggerMessage(EventId = LogEvents.RenewedCertificateNotRenewed, Level = LogLevel.Warning, Message = "The certificate {File} has changed and can't be read; the old one stays: {Reason}")]
+    [LoggerMessage(EventId = LogEvents.RenewedCertificateNotRenewed, Level = LogLevel.Warning,
+        Message = "The certificate {File} has changed and can't be read; the old one stays: {Reason}")]
     private partial void LogNotRenewed(string file, string reason);
 }

@@ -35,19 +35,29 @@ internal static class AgentSettings
         .Text("Model", o => o.Model, (o, v) => o.Model = v, "The model that is asked for, whatever a request names. `--agent-model`", "llama3.2")
         .Text("Instructions", o => o.Instructions, (o, v) => o.Instructions = v, "What the model is told before each conversation", "You are the helpdesk of a shop.")
         .Choice<ResponsesDialect>("Dialect", o => o.Dialect, (o, v) => o.Dialect = v, "How a /v1/responses wants its requests; `auto` knows OpenClaw's own by the model's name")
-        .Duration("ConnectTimeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(10), o => o.ConnectTimeout, (o, v) => o.ConnectTimeout = v, "How long a connection may take")
-        .Duration("FirstTokenTimeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1), o => o.FirstTokenTimeout, (o, v) => o.FirstTokenTimeout = v, "How long the first token may take, retries included")
-        .Duration("IdleTimeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1), o => o.IdleTimeout, (o, v) => o.IdleTimeout = v, "How long a stream that has begun may be silent")
-        .Duration("TurnTimeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1), o => o.TurnTimeout, (o, v) => o.TurnTimeout = v, "How long a whole turn may take; a little less than `Limits:TurnTimeout`")
+        .Duration("ConnectTimeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(10), o => o.ConnectTimeout, (o, v) => o.ConnectTimeout = v,
+            "How long a connection may take")
+        .Duration("FirstTokenTimeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1), o => o.FirstTokenTimeout, (o, v) => o.FirstTokenTimeout = v,
+            "How long the first token may take, retries included")
+        .Duration("IdleTimeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1), o => o.IdleTimeout, (o, v) => o.IdleTimeout = v,
+            "How long a stream that has begun may be silent")
+        .Duration("TurnTimeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1), o => o.TurnTimeout, (o, v) => o.TurnTimeout = v,
+            "How long a whole turn may take; a little less than `Limits:TurnTimeout`")
         .Number("Retries", 0, 10, o => o.Retries, (o, v) => o.Retries = (int)v, "How often a request is repeated that failed before the first byte of its answer")
-        .Duration("RetryDelay", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1), o => o.RetryDelay, (o, v) => o.RetryDelay = v, "The pause before the first repetition, doubled each time; `Retry-After` goes before it")
-        .Duration("MaxRetryDelay", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10), o => o.MaxRetryDelay, (o, v) => o.MaxRetryDelay = v, "The longest pause inside a turn; a longer `Retry-After` ends the turn")
-        .Number("BreakerFailures", 2, 1000, o => o.BreakerFailures, (o, v) => o.BreakerFailures = (int)v, "So many failed turns in `BreakerWindow`, being half of all or more, let the agent rest")
-        .Duration("BreakerWindow", TimeSpan.FromMilliseconds(500), TimeSpan.FromHours(1), o => o.BreakerWindow, (o, v) => o.BreakerWindow = v, "Over which time failures are counted")
-        .Duration("BreakerPause", TimeSpan.FromMilliseconds(500), TimeSpan.FromHours(1), o => o.BreakerPause, (o, v) => o.BreakerPause = v, "How long it rests; messages wait meanwhile")
+        .Duration("RetryDelay", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1), o => o.RetryDelay, (o, v) => o.RetryDelay = v,
+            "The pause before the first repetition, doubled each time; `Retry-After` goes before it")
+        .Duration("MaxRetryDelay", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10), o => o.MaxRetryDelay, (o, v) => o.MaxRetryDelay = v,
+            "The longest pause inside a turn; a longer `Retry-After` ends the turn")
+        .Number("BreakerFailures", 2, 1000, o => o.BreakerFailures, (o, v) => o.BreakerFailures = (int)v,
+            "So many failed turns in `BreakerWindow`, being half of all or more, let the agent rest")
+        .Duration("BreakerWindow", TimeSpan.FromMilliseconds(500), TimeSpan.FromHours(1), o => o.BreakerWindow, (o, v) => o.BreakerWindow = v,
+            "Over which time failures are counted")
+        .Duration("BreakerPause", TimeSpan.FromMilliseconds(500), TimeSpan.FromHours(1), o => o.BreakerPause, (o, v) => o.BreakerPause = v,
+            "How long it rests; messages wait meanwhile")
         .Number("MemoryMessages", 0, 10_000, o => o.MemoryMessages, (o, v) => o.MemoryMessages = (int)v, "Messages of a conversation that the host keeps for the agent; 0 for none")
         .Number("MemoryCharacters", 0, 16 << 20, o => o.MemoryCharacters, (o, v) => o.MemoryCharacters = (int)v, "Characters of a conversation that the host keeps")
-        .Duration("MemoryLifetime", TimeSpan.FromMinutes(1), TimeSpan.FromDays(3660), o => o.MemoryLifetime, (o, v) => o.MemoryLifetime = v, "How long a conversation is kept after its last message")
+        .Duration("MemoryLifetime", TimeSpan.FromMinutes(1), TimeSpan.FromDays(3660), o => o.MemoryLifetime, (o, v) => o.MemoryLifetime = v,
+            "How long a conversation is kept after its last message")
         .Size("MaxEventBytes", 1 << 10, 256 << 20, o => o.MaxEventBytes, (o, v) => o.MaxEventBytes = (int)v, "The largest single event of a stream")
         .Size("MaxStreamBytes", 1 << 10, 16L << 30, o => o.MaxStreamBytes, (o, v) => o.MaxStreamBytes = v, "The most bytes of one answer's stream");
 

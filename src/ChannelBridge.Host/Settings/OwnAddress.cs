@@ -42,7 +42,9 @@ internal sealed record OwnAddress(string Name, string Url, string? CertificateFi
             var url = reader.Text(key + ":Url");
             if (url is null || !IsListenUrl(url))
             {
-                reader.Problem(key + ":Url", url is null ? "an address has a Url" : $"{SettingText.Show(url)} is not an http or https address without a path", "https://0.0.0.0:8443");
+                reader.Problem(key + ":Url",
+                    url is null ? "an address has a Url" : $"{SettingText.Show(url)} is not an http or https address without a path",
+                    "https://0.0.0.0:8443");
                 continue;
             }
 

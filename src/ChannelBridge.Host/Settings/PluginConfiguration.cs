@@ -21,12 +21,18 @@ internal static class PluginConfiguration
     /// <summary>The keys, for the catalogue. What a plugin itself takes is in its manifest.</summary>
     public static readonly IReadOnlyList<Setting> Keys =
     [
-        new("Plugins:RequireSignature", "auto", "Install and start only plugins that are signed by a trusted key: `true`, `false` (a warning says so), or `auto`: where an address of the host can be reached from other machines.", "true"),
+        new("Plugins:RequireSignature", "auto",
+            "Install and start only plugins that are signed by a trusted key: `true`, `false` (a warning says so), or `auto`: where an "
+                + "address of the host can be reached from other machines.", "true"),
         new("Plugins:<id>:Enabled", "true", "Start the plugin's process.", "false") { Kind = SettingKind.Flag },
         // Which of them are secrets is in manifests that this list doesn't know.
         new("Plugins:<id>:Settings", "none", "The plugin's own settings, checked against the schema in its manifest.", "{}") { Kind = SettingKind.Open, IsSecret = true },
-        new("Plugins:<id>:Command", "none", "Program and arguments in front of the plugin's own, for another user or a container; they hand stdin and stdout on.", "sudo, -u, chat") { Kind = SettingKind.List },
-        new("Plugins:<id>:Environment", "none", "Names of environment variables that the process gets beside PATH, HOME, TMPDIR, LANG, TZ and DOTNET_ROOT.", "HTTPS_PROXY") { Kind = SettingKind.List },
+        new("Plugins:<id>:Command", "none",
+            "Program and arguments in front of the plugin's own, for another user or a container; they hand stdin and stdout on.",
+            "sudo, -u, chat") { Kind = SettingKind.List },
+        new("Plugins:<id>:Environment", "none",
+            "Names of environment variables that the process gets beside PATH, HOME, TMPDIR, LANG, TZ and DOTNET_ROOT.",
+            "HTTPS_PROXY") { Kind = SettingKind.List },
         new("Plugins:<id>:MaxMemory", "512 MiB", "Over it, the process is ended and started again.", "1 GiB") { Kind = SettingKind.Size },
         new("Plugins:<id>:MaxFiles", "4096", "Open files of the process, on Linux.", "1024") { Kind = SettingKind.Number },
     ];

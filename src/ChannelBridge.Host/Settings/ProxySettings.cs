@@ -12,8 +12,11 @@ internal static class ProxySettings
     /// <summary>The keys.</summary>
     public static readonly IReadOnlyList<Setting> Keys =
     [
-        new(ProxiesKey, "none", "Addresses or networks of proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.", "127.0.0.1, 10.0.0.0/8") { Kind = SettingKind.List },
-        new(HostsKey, "loopback", "Further host names that clients may ask for on a loopback address, as behind a proxy on this machine; `*` for every name.", "bridge.example.org") { Kind = SettingKind.List },
+        new(ProxiesKey, "none", "Addresses or networks of proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.",
+            "127.0.0.1, 10.0.0.0/8") { Kind = SettingKind.List },
+        new(HostsKey, "loopback",
+            "Further host names that clients may ask for on a loopback address, as behind a proxy on this machine; `*` for every name.",
+            "bridge.example.org") { Kind = SettingKind.List },
     ];
 
     /// <summary>The networks of trusted proxies.</summary>

@@ -44,7 +44,8 @@ internal static class SecretFiles
         {
             var inside = secrets.Where(secret => FilePaths.IsWithin(Resolve(secret), Resolve(root))).ToList();
             if (inside.Count == 0) continue;
-            yield return $"{key}: {root} contains {string.Join(", ", inside.Take(3))}{(inside.Count > 3 ? " and more" : "")} of this host; nothing of that is ever sent, but a narrower folder is safer";
+            yield return $"{key}: {root} contains {string.Join(", ", inside.Take(3))}{(inside.Count > 3 ? " and more" : "")} of this host; "
+                + "nothing of that is ever sent, but a narrower folder is safer";
         }
     }
 

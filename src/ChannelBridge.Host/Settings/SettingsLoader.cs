@@ -60,7 +60,9 @@ internal static class SettingsLoader
         var own = JsonSettings.Read(Path.Combine(data!, SettingsFile), isTrusted: false, catalog, problems);
         var merged = MergedSettings.Merge([program, own, .. outer], catalog);
         if (own.Values.ContainsKey("Store:Data"))
-            problems.Add($"Store:Data: it can't stand in the data folder's own {SettingsFile}; set it on the command line, or as CHANNELBRIDGE__STORE__DATA; example: --data /var/lib/channelbridge");
+            problems.Add(
+                $"Store:Data: it can't stand in the data folder's own {SettingsFile}; set it on the command line, or as "
+                    + "CHANNELBRIDGE__STORE__DATA; example: --data /var/lib/channelbridge");
         var reader = new SettingsReader(merged, new HostFacts { DataDirectory = data });
         catalog.CheckShapes(merged, reader);
         var settings = Read(reader, merged, data!);
@@ -170,7 +172,9 @@ internal static class SettingsLoader
         // sockaddr_un.sun_path holds 108 bytes with the final zero on Linux, 104 on macOS.
         var longest = OperatingSystem.IsLinux() ? 107 : 103;
         if (!OperatingSystem.IsWindows() && Encoding.UTF8.GetByteCount(path) > longest)
-            reader.Problem(Key, $"{SettingText.Show(path)} is longer than the {longest} bytes that a Unix socket's path may have; choose a shorter data folder or name the socket", "/run/channelbridge.sock");
+            reader.Problem(Key,
+                $"{SettingText.Show(path)} is longer than the {longest} bytes that a Unix socket's path may have; choose a shorter data "
+                    + "folder or name the socket", "/run/channelbridge.sock");
         return path;
     }
 

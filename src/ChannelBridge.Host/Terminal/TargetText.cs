@@ -16,6 +16,7 @@ internal static partial class TargetText
         return PlainText.Line(target) + match.Groups["task"].Value;
     }
 
-    [GeneratedRegex("^agent:[^:]+:bncr:(?:direct|group):(?<hex>[0-9a-f]+)(?<task>:task:.+)?$", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex("^agent:[^:]+:bncr:(?:direct|group):(?<hex>[0-9a-f]+)(?<task>:task:.+)?$",
+        RegexOptions.CultureInvariant | RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
     private static partial Regex BncrKey();
 }

@@ -14,8 +14,7 @@ namespace ChannelBridge.Plugins.Hosting;
 
 /// <summary>
 /// What a plugin's process may call. Everything it names is checked to be its own: channels, accounts, conversations, records, events.
-/// Wrong calls are
-/// refused with a code and change nothing.
+/// Wrong calls are refused with a code and change nothing.
 /// </summary>
 internal sealed partial class PluginDesk(
     PluginManifest manifest,

@@ -7,8 +7,7 @@ namespace ChannelBridge.Plugins.Hosting;
 
 /// <summary>
 /// Tells a process what happens in turns of messages that asked for it. One call at a time; what comes meanwhile waits, and partial texts
-/// of one message
-/// are joined. Best effort: what is too much is left out, because the whole answer comes by a push.
+/// of one message are joined. Best effort: what is too much is left out, because the whole answer comes by a push.
 /// </summary>
 internal sealed class PluginTurns(IReadOnlyDictionary<string, PluginChannel> channels, PluginLink link) : ITurnListener
 {

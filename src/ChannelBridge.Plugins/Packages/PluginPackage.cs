@@ -5,9 +5,8 @@ using ChannelBridge.Plugins.Manifest;
 namespace ChannelBridge.Plugins.Packages;
 
 /// <summary>
-/// Plugins as one file: a zip archive of the plugin's folder. The same folder gives the same bytes. Unpacking writes nothing outside of its
-/// folder,
-/// whatever the archive says.
+/// Plugins as one file: a zip archive of the plugin's folder. The same folder gives the same bytes. Unpacking writes nothing outside of
+/// its folder, whatever the archive says.
 /// </summary>
 public static class PluginPackage
 {

@@ -4,11 +4,9 @@ using ChannelBridge.Protocol.Framing;
 namespace ChannelBridge.Plugins.Rpc;
 
 /// <summary>
-/// What waits to be written to the other end. Whoever has something adds it at once, and one task writes what has gathered in one go. Calls
-/// and
-/// streams wait while too much is unread; an answer is never made to wait, because its reader may be waiting for it: if it finds no room
-/// the other
-/// end isn't reading, and the connection ends.
+/// What waits to be written to the other end. Whoever has something adds it at once, and one task writes what has gathered in one go.
+/// Calls and streams wait while too much is unread; an answer is never made to wait, because its reader may be waiting for it: if it
+/// finds no room the other end isn't reading, and the connection ends.
 /// </summary>
 internal sealed class OutgoingFrames : IAsyncDisposable
 {

@@ -7,9 +7,8 @@ using StreamJsonRpc;
 namespace ChannelBridge.Plugins.Rpc;
 
 /// <summary>
-/// One end of the pipe between host and plugin: calls both ways, and streams. <see cref="ForHost"/> makes the host's end, <see
-/// cref="ForPlugin"/> the
-/// plugin's.
+/// One end of the pipe between host and plugin: calls both ways, and streams. <see cref="ForHost"/> makes the host's end,
+/// <see cref="ForPlugin"/> the plugin's.
 /// </summary>
 public sealed class PluginConnection : IAsyncDisposable
 {

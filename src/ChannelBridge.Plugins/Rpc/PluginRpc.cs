@@ -5,8 +5,7 @@ namespace ChannelBridge.Plugins.Rpc;
 
 /// <summary>
 /// StreamJsonRpc with the product's errors. By itself the library sends exceptions' types and stacks, takes -32602 for "no such method",
-/// and ends the
-/// connection at an error whose data type its serializer doesn't know.
+/// and ends the connection at an error whose data type its serializer doesn't know.
 /// </summary>
 internal sealed class PluginRpc : JsonRpc
 {

@@ -8,8 +8,7 @@ namespace ChannelBridge.Plugins.Streams;
 
 /// <summary>
 /// The reading end of a stream: bytes as a <see cref="Stream"/>, or items one by one by <see cref="ReadItemsAsync"/>. Reading gives the
-/// sender new
-/// credit; disposing tells it to stop.
+/// sender new credit; disposing tells it to stop.
 /// </summary>
 [System.Diagnostics.CodeAnalysis.SuppressMessage("Naming", "CA1710", Justification = "It reads and writes a stream of the protocol; that it is a Stream is how.")]
 public sealed class PluginStreamReader : Stream

@@ -6,8 +6,7 @@ namespace ChannelBridge.Plugins.Streams;
 
 /// <summary>
 /// The writing end of a stream: bytes as a <see cref="Stream"/>, or items by <see cref="WriteItemAsync"/>. Writing waits for the reader's
-/// credit. A stream
-/// that is disposed of before <see cref="Complete"/> reaches its reader as given up.
+/// credit. A stream that is disposed of before <see cref="Complete"/> reaches its reader as given up.
 /// </summary>
 [System.Diagnostics.CodeAnalysis.SuppressMessage("Naming", "CA1710", Justification = "It reads and writes a stream of the protocol; that it is a Stream is how.")]
 public sealed class PluginStreamWriter : Stream

@@ -7,8 +7,7 @@ namespace ChannelBridge.Plugins.Streams;
 
 /// <summary>
 /// The streams of one connection. Whoever sends gives a stream its number and names it in a call; the reader opens it by that number,
-/// before or after
-/// the first frames have come. A stream carries at most its credit ahead of its reader, so memory is bounded by
+/// before or after the first frames have come. A stream carries at most its credit ahead of its reader, so memory is bounded by
 /// <see cref="PluginProtocol.MaxStreams"/> times <see cref="PluginProtocol.StreamWindow"/>.
 /// </summary>
 public sealed class PluginStreams

@@ -7,8 +7,7 @@ namespace ChannelBridge.Plugins.Streams;
 
 /// <summary>
 /// The header of a stream's frame: <c>u32 header length, big endian | {"stream", "seq", …} | bytes</c>. A frame of the sender has
-/// <c>seq</c>; the reader's
-/// has <c>credit</c> or <c>closed</c> and no bytes.
+/// <c>seq</c>; the reader's has <c>credit</c> or <c>closed</c> and no bytes.
 /// </summary>
 internal readonly record struct StreamFrame
 {

@@ -4,9 +4,8 @@ using System.Diagnostics;
 namespace ChannelBridge.Plugins.Supervision;
 
 /// <summary>
-/// Starts processes from one thread that lives as long as the host: on Linux a process that is to die with its parent dies with the thread
-/// that
-/// started it.
+/// Starts processes from one thread that lives as long as the host: on Linux a process that is to die with its parent dies with the
+/// thread that started it.
 /// </summary>
 internal static class ProcessStarter
 {

@@ -39,7 +39,8 @@ internal sealed class InputReader(bool bareParts, bool kept, List<string>? ignor
         {
             var place = $"input[{++index}]";
             if (element.ValueKind != JsonValueKind.Object) throw new ResponseRequestException($"{place} must be an object", place, "invalid_type");
-            if (bareParts && element.Member("role") is null && element.Member("type") is { ValueKind: JsonValueKind.String } type && type.GetString() is "input_text" or "input_image" or "input_file")
+            if (bareParts && element.Member("role") is null && element.Member("type") is { ValueKind: JsonValueKind.String } type
+                && type.GetString() is "input_text" or "input_image" or "input_file")
             {
                 if (loose is null) items.Add(new MessageItem("user", loose = []));
                 loose.Add(_parts.Read(element, place));

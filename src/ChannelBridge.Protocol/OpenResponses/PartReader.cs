@@ -55,7 +55,8 @@ internal sealed class PartReader(int longest)
                 : new ResponseRequestException($"{place}file_data or {place}file_url is required", place + "file_data", "missing_required_parameter");
         }
 
-        if (data is not null && !IsBase64(data)) throw new ResponseRequestException($"{place}file_data must be base64, or a data URL with base64", place + "file_data", "invalid_value");
+        if (data is not null && !IsBase64(data))
+            throw new ResponseRequestException($"{place}file_data must be base64, or a data URL with base64", place + "file_data", "invalid_value");
         return new InputFilePart(name, data, url);
     }
 

@@ -28,7 +28,8 @@ public static class ResponseRequestReader
     [
         "background", "client_metadata", "frequency_penalty", "generate", "include", "input", "instructions", "max_output_tokens",
         "max_tool_calls", "metadata", "model", "parallel_tool_calls", "presence_penalty", "previous_response_id", "prompt_cache_key",
-        "reasoning", "safety_identifier", "service_tier", "store", "stream", "stream_options", "temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p", "truncation", "type", "user",
+        "reasoning", "safety_identifier", "service_tier", "store", "stream", "stream_options", "temperature", "text", "tool_choice", "tools",
+        "top_logprobs", "top_p", "truncation", "type", "user",
     ];
 
     /// <summary>Reads a request.</summary>

@@ -51,7 +51,8 @@ internal sealed class ClaimCommands(NpgsqlDataSource source, Guid storeId, TimeS
 
     public Task TellPushersAsync(long host, long[] lanes) => ExecuteAsync(Command(ClaimSql.TellPushers, P(host), P(lanes), P(HostPrefix)));
 
-    public async Task<List<(string Channel, string Account, long Claim)>> TakePushesAsync(long host, IReadOnlyList<(string Channel, string Account, long Rank, string? Holder)> wanted)
+    public async Task<List<(string Channel, string Account, long Claim)>> TakePushesAsync(
+        long host, IReadOnlyList<(string Channel, string Account, long Rank, string? Holder)> wanted)
     {
         string[] channels = [.. wanted.Select(w => w.Channel)], accounts = [.. wanted.Select(w => w.Account)];
         await ExecuteAsync(Command(ClaimSql.MakeAccounts, P(channels), P(accounts))).ConfigureAwait(false);

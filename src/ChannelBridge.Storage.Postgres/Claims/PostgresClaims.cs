@@ -103,7 +103,8 @@ internal sealed partial class PostgresClaims : ILaneClaims, IAsyncDisposable
         }
 
         _started = true;
-        _running = Task.WhenAll(Task.Run(RenewAsync, CancellationToken.None), Task.Run(WorkAsync, CancellationToken.None), Task.Run(ListenAsync, CancellationToken.None), Task.Run(CountAsync, CancellationToken.None));
+        _running = Task.WhenAll(Task.Run(RenewAsync, CancellationToken.None), Task.Run(WorkAsync, CancellationToken.None),
+            Task.Run(ListenAsync, CancellationToken.None), Task.Run(CountAsync, CancellationToken.None));
     }
 
     public async Task StopAsync()
@@ -262,7 +263,8 @@ internal sealed partial class PostgresClaims : ILaneClaims, IAsyncDisposable
     [LoggerMessage(LogEvents.PostgresClaimsRegistered, LogLevel.Information, "This host is number {Host} among those that share the database")]
     private partial void LogRegistered(long host);
 
-    [LoggerMessage(LogEvents.PostgresClaimsLost, LogLevel.Warning, "Host number {Host} has lost its claims: it couldn't renew them in time. Other hosts go on with its conversations; it registers anew")]
+    [LoggerMessage(LogEvents.PostgresClaimsLost, LogLevel.Warning,
+        "Host number {Host} has lost its claims: it couldn't renew them in time. Other hosts go on with its conversations; it registers anew")]
     private partial void LogLost(long host);
 
     [LoggerMessage(LogEvents.PostgresClaimsNotRenewed, LogLevel.Warning, "The claims can't be renewed; trying again")]

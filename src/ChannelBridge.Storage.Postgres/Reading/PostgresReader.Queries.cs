@@ -144,7 +144,8 @@ internal sealed partial class PostgresReader
             row => (Name: row.GetString(0), Bytes: row.GetInt64(1), Rows: row.GetInt64(2)),
             cancellationToken).ConfigureAwait(false);
         var dead = await ReadAsync(
-            "SELECT (SELECT count(*) FROM inbox WHERE state = 2) + (SELECT count(*) FROM outbox WHERE state >= 4)", [], row => row.GetInt64(0), cancellationToken).ConfigureAwait(false);
+            "SELECT (SELECT count(*) FROM inbox WHERE state = 2) + (SELECT count(*) FROM outbox WHERE state >= 4)", [], row => row.GetInt64(0),
+            cancellationToken).ConfigureAwait(false);
         return new StoreSpace
         {
             MeasuredAt = now,

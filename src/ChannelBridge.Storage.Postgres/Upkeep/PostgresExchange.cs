@@ -40,7 +40,8 @@ internal static class PostgresExchange
     /// <summary>Fills the tables, inside the caller's transaction.</summary>
     public static async Task ImportAsync(NpgsqlConnection connection, ExchangeReader reader, CancellationToken cancellationToken)
     {
-        await ExecuteAsync(connection, "CREATE TEMP TABLE inbox_import (LIKE inbox) ON COMMIT DROP; ALTER TABLE inbox_import ADD COLUMN dedupe uuid", cancellationToken).ConfigureAwait(false);
+        await ExecuteAsync(connection, "CREATE TEMP TABLE inbox_import (LIKE inbox) ON COMMIT DROP; ALTER TABLE inbox_import ADD COLUMN dedupe uuid",
+            cancellationToken).ConfigureAwait(false);
         NpgsqlBinaryImporter? copy = null;
         ExchangeTable? current = null;
         try

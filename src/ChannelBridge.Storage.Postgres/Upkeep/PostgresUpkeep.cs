@@ -26,7 +26,8 @@ internal static class PostgresUpkeep
                 try
                 {
                     // Reading a value is what finds it damaged; the server's own checksums, where they are on, find the rest.
-                    await NumberAsync(connection, $"SELECT coalesce(sum(length(sha256({bytes}))), 0)::bigint FROM {table} WHERE {bytes} IS NOT NULL", cancellationToken).ConfigureAwait(false);
+                    await NumberAsync(connection, $"SELECT coalesce(sum(length(sha256({bytes}))), 0)::bigint FROM {table} WHERE {bytes} IS NOT NULL",
+                        cancellationToken).ConfigureAwait(false);
                 }
                 catch (PostgresException e) when (e.SqlState.StartsWith("XX", StringComparison.Ordinal) || e.SqlState.StartsWith("58", StringComparison.Ordinal))
                 {
@@ -68,7 +69,8 @@ internal static class PostgresUpkeep
             await using (transaction.ConfigureAwait(false))
             {
                 using var writer = new ExchangeWriter(output, progress);
-                writer.Begin(Guid.Parse((string)(await ScalarAsync(connection, "SELECT value FROM meta WHERE key = 'store_id'", cancellationToken).ConfigureAwait(false))!), "postgres", now);
+                var id = await ScalarAsync(connection, "SELECT value FROM meta WHERE key = 'store_id'", cancellationToken).ConfigureAwait(false);
+                writer.Begin(Guid.Parse((string)id!), "postgres", now);
                 foreach (var table in ExchangeFormat.Tables) await PostgresExchange.ExportAsync(connection, table, writer, cancellationToken).ConfigureAwait(false);
                 writer.End();
             }
@@ -91,7 +93,8 @@ internal static class PostgresUpkeep
                     await ExecuteAsync(connection, $"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE", cancellationToken).ConfigureAwait(false);
                     if (await ScalarAsync(connection, $"SELECT 1 FROM {table} LIMIT 1", cancellationToken).ConfigureAwait(false) is null) continue;
                     throw new BridgeException(
-                        ErrorCodes.Conflict, $"The schema {options.Schema} holds a store already ({table} isn't empty); nothing was imported. Name another one with Store:Schema, or drop it.");
+                        ErrorCodes.Conflict,
+                        $"The schema {options.Schema} holds a store already ({table} isn't empty); nothing was imported. Name another one with Store:Schema, or drop it.");
                 }
 
                 if (await NumberAsync(connection, "SELECT count(*) FROM host WHERE expires_at > clock_timestamp()", cancellationToken).ConfigureAwait(false) > 0)
@@ -181,7 +184,8 @@ internal static class PostgresUpkeep
 
     private static async Task<long> SizeAsync(NpgsqlConnection connection, string schema, CancellationToken cancellationToken) => await NumberAsync(
         connection,
-        $"SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = '{schema}' AND c.relkind = 'r'",
+        $"SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
+            + $"n.nspname = '{schema}' AND c.relkind = 'r'",
         cancellationToken).ConfigureAwait(false);
 
     private static async Task<long> NumberAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken) =>

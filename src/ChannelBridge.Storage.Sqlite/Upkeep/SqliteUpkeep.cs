@@ -72,7 +72,8 @@ internal static class SqliteUpkeep
             {
                 if (SqliteSchema.Check(database, path) == 0) throw BridgeException.Invalid($"{path} is empty: no host has used it yet.");
                 var total = database.QueryInt64("PRAGMA page_count") * database.QueryInt64("PRAGMA page_size");
-                using var watch = progress is null ? null : new Timer(_ => progress.Report((StoreFiles.SizeOf(partial), total)), null, TimeSpan.Zero, TimeSpan.FromMilliseconds(250));
+                using var watch = progress is null ? null
+                    : new Timer(_ => progress.Report((StoreFiles.SizeOf(partial), total)), null, TimeSpan.Zero, TimeSpan.FromMilliseconds(250));
                 using var copy = database.PrepareOnce("VACUUM INTO ?1");
                 copy.Bind(1, partial).Run();
             }

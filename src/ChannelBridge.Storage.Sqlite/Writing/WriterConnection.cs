@@ -194,15 +194,19 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
     [LoggerMessage(EventId = LogEvents.WriterConnectionMigrated, Level = LogLevel.Information, Message = "Brought the store from schema {Found} to {Current}")]
     private partial void LogMigrated(int found, int current);
 
-    [LoggerMessage(EventId = LogEvents.WriterConnectionReopened, Level = LogLevel.Warning, Message = "Opened the store's file again after a failure; everything committed is in place")]
+    [LoggerMessage(EventId = LogEvents.WriterConnectionReopened, Level = LogLevel.Warning,
+        Message = "Opened the store's file again after a failure; everything committed is in place")]
     private partial void LogReopened();
 
-    [LoggerMessage(EventId = LogEvents.WriterConnectionRollbackFailed, Level = LogLevel.Warning, Message = "A failed transaction couldn't be rolled back; the connection is given up")]
+    [LoggerMessage(EventId = LogEvents.WriterConnectionRollbackFailed, Level = LogLevel.Warning,
+        Message = "A failed transaction couldn't be rolled back; the connection is given up")]
     private partial void LogRollbackFailed(Exception exception);
 
-    [LoggerMessage(EventId = LogEvents.WriterConnectionCheckpointIncomplete, Level = LogLevel.Warning, Message = "The store's log couldn't be emptied at the end because another program still reads it; the next start does it")]
+    [LoggerMessage(EventId = LogEvents.WriterConnectionCheckpointIncomplete, Level = LogLevel.Warning,
+        Message = "The store's log couldn't be emptied at the end because another program still reads it; the next start does it")]
     private partial void LogCheckpointIncomplete();
 
-    [LoggerMessage(EventId = LogEvents.WriterConnectionCheckpointFailed, Level = LogLevel.Warning, Message = "The store's log couldn't be emptied at the end; the next start does it")]
+    [LoggerMessage(EventId = LogEvents.WriterConnectionCheckpointFailed, Level = LogLevel.Warning,
+        Message = "The store's log couldn't be emptied at the end; the next start does it")]
     private partial void LogCheckpointFailed(Exception exception);
 }

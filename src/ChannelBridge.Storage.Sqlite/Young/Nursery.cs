@@ -108,7 +108,8 @@ internal sealed partial class Nursery
     /// <summary>Appends an inbox entry.</summary>
     public void Add(InboxAppend write, LaneState lane, long row, long ordinal)
     {
-        _page.Kind(YoungKind.InboxAppend).Number(lane.Id).Number(row).Id(write.Id).Key(write.DedupeKey).Number(write.DedupeUntil).Number(write.At).Number(ordinal).Bytes(write.Payload.Span);
+        _page.Kind(YoungKind.InboxAppend).Number(lane.Id).Number(row).Id(write.Id).Key(write.DedupeKey).Number(write.DedupeUntil).Number(write.At)
+            .Number(ordinal).Bytes(write.Payload.Span);
         var entry = Rent(_freeInboxes, lane, write.Id, write.At, _page.Length - write.Payload.Length, write.Payload.Length);
         entry.Row = row;
         entry.DedupeKey = write.DedupeKey;

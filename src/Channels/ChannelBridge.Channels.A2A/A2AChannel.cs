@@ -171,6 +171,7 @@ internal sealed partial class A2AChannel(
         }
     }
 
-    [LoggerMessage(LogEvents.A2AChannelNotSettled, LogLevel.Warning, "The push notifications of task {TaskId} could not be put into the outbox ({Code}); they are kept, and that is tried again")]
+    [LoggerMessage(LogEvents.A2AChannelNotSettled, LogLevel.Warning,
+        "The push notifications of task {TaskId} could not be put into the outbox ({Code}); they are kept, and that is tried again")]
     private partial void LogNotSettled(string code, string taskId);
 }

@@ -12,7 +12,8 @@ internal sealed class A2AOptionsValidator : IValidateOptions<A2AOptions>
         ArgumentNullException.ThrowIfNull(options);
         var faults = new List<string>();
         if (options.SelfUrl is { } self
-            && (!Uri.TryCreate(self, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url.UserInfo.Length > 0 || url.Query.Length > 0 || url.Fragment.Length > 0))
+            && (!Uri.TryCreate(self, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url.UserInfo.Length > 0
+                || url.Query.Length > 0 || url.Fragment.Length > 0))
             Say("SelfUrl", "is no http or https address without user, query and fragment", "https://bridge.example.org");
         if (options.Expose.Any(static agent => string.Equals(agent, "v1", StringComparison.OrdinalIgnoreCase) || agent.Contains('/', StringComparison.Ordinal)))
             Say("Expose", "no agent that peers may ask for is called v1 or has a slash in its name: paths begin so", "helpdesk, translator");

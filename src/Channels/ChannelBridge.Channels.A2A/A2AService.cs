@@ -100,7 +100,8 @@ internal sealed partial class A2AService(
             LiveTasks.Accepted(hold, receipt.Id);
             if (known is null && !receipt.Duplicate) book.Added(peer);
             // Somebody else was first with the same message, and its task may be anywhere between its beginning and its end.
-            if (receipt.Duplicate && await book.FindAsync(peer, next.Task.Id, withArtifacts: true, cancellationToken).ConfigureAwait(false) is { } first) hold.Feed.Advance(first.Task);
+            if (receipt.Duplicate && await book.FindAsync(peer, next.Task.Id, withArtifacts: true, cancellationToken).ConfigureAwait(false) is { } first)
+                hold.Feed.Advance(first.Task);
             return hold;
         }
         catch
@@ -125,9 +126,14 @@ internal sealed partial class A2AService(
         if (context is { Length: > 0 } && context != stored.Task.ContextId)
             throw new A2AException(A2AError.InvalidParams, "message.contextId is another conversation's than message.taskId.");
         if ((stored.Task.History ?? []).Any(said => said.Role is MessageRole.User && said.MessageId == message.MessageId)) return new Known(stored, IsRepeated: true);
-        if (stored.Ended) throw new A2AException(A2AError.UnsupportedOperation, "The task has ended; send the message without a taskId, it begins another task.") { Code = IA2AService.TaskEnded };
+        if (stored.Ended)
+            throw new A2AException(A2AError.UnsupportedOperation,
+                "The task has ended; send the message without a taskId, it begins another task.")
+            { Code = IA2AService.TaskEnded };
         if (!TaskStates.IsInterrupted(stored.Task.Status.State))
-            throw new A2AException(A2AError.UnsupportedOperation, "The task is at work and takes no message now; wait until it asks, or send without a taskId.") { Code = "TASK_AT_WORK" };
+            throw new A2AException(A2AError.UnsupportedOperation,
+                "The task is at work and takes no message now; wait until it asks, or send without a taskId.")
+            { Code = "TASK_AT_WORK" };
         return new Known(stored, IsRepeated: false);
     }
 
@@ -215,7 +221,8 @@ internal sealed partial class A2AService(
         {
             throw new A2AException(A2AError.Internal, fault.Message) { Code = fault.Code, Retryable = fault.Retryable, RetryAfter = fault.RetryAfter };
         }
-        catch (Exception fault) when (fault is not A2AException and not System.Text.Json.JsonException && !(fault is OperationCanceledException && cancellationToken.IsCancellationRequested))
+        catch (Exception fault) when (fault is not A2AException and not System.Text.Json.JsonException
+            && !(fault is OperationCanceledException && cancellationToken.IsCancellationRequested))
         {
             LogFault(fault);
             throw;

@@ -20,7 +20,9 @@ internal static class Refusals
         ErrorCodes.Forbidden, PlatformNotCovered, $"your access token doesn't cover the platform '{platform}'; use one of its platforms or another token");
 
     public static BridgeException Contested(string accountId, string? byClientId, TimeSpan retryAfter) =>
-        new(ErrorCodes.Busy, $"several clients take account '{accountId}' from each other{(byClientId is null ? "" : $" (now: {byClientId})")}; stop one of them, or give each an accountId of its own")
+        new(ErrorCodes.Busy,
+            $"several clients take account '{accountId}' from each other{(byClientId is null ? "" : $" (now: {byClientId})")}; stop one of "
+                + "them, or give each an accountId of its own")
         {
             Retryable = true,
             RetryAfter = retryAfter,

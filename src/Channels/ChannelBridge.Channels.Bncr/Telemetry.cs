@@ -22,7 +22,8 @@ internal static class Telemetry
     public static readonly Counter<long> Acks = Meter.CreateCounter<long>("channelbridge.bncr.acks", "{ack}", "Acks from bncr clients, by outcome.");
 
     /// <summary>Leases granted. <c>channelbridge.takeover</c>: whether another connection lost its lease.</summary>
-    public static readonly Counter<long> Leases = Meter.CreateCounter<long>("channelbridge.bncr.leases", "{lease}", "Leases granted to bncr clients, by whether another one lost its lease.");
+    public static readonly Counter<long> Leases =
+        Meter.CreateCounter<long>("channelbridge.bncr.leases", "{lease}", "Leases granted to bncr clients, by whether another one lost its lease.");
 
     /// <summary>An activity whose parent is a W3C <c>traceparent</c>, or null when nobody listens.</summary>
     public static Activity? Start(string name, ActivityKind kind, string? traceParent) =>

@@ -54,7 +54,8 @@ internal static class InstaClawSettings
             "The folder that holds `.insta` (the profile, a secret); none: the data folder", "/var/lib/channelbridge")
         .Agent("Agent", (o, v) => o.Agent = v, "The agent that answers")
         .Text("Instructions", o => o.Instructions, (o, v) => o.Instructions = v,
-            "What the agent is told beside each message; none: the built-in text (docs/instaclaw.md), `off`: nothing. `{account}`, `{session}`, `{name}`, `{description}`, `{identity}` and `{tools}` are filled in", "You are {name}. {tools}")
+            "What the agent is told beside each message; none: the built-in text (docs/instaclaw.md), `off`: nothing. `{account}`, "
+                + "`{session}`, `{name}`, `{description}`, `{identity}` and `{tools}` are filled in", "You are {name}. {tools}")
         .Duration("HeartbeatInterval", Millisecond * 10, Hour, o => o.HeartbeatInterval, (o, v) => o.HeartbeatInterval = v,
             "How often the broker is pinged")
         .Number("MaxMissedPongs", 1, 1000, o => o.MaxMissedPongs, (o, v) => o.MaxMissedPongs = (int)v,
@@ -116,7 +117,9 @@ internal static class InstaClawSettings
         options.ProfileCreateUrl = Upgrade("ProfileCreateUrl", options.ProfileCreateUrl);
         options.TaskApiBaseUrl = Upgrade("TaskApiBaseUrl", options.TaskApiBaseUrl);
         options.ArtifactUploadAndBindUrl = Upgrade("ArtifactUploadAndBindUrl", options.ArtifactUploadAndBindUrl);
-        if (changed.Count > 0) reader.Warn($"{string.Join(", ", changed)}: http:// at the broker's host is taken for https://, so that no secret goes in the clear; write https://");
+        if (changed.Count > 0)
+            reader.Warn(
+                $"{string.Join(", ", changed)}: http:// at the broker's host is taken for https://, so that no secret goes in the clear; write https://");
 
         string? Upgrade(string key, string? url)
         {

@@ -99,11 +99,13 @@ public sealed class A2ABadInputTests : IAsyncLifetime
         Assert.Equal(-32700, (int)(await ErrorAsync(string.Concat(Enumerable.Repeat("[", 100)) + string.Concat(Enumerable.Repeat("]", 100))))["code"]!);
         Assert.Equal(-32700, (int)JsonNode.Parse((await peer.PostAsync([0x7B, 0x22, 0xFF, 0x22, 0x3A, 0x31, 0x7D])).Body)!["error"]!["code"]!);
         Assert.Equal(-32600, (int)(await ErrorAsync("{" + string.Join(',', Enumerable.Range(0, 100_000).Select(i => $"\"{i}\":1")) + "}"))["code"]!);
-        foreach (var body in new[] { "1", "\"x\"", "null", "true", "{}", "[]", """{"jsonrpc":"1.0","id":1,"method":"GetTask"}""", """{"jsonrpc":"2.0","id":{},"method":"GetTask"}""", """{"jsonrpc":"2.0","id":1,"method":"GetTask","params":[1]}""" })
+        foreach (var body in new[] { "1", "\"x\"", "null", "true", "{}", "[]", """{"jsonrpc":"1.0","id":1,"method":"GetTask"}""",
+            """{"jsonrpc":"2.0","id":{},"method":"GetTask"}""", """{"jsonrpc":"2.0","id":1,"method":"GetTask","params":[1]}""" })
             Assert.Equal(-32600, (int)(await ErrorAsync(body))["code"]!);
         // The answer has the id as it was written, of whatever legal type.
         foreach (var id in new[] { "1", "-7.5", "\"a\"", "null", "12345678901234567890", "\"\\u00e4\"" })
-            Assert.Equal(JsonNode.Parse(id)?.ToJsonString(), JsonNode.Parse((await peer.PostAsync($$"""{"jsonrpc":"2.0","id":{{id}},"method":"Nothing"}""")).Body)!["id"]?.ToJsonString());
+            Assert.Equal(JsonNode.Parse(id)?.ToJsonString(),
+                JsonNode.Parse((await peer.PostAsync($$"""{"jsonrpc":"2.0","id":{{id}},"method":"Nothing"}""")).Body)!["id"]?.ToJsonString());
         foreach (var (parameters, member) in new[]
         {
             ("""{"message":{"messageId":1,"role":"ROLE_USER","parts":[{"text":"x"}]}}""", "message.messageId"),
@@ -125,7 +127,9 @@ public sealed class A2ABadInputTests : IAsyncLifetime
         Assert.Equal(0, (int)(await peer.CallAsync("ListTasks", []))["totalSize"]!);
         var batch = "[" + string.Join(',', Enumerable.Range(0, 31).Select(i => $$"""{"jsonrpc":"2.0","id":{{i}},"method":"ListTasks"}""")) + "]";
         Assert.Equal(-32600, (int)(await ErrorAsync(batch))["code"]!);
-        var answers = JsonNode.Parse((await peer.PostAsync("""[{"jsonrpc":"2.0","id":1,"method":"ListTasks"},5,{"jsonrpc":"2.0","id":2,"method":"GetTask","params":{"id":"x"}}]""")).Body)!.AsArray();
+        var answers = JsonNode.Parse(
+            (await peer.PostAsync("""[{"jsonrpc":"2.0","id":1,"method":"ListTasks"},5,{"jsonrpc":"2.0","id":2,"method":"GetTask","params":{"id":"x"}}]"""))
+            .Body)!.AsArray();
         Assert.Equal([null, -32600, -32001], answers.Select(answer => (int?)answer!["error"]?["code"]));
     }
 
@@ -193,7 +197,9 @@ public sealed class A2ABadInputTests : IAsyncLifetime
         using var socket = new TcpClient();
         await socket.ConnectAsync(_lab.Host.Url.Host, _lab.Host.Url.Port);
         var stream = socket.GetStream();
-        await stream.WriteAsync(Encoding.ASCII.GetBytes($"POST /a2a HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {A2ALab.Alice}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"));
+        await stream.WriteAsync(
+            Encoding.ASCII.GetBytes(
+            $"POST /a2a HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {A2ALab.Alice}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"));
         using var reader = new StreamReader(stream);
         var answer = reader.ReadToEndAsync();
         var watch = Stopwatch.StartNew();

@@ -36,7 +36,8 @@ public sealed class A2AKillTests
             // Accepted before the kill, and cancelled after it.
             Assert.Equal("CANCELED", State(await peer.CallAsync("CancelTask", new JsonObject { ["id"] = (string)goes["id"]! })));
             // A repeated send finds its task.
-            Assert.Equal((string)works["id"]!, (string?)(await peer.CallAsync("SendMessage", Send($"works-{round}", "take your time", wait: false, tenant: "slow")))["task"]!["id"]);
+            Assert.Equal((string)works["id"]!,
+                (string?)(await peer.CallAsync("SendMessage", Send($"works-{round}", "take your time", wait: false, tenant: "slow")))["task"]!["id"]);
             var stream = A2AServerTests.ReadAsync(peer.StreamAsync("SubscribeToTask", new JsonObject { ["id"] = (string)works["id"]! }));
             lab.Model.Go.SetResult();
             Assert.Equal("COMPLETED", State((await stream.WaitAsync(HostProcess.Timeout))[^1] is { } last ? last["statusUpdate"] ?? last["task"]! : null!));

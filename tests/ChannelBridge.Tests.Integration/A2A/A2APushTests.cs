@@ -78,7 +78,8 @@ public sealed class A2APushTests
         await using var lab = await A2ALab.StartAsync();
         using var peer = lab.Peer();
         var task = (await peer.CallAsync("SendMessage", Send("private", "hello")))["task"]!;
-        foreach (var url in new[] { receiver.Url, receiver.Url.Replace("127.0.0.1", "localhost", StringComparison.Ordinal), "http://169.254.169.254/latest", "http://[::1]:1/", "http://10.0.0.1/", "ftp://example.com/", "http://user:pw@example.com/", "nonsense" })
+        foreach (var url in new[] { receiver.Url, receiver.Url.Replace("127.0.0.1", "localhost", StringComparison.Ordinal),
+            "http://169.254.169.254/latest", "http://[::1]:1/", "http://10.0.0.1/", "ftp://example.com/", "http://user:pw@example.com/", "nonsense" })
         {
             var error = await peer.FailAsync("CreateTaskPushNotificationConfig", new JsonObject { ["taskId"] = (string)task["id"]!, ["url"] = url });
             Assert.Equal(-32602, (int)error["code"]!);

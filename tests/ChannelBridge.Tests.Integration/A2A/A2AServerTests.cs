@@ -182,7 +182,9 @@ public sealed class A2AServerTests : IAsyncLifetime
         while (!string.IsNullOrEmpty(token));
 
         Assert.Equal(["tck-reject-task-2", "l-4", "l-3", "l-2", "l-1", "l-0"], ids);
-        var filtered = await peer.CallAsync("ListTasks", new JsonObject { ["contextId"] = "two", ["status"] = "TASK_STATE_COMPLETED", ["includeArtifacts"] = true, ["historyLength"] = 0 });
+        var filtered = await peer.CallAsync(
+            "ListTasks",
+            new JsonObject { ["contextId"] = "two", ["status"] = "TASK_STATE_COMPLETED", ["includeArtifacts"] = true, ["historyLength"] = 0 });
         Assert.Equal(2, (int)filtered["totalSize"]!);
         Assert.Equal("echo: text 4", (string?)filtered["tasks"]![0]!["artifacts"]![0]!["parts"]![0]!["text"]);
         Assert.Null(filtered["tasks"]![0]!["history"]);

@@ -31,7 +31,8 @@ public sealed class FaultLibrary
     {
         var library = Path.Combine(HostProcess.NewDataFolder(), "faults.so");
         var start = new ProcessStartInfo("cc") { RedirectStandardError = true };
-        foreach (var argument in new[] { "-shared", "-fPIC", "-O1", "-o", library, Path.Combine(AppContext.BaseDirectory, "Faults", "faults.c"), "-ldl" }) start.ArgumentList.Add(argument);
+        foreach (var argument in new[] { "-shared", "-fPIC", "-O1", "-o", library, Path.Combine(AppContext.BaseDirectory, "Faults", "faults.c"), "-ldl" })
+            start.ArgumentList.Add(argument);
         using var compiler = Process.Start(start)!;
         var errors = compiler.StandardError.ReadToEnd();
         compiler.WaitForExit();

@@ -65,7 +65,8 @@ internal sealed class FleetLedger
             {
                 if (_accepted.IsSubsetOf(_answered)) return;
                 if (DateTime.UtcNow > deadline)
-                    Assert.Fail($"of {_accepted.Count} accepted, {_accepted.Except(_answered).Count()} are unanswered: {string.Join(", ", _accepted.Except(_answered).Take(20))}\n{details()}");
+                    Assert.Fail(
+                        $"of {_accepted.Count} accepted, {_accepted.Except(_answered).Count()} are unanswered: {string.Join(", ", _accepted.Except(_answered).Take(20))}\n{details()}");
             }
 
             await Task.Delay(20);

@@ -159,7 +159,11 @@ public sealed partial class FakeModel : IAsyncDisposable
             ["index"] = 0,
             ["id"] = "call_1",
             ["type"] = "function",
-            ["function"] = new JsonObject { ["name"] = (string?)(named ?? tools[0])!["function"]!["name"], ["arguments"] = named is null ? "{}" : "{\"id\":\"" + word["named-".Length..] + "\",\"args\":{}}" },
+            ["function"] = new JsonObject
+            {
+                ["name"] = (string?)(named ?? tools[0])!["function"]!["name"],
+                ["arguments"] = named is null ? "{}" : "{\"id\":\"" + word["named-".Length..] + "\",\"args\":{}}"
+            },
         };
     }
 

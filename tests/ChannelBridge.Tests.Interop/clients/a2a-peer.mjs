@@ -104,7 +104,9 @@ if (phase === 'after') {
   if (!old) {
     const page = await client.listTasks({ tenant: '', contextId: '', status: 3, pageSize: 1, pageToken: '', statusTimestampAfter: undefined, includeArtifacts: true });
     check('list', page.tasks.length === 1 && page.nextPageToken.length > 0, page);
-    const next = await client.listTasks({ tenant: '', contextId: '', status: 3, pageSize: 1, pageToken: page.nextPageToken, statusTimestampAfter: undefined, includeArtifacts: true });
+    const next = await client.listTasks({
+      tenant: '', contextId: '', status: 3, pageSize: 1, pageToken: page.nextPageToken, statusTimestampAfter: undefined, includeArtifacts: true,
+    });
     check('and its next page', next.tasks.length === 1 && next.tasks[0].id !== page.tasks[0].id, next);
   }
   let refusal = 'nothing';

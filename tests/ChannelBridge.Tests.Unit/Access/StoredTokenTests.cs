@@ -24,7 +24,8 @@ public sealed class StoredTokenTests
         Assert.True(caller.MayUseChannel("a2a") && caller.MayUseAccount("PRIMARY") && caller.MayUsePlatform("qq") && caller.MayCall("bncr.inbound"));
         Assert.False(caller.MayUseChannel("juji") || caller.MayUseAccount("x") || caller.MayUsePlatform("tg") || caller.MayCall("messages.send"));
         Assert.Null(host.Authority.Authenticate(made.Secret + "x", Door.Listener));
-        foreach (var record in await store.ListRecordsAsync(TokenRecord.Namespace, null, null, 10)) Assert.DoesNotContain(made.Secret, System.Text.Encoding.UTF8.GetString(record.Value.Span), StringComparison.Ordinal);
+        foreach (var record in await store.ListRecordsAsync(TokenRecord.Namespace, null, null, 10))
+            Assert.DoesNotContain(made.Secret, System.Text.Encoding.UTF8.GetString(record.Value.Span), StringComparison.Ordinal);
         Assert.Equal(["first", "Shop"], (await host.Tokens.ListAsync()).Select(token => token.Grant.Name));
     }
 
@@ -144,7 +145,8 @@ public sealed class StoredTokenTests
         await host.Tokens.RotateAsync("shop", null, "bert");
         await host.Tokens.RevokeAsync("shop", "carl");
         var lines = await host.Audit.ReadAsync(10, default);
-        Assert.Equal([("revoked", "carl"), ("rotated", "bert"), ("made", "anna")], lines.OrderByDescending(line => line.Action).Select(line => (line.Action, line.By!)).OrderBy(line => line.Item1 == "made" ? 2 : line.Item1 == "rotated" ? 1 : 0));
+        Assert.Equal([("revoked", "carl"), ("rotated", "bert"), ("made", "anna")], lines.OrderByDescending(line => line.Action)
+            .Select(line => (line.Action, line.By!)).OrderBy(line => line.Item1 == "made" ? 2 : line.Item1 == "rotated" ? 1 : 0));
         host.Audit.Refused(Door.Listener, IPAddress.Parse("192.0.2.7"), "evil\u001b[2J\u202e", "a wrong token");
         AccessLine? refused = null;
         await Wait.UntilAsync(async () => (refused = (await host.Audit.ReadAsync(10, default)).FirstOrDefault(line => line.Action == "refused")) is not null);

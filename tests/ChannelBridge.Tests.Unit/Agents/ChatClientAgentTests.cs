@@ -18,7 +18,9 @@ public sealed class ChatClientAgentTests
             new ChatResponseUpdate(ChatRole.Assistant, "Hel") { MessageId = "1" },
             new ChatResponseUpdate(ChatRole.Assistant, "lo\ud83d") { MessageId = "1" },
             new ChatResponseUpdate(ChatRole.Assistant, "\ude00") { MessageId = "1", FinishReason = ChatFinishReason.Length },
-            new ChatResponseUpdate(ChatRole.Assistant, [new UsageContent(new UsageDetails { InputTokenCount = 3, OutputTokenCount = 4, CachedInputTokenCount = 1, ReasoningTokenCount = 2 })]));
+            new ChatResponseUpdate(ChatRole.Assistant,
+                [new UsageContent(
+                    new UsageDetails { InputTokenCount = 3, OutputTokenCount = 4, CachedInputTokenCount = 1, ReasoningTokenCount = 2 })]));
         var services = new ServiceCollection();
         // docs/agents.md: begin
         services.AddChatClientAgent("mine", chatClient);
@@ -53,7 +55,8 @@ public sealed class ChatClientAgentTests
             MaxOutputTokens = 64,
         }));
         Assert.Equal([ChatRole.System, ChatRole.User, ChatRole.Assistant, ChatRole.Tool], client.Messages.Select(message => message.Role));
-        Assert.Collection(client.Messages[1].Contents, text => Assert.IsType<TextContent>(text), image => Assert.IsType<DataContent>(image), file => Assert.IsType<UriContent>(file));
+        Assert.Collection(client.Messages[1].Contents, text => Assert.IsType<TextContent>(text), image => Assert.IsType<DataContent>(image),
+            file => Assert.IsType<UriContent>(file));
         Assert.Equal("1", client.Messages[2].Contents.OfType<FunctionCallContent>().Single().Arguments!["a"]!.ToString());
         Assert.Equal(["f"], client.Options!.Tools!.Select(tool => tool.Name));
         Assert.Equal(ChatToolMode.RequireAny, client.Options.ToolMode);

@@ -17,7 +17,8 @@ public sealed class ChatCompletionsTests
             await request.ChunkAsync(new { content = "Hel" });
             await request.ChunkAsync(new { content = "lo" });
             await request.ChunkAsync(new { }, "stop");
-            await request.WriteAsync("data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2,\"prompt_tokens_details\":{\"cached_tokens\":4},\"completion_tokens_details\":{\"reasoning_tokens\":1}}}\n\ndata: [DONE]\n\n");
+            await request.WriteAsync(
+                "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2,\"prompt_tokens_details\":{\"cached_tokens\":4},\"completion_tokens_details\":{\"reasoning_tokens\":1}}}\n\ndata: [DONE]\n\n");
         });
         using var agent = AgentUnderTest.Of(AgentKind.ChatCompletions, provider.Address, o => o.Model = "m1");
         var events = await AgentUnderTest.RunAsync(agent);
@@ -76,7 +77,8 @@ public sealed class ChatCompletionsTests
             ],
             messages);
         // Only what the choice allows is offered: no server has to know allowed_tools.
-        Assert.Equal("""[{"type":"function","function":{"name":"f","description":"does f","parameters":{"type":"object"},"strict":true}}]""", json.GetProperty("tools").GetRawText());
+        Assert.Equal("""[{"type":"function","function":{"name":"f","description":"does f","parameters":{"type":"object"},"strict":true}}]""",
+            json.GetProperty("tools").GetRawText());
         Assert.Equal("required", json.GetProperty("tool_choice").GetString());
         Assert.False(json.GetProperty("parallel_tool_calls").GetBoolean());
         Assert.Equal(100, json.GetProperty("max_tokens").GetInt32());

@@ -73,9 +73,11 @@ public sealed class ChatStreamTests
 
     [Theory]
     [InlineData("""{"choices":[{"index":0,"message":{"content":"Hel"}}]}""", """{"choices":[{"index":0,"message":{"content":"lo"},"finish_reason":"stop"}]}""")]
-    [InlineData("""{"choices":[{"index":0,"delta":{"content":"Hel"}}]}""", """{"object":"chat.completion","choices":[{"index":0,"message":{"content":"Hello"},"finish_reason":"stop"}]}""")]
+    [InlineData("""{"choices":[{"index":0,"delta":{"content":"Hel"}}]}""",
+        """{"object":"chat.completion","choices":[{"index":0,"message":{"content":"Hello"},"finish_reason":"stop"}]}""")]
     [InlineData("""{"choices":[{"index":0,"text":"Hel"}]}""", """{"choices":[{"index":0,"text":"lo","finish_reason":"stop"}]}""")]
-    [InlineData("""{"choices":[{"index":0,"delta":{"content":["Hel"]}}]}""", """{"choices":[{"index":0,"delta":{"content":[{"type":"text","text":"lo"}]},"finish_reason":"stop"}]}""")]
+    [InlineData("""{"choices":[{"index":0,"delta":{"content":["Hel"]}}]}""",
+        """{"choices":[{"index":0,"delta":{"content":[{"type":"text","text":"lo"}]},"finish_reason":"stop"}]}""")]
     public async Task Text_IsRead_WhereverItStands(string first, string second) =>
         Assert.Equal("Hello", AgentUnderTest.TextOf(await RunAsync($"data: {first}\n\ndata: {second}\n\n")));
 
@@ -85,19 +87,27 @@ public sealed class ChatStreamTests
     [InlineData("""{"reasoning_content":"","reasoning":"hm"}""")]
     [InlineData("""{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}""")]
     public async Task Reasoning_IsRead_InEitherField(string delta) =>
-        Assert.Equal("hm", string.Concat((await RunAsync($$"""data: {"choices":[{"index":0,"delta":{{delta}},"finish_reason":"stop"}]}""" + "\n\n")).OfType<AgentReasoning>().Select(one => one.Suffix)));
+        Assert.Equal("hm",
+            string.Concat((await RunAsync($$"""data: {"choices":[{"index":0,"delta":{{delta}},"finish_reason":"stop"}]}""" + "\n\n"))
+                .OfType<AgentReasoning>().Select(one => one.Suffix)));
 
     public static TheoryData<string[], string[]> Calls => new()
     {
         // Names and arguments in pieces; the name again with each piece.
-        { ["""{"index":0,"id":"c1","function":{"name":"get_","arguments":""}}""", """{"index":0,"function":{"name":"weather","arguments":"{\"a\""}}""", """{"index":0,"function":{"arguments":":1}"}}"""], ["get_weather{\"a\":1}"] },
-        { ["""{"index":0,"id":"c1","function":{"name":"get_weather","arguments":"{\"a\""}}""", """{"index":0,"id":"c1","function":{"name":"get_weather","arguments":":1}"}}"""], ["get_weather{\"a\":1}"] },
-        { ["""{"index":0,"id":"c1","function":{"name":"get_weather","arguments":"{}"}}""", """{"index":0,"id":"c1","function":{"name":"get_weather","arguments":""}}"""], ["get_weather{}"] },
+        { ["""{"index":0,"id":"c1","function":{"name":"get_","arguments":""}}""", """{"index":0,"function":{"name":"weather","arguments":"{\"a\""}}""",
+            """{"index":0,"function":{"arguments":":1}"}}"""], ["get_weather{\"a\":1}"] },
+        { ["""{"index":0,"id":"c1","function":{"name":"get_weather","arguments":"{\"a\""}}""",
+            """{"index":0,"id":"c1","function":{"name":"get_weather","arguments":":1}"}}"""], ["get_weather{\"a\":1}"] },
+        { ["""{"index":0,"id":"c1","function":{"name":"get_weather","arguments":"{}"}}""",
+            """{"index":0,"id":"c1","function":{"name":"get_weather","arguments":""}}"""], ["get_weather{}"] },
         // Parallel ones: same index without ids, same index with ids, no index, the same id twice, arguments as an object.
-        { ["""{"index":0,"id":"","function":{"name":"get_weather","arguments":"{\"a\":1}"}}""", """{"index":0,"id":"","function":{"name":"get_weather","arguments":"{\"a\":2}"}}"""], ["get_weather{\"a\":1}", "get_weather{\"a\":2}"] },
-        { ["""{"index":0,"id":"c1","function":{"name":"get_weather","arguments":"{}"}}""", """{"index":0,"id":"c2","function":{"name":"get_weather","arguments":"{}"}}"""], ["get_weather{}", "get_weather{}"] },
+        { ["""{"index":0,"id":"","function":{"name":"get_weather","arguments":"{\"a\":1}"}}""",
+            """{"index":0,"id":"","function":{"name":"get_weather","arguments":"{\"a\":2}"}}"""], ["get_weather{\"a\":1}", "get_weather{\"a\":2}"] },
+        { ["""{"index":0,"id":"c1","function":{"name":"get_weather","arguments":"{}"}}""",
+            """{"index":0,"id":"c2","function":{"name":"get_weather","arguments":"{}"}}"""], ["get_weather{}", "get_weather{}"] },
         { ["""{"function":{"name":"get_weather","arguments":"{}"}}""", """{"function":{"name":"get_time","arguments":"{}"}}"""], ["get_weather{}", "get_time{}"] },
-        { ["""{"index":0,"id":"c","function":{"name":"get_weather","arguments":"{}"}}""", """{"index":1,"id":"c","function":{"name":"get_time","arguments":"{}"}}"""], ["get_weather{}", "get_time{}"] },
+        { ["""{"index":0,"id":"c","function":{"name":"get_weather","arguments":"{}"}}""",
+            """{"index":1,"id":"c","function":{"name":"get_time","arguments":"{}"}}"""], ["get_weather{}", "get_time{}"] },
         { ["""{"index":0,"id":"c","function":{"name":"get_weather","arguments":{"a":1}}}"""], ["get_weather{\"a\":1}"] },
     };
 
@@ -118,7 +128,8 @@ public sealed class ChatStreamTests
     [InlineData("length", "{}", false)]
     public async Task ACall_ThatTheLimitCutOff_SaysSo(string finish, string arguments, bool isCutOff)
     {
-        var events = await RunAsync($$$$"""data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{}"}},{"index":1,"id":"d","function":{"name":"f","arguments":"{{{{arguments}}}}"}}]},"finish_reason":"{{{{finish}}}}"}]}""" + "\n\n");
+        var events = await RunAsync(
+            $$$$"""data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{}"}},{"index":1,"id":"d","function":{"name":"f","arguments":"{{{{arguments}}}}"}}]},"finish_reason":"{{{{finish}}}}"}]}""" + "\n\n");
         Assert.Equal([false, isCutOff], events.OfType<AgentToolCall>().Select(call => call.IsCutOff));
     }
 
@@ -132,7 +143,8 @@ public sealed class ChatStreamTests
 
 
             """);
-        Assert.Equal([new AgentCitation("https://b.example", "B", 0, 3), new AgentCitation("https://a.example/1", "", 0, 0)], events.OfType<AgentCitation>().OrderByDescending(one => one.End));
+        Assert.Equal([new AgentCitation("https://b.example", "B", 0, 3), new AgentCitation("https://a.example/1", "", 0, 0)],
+            events.OfType<AgentCitation>().OrderByDescending(one => one.End));
     }
 
     public static TheoryData<string, string, string?> Bodies => new()

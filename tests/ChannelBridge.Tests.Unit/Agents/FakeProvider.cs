@@ -119,11 +119,30 @@ public sealed class FakeRequest(HttpContext context, string body, int number)
     /// <summary>A whole answer of one text over Open Responses.</summary>
     public async Task ResponseAsync(params string[] deltas)
     {
-        var item = new { id = "msg_1", type = "message", role = "assistant", status = "completed", content = new[] { new { type = "output_text", text = string.Concat(deltas), annotations = Array.Empty<object>() } } };
+        var item = new
+        {
+            id = "msg_1",
+            type = "message",
+            role = "assistant",
+            status = "completed",
+            content = new[] { new { type = "output_text", text = string.Concat(deltas), annotations = Array.Empty<object>() } }
+        };
         await EventAsync(new { type = "response.created", sequence_number = 0, response = new { id = "resp_1", status = "in_progress" } });
         foreach (var delta in deltas) await EventAsync(new { type = "response.output_text.delta", item_id = "msg_1", output_index = 0, content_index = 0, delta });
         await EventAsync(new { type = "response.output_item.done", output_index = 0, item });
-        await EventAsync(new { type = "response.completed", response = new { id = "resp_1", status = "completed", output = new[] { item }, usage = new { input_tokens = 3, output_tokens = 5, total_tokens = 8 } } });
+        await EventAsync(
+            new
+            {
+                type = "response.completed",
+                response =
+                new
+                {
+                    id = "resp_1",
+                    status = "completed",
+                    output = new[] { item },
+                    usage = new { input_tokens = 3, output_tokens = 5, total_tokens = 8 }
+                }
+            });
         await WriteAsync("data: [DONE]\n\n");
     }
 

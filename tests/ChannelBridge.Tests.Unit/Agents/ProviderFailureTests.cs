@@ -130,19 +130,23 @@ public sealed class ProviderFailureTests
         await using var provider = await FakeProvider.StartAsync(async request =>
         {
             if (request.Number >= 2) await request.WriteAsync(": nothing of an answer yet\n\n");
-            if (request.Number >= 3) await (kind == AgentKind.Responses ? request.EventAsync(new { type = "response.output_text.delta", delta = "x" }) : request.ChunkAsync(new { content = "x" }));
+            if (request.Number >= 3)
+                await (kind == AgentKind.Responses ? request.EventAsync(new { type = "response.output_text.delta", delta = "x" })
+                    : request.ChunkAsync(new { content = "x" }));
             silent.Release();
             await request.SilenceAsync();
         });
         foreach (var (code, retryable, text) in new[]
         {
-            (AgentErrorCodes.FirstTokenTimeout, true, "within 20 s"), (AgentErrorCodes.FirstTokenTimeout, true, "within 20 s"), (AgentErrorCodes.IdleTimeout, true, "silent for 7 s"),
+            (AgentErrorCodes.FirstTokenTimeout, true, "within 20 s"), (AgentErrorCodes.FirstTokenTimeout, true, "within 20 s"),
+                (AgentErrorCodes.IdleTimeout, true, "silent for 7 s"),
             (AgentErrorCodes.TurnTimeout, false, "longer than 5 s"),
         })
         {
             var time = new ManualTime();
             using var agent = AgentUnderTest.Of(
-                kind, provider.Address, o => (o.FirstTokenTimeout, o.IdleTimeout, o.TurnTimeout) = (TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(7), TimeSpan.FromSeconds(code == AgentErrorCodes.TurnTimeout ? 5 : 60)), time);
+                kind, provider.Address, o => (o.FirstTokenTimeout, o.IdleTimeout, o.TurnTimeout) =
+                    (TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(7), TimeSpan.FromSeconds(code == AgentErrorCodes.TurnTimeout ? 5 : 60)), time);
             var events = agent.RunAsync(AgentUnderTest.Turn(), CancellationToken.None).GetAsyncEnumerator();
             if (provider.Requests.Count >= 2) Assert.True(await events.MoveNextAsync().AsTask().WaitAsync(AgentUnderTest.Patience));
             var next = events.MoveNextAsync();
@@ -272,7 +276,9 @@ public sealed class ProviderFailureTests
         try
         {
             await File.WriteAllTextAsync(file, "sk-very-secret");
-            await using var provider = await FakeProvider.StartAsync(request => request.RefuseAsync(request.Number == 1 ? 400 : 401, """{"error":{"message":"wrong: sk-very-secret"}}"""));
+            await using var provider =
+                await FakeProvider.StartAsync(
+                request => request.RefuseAsync(request.Number == 1 ? 400 : 401, """{"error":{"message":"wrong: sk-very-secret"}}"""));
             using var agent = AgentUnderTest.Of(AgentKind.ChatCompletions, provider.Address, o => o.KeyFile = file);
             Assert.Contains("wrong: ***", (await AgentUnderTest.FailAsync(agent)).Message, StringComparison.Ordinal);
             Assert.DoesNotContain("sk-very", (await AgentUnderTest.FailAsync(agent)).ToString(), StringComparison.Ordinal);

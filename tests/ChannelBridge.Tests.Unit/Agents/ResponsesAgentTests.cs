@@ -73,7 +73,12 @@ public sealed class ResponsesAgentTests
             await request.EventAsync(new { type = "response.output_item.done", item = new { type = "function_call", call_id = "c1", name = "f", arguments = "{\"a\":1}" } });
             await request.EventAsync(new { type = "response.output_item.done", item = new { type = "function_call_output", call_id = "c1", output = "done" } });
             await request.EventAsync(new { type = "response.refusal.delta", delta = "No." });
-            await request.EventAsync(new { type = "response.output_item.done", item = new { type = "message", role = "assistant", content = new[] { new { type = "refusal", refusal = "No. Never." } } } });
+            await request.EventAsync(
+                new
+                {
+                    type = "response.output_item.done",
+                    item = new { type = "message", role = "assistant", content = new[] { new { type = "refusal", refusal = "No. Never." } } }
+                });
             await request.EventAsync(new { type = "response.completed", response = new { status = "completed" } });
         });
         using var agent = AgentUnderTest.Of(AgentKind.Responses, provider.Address);
@@ -128,7 +133,12 @@ public sealed class ResponsesAgentTests
         await using var provider = await FakeProvider.StartAsync(async request =>
         {
             await request.EventAsync(new { type = "response.output_text.delta", delta = "draft" });
-            await request.EventAsync(new { type = "response.output_item.done", item = new { type = "message", role = "assistant", content = new[] { new { type = "output_text", text = "final" } } } });
+            await request.EventAsync(
+                new
+                {
+                    type = "response.output_item.done",
+                    item = new { type = "message", role = "assistant", content = new[] { new { type = "output_text", text = "final" } } }
+                });
             await request.EventAsync(new { type = "response.completed", response = new { status = "completed" } });
         });
         using var agent = AgentUnderTest.Of(AgentKind.Responses, provider.Address);
@@ -182,7 +192,8 @@ public sealed class ResponsesAgentTests
         await using var provider = await FakeProvider.StartAsync(async request =>
         {
             const string Json = $$"""{"type":"response.output_text.delta","delta":"{{Text}}"}""";
-            var stream = string.Join(newLine, "\uFEFF: hello", "", "event: response.output_text.delta", $"data: {Json}", "id: 1", "retry: 5", "", ": ping", "", "data: {\"type\":", "data:\"response.completed\",\"response\":{}}", "");
+            var stream = string.Join(newLine, "\uFEFF: hello", "", "event: response.output_text.delta", $"data: {Json}", "id: 1", "retry: 5",
+                "", ": ping", "", "data: {\"type\":", "data:\"response.completed\",\"response\":{}}", "");
             var bytes = Encoding.UTF8.GetBytes(stream);
             for (var at = 0; at < bytes.Length; at += piece) await request.WriteAsync(bytes[at..Math.Min(bytes.Length, at + piece)]);
         });
@@ -203,7 +214,9 @@ public sealed class ResponsesAgentTests
         });
         using var agent = AgentUnderTest.Of(AgentKind.Responses, provider.Address);
         var events = await AgentUnderTest.RunAsync(agent);
-        Assert.Equal([new AgentPartial("a"), new AgentPartial("😀\n\"b"), new AgentPartial("\uFFFDc"), new AgentReply("a😀\n\"b\uFFFDc"), new AgentFinish(FinishReason.Stop)], events);
+        Assert.Equal(
+            [new AgentPartial("a"), new AgentPartial("😀\n\"b"), new AgentPartial("\uFFFDc"), new AgentReply("a😀\n\"b\uFFFDc"),
+                new AgentFinish(FinishReason.Stop)], events);
     }
 
     [Fact]

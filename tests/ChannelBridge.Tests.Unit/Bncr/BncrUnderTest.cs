@@ -35,7 +35,9 @@ internal sealed class BncrUnderTest
         Store = store ?? new MemoryStore();
         Time = time ?? new ManualTime();
         Channel = new BncrChannel(
-            inbox ?? Inbox, outbox ?? Outbox, Store, new Deliveries(Store, new ChannelBridge.Core.Messaging.MessagingOptions()), Microsoft.Extensions.Options.Options.Create(Options), Time, NullLoggerFactory.Instance, withGateway ? Gateway : null, new FakeDeadLetters(Store),
+            inbox ?? Inbox, outbox ?? Outbox, Store, new Deliveries(Store, new ChannelBridge.Core.Messaging.MessagingOptions()),
+            Microsoft.Extensions.Options.Options.Create(Options), Time, NullLoggerFactory.Instance, withGateway ? Gateway : null,
+            new FakeDeadLetters(Store),
             transfers?.Uploads, transfers?.Spool, transfers?.Downloads, agents: ["echo", "openclaw", "Big"]);
     }
 

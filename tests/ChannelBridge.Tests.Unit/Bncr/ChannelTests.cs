@@ -221,7 +221,8 @@ public sealed class ChannelTests
     {
         var services = new ServiceCollection();
         services.AddLogging();
-        services.AddSingleton<IInbox>(new FakeInbox()).AddSingleton<IOutbox>(new FakeOutbox()).AddSingleton<IRecords>(new MemoryStore()).AddSingleton<IDeliveries>(new Deliveries(new MemoryStore(), new ChannelBridge.Core.Messaging.MessagingOptions()));
+        services.AddSingleton<IInbox>(new FakeInbox()).AddSingleton<IOutbox>(new FakeOutbox()).AddSingleton<IRecords>(new MemoryStore())
+            .AddSingleton<IDeliveries>(new Deliveries(new MemoryStore(), new ChannelBridge.Core.Messaging.MessagingOptions()));
         services.AddBncrChannel(options => options.Agent = "openclaw");
         using var provider = services.BuildServiceProvider();
         var channel = Assert.IsAssignableFrom<IChannel>(Assert.Single(provider.GetServices<IContributor>()));
@@ -248,7 +249,8 @@ public sealed class ChannelTests
     {
         var services = new ServiceCollection();
         services.AddLogging();
-        services.AddSingleton<IInbox>(new FakeInbox()).AddSingleton<IOutbox>(new FakeOutbox()).AddSingleton<IRecords>(new MemoryStore()).AddSingleton<IDeliveries>(new Deliveries(new MemoryStore(), new ChannelBridge.Core.Messaging.MessagingOptions()));
+        services.AddSingleton<IInbox>(new FakeInbox()).AddSingleton<IOutbox>(new FakeOutbox()).AddSingleton<IRecords>(new MemoryStore())
+            .AddSingleton<IDeliveries>(new Deliveries(new MemoryStore(), new ChannelBridge.Core.Messaging.MessagingOptions()));
         services.AddBncrChannel(change);
         using var provider = services.BuildServiceProvider();
         var error = Assert.Throws<OptionsValidationException>(provider.GetServices<IContributor>);

@@ -26,7 +26,8 @@ public sealed class DeadLetterTests
             ["messageId", "accountId", "sessionKey", "route", "kind", "createdAt", "retryCount", "lastError", "textPreview"], newest.AsObject().Select(member => member.Key));
         Assert.Equal(
             ("Primary", Key, "Bncr:lab:u1", "text", 10, "push-ack-timeout"),
-            ((string?)newest["accountId"], (string?)newest["sessionKey"], (string?)newest["route"], (string?)newest["kind"], (int)newest["retryCount"]!, (string?)newest["lastError"]));
+            ((string?)newest["accountId"], (string?)newest["sessionKey"], (string?)newest["route"], (string?)newest["kind"], (int)newest["retryCount"]!,
+                (string?)newest["lastError"]));
         Assert.Equal("the third text that is …", (string?)newest["textPreview"]);
         var summary = answer["summary"]!;
         Assert.Equal(["total", "allAccountsTotal", "sinceStart", "cappedAt", "oldestAt", "newestAt", "topReasons"], summary.AsObject().Select(member => member.Key));

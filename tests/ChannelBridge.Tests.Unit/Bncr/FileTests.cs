@@ -73,7 +73,8 @@ public sealed class FileTests : IDisposable
 
     [Theory]
     [InlineData("bncr.file.init", """ "transferId":"x" """, "transferId/sessionKey/fileSize/chunkSize/totalChunks required")]
-    [InlineData("bncr.file.init", """ "transferId":"x","sessionKey":"6c61623a303a7531","fileSize":1,"chunkSize":"abc","totalChunks":1 """, "transferId/sessionKey/fileSize/chunkSize/totalChunks required")]
+    [InlineData("bncr.file.init", """ "transferId":"x","sessionKey":"6c61623a303a7531","fileSize":1,"chunkSize":"abc","totalChunks":1 """,
+        "transferId/sessionKey/fileSize/chunkSize/totalChunks required")]
     [InlineData("bncr.file.init", """ "transferId":"x","sessionKey":"nonsense","fileSize":1,"totalChunks":1 """, "invalid sessionKey")]
     [InlineData("bncr.file.init", """ "transferId":"x","sessionKey":"Bncr:lab:u1","fileSize":1,"totalChunks":1 """, "invalid sessionKey")]
     [InlineData("bncr.file.chunk", """ "transferId":"x","chunkIndex":0,"base64":"AAAA" """, "transfer not found")]
@@ -98,7 +99,8 @@ public sealed class FileTests : IDisposable
         var (owner, _, _) = await _bncr.ClientAsync();
         await _bncr.CallAsync(owner, "bncr.file.init", Init());
         var stranger = _bncr.Connect("second");
-        foreach (var (method, members) in new[] { ("bncr.file.chunk", Chunk(0)), ("bncr.file.complete", """ "transferId":"t1" """), ("bncr.file.abort", """ "transferId":"t1" """), ("bncr.file.init", Init()) })
+        foreach (var (method, members) in new[] { ("bncr.file.chunk", Chunk(0)), ("bncr.file.complete", """ "transferId":"t1" """),
+            ("bncr.file.abort", """ "transferId":"t1" """), ("bncr.file.init", Init()) })
             Assert.Equal(ErrorCodes.Forbidden, (await _bncr.RefusedAsync(stranger, method, members)).Code);
         Assert.Equal(0, (await _bncr.CallAsync(owner, "bncr.file.status", """ "transferId":"t1" """))["received"]!.GetValue<int>());
     }

@@ -108,7 +108,8 @@ public sealed class ImportTests
     public async Task Import_DryRun_WritesNothing()
     {
         var store = new MemoryStore { BeforeCommit = _ => throw new InvalidOperationException("a dry run writes") };
-        var report = await new BncrStateImporter(store, new MessageImport(store, new ManualTime()), new ManualTime()).ImportAsync(new MemoryStream(Encoding.UTF8.GetBytes(State)), dryRun: true);
+        var report = await new BncrStateImporter(store, new MessageImport(store, new ManualTime()), new ManualTime())
+            .ImportAsync(new MemoryStream(Encoding.UTF8.GetBytes(State)), dryRun: true);
         Assert.Equal((3, 1, 2), (report.Queued, report.DeadLetters, report.Routes));
     }
 

@@ -31,7 +31,8 @@ public sealed class InboundTests
     {
         var bncr = new BncrUnderTest();
         var answer = await bncr.InboundAsync(
-            bncr.Connect(), """ "platform":" lab ","groupId":null,"userId":" u1","type":"","msg":"hello","base64":"","path":"","mimeType":"","fileName":"","sessionKey":"","clientId":"c" """);
+            bncr.Connect(),
+            """ "platform":" lab ","groupId":null,"userId":" u1","type":"","msg":"hello","base64":"","path":"","mimeType":"","fileName":"","sessionKey":"","clientId":"c" """);
         Assert.Equal($$"""{"accepted":true,"accountId":"Primary","sessionKey":"{{Key}}","msgId":null,"taskKey":null}""", answer.ToJsonString());
         Assert.Equal(TimeSpan.FromSeconds(2), bncr.Inbox.Accepted[0].Window);
     }

@@ -50,7 +50,8 @@ public sealed class PushTests
     {
         var message = (await PushAsync(message => message with { Attachment = new Attachment { MimeType = mimeType, FileName = "a.b", Content = "ABC"u8.ToArray() } }))["message"]!;
         Assert.Equal((type, "QUJD", "a.b", mimeType, "base64", ""),
-            ((string?)message["type"], (string?)message["base64"], (string?)message["fileName"], (string?)message["mimeType"], (string?)message["transferMode"], (string?)message["path"]));
+            ((string?)message["type"], (string?)message["base64"], (string?)message["fileName"], (string?)message["mimeType"],
+                (string?)message["transferMode"], (string?)message["path"]));
     }
 
     [Theory]

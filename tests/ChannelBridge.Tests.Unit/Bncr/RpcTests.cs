@@ -23,7 +23,8 @@ public sealed class RpcTests
         var answer = await bncr.CallAsync(client, "bncr.rpc.response", """ "requestId":"ID","ok":true,"result":{"done":true} """.Replace("ID", id, StringComparison.Ordinal));
         Assert.Equal($$"""{"ok":true,"consumed":true,"requestId":"{{id}}"}""", answer.ToJsonString());
         Assert.Equal(
-            """{"ok":true,"accountId":"shop","requestId":"ID","method":"platform.recall","result":{"done":true}}""".Replace("ID", id, StringComparison.Ordinal), (await call).ToJsonString());
+            """{"ok":true,"accountId":"shop","requestId":"ID","method":"platform.recall","result":{"done":true}}""".Replace(
+                "ID", id, StringComparison.Ordinal), (await call).ToJsonString());
         var again = await bncr.CallAsync(client, "bncr.rpc.response", $$""" "requestId":"{{id}}","ok":true,"result":{} """);
         Assert.False((bool)again["consumed"]!);
     }

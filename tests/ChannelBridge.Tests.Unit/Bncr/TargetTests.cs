@@ -125,7 +125,8 @@ public sealed class TargetTests
     [Fact]
     public void TryParse_AnyText_GivesASoundRouteOrNothing()
     {
-        var pieces = Gen.Elements("agent:", "main", "bncr", "Bncr", ":", "::", "direct:", "group:", "g-", Hex, ":0", "0", "qq", " ", "\u0000", "\ud800", "😀", ":task:", "x", "Bncr-", "é", "\\", "/..");
+        var pieces = Gen.Elements("agent:", "main", "bncr", "Bncr", ":", "::", "direct:", "group:", "g-", Hex, ":0", "0", "qq", " ", "\u0000",
+            "\ud800", "😀", ":task:", "x", "Bncr-", "é", "\\", "/..");
         var texts = from list in pieces.ListOf() select string.Concat(list);
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(5000).WithReplay(20_260_101, 11), Prop.ForAll(texts.ToArbitrary(), text =>
         {

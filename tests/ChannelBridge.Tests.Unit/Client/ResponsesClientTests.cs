@@ -23,7 +23,8 @@ public sealed class ResponsesClientTests
         Event(connection, 1, "response.output_item.added", ""","item":{"type":"message"}""");
         Event(connection, 2, "response.output_text.delta", ""","delta":"Hel" """);
         Event(connection, 3, "response.acme.new", "");
-        Event(connection, 4, "response.failed", ""","response":{"status":"failed","error":{"code":"timeout","message":"late"},"output":[{"type":"message","content":[{"type":"output_text","text":"Hel"}]}]}""");
+        Event(connection, 4, "response.failed",
+            ""","response":{"status":"failed","error":{"code":"timeout","message":"late"},"output":[{"type":"message","content":[{"type":"output_text","text":"Hel"}]}]}""");
         var events = await reading.WaitAsync(ScriptedHost.Timeout);
         Assert.Equal([0, 1, 2, 3, 4], events.Select(one => one.Sequence));
         Assert.False(Assert.IsType<ResponseProgress>(events[0]).IsQueued);
@@ -92,7 +93,8 @@ public sealed class ResponsesClientTests
             ("s1", 0, "", ""","aborted":true"""), ("s1", 0, "Anew", ""","attempt":2"""),
         })
         {
-            connection.Raise("bncr.partial", $$$"""{"type":"message.partial","streamId":"{{{stream}}}","sessionKey":"k","message":{"platform":"lab","groupId":"0","userId":"u"},"offset":{{{offset}}},"delta":"{{{delta}}}"{{{more}}}}""");
+            connection.Raise("bncr.partial",
+                $$$"""{"type":"message.partial","streamId":"{{{stream}}}","sessionKey":"k","message":{"platform":"lab","groupId":"0","userId":"u"},"offset":{{{offset}}},"delta":"{{{delta}}}"{{{more}}}}""");
         }
 
         var texts = new List<string?>();
@@ -119,7 +121,8 @@ public sealed class ResponsesClientTests
         connection.Raise("responses.event", $$"""{"type":"{{type}}","sequence_number":{{sequence}}{{more}},"response_id":"{{id}}"}""");
 
     private ChannelBridgeClient Make() => new(
-        new ChannelBridgeClientOptions { ReconnectDelay = TimeSpan.FromMilliseconds(1), MaxReconnectDelay = TimeSpan.FromMilliseconds(2) }, _host.Connect, null, new Random(3), null);
+        new ChannelBridgeClientOptions { ReconnectDelay = TimeSpan.FromMilliseconds(1), MaxReconnectDelay = TimeSpan.FromMilliseconds(2) },
+        _host.Connect, null, new Random(3), null);
 
     private async Task<ScriptedHost.ScriptedConnection> ConnectAsync(ChannelBridgeClient client)
     {

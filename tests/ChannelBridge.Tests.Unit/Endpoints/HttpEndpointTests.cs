@@ -28,7 +28,8 @@ public sealed class HttpEndpointTests
             {
                 Status = 201,
                 ContentType = "text/plain",
-                Content = Encoding.UTF8.GetBytes($"{request.Verb} {request.Path} {request.PathValue("id")} {request.QueryValue("q")} {request.Header("X-One")} {exchange.Caller?.Name}"),
+                Content = Encoding.UTF8.GetBytes(
+                    $"{request.Verb} {request.Path} {request.PathValue("id")} {request.QueryValue("q")} {request.Header("X-One")} {exchange.Caller?.Name}"),
                 Headers = [new("X-Two", "2"), new("Content-Length", "1")],
             });
         }));
@@ -140,7 +141,8 @@ public sealed class HttpEndpointTests
             .Post("/json", (exchange, _) => { Interlocked.Increment(ref called); return exchange.AnswerAsync(HttpAnswer.Empty()); }, maxBody: 300_000, format: BodyFormat.Json));
         Assert.Equal("1000", await (await lab.Client.PostAsync("/bytes", new ByteArrayContent(new byte[1000]))).Content.ReadAsStringAsync());
         Assert.Equal(413, (int)(await lab.Client.PostAsync("/bytes", new ByteArrayContent(new byte[1001]))).StatusCode);
-        foreach (var wrong in new[] { new string('[', 100) + new string(']', 100), "{", "{} {}", "{\"a\":1,\"a\":2}", $"{{{string.Join(",", Enumerable.Range(0, 5000).Select(i => $"\"m{i}\":1"))}}}" })
+        foreach (var wrong in new[] { new string('[', 100) + new string(']', 100), "{", "{} {}", "{\"a\":1,\"a\":2}",
+            $"{{{string.Join(",", Enumerable.Range(0, 5000).Select(i => $"\"m{i}\":1"))}}}" })
             Assert.Equal(400, (int)(await lab.Client.PostAsync("/json", new StringContent(wrong))).StatusCode);
         Assert.Equal(400, (int)(await lab.Client.PostAsync("/json", new ByteArrayContent([(byte)'"', 0xFF, (byte)'"']))).StatusCode);
         Assert.Equal(0, called);

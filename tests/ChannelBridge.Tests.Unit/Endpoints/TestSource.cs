@@ -19,7 +19,8 @@ internal sealed class TestSource(string channel = "test") : IEndpointSource
     public TestSource Get(string path, Func<HttpExchange, CancellationToken, ValueTask> handler, EndpointAccess? access = null, EndpointPlace place = EndpointPlace.Listener) =>
         Add(new HttpEndpoint { Verbs = ["GET"], Path = path, Access = access ?? EndpointAccess.Anonymous, Handler = handler, Place = place });
 
-    public TestSource Post(string path, Func<HttpExchange, CancellationToken, ValueTask> handler, EndpointAccess? access = null, int maxBody = 64 * 1024, BodyFormat format = BodyFormat.Bytes) =>
+    public TestSource Post(string path, Func<HttpExchange, CancellationToken, ValueTask> handler, EndpointAccess? access = null,
+        int maxBody = 64 * 1024, BodyFormat format = BodyFormat.Bytes) =>
         Add(new HttpEndpoint { Verbs = ["POST"], Path = path, Access = access ?? EndpointAccess.Anonymous, Handler = handler, MaxBodyBytes = maxBody, Body = format });
 
     public TestSource Text(string path, string text, EndpointAccess? access = null, EndpointPlace place = EndpointPlace.Listener) =>

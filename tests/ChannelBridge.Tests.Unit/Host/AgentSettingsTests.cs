@@ -89,7 +89,9 @@ public sealed class AgentSettingsTests
     }
 
     private static HostSettings Load(params string[] line) => SettingsLoader.Load(
-        new Dictionary<string, string?>(ServeCommand.Options.Read(CommandLine.Create().Parse(line)), StringComparer.OrdinalIgnoreCase) { ["Store:Data"] = "/nowhere" }, "/nowhere", new Dictionary<string, string>());
+        new Dictionary<string, string?>(ServeCommand.Options.Read(CommandLine.Create().Parse(line)),
+            StringComparer.OrdinalIgnoreCase)
+        { ["Store:Data"] = "/nowhere" }, "/nowhere", new Dictionary<string, string>());
 
     private static HostSettings Load(params (string Key, string? Value)[] keys)
     {

@@ -10,7 +10,8 @@ public sealed class CommandLineTests
     public void Serve_Options_BecomeTheirSettings()
     {
         var parsed = CommandLine.Create().Parse(
-            ["serve", "--urls", "http://127.0.0.1:1;http://127.0.0.1:2", "-d", "/data", "--agent", "openclaw", "--otlp", "http://o", "--log-level", "Debug", "--stdio", "--socket", "off", "--token", "t"]);
+            ["serve", "--urls", "http://127.0.0.1:1;http://127.0.0.1:2", "-d", "/data", "--agent", "openclaw", "--otlp", "http://o", "--log-level",
+                "Debug", "--stdio", "--socket", "off", "--token", "t"]);
         Assert.Empty(parsed.Errors);
         var keys = ServeCommand.Options.Read(parsed);
         Assert.Equal("http://127.0.0.1:1;http://127.0.0.1:2", keys["Listen:Urls"]);

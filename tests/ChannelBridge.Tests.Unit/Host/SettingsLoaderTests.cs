@@ -66,7 +66,8 @@ public sealed class SettingsLoaderTests : IDisposable
     {
         var key = Path.Combine(_data.FullName, "provider.key");
         File.WriteAllText(key, "secret");
-        var settings = Load(("Store:Files:Roots", Path.GetDirectoryName(_data.FullName)), ("Agents:big:Kind", "responses"), ("Agents:big:Url", "http://127.0.0.1:1/v1/responses"), ("Agents:big:KeyFile", key));
+        var settings = Load(("Store:Files:Roots", Path.GetDirectoryName(_data.FullName)), ("Agents:big:Kind", "responses"),
+            ("Agents:big:Url", "http://127.0.0.1:1/v1/responses"), ("Agents:big:KeyFile", key));
         Assert.Contains(_data.FullName, settings.Files.Refused);
         Assert.Contains(Path.Combine(_data.FullName, "spool"), settings.Files.Refused);
         Assert.Contains(key, settings.Files.Refused);
@@ -78,7 +79,8 @@ public sealed class SettingsLoaderTests : IDisposable
     public void Load_SeveralSources_LaterOnesWin()
     {
         File.WriteAllText(Path.Combine(_program.FullName, "appsettings.json"), """{"Agents":{"Default":"openclaw"},"Limits":{"LaneInboxCapacity":3,"LaneWindow":7}}""");
-        File.WriteAllText(Path.Combine(_data.FullName, "appsettings.json"), """{"Limits":{"LaneInboxCapacity":4},"Channels":{"Bncr":{"DmPolicy":"allowlist","AllowFrom":["Bncr:qq:1"]}}}""");
+        File.WriteAllText(Path.Combine(_data.FullName, "appsettings.json"),
+            """{"Limits":{"LaneInboxCapacity":4},"Channels":{"Bncr":{"DmPolicy":"allowlist","AllowFrom":["Bncr:qq:1"]}}}""");
         var settings = Load(("Limits:ConcurrentTurns", "9"), ("Agents:Default", "ECHO"));
         Assert.Equal("echo", settings.Agent);
         Assert.Equal(4, settings.Messaging.LaneInboxCapacity);
@@ -139,7 +141,8 @@ public sealed class SettingsLoaderTests : IDisposable
     {
         var settings = Load(("Limits:TurnTimeOuts", "5m"), ("Channels:Bncr:Accounts:shop:Nmae", "x"), ("Kestrel:Anything", "x"));
         Assert.Equal(
-            ["Channels:Bncr:Accounts:shop:Nmae: unknown key, ignored; did you mean Channels:Bncr:Accounts:<id>:Name?", "Limits:TurnTimeOuts: unknown key, ignored; did you mean Limits:TurnTimeout?"],
+            ["Channels:Bncr:Accounts:shop:Nmae: unknown key, ignored; did you mean Channels:Bncr:Accounts:<id>:Name?",
+                "Limits:TurnTimeOuts: unknown key, ignored; did you mean Limits:TurnTimeout?"],
             settings.Warnings.Order());
     }
 
@@ -161,14 +164,17 @@ public sealed class SettingsLoaderTests : IDisposable
         File.WriteAllText(file, "token-from-the-file\n");
         var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes("the-hashed-token-123")));
         var settings = Load(
-            ("Access:Tokens:shop:TokenFile", file), ("Access:Tokens:shop:Scopes", "operator.write"), ("Access:Tokens:shop:Accounts:0", "Shop"), ("Access:Tokens:shop:Accounts:1", "Primary"),
+            ("Access:Tokens:shop:TokenFile", file), ("Access:Tokens:shop:Scopes", "operator.write"), ("Access:Tokens:shop:Accounts:0", "Shop"),
+            ("Access:Tokens:shop:Accounts:1", "Primary"),
             ("Access:Tokens:watcher:TokenHash", "sha256:" + hash), ("Access:Tokens:watcher:Scopes:0", "operator.read"),
             ("Access:Tokens:plain:Token", "token-as-plain-text"));
         var authority = new TokenAuthority(settings.Tokens);
         var shop = authority.Authenticate("token-from-the-file", Door.Listener)!;
         Assert.Equal(("shop", Scopes.Write), (shop.Name, shop.Scopes));
         Assert.True(shop.MayUseAccount("SHOP") && shop.MayUseAccount("primary") && !shop.MayUseAccount("other"));
-        Assert.Equal(("watcher", Scopes.Read), (authority.Authenticate("the-hashed-token-123", Door.Listener)!.Name, authority.Authenticate("the-hashed-token-123", Door.Listener)!.Scopes));
+        Assert.Equal(("watcher", Scopes.Read),
+            (authority.Authenticate("the-hashed-token-123", Door.Listener)!.Name,
+                authority.Authenticate("the-hashed-token-123", Door.Listener)!.Scopes));
         Assert.Equal(Scopes.Read | Scopes.Write, authority.Authenticate("token-as-plain-text", Door.Listener)!.Scopes);
     }
 
@@ -221,19 +227,24 @@ public sealed class SettingsLoaderTests : IDisposable
 
     [Fact]
     public void Load_SameTokenUnderTwoNames_IsRefused() =>
-        Assert.Contains("another name has the same token", Problems(("Access:Tokens:a:Token", "the-same-token-twice"), ("Access:Tokens:b:Token", "the-same-token-twice"))[0], StringComparison.Ordinal);
+        Assert.Contains("another name has the same token",
+            Problems(("Access:Tokens:a:Token", "the-same-token-twice"), ("Access:Tokens:b:Token", "the-same-token-twice"))[0],
+            StringComparison.Ordinal);
 
     [Fact]
     public void Catalog_Examples_AreAcceptedForEveryKey()
     {
         // What the messages and the documentation show must work. Left out: keys that exclude each other or need files of the machine, and one that is ignored.
-        string[] leftOut = ["Limits:TurnAttempts", "Listen:CertificateFile", "Listen:CertificateKeyFile", "Listen:Addresses:<name>:CertificateFile", "Listen:Addresses:<name>:KeyFile", "Access:TokenFile", "Access:Tokens:<name>:TokenFile", "Access:Tokens:<name>:TokenHash", "Store:Data", "Store:ConnectionFile", "Agents:<name>:KeyFile", "Agents:<name>:KeyVariable"];
+        string[] leftOut = ["Limits:TurnAttempts", "Listen:CertificateFile", "Listen:CertificateKeyFile", "Listen:Addresses:<name>:CertificateFile",
+            "Listen:Addresses:<name>:KeyFile", "Access:TokenFile", "Access:Tokens:<name>:TokenFile", "Access:Tokens:<name>:TokenHash",
+            "Store:Data", "Store:ConnectionFile", "Agents:<name>:KeyFile", "Agents:<name>:KeyVariable"];
         foreach (var setting in SettingsCatalog.All.Where(setting => !leftOut.Contains(setting.Key)))
         {
             var key = setting.Key.Replace("<name>", "shop", StringComparison.Ordinal).Replace("<id>", "shop", StringComparison.Ordinal);
             (string, string?)[] keys = key.StartsWith("Access:Tokens", StringComparison.Ordinal) ? [("Access:Tokens:shop:Token", "a-long-enough-token"), (key, setting.Example)]
                 : key.StartsWith("Agents:shop", StringComparison.Ordinal) ? [("Agents:shop:Kind", "responses"), ("Agents:shop:Url", "http://127.0.0.1:1"), (key, setting.Example)]
-                : key.StartsWith("Listen:Addresses", StringComparison.Ordinal) ? [("Listen:Addresses:shop:Url", "http://127.0.0.1:1"), ("Listen:Addresses:shop:Channels", "a2a"), (key, setting.Example)]
+                : key.StartsWith("Listen:Addresses", StringComparison.Ordinal)
+                ? [("Listen:Addresses:shop:Url", "http://127.0.0.1:1"), ("Listen:Addresses:shop:Channels", "a2a"), (key, setting.Example)]
                 : [(key, setting.Example)];
             var settings = Load(keys);
             Assert.True(settings.Warnings.Count == 0, $"{key}={setting.Example}: {string.Join("; ", settings.Warnings)}");

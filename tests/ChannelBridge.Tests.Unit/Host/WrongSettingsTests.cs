@@ -64,9 +64,12 @@ public sealed class WrongSettingsTests : IDisposable
     [InlineData("""{"Limits":{"StopGrace":"30s"}}""", "Limits:StopGrace: 30s is not less than Listen:StopTimeout, 25s; example: 22500ms")]
     [InlineData("""{"Listen":{"StopTimeout":"5s"},"Limits":{"StopTimeout":"5s"}}""", "Limits:StopTimeout: 5s is not less than Listen:StopTimeout, 5s")]
     [InlineData("""{"Agents":{"openclaw":{"TurnTimeout":"20m"}}}""", "Agents:openclaw:TurnTimeout: 20m is not less than Limits:TurnTimeout, 10m")]
-    [InlineData("""{"Agents":{"local":{"Kind":"responses","Url":"http://127.0.0.1:1","TurnTimeout":"10m"}}}""", "Agents:local:TurnTimeout: 10m is not less than Limits:TurnTimeout")]
-    [InlineData("""{"Agents":{"local":{"Kind":"responses","Url":"http://127.0.0.1:1","TurnTimeout":"1m","IdleTimeout":"2m"}}}""", "Agents:local:IdleTimeout: 2m is not less than Agents:local:TurnTimeout")]
-    [InlineData("""{"Channels":{"InstaClaw":{"WsUrl":"wss://claw.example.com/ws","HeartbeatInterval":"10s","TimeoutThreshold":"5s"}}}""", "Channels:InstaClaw:HeartbeatInterval: 10s is not less than Channels:InstaClaw:TimeoutThreshold, 5s")]
+    [InlineData("""{"Agents":{"local":{"Kind":"responses","Url":"http://127.0.0.1:1","TurnTimeout":"10m"}}}""",
+        "Agents:local:TurnTimeout: 10m is not less than Limits:TurnTimeout")]
+    [InlineData("""{"Agents":{"local":{"Kind":"responses","Url":"http://127.0.0.1:1","TurnTimeout":"1m","IdleTimeout":"2m"}}}""",
+        "Agents:local:IdleTimeout: 2m is not less than Agents:local:TurnTimeout")]
+    [InlineData("""{"Channels":{"InstaClaw":{"WsUrl":"wss://claw.example.com/ws","HeartbeatInterval":"10s","TimeoutThreshold":"5s"}}}""",
+        "Channels:InstaClaw:HeartbeatInterval: 10s is not less than Channels:InstaClaw:TimeoutThreshold, 5s")]
     // The file itself.
     [InlineData("""["Listen"]""", "the settings are an object with sections")]
     [InlineData("", "is not valid JSON (it is empty)")]

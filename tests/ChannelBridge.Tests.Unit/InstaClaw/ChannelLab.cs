@@ -130,7 +130,8 @@ public sealed class ChannelLab : IAsyncDisposable
     {
         var loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(LogLevel.Trace).AddProvider(new Lines(_log)));
         _channel = new InstaClawChannel(
-            Options.Create(_options), new BrokerDialer(new WebSocketDialer(), _options.MaxMessageBytes), Store, Runs, TimeProvider.System, new Random(1), new SingleHost(), loggers);
+            Options.Create(_options), new BrokerDialer(new WebSocketDialer(), _options.MaxMessageBytes), Store, Runs, TimeProvider.System,
+            new Random(1), new SingleHost(), loggers);
         await _channel.StartAsync(CancellationToken.None);
     }
 

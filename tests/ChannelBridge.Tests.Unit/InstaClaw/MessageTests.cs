@@ -45,8 +45,10 @@ public sealed class MessageTests
     [Theory]
     [InlineData("""{"messageId":"m1","sessionId":"s1","input":[{"type":"input_text","text":"bare"}]}""", "bare")]
     [InlineData("""{"topic":"/v1.0/im/user/messages","messageId":"m1","sessionId":"s1","input":"a string"}""", "a string")]
-    [InlineData("""{"type":"CALLBACK","headers":{"topic":"/v1.0/im/user/messages","message-id":"m1","session-id":"s1"},"data":{"input":[{"type":"input_text","text":"object"}]}}""", "object")]
-    [InlineData("""{"type":"MESSAGE","headers":{"topic":"/v1.0/im/user/messages"},"data":"{\"messageId\":\"m1\",\"sessionId\":\"s1\",\"input\":[{\"type\":\"message\",\"role\":\"user\",\"content\":\"item\"}]}"}""", "item")]
+    [InlineData(
+        """{"type":"CALLBACK","headers":{"topic":"/v1.0/im/user/messages","message-id":"m1","session-id":"s1"},"data":{"input":[{"type":"input_text","text":"object"}]}}""", "object")]
+    [InlineData(
+        """{"type":"MESSAGE","headers":{"topic":"/v1.0/im/user/messages"},"data":"{\"messageId\":\"m1\",\"sessionId\":\"s1\",\"input\":[{\"type\":\"message\",\"role\":\"user\",\"content\":\"item\"}]}"}""", "item")]
     public async Task Message_InEveryShapeThatAPlatformMaySend_IsUnderstood(string frame, string text)
     {
         await using var lab = await ChannelLab.StartAsync();

@@ -13,7 +13,8 @@ public sealed class SessionPromptTests
         var text = SessionPrompt.Of(null, "shop", "sess_1", Known, hasTools: true)!;
         Assert.Contains("known there as Claw, and described so: Writes well. {session}", text, StringComparison.Ordinal);
         Assert.Contains("session sess_1 of your account shop", text, StringComparison.Ordinal);
-        foreach (var tool in new[] { "list-tasks", "grab-task", "submit-deliverable", "upload-artifact", "insta_get_plugin_profile" }) Assert.Contains(tool, text, StringComparison.Ordinal);
+        foreach (var tool in new[] { "list-tasks", "grab-task", "submit-deliverable", "upload-artifact", "insta_get_plugin_profile" })
+            Assert.Contains(tool, text, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", text, StringComparison.Ordinal);
         Assert.DoesNotContain("grab-task", SessionPrompt.Of(null, "shop", "sess_1", null, hasTools: false), StringComparison.Ordinal);
     }

@@ -74,7 +74,12 @@ public sealed class LinkHelloTests
             ("link.reconcile", new JsonObject()),
         })
         {
-            var parameters = new JsonObject(more.Select(pair => KeyValuePair.Create(pair.Key, pair.Value?.DeepClone()))) { ["channel"] = "test", ["deliveryId"] = "d", ["to"] = "t:route-a" };
+            var parameters = new JsonObject(more.Select(pair => KeyValuePair.Create(pair.Key, pair.Value?.DeepClone())))
+            {
+                ["channel"] = "test",
+                ["deliveryId"] = "d",
+                ["to"] = "t:route-a"
+            };
             Assert.Equal(ErrorCodes.Forbidden, (await Assert.ThrowsAsync<BridgeException>(() => link.CallAsync(plugin, method, parameters))).Code);
         }
 

@@ -30,7 +30,8 @@ public sealed class RequestTurnTests
         await link.EventAsync(plugin, sent, "done");
         Assert.Equal(
             [
-                new AgentPartial("let me"), new AgentRewrite("Let me see"), new AgentReply("Let me see"), new AgentToolCall("c1", "look", "{\"x\":1}"), new AgentToolResult("c1", "seen"),
+                new AgentPartial("let me"), new AgentRewrite("Let me see"), new AgentReply("Let me see"), new AgentToolCall("c1", "look", "{\"x\":1}"),
+                new AgentToolResult("c1", "seen"),
                 new AgentToolCall("c2", "look", "{}"), new AgentReasoning("hm"), new AgentReply("It is 5."),
                 // A call without a result would look as if the client had to run it.
                 new AgentToolResult("c2", ""),

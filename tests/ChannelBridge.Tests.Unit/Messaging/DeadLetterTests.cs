@@ -228,7 +228,8 @@ public sealed class DeadLetterTests
         for (var wait = 0; wait < 6_000 && !watcher.Events.Any(e => e.Contains("\"acked\"", StringComparison.Ordinal)); wait++) await Task.Delay(10);
         Assert.Contains(watcher.Events, text => text.StartsWith("inbox.accepted", StringComparison.Ordinal));
         // Its ack is here before the push has returned; what is told goes forward nevertheless.
-        var states = watcher.Events.Select(text => text.Contains("\"pushed\"", StringComparison.Ordinal) ? "pushed" : text.Contains("\"acked\"", StringComparison.Ordinal) ? "acked" : "");
+        var states = watcher.Events.Select(text => text.Contains("\"pushed\"", StringComparison.Ordinal) ? "pushed"
+            : text.Contains("\"acked\"", StringComparison.Ordinal) ? "acked" : "");
         Assert.Equal(["pushed", "acked"], states.Where(state => state.Length > 0));
         Assert.DoesNotContain(watcher.Events, text => text.Contains("echo:", StringComparison.Ordinal));
     }

@@ -76,7 +76,8 @@ public sealed class TurnRulesTests
     {
         var json = JsonDocument.Parse("""{"a":1}""").RootElement;
         var core = new CoreUnderTest(agent: Says(
-            new AgentPartial("on"), new AgentReply("one", "block"), new AgentArtifact("r") { Text = "be" }, new AgentArtifact("r") { Text = "gin", Append = true, LastChunk = true },
+            new AgentPartial("on"), new AgentReply("one", "block"), new AgentArtifact("r") { Text = "be" },
+            new AgentArtifact("r") { Text = "gin", Append = true, LastChunk = true },
             new AgentArtifact("d") { Json = json }, new AgentReply("two"), new AgentFinish(FinishReason.InputRequired)));
         var channel = new Ending();
         core.Registry.Add([channel]);
@@ -97,7 +98,8 @@ public sealed class TurnRulesTests
     public async Task Artifacts_OutboxChannel_BecomeMessages()
     {
         var core = await new CoreUnderTest(agent: Says(
-            new AgentReply("look", "block"), new AgentArtifact("r") { Name = "poem.txt", Text = "roses" }, new AgentArtifact("r") { Text = " are red", Append = true, LastChunk = true },
+            new AgentReply("look", "block"), new AgentArtifact("r") { Name = "poem.txt", Text = "roses" },
+            new AgentArtifact("r") { Text = " are red", Append = true, LastChunk = true },
             new AgentArtifact("d") { Json = JsonDocument.Parse("""{"n":1}""").RootElement }, new AgentReply("done"))).StartAsync();
         var target = new FakeTarget(core.Time) { RequiresAck = false };
         core.Attach(target);

@@ -164,7 +164,8 @@ public sealed class TurnWordsTests
             await core.AcceptAsync(CoreUnderTest.Message("other", $"ask {i}") with { Rules = FromAgent, SenderId = $"other{i}" });
         }
 
-        await UntilAsync(() => ran.Count(text => text.StartsWith("hi", StringComparison.Ordinal)) == 8 && ran.Count(text => text.StartsWith("ask", StringComparison.Ordinal)) == 8 && core.Turns.Held > 0);
+        await UntilAsync(() => ran.Count(text => text.StartsWith("hi", StringComparison.Ordinal)) == 8
+            && ran.Count(text => text.StartsWith("ask", StringComparison.Ordinal)) == 8 && core.Turns.Held > 0);
         Assert.Equal(3, ran.Count(text => text.StartsWith("thanks", StringComparison.Ordinal)));
         await UntilAsync(() => !listener.Told.IsEmpty);
         Assert.StartsWith("Held: more than 3 turns a minute", listener.Told.First(), StringComparison.Ordinal);

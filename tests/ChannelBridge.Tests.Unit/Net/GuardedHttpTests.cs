@@ -104,7 +104,9 @@ public sealed class GuardedHttpTests : IAsyncLifetime
         using var http = new GuardedHttp(TimeProvider.System);
         await using var unfollowed = await http.SendAsync(Post("/see"));
         Assert.Equal(303, unfollowed.Status);
-        await using var followed = await http.SendAsync(Post("/see") with { MaxRedirects = 1, Headers = [new("Authorization", "secret"), new("X-Key", "secret")], Secrets = ["x-key"] });
+        await using var followed =
+            await http.SendAsync(
+            Post("/see") with { MaxRedirects = 1, Headers = [new("Authorization", "secret"), new("X-Key", "secret")], Secrets = ["x-key"] });
         Assert.Equal((200, "/end"), (followed.Status, followed.Url.AbsolutePath));
         Assert.Equal("GET /end  ", _seen[^1]);
         await using var kept = await http.SendAsync(Post("/keep") with { MaxRedirects = 1 });

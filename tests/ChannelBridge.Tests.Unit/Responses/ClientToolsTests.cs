@@ -8,7 +8,8 @@ namespace ChannelBridge.Tests.Unit.Responses;
 public sealed class ClientToolsTests
 {
     private const string Function = """{"type":"function","name":"get_weather","parameters":{"type":"object"}}""";
-    private const string Space = """{"type":"namespace","name":"agents","description":"of agents","tools":[{"type":"function","name":"close"},{"type":"function","name":"get_weather"},{"type":"web_search"}]}""";
+    private const string Space =
+        """{"type":"namespace","name":"agents","description":"of agents","tools":[{"type":"function","name":"close"},{"type":"function","name":"get_weather"},{"type":"web_search"}]}""";
     private const string Custom = """{"type":"custom","name":"apply_patch","description":"Patches.","format":{"type":"grammar","syntax":"lark","definition":"start: /.+/"}}""";
 
     [Theory]
@@ -21,7 +22,9 @@ public sealed class ClientToolsTests
     {
         var agent = Answering(new AgentReply("ok"));
         await using var door = await DoorUnderTest.StartAsync(agents: agent);
-        using var response = await door.PostAsync("responses", $$"""{"model":"scripted","input":"x","tools":[{{Function}},{{tool}}],"include":["web_search_call.results"],"conversations":1}""");
+        using var response = await door.PostAsync(
+            "responses",
+            $$"""{"model":"scripted","input":"x","tools":[{{Function}},{{tool}}],"include":["web_search_call.results"],"conversations":1}""");
         Assert.Equal(200, (int)response.StatusCode);
         Assert.Equal($"conversations, tools[1] ({name}), include[0] (web_search_call.results)", Assert.Single(response.Headers.GetValues("ChannelBridge-Ignored")));
         Assert.Equal("get_weather", Assert.Single(Assert.Single(agent.Turns).Request!.Tools).Name);
@@ -40,7 +43,9 @@ public sealed class ClientToolsTests
             new AgentToolCall("c4", "get_weather", "{}"));
         await using var door = await DoorUnderTest.StartAsync(agents: agent);
         var tools = $"[{Function},{Space},{Custom}]";
-        using var response = await door.PostAsync("responses", $$$"""{"model":"scripted","input":"x","stream":true,"tools":{{{tools}}},"tool_choice":{"type":"custom","name":"apply_patch"}}""");
+        using var response = await door.PostAsync(
+            "responses",
+            $$$"""{"model":"scripted","input":"x","stream":true,"tools":{{{tools}}},"tool_choice":{"type":"custom","name":"apply_patch"}}""");
         Assert.Equal("tools[1].tools[2] (web_search)", Assert.Single(response.Headers.GetValues("ChannelBridge-Ignored")));
         var events = DoorUnderTest.Parse(await response.Content.ReadAsStringAsync());
         var output = events[^1]["response"]!["output"]!.AsArray();
@@ -59,7 +64,8 @@ public sealed class ClientToolsTests
         Assert.Contains("start: /.+/", asked.Tools[3].Description!, StringComparison.Ordinal);
         Assert.Equal("apply_patch", asked.ToolChoice.Function);
 
-        var results = """{"type":"function_call_output","call_id":"c1","output":"1"},{"type":"function_call_output","call_id":"c2","output":"2"},{"type":"custom_tool_call_output","call_id":"c3","output":"3"},{"type":"function_call_output","call_id":"c4","output":"4"}""";
+        var results =
+            """{"type":"function_call_output","call_id":"c1","output":"1"},{"type":"function_call_output","call_id":"c2","output":"2"},{"type":"custom_tool_call_output","call_id":"c3","output":"3"},{"type":"function_call_output","call_id":"c4","output":"4"}""";
         var id = (string)events[^1]["response"]!["id"]!;
         await door.AskAsync($$"""{"model":"scripted","previous_response_id":"{{id}}","input":[{{results}}],"tools":{{tools}}}""");
         await door.AskAsync($$"""{"model":"scripted","store":false,"input":[{{string.Join(',', output.Select(item => item!.ToJsonString()))}},{{results}}],"tools":{{tools}}}""");
@@ -84,7 +90,8 @@ public sealed class ClientToolsTests
         var first = await door.AskAsync($$"""{"model":"scripted","input":"x","tools":[{{Function}}]}""");
         var results = $$"""{"type":"function_call_output","call_id":"{{callId}}","output":"1"},{"type":"function_call_output","call_id":"c2","output":"2"}""";
         await door.AskAsync($$"""{"model":"scripted","previous_response_id":"{{first["id"]}}","input":[{{results}}]}""");
-        await door.AskAsync($$"""{"model":"scripted","input":[{"role":"user","content":"x"},{{string.Join(',', first["output"]!.AsArray().Select(item => item!.ToJsonString()))}},{{results}}]}""");
+        await door.AskAsync(
+            $$"""{"model":"scripted","input":[{"role":"user","content":"x"},{{string.Join(',', first["output"]!.AsArray().Select(item => item!.ToJsonString()))}},{{results}}]}""");
         foreach (var turn in agent.Turns.Skip(1))
             Assert.Equal([(callId, name), ("c2", "f")], turn.Request!.Input.OfType<FunctionCallItem>().Select(call => (call.CallId, call.Name)));
     }
@@ -107,7 +114,8 @@ public sealed class ClientToolsTests
         var agent = Answering(new AgentReply("ok"));
         await using var door = await DoorUnderTest.StartAsync(agents: agent);
         using var response = await door.PostAsync(
-            "responses", """{"model":"scripted","input":[{"type":"web_search_call","id":"ws_1","status":"completed","action":{}},{"type":"mcp_list_tools","id":"m","tools":[]},{"role":"user","content":"x"}]}""");
+            "responses",
+            """{"model":"scripted","input":[{"type":"web_search_call","id":"ws_1","status":"completed","action":{}},{"type":"mcp_list_tools","id":"m","tools":[]},{"role":"user","content":"x"}]}""");
         Assert.Equal("input[0] (web_search_call), input[1] (mcp_list_tools)", Assert.Single(response.Headers.GetValues("ChannelBridge-Ignored")));
         Assert.IsType<MessageItem>(Assert.Single(Assert.Single(agent.Turns).Request!.Input));
     }

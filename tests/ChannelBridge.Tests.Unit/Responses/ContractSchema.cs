@@ -82,7 +82,8 @@ public static class ContractSchema
                     if (value is JsonValue longest && longest.TryGetValue<string>(out var large) && large.Length > (int)rule!) faults.Add($"{place} is too long");
                     break;
                 default:
-                    if (!Remarks.Contains(keyword) && !keyword.StartsWith("x-", StringComparison.Ordinal)) faults.Add($"{place}: the keyword {keyword} isn't known to this checker");
+                    if (!Remarks.Contains(keyword) && !keyword.StartsWith("x-", StringComparison.Ordinal))
+                        faults.Add($"{place}: the keyword {keyword} isn't known to this checker");
                     break;
             }
         }

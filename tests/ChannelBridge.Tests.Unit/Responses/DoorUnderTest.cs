@@ -50,7 +50,8 @@ internal sealed class DoorUnderTest : IAsyncDisposable
         return new DoorUnderTest(host, folder);
     }
 
-    public Task<HttpResponseMessage> PostAsync(string path, string body, HttpCompletionOption completion = HttpCompletionOption.ResponseContentRead, CancellationToken cancellationToken = default) =>
+    public Task<HttpResponseMessage> PostAsync(string path, string body, HttpCompletionOption completion = HttpCompletionOption.ResponseContentRead,
+        CancellationToken cancellationToken = default) =>
         Http.SendAsync(new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json") }, completion, cancellationToken);
 
     public async Task<JsonNode> AskAsync(string body, int status = 200, string path = "responses")

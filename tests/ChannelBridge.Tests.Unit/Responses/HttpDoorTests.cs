@@ -72,7 +72,8 @@ public sealed class HttpDoorTests
     [InlineData("""{"input":"x","prompt":{"id":"pmpt_1"}}""", "prompt")]
     [InlineData("""{"input":"x","include":"reasoning.encrypted_content"}""", "include")]
     [InlineData("""{"input":"x","include":[1]}""", "include[0]")]
-    [InlineData("""{"input":"x","metadata":{"0123456789012345678901234567890123456789012345678901234567890123x":"y"}}""", "metadata.0123456789012345678901234567890123456789012345678901234567890123…")]
+    [InlineData("""{"input":"x","metadata":{"0123456789012345678901234567890123456789012345678901234567890123x":"y"}}""",
+        "metadata.0123456789012345678901234567890123456789012345678901234567890123…")]
     [InlineData("""{"input":"x","tools":[{"type":"function","name":"a b"}]}""", "tools[0].name")]
     [InlineData("""{"input":"x","tool_choice":"required"}""", "tool_choice")]
     [InlineData("""{"input":"x","tools":[{"type":"function","name":"a"}],"tool_choice":{"type":"function","name":"b"}}""", "tool_choice.name")]
@@ -242,14 +243,18 @@ public sealed class HttpDoorTests
     {
         var agent = new ScriptedAgent();
         await using var door = await DoorUnderTest.StartAsync(agents: agent);
-        var compacted = await door.AskAsync("""{"model":"echo","input":[{"role":"user","content":"the word is slate"},{"role":"assistant","content":"OK"}]}""", 200, "responses/compact");
+        var compacted = await door.AskAsync(
+            """{"model":"echo","input":[{"role":"user","content":"the word is slate"},{"role":"assistant","content":"OK"}]}""", 200,
+            "responses/compact");
         Assert.Empty(ContractSchema.Check("CompactResource", compacted));
         var item = compacted["output"]![0]!.ToJsonString();
         agent.Say(new AgentReply("ok"));
         agent.End();
         await door.AskAsync($$"""{"model":"scripted","input":[{{item}},{"role":"user","content":"go on"}]}""");
         var turn = Assert.Single(agent.Turns);
-        Assert.Contains("the word is slate", ((Protocol.OpenResponses.InputTextPart)((Protocol.OpenResponses.MessageItem)turn.Request!.Input[0]).Content[0]).Text, StringComparison.Ordinal);
+        Assert.Contains("the word is slate",
+            ((Protocol.OpenResponses.InputTextPart)((Protocol.OpenResponses.MessageItem)turn.Request!.Input[0]).Content[0]).Text,
+            StringComparison.Ordinal);
 
         Assert.Equal("model", (string)(await door.AskAsync("""{"input":"x"}""", 400, "responses/compact"))["error"]!["param"]!);
         var changed = item.Replace("cb2.", "cb2.AAAA", StringComparison.Ordinal);

@@ -39,7 +39,8 @@ public sealed class KeptReasoningTests
         Assert.Null(reasoning["content"]);
         // Another client has made the call its own: what it doesn't know of it comes by the sealed item alone.
         var renamed = call.ToJsonString().Replace("c1", "c9", StringComparison.Ordinal).Replace("fc_", "zz_", StringComparison.Ordinal);
-        await door.AskAsync($$"""{"model":"scripted","store":false,"input":[{"role":"user","content":"x"},{{reasoning.ToJsonString()}},{{renamed}},{{Results.Replace("c1", "c9", StringComparison.Ordinal)}}]}""");
+        await door.AskAsync(
+            $$"""{"model":"scripted","store":false,"input":[{"role":"user","content":"x"},{{reasoning.ToJsonString()}},{{renamed}},{{Results.Replace("c1", "c9", StringComparison.Ordinal)}}]}""");
         var back = agent.Turns[1].Request!.Input.OfType<ReasoningItem>().Single();
         Assert.Equal("hm", ((ReasoningTextPart)back.Content!.Single()).Text);
         Assert.Equal(Field.GetRawText(), back.Extra!.Value.GetRawText());

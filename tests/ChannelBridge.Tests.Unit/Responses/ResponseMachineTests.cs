@@ -5,7 +5,8 @@ namespace ChannelBridge.Tests.Unit.Responses;
 
 public sealed class ResponseMachineTests
 {
-    private static readonly string[] Texts = ["Hello", " ", "é", "e\u0301", "\U0001F469", "\U0001F469\u200D\U0001F469\u200D\U0001F467", "\uD83D", "\uDC69", "שלום", "\r\n", "\"\\\u2028\u0000", "x"];
+    private static readonly string[] Texts = ["Hello", " ", "é", "e\u0301", "\U0001F469", "\U0001F469\u200D\U0001F469\u200D\U0001F467",
+        "\uD83D", "\uDC69", "שלום", "\r\n", "\"\\\u2028\u0000", "x"];
 
     /// <summary>Whatever is called in whatever order, the stream is legal: the machine's one promise.</summary>
     [Fact]
@@ -124,7 +125,10 @@ public sealed class ResponseMachineTests
             case < 40: machine.AddCallOutput("call_1", text); break;
             case < 44: machine.CloseItem(random.Next(3) switch { 0 => "commentary", 1 => "final_answer", _ => null }); break;
             case < 46: machine.OpenMessage(); break;
-            case < 48: machine.Annotate(System.Text.Json.JsonSerializer.SerializeToElement(new { type = "url_citation", url = "https://example.org", start_index = 0, end_index = 1, title = "t" })); break;
+            case < 48:
+                machine.Annotate(
+                System.Text.Json.JsonSerializer.SerializeToElement(
+                new { type = "url_citation", url = "https://example.org", start_index = 0, end_index = 1, title = "t" })); break;
             case < 50: machine.Create(); break;
             case < 53: machine.Queue(); break;
             case < 56: machine.Start(); break;

@@ -62,7 +62,8 @@ public sealed class ResponseRunsTests : IAsyncLifetime
         var agent = new ScriptedAgent();
         agent.Say(
             new AgentReply("look", "block"), new AgentArtifact("r") { Text = "ro" }, new AgentArtifact("r") { Text = "ses", Append = true, LastChunk = true },
-            new AgentArtifact("d") { Name = "data", Json = JsonDocument.Parse("""{"n":1}""").RootElement }, new AgentStatus("busy"), new AgentReply("done"), new AgentFinish(FinishReason.InputRequired));
+            new AgentArtifact("d") { Name = "data", Json = JsonDocument.Parse("""{"n":1}""").RootElement }, new AgentStatus("busy"),
+            new AgentReply("done"), new AgentFinish(FinishReason.InputRequired));
         agent.End();
         var runs = await MakeAsync(agents: [agent]);
         var run = await runs.StartAsync(new ResponseStart { Request = Request("x"), Owner = "me", Agent = agent.Name }, default);
@@ -122,7 +123,9 @@ public sealed class ResponseRunsTests : IAsyncLifetime
         var run = await StartAsync(runs, "x", agent: "scripted");
         await agent.Started.Task.WaitAsync(Patience);
         agent.Say(script[..point]);
-        if (point > 0) await SeenAsync(run, point >= 4 ? "response.function_call_arguments.done" : point == 1 ? "response.reasoning_summary_text.delta" : "response.output_text.delta");
+        if (point > 0)
+            await SeenAsync(run, point >= 4 ? "response.function_call_arguments.done" : point == 1 ? "response.reasoning_summary_text.delta"
+                : "response.output_text.delta");
         await run.CancelAsync();
         var stream = StreamChecker.Check(await ReadAsync(run));
         Assert.Equal("cancelled", (string)stream.Final!["error"]!["code"]!);
@@ -208,9 +211,16 @@ public sealed class ResponseRunsTests : IAsyncLifetime
         var runs = await MakeAsync();
         var compacted = await runs.CompactAsync(Request("the word is slate") with { Model = "echo" }, "me", default);
         var item = ResponseRequestReader.ReadItems(System.Text.Json.JsonDocument.Parse(compacted).RootElement.GetProperty("output"));
-        await runs.StartAsync(new ResponseStart { Request = Request("go on") with { Input = [.. item, new MessageItem("user", [new InputTextPart("x")])] }, Owner = "me" }, default);
+        await runs.StartAsync(
+            new ResponseStart { Request = Request("go on") with { Input = [.. item, new MessageItem("user", [new InputTextPart("x")])] }, Owner = "me" },
+            default);
         var fault = await Assert.ThrowsAsync<BridgeException>(async () =>
-            await runs.StartAsync(new ResponseStart { Request = Request("go on") with { Input = [.. item, new MessageItem("user", [new InputTextPart("x")])] }, Owner = "you" }, default));
+            await runs.StartAsync(
+                new ResponseStart
+                {
+                    Request = Request("go on") with { Input = [.. item, new MessageItem("user", [new InputTextPart("x")])] },
+                    Owner = "you"
+                }, default));
         Assert.Equal("invalid_compaction", (string)fault.Details!["code"]!);
     }
 
@@ -298,7 +308,8 @@ public sealed class ResponseRunsTests : IAsyncLifetime
         var turn = Assert.Single(agent.Turns);
         Assert.Equal(
             ["user: one", "assistant: echo: one", "user: two", "assistant: echo: two", "user: three"],
-            turn.Request!.Input.Cast<MessageItem>().Select(message => $"{message.Role}: {(message.Content[0] as InputTextPart)?.Text ?? ((OutputTextPart)message.Content[0]).Text}"));
+            turn.Request!.Input.Cast<MessageItem>()
+            .Select(message => $"{message.Role}: {(message.Content[0] as InputTextPart)?.Text ?? ((OutputTextPart)message.Content[0]).Text}"));
         Assert.Equal(first.Session, third.Session);
         Assert.Null(turn.Request.PreviousResponseId);
         Assert.Equal("three", turn.Message.Text);
@@ -326,7 +337,9 @@ public sealed class ResponseRunsTests : IAsyncLifetime
     public async Task References_AndCalls_AreResolvedOrRefused()
     {
         var runs = await MakeAsync();
-        var tool = new FunctionTool("get_weather", null, System.Text.Json.JsonDocument.Parse("""{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}""").RootElement, null);
+        var tool = new FunctionTool("get_weather", null,
+            System.Text.Json.JsonDocument.Parse("""{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}""").RootElement,
+            null);
         var first = await runs.StartAsync(new ResponseStart { Request = Request("What is the weather?") with { Tools = [tool] }, Owner = "me" }, default);
         var call = JsonNode.Parse((await first.Completion.WaitAsync(Patience)).Span)!["output"]![0]!;
         Assert.Equal("function_call", (string)call["type"]!);

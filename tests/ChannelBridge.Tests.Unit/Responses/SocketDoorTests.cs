@@ -41,7 +41,8 @@ public sealed class SocketDoorTests
         await using var door = await DoorUnderTest.StartAsync(agents: agent);
         using var socket = await door.OpenAsync();
         var first = Id(await DoorUnderTest.TurnAsync(socket, """{"type":"response.create","store":false,"input":"the word is cobalt"}"""));
-        var second = await DoorUnderTest.TurnAsync(socket, $$"""{"type":"response.create","model":"scripted","store":false,"previous_response_id":"{{first}}","input":"which word?"}""");
+        var second = await DoorUnderTest.TurnAsync(
+            socket, $$"""{"type":"response.create","model":"scripted","store":false,"previous_response_id":"{{first}}","input":"which word?"}""");
         Assert.Equal("response.completed", (string)second[^1]["type"]!);
         Assert.Equal(3, Assert.Single(agent.Turns).Request!.Input.Count);
 

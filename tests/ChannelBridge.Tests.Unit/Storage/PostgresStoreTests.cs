@@ -233,7 +233,8 @@ public sealed class PostgresStoreTests : IAsyncLifetime
         for (var round = 0; round < 3; round++)
         {
             await Assert.ThrowsAsync<BridgeException>(async () => await reader.ReadAsync(
-                "SELECT $1 || $2", [new NpgsqlParameter<string> { TypedValue = "a" }, new NpgsqlParameter<string> { TypedValue = "\uD83D" }], row => row.GetString(0), CancellationToken.None));
+                "SELECT $1 || $2", [new NpgsqlParameter<string> { TypedValue = "a" }, new NpgsqlParameter<string> { TypedValue = "\uD83D" }],
+                row => row.GetString(0), CancellationToken.None));
             foreach (var sql in new[] { "SELECT $1 || $2", "SELECT $2 || $1" })
             {
                 var rows = await reader.ReadAsync(sql, [PostgresReader.P("a"), PostgresReader.P("\uD83D")], row => row.GetString(0), CancellationToken.None);

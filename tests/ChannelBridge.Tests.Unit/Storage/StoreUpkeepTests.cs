@@ -45,8 +45,11 @@ public sealed class StoreUpkeepTests : IDisposable
         var lines = exported.Split('\n');
         foreach (var (bad, word) in new[]
         {
-            (string.Join('\n', lines[..^3]) + "\n", "cut off"), (exported[..(exported.Length / 2)], "damaged"), (exported.Replace("\"hello\"", "\"hallo\"", StringComparison.Ordinal).Replace("main:bncr:direct:b", "main:bncr:direct:c", StringComparison.Ordinal), "changed"),
-            ("", "empty"), ("{}", "no array"), ("[\"something\",1,2]", "no exported store"), (exported.Replace("[\"channelbridge-store\",1,", "[\"channelbridge-store\",99,", StringComparison.Ordinal), "version 99"),
+            (string.Join('\n', lines[..^3]) + "\n", "cut off"), (exported[..(exported.Length / 2)], "damaged"),
+                (exported.Replace("\"hello\"", "\"hallo\"", StringComparison.Ordinal)
+                    .Replace("main:bncr:direct:b", "main:bncr:direct:c", StringComparison.Ordinal), "changed"),
+            ("", "empty"), ("{}", "no array"), ("[\"something\",1,2]", "no exported store"),
+            (exported.Replace("[\"channelbridge-store\",1,", "[\"channelbridge-store\",99,", StringComparison.Ordinal), "version 99"),
         })
         {
             var error = Assert.Throws<BridgeException>(() => SqliteUpkeep.Import(_folder.File("b.db"), new MemoryStream(Encoding.UTF8.GetBytes(bad)), null));
@@ -118,7 +121,8 @@ public sealed class StoreUpkeepTests : IDisposable
         using (var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite))
         {
             // Every page but the first: some of them are read by any check.
-            for (file.Position = SqliteSchema.PageBytes; file.Position < file.Length - 64; file.Position += SqliteSchema.PageBytes - 32) file.Write(Enumerable.Repeat((byte)0xA5, 32).ToArray());
+            for (file.Position = SqliteSchema.PageBytes; file.Position < file.Length - 64; file.Position += SqliteSchema.PageBytes - 32)
+                file.Write(Enumerable.Repeat((byte)0xA5, 32).ToArray());
         }
 
         Assert.NotEmpty(SqliteUpkeep.Check(path, quick: false));
@@ -167,8 +171,27 @@ public sealed class StoreUpkeepTests : IDisposable
         var inbox = new List<InboxAppend>();
         for (var i = 0; i < 6; i++) inbox.Add(await CommitAsync(store, Message(i < 4 ? Lane : Other, (UInt128)(100 + i), i == 5 ? 50_000 : 10)));
         await store.CommitAsync(new InboxUpdate { LaneId = inbox[0].LaneId, Ordinal = 1, State = TurnState.Done, Attempts = 1, At = At + 1 });
-        await store.CommitAsync(new InboxUpdate { LaneId = inbox[0].LaneId, Ordinal = 2, State = TurnState.Dead, Attempts = 3, At = At + 2, Error = "TIMEOUT: \"too late\"\n\u0001" });
-        await store.CommitAsync(new InboxUpdate { LaneId = inbox[0].LaneId, Ordinal = 3, State = TurnState.Pending, Attempts = 2, NextAttemptAt = At + 5, At = At + 2, Error = "x" });
+        await store.CommitAsync(
+            new InboxUpdate
+            {
+                LaneId = inbox[0].LaneId,
+                Ordinal = 2,
+                State = TurnState.Dead,
+                Attempts = 3,
+                At = At + 2,
+                Error = "TIMEOUT: \"too late\"\n\u0001"
+            });
+        await store.CommitAsync(
+            new InboxUpdate
+            {
+                LaneId = inbox[0].LaneId,
+                Ordinal = 3,
+                State = TurnState.Pending,
+                Attempts = 2,
+                NextAttemptAt = At + 5,
+                At = At + 2,
+                Error = "x"
+            });
         for (var i = 0; i < 6; i++)
         {
             var append = new OutboxAppend

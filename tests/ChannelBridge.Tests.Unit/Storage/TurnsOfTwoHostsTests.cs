@@ -68,7 +68,8 @@ public sealed class TurnsOfTwoHostsTests : IAsyncLifetime
     }
 
     private static ValueTask<InboxReceipt> AcceptAsync(IHost host, string text) => host.Services.GetRequiredService<IInbox>().AcceptAsync(
-        new InboundMessage { Channel = "test", AccountId = "main", SessionKey = "a", Agent = "stuck", Route = "a", SenderId = "u", Text = text }, (UInt128)text.GetHashCode(), TimeSpan.FromDays(1));
+        new InboundMessage { Channel = "test", AccountId = "main", SessionKey = "a", Agent = "stuck", Route = "a", SenderId = "u", Text = text },
+        (UInt128)text.GetHashCode(), TimeSpan.FromDays(1));
 
     private static async Task UntilAsync(IHost host, Guid turn)
     {

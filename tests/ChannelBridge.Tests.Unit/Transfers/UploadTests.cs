@@ -106,7 +106,8 @@ public sealed class UploadTests : IDisposable
         Assert.True((await restarted.Uploads.InitAsync(_client, Request("t", [], 1000))).Duplicate);
         Assert.Equal(path, (await restarted.Uploads.CompleteAsync(_client, "t", null)).Path!);
         Assert.Equal(0, new FileInfo(path).Length);
-        var record = TransferJson.Read(TransferJson.Write(new DownloadRecord { TransferId = "d", Sha256 = "s" }, TransferJson.Default.DownloadRecord), TransferJson.Default.DownloadRecord);
+        var record = TransferJson.Read(TransferJson.Write(new DownloadRecord { TransferId = "d", Sha256 = "s" }, TransferJson.Default.DownloadRecord),
+            TransferJson.Default.DownloadRecord);
         Assert.Equal((0, 0), (record.ChunkSize, record.TotalChunks));
     }
 

@@ -125,7 +125,9 @@ public sealed class ConnectionTests
         }
 
         Assert.True(sent < 20_000);
-        var diagnostics = new EndpointDiagnostics((ChannelBridge.Endpoints.Connections.EndpointRuntime)host.Services.GetService(typeof(ChannelBridge.Endpoints.Connections.EndpointRuntime))!);
+        var diagnostics = new EndpointDiagnostics(
+            (ChannelBridge.Endpoints.Connections.EndpointRuntime)host.Services.GetService(
+            typeof(ChannelBridge.Endpoints.Connections.EndpointRuntime))!);
         var buffered = (long)(await diagnostics.CollectAsync(default))["bufferedBytes"]!;
         Assert.True(buffered < 4 * 1024 * 1024, $"{buffered} bytes are buffered");
     }

@@ -46,7 +46,8 @@ public sealed class LocalDoorTests
 
         await client.SendAsync("""{"jsonrpc":"2.0","id":"q","method":"test.call","params":{"text":"their.method"}}""");
         call = (await client.ReceiveAsync())!;
-        await client.SendAsync($$"""{"jsonrpc":"2.0","id":{{call["id"]!.ToJsonString()}},"error":{"code":-32000,"message":"no","data":{"code":"BUSY","retryable":true,"retryAfterMs":20} } }""");
+        await client.SendAsync(
+            $$"""{"jsonrpc":"2.0","id":{{call["id"]!.ToJsonString()}},"error":{"code":-32000,"message":"no","data":{"code":"BUSY","retryable":true,"retryAfterMs":20} } }""");
         var error = (await client.ReceiveAsync())!["error"]!;
         Assert.Equal("BUSY", (string?)error["data"]!["code"]);
         Assert.Equal(20, (int)error["data"]!["retryAfterMs"]!);

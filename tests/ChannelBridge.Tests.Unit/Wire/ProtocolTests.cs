@@ -109,7 +109,8 @@ public sealed class ProtocolTests
     [InlineData("""{"client":{"id":"zzz"}}""", "at /client/id: must be equal to one of the allowed values", true)]
     [InlineData("""{"client":{"mode":"zzz"}}""", "at /client/mode: must be equal to one of the allowed values", true)]
     [InlineData("""{"client":{"foo":1}}""", "at /client: unexpected property 'foo'", true)]
-    [InlineData("""{"client":{"buildId":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}}""", "at /client/buildId: must not have more than 96 characters", true)]
+    [InlineData("""{"client":{"buildId":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}}""",
+        "at /client/buildId: must not have more than 96 characters", true)]
     [InlineData("""{"minProtocol":0}""", "at /minProtocol: must be >= 1", true)]
     [InlineData("""{"minProtocol":1.5}""", "at /minProtocol: must be integer", true)]
     [InlineData("""{"minProtocol":"4"}""", "at /minProtocol: must be integer", true)]
@@ -119,7 +120,8 @@ public sealed class ProtocolTests
     [InlineData("""{"auth":{"token":5}}""", "at /auth/token: must be string", true)]
     [InlineData("""{"auth":{"foo":5}}""", "at /auth: unexpected property 'foo'", true)]
     [InlineData("""{"device":{"id":"x"}}""", "at /device: must have required property 'publicKey'", true)]
-    [InlineData("""{"device":{"id":"x","publicKey":"a","signature":"b","signedAt":-1,"nonce":""}}""", "at /device/signedAt: must be >= 0; at /device/nonce: must not have fewer than 1 characters", true)]
+    [InlineData("""{"device":{"id":"x","publicKey":"a","signature":"b","signedAt":-1,"nonce":""}}""",
+        "at /device/signedAt: must be >= 0; at /device/nonce: must not have fewer than 1 characters", true)]
     [InlineData("""{"permissions":{"a":1}}""", "at /permissions/a: must be boolean", true)]
     [InlineData("""{"locale":5}""", "at /locale: must be string", true)]
     [InlineData("""{"role":""}""", "at /role: must not have fewer than 1 characters", true)]

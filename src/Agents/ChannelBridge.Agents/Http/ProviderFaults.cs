@@ -47,7 +47,8 @@ internal sealed class ProviderFaults(ProviderOptions options, Uri address, TimeP
     {
         TurnPhase.FirstToken => new BridgeException(
             AgentErrorCodes.FirstTokenTimeout,
-            $"{Who} gave nothing of an answer within {Seconds(options.FirstTokenTimeout)}; a model that must be loaded first may need more: Agents:{options.Name}:FirstTokenTimeout.")
+            $"{Who} gave nothing of an answer within {Seconds(options.FirstTokenTimeout)}; a model that must be loaded first may need more: "
+                + $"Agents:{options.Name}:FirstTokenTimeout.")
         { Retryable = true },
         TurnPhase.Idle => new BridgeException(
             AgentErrorCodes.IdleTimeout, $"{Who} stopped in the middle of its answer and was silent for {Seconds(options.IdleTimeout)}; see Agents:{options.Name}:IdleTimeout.")
@@ -76,7 +77,10 @@ internal sealed class ProviderFaults(ProviderOptions options, Uri address, TimeP
             // What a provider says about a wrong key may repeat it in part.
             401 or 403 => new BridgeException(
                 AgentErrorCodes.KeyRefused,
-                $"{Who}: the provider refused the key (HTTP {answer.Status}). {(key is null ? $"None is set: give one with Agents:{options.Name}:KeyFile (--agent-key-file)" : $"Check the key that Agents:{options.Name}:KeyFile or KeyVariable leads to")}.")
+                $"{Who}: the provider refused the key (HTTP {answer.Status}). "
+                    + (key is null
+                        ? $"None is set: give one with Agents:{options.Name}:KeyFile (--agent-key-file)."
+                        : $"Check the key that Agents:{options.Name}:KeyFile or KeyVariable leads to."))
             { Details = details },
             404 => new BridgeException(
                 AgentErrorCodes.NotFound,
@@ -84,15 +88,20 @@ internal sealed class ProviderFaults(ProviderOptions options, Uri address, TimeP
             { Details = details },
             408 or 409 or 425 => new BridgeException(AgentErrorCodes.Failed, $"{Who}: the provider asks for another try (HTTP {answer.Status}){said}.")
             { Retryable = true, RetryAfter = wait, Details = details },
-            413 => new BridgeException(AgentErrorCodes.RequestRefused, $"{Who}: the conversation or its files are larger than the provider takes (HTTP 413){said}.") { Details = details },
+            413 => new BridgeException(AgentErrorCodes.RequestRefused,
+                $"{Who}: the conversation or its files are larger than the provider takes (HTTP 413){said}.")
+            { Details = details },
             429 => new BridgeException(AgentErrorCodes.Overloaded, $"{Who}: the provider takes no more requests at the moment (HTTP 429){said}.")
             { Retryable = true, RetryAfter = wait, Details = details },
             >= 500 => new BridgeException(AgentErrorCodes.Failed, $"{Who}: the provider failed (HTTP {answer.Status}){said}.")
             { Retryable = true, RetryAfter = wait, Details = details },
             >= 300 and < 400 => new BridgeException(
-                AgentErrorCodes.RequestRefused, $"{Who}: the provider sends the request elsewhere (HTTP {answer.Status}), which isn't followed because of the key. Put the final address into Agents:{options.Name}:Url.")
+                AgentErrorCodes.RequestRefused,
+                $"{Who}: the provider sends the request elsewhere (HTTP {answer.Status}), which isn't followed because of the key. Put the "
+                    + $"final address into Agents:{options.Name}:Url.")
             { Details = details },
-            _ => new BridgeException(AgentErrorCodes.RequestRefused, $"{Who}: the provider refused the request (HTTP {answer.Status}){said}. Check Agents:{options.Name}:Model and Kind.")
+            _ => new BridgeException(AgentErrorCodes.RequestRefused,
+                $"{Who}: the provider refused the request (HTTP {answer.Status}){said}. Check Agents:{options.Name}:Model and Kind.")
             { Details = details },
         };
     }
@@ -154,7 +163,8 @@ internal sealed class ProviderFaults(ProviderOptions options, Uri address, TimeP
     {
         if (string.IsNullOrWhiteSpace(header)) return null;
         TimeSpan wait;
-        if (double.TryParse(header, NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var seconds))
+        if (double.TryParse(header, NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite,
+            CultureInfo.InvariantCulture, out var seconds))
             wait = seconds < LongestRetryAfter.TotalSeconds ? TimeSpan.FromSeconds(seconds) : LongestRetryAfter;
         else if (DateTimeOffset.TryParse(header, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var date))
             wait = date - time.GetUtcNow();

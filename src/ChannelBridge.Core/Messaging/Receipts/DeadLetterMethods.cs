@@ -193,7 +193,10 @@ internal sealed partial class DeadLetterMethods(
         var account = receipts.Account(method, selection.Channel, selection.AccountId, caller);
         var filter = await FilterAsync(
             method, selection.Channel, account, selection.SessionKey, selection.Route, selection.Reason, selection.OlderThanMs, cancellationToken).ConfigureAwait(false);
-        if (DeadMessages.IsInbox(method, selection.Box)) return ([], [.. (await inbox.FindAsync(filter, after: null, limit, cancellationToken).ConfigureAwait(false)).Where(entry => routes.MaySee(caller, entry.Lane))]);
+        if (DeadMessages.IsInbox(method, selection.Box))
+            return ([],
+                [.. (await inbox.FindAsync(filter, after: null, limit, cancellationToken).ConfigureAwait(false))
+                    .Where(entry => routes.MaySee(caller, entry.Lane))]);
         var found = new List<OutboxEntry>();
         (long, Guid)? after = null;
         while (found.Count < limit)

@@ -109,12 +109,15 @@ internal sealed partial class DeadLetterRetention(
         }
     }
 
-    [LoggerMessage(LogEvents.DeadLetterRetentionTooOld, LogLevel.Warning, "Removed {Count} dead letters of {Channel}/{Account} that were older than Limits:DeadLetterRetention ({Age}); deadLetters.audit names them.")]
+    [LoggerMessage(LogEvents.DeadLetterRetentionTooOld, LogLevel.Warning,
+        "Removed {Count} dead letters of {Channel}/{Account} that were older than Limits:DeadLetterRetention ({Age}); deadLetters.audit names them.")]
     private static partial void LogTooOld(ILogger logger, int count, string channel, string account, TimeSpan age);
 
-    [LoggerMessage(LogEvents.DeadLetterRetentionMessagesTooOld, LogLevel.Warning, "Removed {Count} unanswered messages of {Channel}/{Account} whose turns were given up longer ago than Limits:DeadLetterRetention ({Age}); deadLetters.audit names them.")]
+    [LoggerMessage(LogEvents.DeadLetterRetentionMessagesTooOld, LogLevel.Warning,
+        "Removed {Count} unanswered messages of {Channel}/{Account} whose turns were given up longer ago than Limits:DeadLetterRetention ({Age}); deadLetters.audit names them.")]
     private static partial void LogMessagesTooOld(ILogger logger, int count, string channel, string account, TimeSpan age);
 
-    [LoggerMessage(LogEvents.DeadLetterRetentionTooMany, LogLevel.Warning, "Removed the {Count} oldest dead letters of {Channel}/{Account}, which had more than Limits:DeadLetterCapacity ({Capacity}); deadLetters.audit names them.")]
+    [LoggerMessage(LogEvents.DeadLetterRetentionTooMany, LogLevel.Warning,
+        "Removed the {Count} oldest dead letters of {Channel}/{Account}, which had more than Limits:DeadLetterCapacity ({Capacity}); deadLetters.audit names them.")]
     private static partial void LogTooMany(ILogger logger, int count, string channel, string account, int capacity);
 }

@@ -52,7 +52,8 @@ internal sealed class CardMaker(A2AOptions options, IRegistry? registry)
     {
         var url = address.TrimEnd('/') + "/a2a";
         var profile = Profile();
-        string[] agents = [options.Agent, .. options.Expose.Where(agent => !string.Equals(agent, options.Agent, StringComparison.OrdinalIgnoreCase)).Distinct(StringComparer.OrdinalIgnoreCase)];
+        string[] agents = [options.Agent, .. options.Expose.Where(agent => !string.Equals(agent, options.Agent, StringComparison.OrdinalIgnoreCase))
+            .Distinct(StringComparer.OrdinalIgnoreCase)];
         return new AgentCard
         {
             Name = profile?.Name ?? options.Name,

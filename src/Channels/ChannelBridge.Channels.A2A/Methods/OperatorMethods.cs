@@ -16,13 +16,21 @@ internal sealed class OperatorMethods(PeerBook peers, TaskBook book, A2AService 
     /// <inheritdoc/>
     public IEnumerable<RpcMethod> Methods =>
     [
-        RpcMethod.Create("a2a.peers.list", Scopes.Admin, "Lists the A2A peers, never their tokens.", MethodJson.Default.PeerListParams, MethodJson.Default.PeerListResult, ListPeersAsync),
-        RpcMethod.Create("a2a.peers.add", Scopes.Admin, "Adds an A2A peer; the answer tells its token, this once.", MethodJson.Default.PeerAddParams, MethodJson.Default.PeerMadeResult, AddPeerAsync),
-        RpcMethod.Create("a2a.peers.rotate", Scopes.Admin, "Gives a peer another token; the former one holds for 10 minutes, or as long as graceSeconds says.", MethodJson.Default.PeerParams, MethodJson.Default.PeerMadeResult, RotatePeerAsync),
-        RpcMethod.Create("a2a.peers.remove", Scopes.Admin, "Ends a peer's token and what was opened with it; its tasks stay.", MethodJson.Default.PeerParams, MethodJson.Default.PeerRemovedResult, RemovePeerAsync),
-        RpcMethod.Create("a2a.peers.forget", Scopes.Admin, "Deletes a peer's tasks, but those at work.", MethodJson.Default.PeerParams, MethodJson.Default.PeerForgottenResult, ForgetPeerAsync),
-        RpcMethod.Create("a2a.tasks.list", Scopes.Read, "Lists A2A tasks, the one that changed last first.", MethodJson.Default.TaskListParams, MethodJson.Default.TaskListView, ListTasksAsync),
-        RpcMethod.Create("a2a.tasks.show", Scopes.Read, "Shows an A2A task with its history and results.", MethodJson.Default.TaskParams, MethodJson.Default.TaskShown, ShowTaskAsync),
+        RpcMethod.Create("a2a.peers.list", Scopes.Admin, "Lists the A2A peers, never their tokens.", MethodJson.Default.PeerListParams,
+            MethodJson.Default.PeerListResult, ListPeersAsync),
+        RpcMethod.Create("a2a.peers.add", Scopes.Admin, "Adds an A2A peer; the answer tells its token, this once.", MethodJson.Default.PeerAddParams,
+            MethodJson.Default.PeerMadeResult, AddPeerAsync),
+        RpcMethod.Create("a2a.peers.rotate", Scopes.Admin,
+            "Gives a peer another token; the former one holds for 10 minutes, or as long as graceSeconds says.", MethodJson.Default.PeerParams,
+            MethodJson.Default.PeerMadeResult, RotatePeerAsync),
+        RpcMethod.Create("a2a.peers.remove", Scopes.Admin, "Ends a peer's token and what was opened with it; its tasks stay.",
+            MethodJson.Default.PeerParams, MethodJson.Default.PeerRemovedResult, RemovePeerAsync),
+        RpcMethod.Create("a2a.peers.forget", Scopes.Admin, "Deletes a peer's tasks, but those at work.", MethodJson.Default.PeerParams,
+            MethodJson.Default.PeerForgottenResult, ForgetPeerAsync),
+        RpcMethod.Create("a2a.tasks.list", Scopes.Read, "Lists A2A tasks, the one that changed last first.", MethodJson.Default.TaskListParams,
+            MethodJson.Default.TaskListView, ListTasksAsync),
+        RpcMethod.Create("a2a.tasks.show", Scopes.Read, "Shows an A2A task with its history and results.", MethodJson.Default.TaskParams,
+            MethodJson.Default.TaskShown, ShowTaskAsync),
         RpcMethod.Create("a2a.tasks.cancel", Scopes.Write, "Cancels an A2A task.", MethodJson.Default.TaskParams, MethodJson.Default.TaskShown, CancelTaskAsync),
     ];
 
@@ -43,7 +51,8 @@ internal sealed class OperatorMethods(PeerBook peers, TaskBook book, A2AService 
     private async ValueTask<PeerMadeResult> AddPeerAsync(PeerAddParams parameters, MethodCall call, CancellationToken cancellationToken)
     {
         CheckAll(call.Caller);
-        var made = await peers.AddAsync(parameters.Name, parameters.Url, parameters.OutboundKeyFile, parameters.ExpiresAt, call.Caller.Name, cancellationToken).ConfigureAwait(false);
+        var made = await peers.AddAsync(parameters.Name, parameters.Url, parameters.OutboundKeyFile, parameters.ExpiresAt, call.Caller.Name,
+            cancellationToken).ConfigureAwait(false);
         return new PeerMadeResult(made.Info.Grant.Name, made.Secret);
     }
 

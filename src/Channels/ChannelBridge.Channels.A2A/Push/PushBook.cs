@@ -40,7 +40,8 @@ internal sealed class PushBook(IRecords records, IOutbox outbox, IGuardedHttp ht
     public async ValueTask CheckAsync(PushConfig config, CancellationToken cancellationToken)
     {
         if (config.Id is { Length: > 100 }) throw Wrong("The id of a push configuration has at most 100 characters.");
-        if (config.Id is { } id && id.Any(static letter => char.IsControl(letter) || letter == '/')) throw Wrong("The id of a push configuration has neither slashes nor control characters.");
+        if (config.Id is { } id && id.Any(static letter => char.IsControl(letter) || letter == '/'))
+            throw Wrong("The id of a push configuration has neither slashes nor control characters.");
         if (config.Token is { Length: > 4096 } || config.Authentication?.Credentials is { Length: > 8192 } || config.Authentication?.Scheme is { Length: > 64 })
             throw Wrong("The push configuration's token or credentials are too long.");
         if (!IsHeader(config.Token) || !IsHeader(config.Authentication?.Credentials) || !IsHeader(config.Authentication?.Scheme))
@@ -91,7 +92,8 @@ internal sealed class PushBook(IRecords records, IOutbox outbox, IGuardedHttp ht
     public async ValueTask<IReadOnlyList<PushConfig>> ListAsync(string peer, string taskId, CancellationToken cancellationToken)
     {
         var found = await records.ListRecordsAsync(Of(peer), taskId, null, MaxPerTask, cancellationToken).ConfigureAwait(false);
-        return [.. found.Select(record => Shown(taskId, record.Key[(record.Key.IndexOf('/', StringComparison.Ordinal) + 1)..], JsonSerializer.Deserialize(record.Value.Span, RecordJson.Default.KeptPush)!))];
+        return [.. found.Select(record => Shown(taskId, record.Key[(record.Key.IndexOf('/', StringComparison.Ordinal) + 1)..],
+            JsonSerializer.Deserialize(record.Value.Span, RecordJson.Default.KeptPush)!))];
     }
 
     /// <summary>A configuration as peers may read it.</summary>

@@ -29,7 +29,8 @@ internal sealed class TaskBook(IRecords records, A2AOptions options, TimeProvide
     /// <summary>Counts what is there.</summary>
     public async Task LoadAsync(CancellationToken cancellationToken)
     {
-        await foreach (var peer in ReadAllAsync(KnownPeers, null, null, cancellationToken).ConfigureAwait(false)) await CountAsync(peer.Key, cancellationToken).ConfigureAwait(false);
+        await foreach (var peer in ReadAllAsync(KnownPeers, null, null, cancellationToken).ConfigureAwait(false))
+            await CountAsync(peer.Key, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>How many tasks a peer has.</summary>

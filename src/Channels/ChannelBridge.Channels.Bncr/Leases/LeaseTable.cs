@@ -291,7 +291,8 @@ internal sealed partial class LeaseTable(
     private static partial void LogTakeover(ILogger logger, string account, long epoch, string from, string to);
 
     [LoggerMessage(EventId = LogEvents.LeaseTableContested, Level = LogLevel.Warning,
-        Message = "Account {Account}: the clients {Client} and {Other} take it from each other in a circle. They are slowed down; stop one of them, or give each an account of its own")]
+        Message =
+            "Account {Account}: the clients {Client} and {Other} take it from each other in a circle. They are slowed down; stop one of them, or give each an account of its own")]
     private static partial void LogContested(ILogger logger, string account, string? client, string? other);
 
     [LoggerMessage(EventId = LogEvents.LeaseTableNoAckers, Level = LogLevel.Warning, Message = "Couldn't look up whether the client of account {Account} acks")]

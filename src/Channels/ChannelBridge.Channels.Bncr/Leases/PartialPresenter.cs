@@ -155,7 +155,8 @@ internal sealed class PartialPresenter(BncrAccounts accounts, TimeProvider time)
         {
             var output = new ArrayBufferWriter<byte>(320 + _pending.Length);
             PartialRenderer.Render(output, new PartialItem(
-                MessageIds.ForReply(turn.Message.Channel, turn.Message.AccountId, turn.Id, _ordinal), turn, route, _replace ? 0 : _shown.Length, _replace, _pending.ToString(), aborted,
+                MessageIds.ForReply(turn.Message.Channel, turn.Message.AccountId, turn.Id, _ordinal), turn, route, _replace ? 0 : _shown.Length,
+                _replace, _pending.ToString(), aborted,
                 time.GetUtcNow().ToUnixTimeMilliseconds()));
             return output.WrittenSpan.ToArray();
         }

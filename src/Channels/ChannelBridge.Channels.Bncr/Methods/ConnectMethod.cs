@@ -28,7 +28,8 @@ internal sealed class ConnectMethod(
         try
         {
             resume = await ResumeAsync(account, parameters.LastCursor, cancellationToken).ConfigureAwait(false);
-            session = await desk.GrantAsync(account, call, clientId, prefix, parameters.Ack is true, InlineBytes(parameters.InlineMediaBytes), cancellationToken).ConfigureAwait(false);
+            session = await desk.GrantAsync(account, call, clientId, prefix, parameters.Ack is true, InlineBytes(parameters.InlineMediaBytes),
+                cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -72,7 +73,9 @@ internal sealed class ConnectMethod(
         if (!PushCursor.TryParse(text, out var cursor)) return new ResumeResult(false, "cursor-malformed");
         if (cursor.Store != records.StoreId) return new ResumeResult(false, "cursor-of-another-store");
         var entry = await deliveries.FindAsync(cursor.MessageId, cancellationToken).ConfigureAwait(false);
-        if (entry is not null) return entry.Lane.Channel == BncrChannel.ChannelId && entry.Lane.Account == account.Key ? new ResumeResult(true, null) : new ResumeResult(false, "cursor-too-old");
+        if (entry is not null)
+            return entry.Lane.Channel == BncrChannel.ChannelId && entry.Lane.Account == account.Key ? new ResumeResult(true, null)
+                : new ResumeResult(false, "cursor-too-old");
 
         // What was accepted so lately would still be there: the store was restored from a backup of before.
         return cursor.AcceptedAt > (time.GetUtcNow() - deliveries.Retention).ToUnixTimeMilliseconds()

@@ -39,7 +39,9 @@ internal sealed class FileMethods(BncrAccounts accounts, LeaseTable desk, ITrans
         if (InboundValidator.Blank(parameters.TransferId) is not { } transferId || InboundValidator.Blank(parameters.SessionKey) is not { } sessionKey
             || size is null || chunkSize is null || total is null)
         {
-            throw Refusals.Invalid("missing-field", "transferId, sessionKey, fileSize and totalChunks are required; they and chunkSize are whole numbers where they are numbers", InitRequired);
+            throw Refusals.Invalid("missing-field",
+                "transferId, sessionKey, fileSize and totalChunks are required; they and chunkSize are whole numbers where they are numbers",
+                InitRequired);
         }
 
         if (!Target.TryParse(sessionKey, out var target) || target.Form is TargetForm.Display or TargetForm.Scope)

@@ -19,7 +19,8 @@ internal sealed class ForgetMethod(BncrAccounts accounts, StatusReporter status,
         if (pending + dead > 0)
         {
             throw Refusals.Make(
-                ErrorCodes.Conflict, "account-not-empty", $"account {account.DisplayId} has {pending} messages that wait and {dead} dead letters; deliver, replay or discard them first");
+                ErrorCodes.Conflict, "account-not-empty",
+                $"account {account.DisplayId} has {pending} messages that wait and {dead} dead letters; deliver, replay or discard them first");
         }
 
         var conversations = await routes.ForgetAsync(account, cancellationToken).ConfigureAwait(false);

@@ -69,7 +69,9 @@ internal ref struct ChunkReader
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
-            throw BridgeException.Invalid("bncr.file.chunk takes an object in which transferId, base64 and the hash are texts, and chunkIndex, offset and size are whole numbers", "transferId/chunkIndex/base64 required");
+            throw BridgeException.Invalid(
+                "bncr.file.chunk takes an object in which transferId, base64 and the hash are texts, and chunkIndex, offset and size are whole numbers",
+                "transferId/chunkIndex/base64 required");
         }
     }
 

@@ -19,5 +19,12 @@ internal interface IBrokerDialer
 internal sealed class BrokerDialer(IDialer dialer, int maxMessageBytes) : IBrokerDialer
 {
     public Task<IDialedSocket> DialAsync(Uri url, Profile profile, Action heard, Action<long> ponged, CancellationToken cancellationToken) => dialer.DialAsync(
-        new DialRequest { Url = url, Headers = [.. profile.Headers.Select(header => KeyValuePair.Create(header.Name, header.Value))], MaxMessageBytes = maxMessageBytes, Heard = heard, Ponged = ponged }, cancellationToken);
+        new DialRequest
+        {
+            Url = url,
+            Headers = [.. profile.Headers.Select(header => KeyValuePair.Create(header.Name, header.Value))],
+            MaxMessageBytes = maxMessageBytes,
+            Heard = heard,
+            Ponged = ponged
+        }, cancellationToken);
 }

@@ -214,10 +214,12 @@ internal sealed partial class RequestDesk
         }
     }
 
-    [LoggerMessage(LogEvents.RequestDeskNotRecorded, LogLevel.Warning, "InstaClaw account {Account}: how far the platform has the answer to {Message} couldn't be recorded ({Code}).")]
+    [LoggerMessage(LogEvents.RequestDeskNotRecorded, LogLevel.Warning,
+        "InstaClaw account {Account}: how far the platform has the answer to {Message} couldn't be recorded ({Code}).")]
     private static partial void LogNotRecorded(ILogger logger, string account, string message, string code);
 
-    [LoggerMessage(LogEvents.RequestDeskEventsGone, LogLevel.Warning, "InstaClaw account {Account}: the events of the answer to {Message} are gone ({Code}); its end is sent with the whole answer.")]
+    [LoggerMessage(LogEvents.RequestDeskEventsGone, LogLevel.Warning,
+        "InstaClaw account {Account}: the events of the answer to {Message} are gone ({Code}); its end is sent with the whole answer.")]
     private static partial void LogEventsGone(ILogger logger, string account, string message, string code);
 
     [LoggerMessage(LogEvents.RequestDeskForwardFailed, LogLevel.Error, "InstaClaw account {Account}: sending the answer to {Message} failed.")]

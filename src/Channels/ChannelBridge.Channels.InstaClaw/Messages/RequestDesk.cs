@@ -315,7 +315,8 @@ internal sealed partial class RequestDesk : IBrokerEvents, IDisposable
     [LoggerMessage(LogEvents.RequestDeskNotTaken, LogLevel.Error, "InstaClaw account {Account}: a message couldn't be taken.")]
     private static partial void LogNotTaken(ILogger logger, Exception fault, string account);
 
-    [LoggerMessage(LogEvents.RequestDeskMalformed, LogLevel.Warning, "InstaClaw account {Account}: the platform sent something that is no JSON object; it and its like are ignored.")]
+    [LoggerMessage(LogEvents.RequestDeskMalformed, LogLevel.Warning,
+        "InstaClaw account {Account}: the platform sent something that is no JSON object; it and its like are ignored.")]
     private static partial void LogMalformed(ILogger logger, string account);
 
     [LoggerMessage(LogEvents.RequestDeskUnfit, LogLevel.Warning, "InstaClaw account {Account}: a message doesn't fit: {Fault}.")]

@@ -115,6 +115,7 @@ internal sealed partial class ProfileFiles(string baseFolder, TimeProvider time,
     [LoggerMessage(LogEvents.ProfileFilesUnreadable, LogLevel.Error, "InstaClaw: {Path} can't be used: {Problem}. Correct it, or delete it to register anew.")]
     private static partial void LogUnreadable(ILogger logger, string path, string problem);
 
-    [LoggerMessage(LogEvents.ProfileFilesWasOpen, LogLevel.Warning, "InstaClaw: other users could read {Path}, which holds secrets; it is closed now, but register anew if somebody may have read it.")]
+    [LoggerMessage(LogEvents.ProfileFilesWasOpen, LogLevel.Warning,
+        "InstaClaw: other users could read {Path}, which holds secrets; it is closed now, but register anew if somebody may have read it.")]
     private static partial void LogWasOpen(ILogger logger, string path);
 }

@@ -231,7 +231,8 @@ internal sealed partial class Registrar(
         if (files.Problem is { } problem) throw new BridgeException(ErrorCodes.Conflict, $"There is a profile, but {problem}; correct or delete {files.ProfilePath}.");
     }
 
-    [LoggerMessage(LogEvents.RegistrarProposed, LogLevel.Information, "InstaClaw account {Account}: registration {Proposal} is proposed and waits for instaclaw.registration.submit or cancel.")]
+    [LoggerMessage(LogEvents.RegistrarProposed, LogLevel.Information,
+        "InstaClaw account {Account}: registration {Proposal} is proposed and waits for instaclaw.registration.submit or cancel.")]
     private static partial void LogProposed(ILogger logger, string account, string proposal);
 
     [LoggerMessage(LogEvents.RegistrarRegistered, LogLevel.Information, "InstaClaw account {Account}: registered as {ClawId}.")]

@@ -19,7 +19,9 @@ function codex(way, prompt, more = [], { until } = {}) {
   ].flatMap((setting) => ['-c', setting]);
   const child = spawn(process.execPath, [program, 'exec', '--json', '--skip-git-repo-check', '--dangerously-bypass-approvals-and-sandbox', ...settings, ...more, prompt], {
     // Nothing of the user's own, and no way out.
-    env: { PATH: process.env.PATH, HOME: home, CODEX_HOME: home, BRIDGE_KEY: apiKey, HTTPS_PROXY: 'http://127.0.0.1:9', NO_PROXY: '127.0.0.1' }, cwd: home, stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH, HOME: home, CODEX_HOME: home, BRIDGE_KEY: apiKey, HTTPS_PROXY: 'http://127.0.0.1:9', NO_PROXY: '127.0.0.1' },
+    cwd: home,
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
   child.stdout.on('data', (data) => { output += data; });

@@ -48,16 +48,23 @@ const server = http.createServer(async (request, response) => {
   }
   if (last.role === 'tool') {
     const missing = asked.messages.some((message) => message.tool_calls && message.reasoning_content !== 'I should look.');
-    return end(missing ? 'the reasoning is missing' : `results: ${asked.messages.filter((message) => message.role === 'tool').map((message) => textOf(message.content).trim()).join(' and ')}`);
+    const results = asked.messages.filter((message) => message.role === 'tool').map((message) => textOf(message.content).trim());
+    return end(missing ? 'the reasoning is missing' : `results: ${results.join(' and ')}`);
   }
   const calls = said.includes('tools') ? callsFor(asked.tools ?? []) : [];
   if (calls.length > 0) {
     response.write(chunk({ reasoning_content: 'I should look.' }));
-    calls.forEach(([name, args], index) => response.write(chunk({ tool_calls: [{ index, id: `call_${stats.requests}_${index}`, type: 'function', function: { name, arguments: JSON.stringify(args) } }] })));
+    calls.forEach(([name, args], index) => {
+      const call = { index, id: `call_${stats.requests}_${index}`, type: 'function', function: { name, arguments: JSON.stringify(args) } };
+      response.write(chunk({ tool_calls: [call] }));
+    });
     response.write(chunk({}, 'tool_calls'));
     return response.end('data: [DONE]\n\n');
   }
-  if (said.includes('image')) return end(`seen: ${asked.messages.flatMap((message) => (Array.isArray(message.content) ? message.content : [])).filter((part) => part.image_url?.url.startsWith('data:image/png;base64,')).length} image`);
+  if (said.includes('image')) {
+    const parts = asked.messages.flatMap((message) => (Array.isArray(message.content) ? message.content : []));
+    return end(`seen: ${parts.filter((part) => part.image_url?.url.startsWith('data:image/png;base64,')).length} image`);
+  }
   if (said.includes('schema')) return end(asked.response_format?.type === 'json_schema' ? '{"city":"Bern"}' : 'no schema');
   end('Hello from the model');
 });
