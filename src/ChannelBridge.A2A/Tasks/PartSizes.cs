@@ -25,4 +25,21 @@ public static class PartSizes
         foreach (var part in parts) bytes += Of(part);
         return bytes;
     }
+
+    /// <summary>Bytes of a task as it goes over the wire, roughly: its history, its artifacts with their bytes in base64, and what its agent says.</summary>
+    public static long Of(A2ATask task)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        var bytes = 256L;
+        foreach (var artifact in task.Artifacts ?? []) bytes += OnWire(artifact.Parts);
+        foreach (var message in task.History ?? []) bytes += OnWire(message.Parts);
+        return task.Status.Message is { } said ? bytes + OnWire(said.Parts) : bytes;
+    }
+
+    private static long OnWire(IReadOnlyList<A2APart> parts)
+    {
+        var bytes = 64L;
+        foreach (var part in parts) bytes += Of(part) + ((part.Raw?.Length ?? 0) / 3L);
+        return bytes;
+    }
 }

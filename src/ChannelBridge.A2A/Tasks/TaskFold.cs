@@ -125,12 +125,16 @@ public sealed class TaskFold
         _stale = true;
     }
 
-    /// <summary>Takes a later look at the task, as a poll gives it, and returns the events that would have told of what is new.</summary>
+    /// <summary>
+    /// Takes a later look at the task, as a poll gives it, and returns the events that would have told of what is new. A look at an earlier state, as an answer that
+    /// was overtaken gives it, changes nothing.
+    /// </summary>
     public IReadOnlyList<StreamItem> Advance(A2ATask next)
     {
         ArgumentNullException.ThrowIfNull(next);
         var events = new List<StreamItem>();
         if (next.Id != Id || Ended) return events;
+        if (next.Status.State != State && !TaskStates.MayFollow(State, next.Status.State)) return events;
         foreach (var artifact in next.Artifacts ?? [])
         {
             var known = _artifacts.Find(piece => piece.Head.ArtifactId == artifact.ArtifactId);

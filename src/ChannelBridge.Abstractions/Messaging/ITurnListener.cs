@@ -18,7 +18,9 @@ public interface ITurnListener : IContributor
     /// <param name="agentEvent">What happened.</param>
     void OnTurnEvent(AgentTurn turn, int ordinal, AgentEvent agentEvent);
 
-    /// <summary>The turn is over; nothing more comes of this attempt.</summary>
+    /// <summary>
+    /// The turn is over; nothing more comes of this attempt. Also told of a turn that no agent was asked for: one that was cancelled while it waited, or given up.
+    /// </summary>
     /// <param name="turn">The turn.</param>
     /// <param name="failed">True when it came to no end: what was shown of a message that has no reply is void.</param>
     void OnTurnEnded(AgentTurn turn, bool failed);

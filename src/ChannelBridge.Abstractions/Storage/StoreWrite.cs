@@ -23,8 +23,9 @@ public abstract class StoreWrite
 public abstract class RecordWrite : StoreWrite
 {
     /// <summary>
-    /// A write of a message in the same batch, before this one: this one is made only if that one took place, in the same commit. Null: always. The order
-    /// of such writes among themselves holds, that to other writes of the batch doesn't. The core sets it for writes that ride along with a message.
+    /// A write of a message, or a record that is put under an expected version, in the same batch, before this one: this one is made only if that one took place, in
+    /// the same commit. Null: always. The order of such writes among themselves holds, that to other writes of the batch doesn't. The core sets it for writes that
+    /// ride along with a message.
     /// </summary>
     public StoreWrite? With { get; set; }
 }
@@ -268,6 +269,9 @@ public sealed class RecordPut : RecordWrite
 
     /// <summary>Result: the version stored now.</summary>
     public long Version { get; set; }
+
+    /// <inheritdoc/>
+    public override bool TookPlace => !Conflict;
 }
 
 /// <summary>Deletes a record, if it is there.</summary>

@@ -15,6 +15,7 @@ internal sealed partial class TurnRunner
         var turn = new AgentTurn(item.Id, item.Message, item.Attempts);
         LogTurnFailed(logger, item.Id, item.Attempts, error.Code, again: false, error);
         var (verdict, _) = await GuardAsync(() => GiveUpAsync(lane, item, turn, new TurnRecord(), item.Attempts, error, abort), "dead").ConfigureAwait(false);
+        if (verdict.Finished) await new TurnEvents(registry, turn, logger).EndAsync(turn, failed: true).ConfigureAwait(false);
         return verdict;
     }
 
@@ -30,6 +31,8 @@ internal sealed partial class TurnRunner
         StoreWrite[] batch = [.. prepared is null ? [] : new StoreWrite[] { prepared.Append }, done, .. records];
         await _store.CommitAsync(batch, CancellationToken.None).ConfigureAwait(false);
         if (prepared is not null) _replies.Committed(prepared);
+        // Who was told that it waits, or has asked what becomes of it.
+        await new TurnEvents(registry, turn, logger).EndAsync(turn, failed: true).ConfigureAwait(false);
         if (!done.Changed) return false;
         backlogs.InboxAdd(backlogs.Of(item.Message.Channel, item.Message.AccountId), -1);
         return true;

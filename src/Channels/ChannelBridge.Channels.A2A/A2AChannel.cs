@@ -99,7 +99,8 @@ internal sealed partial class A2AChannel(
     {
         if (turn.Message.Channel != ChannelId) return;
         var peer = PeerOf(turn);
-        if (lives.OnTurnEnded(peer, turn.Message.Route, turn, TaskEnds.AnswersByStatus(turn.Message.Agent))) _ = SettleAsync(peer, turn.Message.Route);
+        lives.OnTurnEnded(peer, turn.Message.Route, turn, TaskEnds.AnswersByStatus(turn.Message.Agent));
+        _ = SettleAsync(peer, turn.Message.Route);
     }
 
     public ValueTask<IReadOnlyList<RecordWrite>> EndAsync(TurnEnding ending, CancellationToken cancellationToken) => ends.EndAsync(ending, cancellationToken);

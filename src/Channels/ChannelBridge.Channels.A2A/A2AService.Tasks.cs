@@ -10,6 +10,9 @@ namespace ChannelBridge.Channels.A2A;
 internal sealed partial class A2AService
 {
     private const int UsualPage = 50;
+
+    // A page with results may hold a hundred times the largest task: it ends before that, and goes on behind a token.
+    private const long MaxPageBytes = 16L * 1024 * 1024;
     private static readonly TimeSpan CancelPatience = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan CancelLook = TimeSpan.FromMilliseconds(100);
 
@@ -63,10 +66,8 @@ internal sealed partial class A2AService
         var stored = await NeededAsync(client, config.TaskId ?? "", config.Tenant, withArtifacts: false, cancellationToken).ConfigureAwait(false);
         await pushes.CheckAsync(config, cancellationToken).ConfigureAwait(false);
         var named = Named(config);
-        var there = await pushes.ListAsync(stored.Peer, stored.Task.Id, cancellationToken).ConfigureAwait(false);
-        if (there.Count >= PushBook.MaxPerTask && there.All(known => known.Id != named.Id))
-            throw new A2AException(A2AError.InvalidParams, $"The task has {PushBook.MaxPerTask} push configurations, which is the limit; remove one.");
-        await records.WriteAsync(pushes.Put(stored.Peer, stored.Task.Id, named), cancellationToken).ConfigureAwait(false);
+        await pushes.CheckRoomAsync(stored.Peer, stored.Task.Id, named.Id!, cancellationToken).ConfigureAwait(false);
+        await records.WriteAsync(pushes.Put(stored.Peer, stored, named), cancellationToken).ConfigureAwait(false);
         senders.Attach(stored.Peer);
         return (await FindPushAsync(stored, named.Id!, cancellationToken).ConfigureAwait(false))!;
     }, cancellationToken);
@@ -115,19 +116,22 @@ internal sealed partial class A2AService
         {
             if (stored.Ended) throw new A2AException(A2AError.TaskNotCancelable);
             if (!TaskStates.IsInterrupted(stored.Task.Status.State)) break;
-            if (await EndWaitingAsync(stored, cancellationToken).ConfigureAwait(false) is { } canceled) return canceled;
+            // One that goes on at this moment is cancelled when it does.
+            if (stored.NextAt(time.GetUtcNow()) is null && await EndWaitingAsync(stored, cancellationToken).ConfigureAwait(false) is { } canceled) return canceled;
+            await Task.Delay(CancelLook, time, cancellationToken).ConfigureAwait(false);
             stored = await book.FindAsync(peer, id, withArtifacts: true, cancellationToken).ConfigureAwait(false) ?? throw NotFound();
         }
 
-        var turn = lives.TurnOf(peer, id) ?? await AskInboxAsync(client, stored, cancellationToken).ConfigureAwait(false);
-        await turns.CancelAsync(turn, cancellationToken).ConfigureAwait(false);
+        // What is remembered here may be a turn that is over, where the task went on at another host.
+        if (lives.TurnOf(peer, id) is not { } turn || !await turns.CancelAsync(turn, cancellationToken).ConfigureAwait(false))
+            await turns.CancelAsync(await AskInboxAsync(client, stored, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         // The wish is on disk. Whoever runs the turn ends it; that is looked for, on whatever host it is.
         for (var waited = TimeSpan.Zero; waited < CancelPatience; waited += CancelLook)
         {
             stored = await book.FindAsync(peer, id, withArtifacts: true, cancellationToken).ConfigureAwait(false) ?? throw NotFound();
             if (stored.Task.Status.State is TaskState.Canceled)
             {
-                if (!lives.Runs(peer, id)) hold.Feed.Advance(stored.Task);
+                lives.Tell(peer, stored.Task, stored.Version);
                 return stored.Task;
             }
 
@@ -142,7 +146,7 @@ internal sealed partial class A2AService
     public async ValueTask<A2ATask> NowAsync(StoredTask stored, CancellationToken cancellationToken)
     {
         if (stored.Ended) return stored.Task;
-        if (!lives.Runs(stored.Peer, stored.Task.Id)) return lives.Peek(stored.Peer, stored.Task.Id) ?? stored.Task;
+        if (!lives.Runs(stored.Peer, stored.Task.Id)) return lives.Newest(stored);
         using var hold = await lives.HoldAsync(stored.Peer, stored.Task.Id, cancellationToken).ConfigureAwait(false);
         return hold?.Feed.Snapshot() ?? stored.Task;
     }
@@ -158,16 +162,11 @@ internal sealed partial class A2AService
             Status = new A2ATaskStatus { State = TaskState.Canceled, Timestamp = time.GetUtcNow() },
         });
         var task = fold.Snapshot();
-        var writes = new List<RecordWrite>(5);
-        // First alone: a conflict must not leave the list with a task that isn't so.
-        book.Put(stored, stored with { Task = task }, stored.Version, writes);
-        var first = (RecordPut)writes[0];
-        await records.WriteAsync([first], cancellationToken).ConfigureAwait(false);
-        if (first.Conflict) return null;
-        if (await pushes.OweAsync(stored.Peer, task, cancellationToken).ConfigureAwait(false) is { } owed) writes.Add(owed);
-        await records.WriteAsync([.. writes.Skip(1)], cancellationToken).ConfigureAwait(false);
-        lives.Tell(stored.Peer, task);
-        await pushes.SettleAsync(stored.Peer, task.Id, cancellationToken).ConfigureAwait(false);
+        var version = await book.ReplaceAsync(stored, stored with { Task = task }, next => pushes.OweAsync(next, cancellationToken), cancellationToken).ConfigureAwait(false);
+        if (version is not { } written) return null;
+        // It is done now, whether its peer waits for that or has left.
+        lives.Tell(stored.Peer, task, written);
+        await pushes.SettleAsync(stored.Peer, task.Id, CancellationToken.None).ConfigureAwait(false);
         return task;
     }
 
@@ -192,6 +191,7 @@ internal sealed partial class A2AService
         var tasks = new List<A2ATask>(size);
         string? last = null;
         var more = false;
+        var bytes = 0L;
         var total = from?.Total ?? 0;
         await foreach (var (key, entry) in book.ReadListAsync(peer, context, from?.After, cancellationToken).ConfigureAwait(false))
         {
@@ -199,18 +199,23 @@ internal sealed partial class A2AService
             if (since is { } oldest && entry.At < oldest) break;
             if (request.Status is not TaskState.Unspecified && StateOf(peer, entry) != request.Status) continue;
             if (from is null && agent is null) total++;
-            if (tasks.Count == size)
+            if (!more && tasks.Count < size)
             {
-                more = true;
-                if (from is not null || agent is not null) break;
-                continue;
+                if (await book.FindAsync(peer, entry.Id, request.IncludeArtifacts is true, cancellationToken).ConfigureAwait(false) is not { } stored) continue;
+                if (agent is not null && stored.Head.Agent != agent) continue;
+                var task = Cut(await NowAsync(stored, cancellationToken).ConfigureAwait(false), request.HistoryLength);
+                if (request.IncludeArtifacts is not true) task = task with { Artifacts = null };
+                bytes += PartSizes.Of(task);
+                if (tasks.Count == 0 || bytes <= MaxPageBytes)
+                {
+                    tasks.Add(task);
+                    last = key;
+                    continue;
+                }
             }
 
-            if (await book.FindAsync(peer, entry.Id, request.IncludeArtifacts is true, cancellationToken).ConfigureAwait(false) is not { } stored) continue;
-            if (agent is not null && stored.Head.Agent != agent) continue;
-            var task = Cut(await NowAsync(stored, cancellationToken).ConfigureAwait(false), request.HistoryLength);
-            tasks.Add(request.IncludeArtifacts is true ? task : task with { Artifacts = null });
-            last = key;
+            more = true;
+            if (from is not null || agent is not null) break;
         }
 
         if (agent is not null) total = tasks.Count + (more ? 1 : 0);

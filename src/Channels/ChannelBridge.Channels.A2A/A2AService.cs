@@ -33,6 +33,11 @@ internal sealed partial class A2AService(
 {
     private const int MaxIdLength = 200;
 
+    // Two messages for one task at once: the second one waits until the first is in the inbox.
+    private static readonly TimeSpan GoesOnLook = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan GoesOnPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan GoesOnElsewhere = TimeSpan.FromSeconds(1);
+
     // Longer than tasks are kept after their end: the same message is the same task as long as there is one.
     private static readonly TimeSpan DedupeWindow = TimeSpan.FromDays(30);
 
@@ -79,15 +84,41 @@ internal sealed partial class A2AService(
             return again;
         }
 
+        try
+        {
+            return await AcceptAsync(client, request, message, known?.Stored, waits, held, cancellationToken).ConfigureAwait(false);
+        }
+        catch when (known is not null)
+        {
+            await LetGoAsync(known.Stored).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Writes a message and its task down.</summary>
+    /// <param name="client">The peer.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="message">Its message, checked.</param>
+    /// <param name="known">The task that goes on with it, held for it; null: the message begins one.</param>
+    /// <param name="waits">True when the peer waits for the end.</param>
+    /// <param name="held">Called with the hold before anything can happen to the task.</param>
+    /// <param name="cancellationToken">The peer has left.</param>
+    private async Task<LiveHold> AcceptAsync(
+        string client, SendRequest request, A2AMessage message, StoredTask? known, bool waits, Action<LiveHold>? held, CancellationToken cancellationToken)
+    {
+        var peer = client.ToLowerInvariant();
+        var push = request.Configuration?.TaskPushNotificationConfig is { } config ? Named(config) : null;
         if (known is null) await book.MakeRoomAsync(peer, cancellationToken).ConfigureAwait(false);
-        var next = known is null ? Made(peer, request, message) : Continued(known.Stored, message);
+        else if (push is not null) await pushes.CheckRoomAsync(peer, known.Task.Id, push.Id!, cancellationToken).ConfigureAwait(false);
+        var next = known is null ? Made(peer, request, message) : Continued(known, message);
         var inbound = await mapper.ToInboundAsync(client, next.Task, next.Head.Agent, message, waits, cancellationToken).ConfigureAwait(false);
         var writes = new List<RecordWrite>(5);
-        next = book.Put(known?.Stored, next, known?.Stored.Version, writes);
+        next = book.Put(known, next, known?.Version, writes) with { Version = known?.Version ?? 0 };
+        var record = (RecordPut)writes[0];
         if (book.Introduce(peer) is { } introduced) writes.Add(introduced);
-        if (request.Configuration?.TaskPushNotificationConfig is { } push)
+        if (push is not null)
         {
-            writes.Add(pushes.Put(peer, next.Task.Id, Named(push)));
+            writes.Add(pushes.Put(peer, next, push));
             senders.Attach(peer);
         }
 
@@ -97,11 +128,18 @@ internal sealed partial class A2AService(
         {
             var key = keys.DedupeKeyOf(peer, known is null ? "" : next.Task.Id, message.MessageId);
             var receipt = await inbox.AcceptAsync(inbound, key, DedupeWindow, writes, cancellationToken).ConfigureAwait(false);
-            LiveTasks.Accepted(hold, receipt.Id);
-            if (known is null && !receipt.Duplicate) book.Added(peer);
-            // Somebody else was first with the same message, and its task may be anywhere between its beginning and its end.
-            if (receipt.Duplicate && await book.FindAsync(peer, next.Task.Id, withArtifacts: true, cancellationToken).ConfigureAwait(false) is { } first)
-                hold.Feed.Advance(first.Task);
+            if (receipt.Duplicate)
+            {
+                // Somebody else was first with the same message, and its task may be anywhere between its beginning and its end; or it is gone already.
+                var first = await book.FindAsync(peer, next.Task.Id, withArtifacts: true, cancellationToken).ConfigureAwait(false) ?? throw NotFound();
+                LiveTasks.Accepted(hold, receipt.Id, version: 0);
+                lives.Tell(peer, first.Task, first.Version);
+                return hold;
+            }
+
+            if (record.Conflict) await UndoAsync(receipt.Id).ConfigureAwait(false);
+            LiveTasks.Accepted(hold, receipt.Id, record.Version);
+            if (known is null) book.Added(peer);
             return hold;
         }
         catch
@@ -111,7 +149,43 @@ internal sealed partial class A2AService(
         }
     }
 
+    /// <summary>A task was taken from its message's hands, because that took far too long: the message has no task now.</summary>
+    private async Task UndoAsync(Guid turn)
+    {
+        await turns.CancelAsync(turn, CancellationToken.None).ConfigureAwait(false);
+        throw BridgeException.Busy("The task has changed while its message was accepted; look at it, and send another message.", GoesOnElsewhere);
+    }
+
+    /// <summary>The message that was to continue a task didn't get into the inbox: the task waits for its peer as before.</summary>
+    private async Task LetGoAsync(StoredTask held)
+    {
+        try
+        {
+            if (await book.HoldForAsync(held, null, CancellationToken.None).ConfigureAwait(false) is { } free) lives.Tell(held.Peer, free.Task, free.Version);
+        }
+        catch (BridgeException)
+        {
+            // The hold ends by itself.
+        }
+    }
+
+    /// <summary>The task that a message belongs to; a task that waits for its peer is held for this message from now on. Null: the message begins one.</summary>
     private async ValueTask<Known?> KnownAsync(string peer, SendRequest request, A2AMessage message, CancellationToken cancellationToken)
+    {
+        for (var waited = TimeSpan.Zero; ; waited += GoesOnLook)
+        {
+            var known = await LookedUpAsync(peer, request, message, cancellationToken).ConfigureAwait(false);
+            if (known is not { IsRepeated: false }) return known;
+            var next = known.Stored.NextAt(time.GetUtcNow());
+            if (next is null && await book.HoldForAsync(known.Stored, message.MessageId, cancellationToken).ConfigureAwait(false) is { } held) return new Known(held, IsRepeated: false);
+            // The same message, twice at once: the inbox takes one of them.
+            if (next == message.MessageId) return known;
+            if (waited >= GoesOnPatience) throw BridgeException.Busy("The task goes on with another message at this moment; look at it again.", GoesOnElsewhere);
+            await Task.Delay(GoesOnLook, time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask<Known?> LookedUpAsync(string peer, SendRequest request, A2AMessage message, CancellationToken cancellationToken)
     {
         var context = message.ContextId;
         if (context is { Length: > 0 } && keys.OwnerOf(peer, context) is ContextOwner.Foreign) throw NotFound();
@@ -168,7 +242,7 @@ internal sealed partial class A2AService(
             Status = new A2ATaskStatus { State = TaskState.Submitted, Timestamp = time.GetUtcNow() },
         });
         fold.AddHistory(message with { TaskId = stored.Task.Id, ContextId = stored.Task.ContextId, Role = MessageRole.User });
-        return stored with { Task = fold.Snapshot(), Head = stored.Head with { LastMessageId = message.MessageId, Turn = null } };
+        return stored with { Task = fold.Snapshot(), Head = stored.Head with { LastMessageId = message.MessageId, Next = null, NextAt = 0 } };
     }
 
     private static A2AMessage Checked(A2AMessage message)

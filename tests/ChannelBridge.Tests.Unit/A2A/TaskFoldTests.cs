@@ -76,6 +76,46 @@ public sealed class TaskFoldTests
         }));
     }
 
+    /// <summary>A poll that was overtaken by events must not take anything back.</summary>
+    [Theory]
+    [InlineData(TaskState.Submitted)]
+    [InlineData(TaskState.Unspecified)]
+    public void ALookAtAnEarlierState_ChangesNothing(TaskState earlier)
+    {
+        var fold = new TaskFold(Begun());
+        fold.Apply(
+            new StreamItem
+            {
+                StatusUpdate = new TaskStatusUpdate { TaskId = "t", ContextId = "c", Status = new A2ATaskStatus { State = TaskState.Working } },
+            });
+        fold.Apply(Chunk("one ", append: false));
+
+        Assert.Empty(fold.Advance(Begun() with { Status = new A2ATaskStatus { State = earlier } }));
+        Assert.Equal(TaskState.Working, fold.State);
+        Assert.Equal("one ", fold.Snapshot().Artifacts!.Single().Parts.Single().Text);
+        Assert.Single(fold.Advance(fold.Snapshot() with { Status = new A2ATaskStatus { State = TaskState.Completed } }));
+    }
+
+    /// <summary>Looks that come in any order leave a task whose states follow each other legally.</summary>
+    [Fact]
+    public void LooksInAnyOrder_NeverGoBack()
+    {
+        Check.One(Quick, Prop.ForAll(Records.Change("t").ListOf().ToArbitrary(), events =>
+        {
+            var fold = new TaskFold(Begun());
+            foreach (var item in events)
+            {
+                if (item.StatusUpdate is not { } update) continue;
+                var before = fold.State;
+                var told = fold.Advance(Begun() with { Status = update.Status });
+                if (fold.State != before && !TaskStates.MayFollow(before, fold.State)) return false;
+                if (told.Count > 0 && told[^1].StatusUpdate is { } last && last.Status.State != fold.State) return false;
+            }
+
+            return true;
+        }));
+    }
+
     [Fact]
     public void Chunks_AreAddedToTheirArtifact()
     {

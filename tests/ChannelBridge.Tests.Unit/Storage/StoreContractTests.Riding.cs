@@ -38,6 +38,20 @@ public abstract partial class StoreContractTests
         Assert.Equal("first", await RidingAsync("a"));
     }
 
+    [StoreFact]
+    public async Task With_ARecordThatIsPut_IsWrittenOnlyWhereItsVersionWasThere()
+    {
+        var first = new RecordPut { Namespace = "ride", Key = "a", Value = Bytes("one"), ExpectedVersion = 0, At = Start };
+        await Store.CommitAsync([first, Ride(first, "b", "one")]);
+        var late = new RecordPut { Namespace = "ride", Key = "a", Value = Bytes("two"), ExpectedVersion = 0, At = Start };
+        await Store.CommitAsync([late, Ride(late, "b", "two"), new RecordDelete { Namespace = "ride", Key = "a", With = late }]);
+        Assert.Equal((true, false), (late.Conflict, late.TookPlace));
+        Assert.Equal(("one", "one"), (await RidingAsync("a"), await RidingAsync("b")));
+        var right = new RecordPut { Namespace = "ride", Key = "a", Value = Bytes("three"), ExpectedVersion = first.Version, At = Start };
+        await Store.CommitAsync([right, Ride(right, "b", "three")]);
+        Assert.Equal(("three", "three"), (await RidingAsync("a"), await RidingAsync("b")));
+    }
+
     // Guards against two units of one group that bring the same message: what the second one brings along must not be written because the first one's took place.
     [StoreFact]
     public async Task With_ManyDuplicatesAtOnce_OneOfEachIsWritten()

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Security.Cryptography;
 using System.Text.Json;
 using ChannelBridge.A2A;
 using ChannelBridge.Abstractions.Errors;
@@ -32,6 +34,12 @@ internal sealed class PushBook(IRecords records, IOutbox outbox, IGuardedHttp ht
 {
     private const string Owed = "a2a.owed";
 
+    // What is owed is put into the outbox at once, or at the next start; what nobody has put there by then is of no use to anybody.
+    private static readonly TimeSpan OwedFor = TimeSpan.FromDays(30);
+
+    // Of a task that hasn't ended: no task waits for longer.
+    private static readonly TimeSpan OpenFor = TimeSpan.FromDays(366);
+
     /// <summary>Configurations of one task.</summary>
     public const int MaxPerTask = 16;
 
@@ -61,13 +69,24 @@ internal sealed class PushBook(IRecords records, IOutbox outbox, IGuardedHttp ht
         }
     }
 
-    /// <summary>The write that keeps a configuration.</summary>
-    public RecordPut Put(string peer, string taskId, PushConfig config) => new()
+    /// <summary>Looks whether a task takes another configuration, or one of that id again.</summary>
+    /// <exception cref="A2AException"><c>-32602</c>: it has as many as it may.</exception>
+    public async ValueTask CheckRoomAsync(string peer, string taskId, string id, CancellationToken cancellationToken)
     {
-        Namespace = Of(peer),
-        Key = KeyOf(taskId, config.Id!),
-        Index = taskId,
-        Value = JsonSerializer.SerializeToUtf8Bytes(
+        var there = await records.ListRecordsAsync(Of(peer), taskId, null, MaxPerTask, cancellationToken).ConfigureAwait(false);
+        if (there.Count < MaxPerTask || there.Any(record => record.Key == KeyOf(taskId, id))) return;
+        throw Wrong($"The task has {MaxPerTask} push configurations, which is the limit; remove one.");
+    }
+
+    /// <summary>The write that keeps a configuration for as long as its task.</summary>
+    /// <param name="peer">Whose.</param>
+    /// <param name="task">Its task.</param>
+    /// <param name="config">The configuration, with an id.</param>
+    public RecordPut Put(string peer, StoredTask task, PushConfig config) => Put(
+        peer,
+        task.Task.Id,
+        config.Id!,
+        JsonSerializer.SerializeToUtf8Bytes(
             new KeptPush
             {
                 Url = config.Url,
@@ -77,10 +96,7 @@ internal sealed class PushBook(IRecords records, IOutbox outbox, IGuardedHttp ht
                 Version = config.Version ?? Versions.V10,
             },
             RecordJson.Default.KeptPush),
-        // No task is kept for longer; one that never ends may lose its notifications after a year.
-        ExpiresAt = time.GetUtcNow().ToUnixTimeMilliseconds() + (long)TimeSpan.FromDays(366).TotalMilliseconds,
-        At = time.GetUtcNow().ToUnixTimeMilliseconds(),
-    };
+        task.Head.EndedAt);
 
     /// <summary>A configuration with what is secret, for the post itself.</summary>
     public async ValueTask<KeptPush?> FindAsync(string peer, string taskId, string id, CancellationToken cancellationToken) =>
@@ -92,8 +108,7 @@ internal sealed class PushBook(IRecords records, IOutbox outbox, IGuardedHttp ht
     public async ValueTask<IReadOnlyList<PushConfig>> ListAsync(string peer, string taskId, CancellationToken cancellationToken)
     {
         var found = await records.ListRecordsAsync(Of(peer), taskId, null, MaxPerTask, cancellationToken).ConfigureAwait(false);
-        return [.. found.Select(record => Shown(taskId, record.Key[(record.Key.IndexOf('/', StringComparison.Ordinal) + 1)..],
-            JsonSerializer.Deserialize(record.Value.Span, RecordJson.Default.KeptPush)!))];
+        return [.. found.Select(record => Shown(taskId, IdOf(record.Key), JsonSerializer.Deserialize(record.Value.Span, RecordJson.Default.KeptPush)!))];
     }
 
     /// <summary>A configuration as peers may read it.</summary>
@@ -109,21 +124,49 @@ internal sealed class PushBook(IRecords records, IOutbox outbox, IGuardedHttp ht
     public ValueTask DeleteAsync(string peer, string taskId, string id, CancellationToken cancellationToken) =>
         records.WriteAsync(new RecordDelete { Namespace = Of(peer), Key = KeyOf(taskId, id) }, cancellationToken);
 
-    /// <summary>
-    /// The write by which a change is not forgotten: it stands in the commit of the change, and goes when the notifications are in the outbox. Null: nobody is to be told.
-    /// </summary>
-    public async ValueTask<RecordPut?> OweAsync(string peer, A2ATask task, CancellationToken cancellationToken)
+    /// <summary>The writes that remove the configurations of a task that is dropped.</summary>
+    public async ValueTask DropAsync(string peer, string taskId, List<RecordWrite> writes, CancellationToken cancellationToken)
     {
-        var any = await records.ListRecordsAsync(Of(peer), task.Id, null, 1, cancellationToken).ConfigureAwait(false);
-        if (any.Count == 0) return null;
-        var item = new StreamItem { StatusUpdate = new TaskStatusUpdate { TaskId = task.Id, ContextId = task.ContextId, Status = task.Status } };
-        return new RecordPut { Namespace = Owed, Key = $"{peer}/{task.Id}", Value = A2ADialect.V10.Item.ToBytes(item), At = time.GetUtcNow().ToUnixTimeMilliseconds() };
+        foreach (var record in await records.ListRecordsAsync(Of(peer), taskId, null, MaxPerTask, cancellationToken).ConfigureAwait(false))
+            writes.Add(new RecordDelete { Namespace = Of(peer), Key = record.Key });
+    }
+
+    /// <summary>
+    /// The writes by which a change isn't forgotten: they stand in the commit of the change. What is owed goes when the notifications are in the outbox. An end gives the
+    /// configurations the time that the task still has. None: nobody is to be told.
+    /// </summary>
+    public async ValueTask<IReadOnlyList<RecordWrite>> OweAsync(StoredTask task, CancellationToken cancellationToken)
+    {
+        var (peer, id) = (task.Peer, task.Task.Id);
+        var configs = await records.ListRecordsAsync(Of(peer), id, null, MaxPerTask, cancellationToken).ConfigureAwait(false);
+        if (configs.Count == 0) return [];
+        var item = new StreamItem { StatusUpdate = new TaskStatusUpdate { TaskId = id, ContextId = task.Task.ContextId, Status = task.Task.Status } };
+        var value = A2ADialect.V10.Item.ToBytes(item);
+        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        // A key of its own for each change, sorted by time: a second change doesn't take the place of one that is still owed.
+        var key = string.Create(
+            CultureInfo.InvariantCulture, $"{now:x16}-{Convert.ToHexStringLower(SHA256.HashData(value).AsSpan(0, 8))}");
+        var writes = new List<RecordWrite>(1 + (task.Ended ? configs.Count : 0))
+        {
+            new RecordPut
+            {
+                Namespace = Owed,
+                Key = $"{peer}/{id}/{key}",
+                Index = $"{peer}/{id}",
+                Value = value,
+                ExpiresAt = now + (long)OwedFor.TotalMilliseconds,
+                At = now,
+            },
+        };
+        // One that was changed or removed meanwhile stays as it is then.
+        if (task.Ended) writes.AddRange(configs.Select(config => Put(peer, id, IdOf(config.Key), config.Value, task.Head.EndedAt, config.Version)));
+        return writes;
     }
 
     /// <summary>Puts a task's notifications into the outbox, if any are owed.</summary>
     public async Task SettleAsync(string peer, string taskId, CancellationToken cancellationToken)
     {
-        if (await records.GetRecordAsync(Owed, $"{peer}/{taskId}", cancellationToken).ConfigureAwait(false) is { } owed)
+        foreach (var owed in await records.ListRecordsAsync(Owed, $"{peer}/{taskId}", null, 200, cancellationToken).ConfigureAwait(false))
             await SettleAsync(owed, cancellationToken).ConfigureAwait(false);
     }
 
@@ -158,10 +201,8 @@ internal sealed class PushBook(IRecords records, IOutbox outbox, IGuardedHttp ht
 
     private async Task SettleAsync(StoreRecord owed, CancellationToken cancellationToken)
     {
-        var slash = owed.Key.IndexOf('/', StringComparison.Ordinal);
-        var (peer, taskId) = (owed.Key[..slash], owed.Key[(slash + 1)..]);
-        var item = A2ADialect.V10.Item.Read(owed.Value.Span);
-        var status = item.StatusUpdate!.Status;
+        var parts = owed.Key.Split('/');
+        var (peer, taskId, change) = (parts[0], parts[1], parts[2]);
         foreach (var config in await ListAsync(peer, taskId, cancellationToken).ConfigureAwait(false))
         {
             // A lane for each: a receiver that is away holds up nobody else's notifications.
@@ -174,12 +215,29 @@ internal sealed class PushBook(IRecords records, IOutbox outbox, IGuardedHttp ht
                 Text = System.Text.Encoding.UTF8.GetString(owed.Value.Span),
                 Type = "notification",
             };
-            var key = $"push/{taskId}/{config.Id}/{(int)status.State}/{status.Timestamp?.ToUnixTimeMilliseconds()}";
+            var key = $"push/{taskId}/{config.Id}/{change}";
             await outbox.SendAsync(message, key, cancellationToken: cancellationToken).ConfigureAwait(false);
         }
 
         await records.WriteAsync(new RecordDelete { Namespace = Owed, Key = owed.Key }, cancellationToken).ConfigureAwait(false);
     }
+
+    private RecordPut Put(string peer, string taskId, string id, ReadOnlyMemory<byte> value, long endedAt, long? expected = null)
+    {
+        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        return new RecordPut
+        {
+            Namespace = Of(peer),
+            Key = KeyOf(taskId, id),
+            Index = taskId,
+            Value = value,
+            ExpectedVersion = expected,
+            ExpiresAt = endedAt > 0 ? endedAt + (long)options.Retention.TotalMilliseconds : now + (long)OpenFor.TotalMilliseconds,
+            At = now,
+        };
+    }
+
+    private static string IdOf(string key) => key[(key.IndexOf('/', StringComparison.Ordinal) + 1)..];
 
     private static bool IsHeader(string? text) => text is null || text.All(static letter => letter is >= ' ' and <= '~');
 

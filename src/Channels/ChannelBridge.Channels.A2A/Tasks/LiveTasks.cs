@@ -1,16 +1,20 @@
 using ChannelBridge.A2A;
 using ChannelBridge.A2A.Server;
 using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Channels.A2A.Tasks;
 
 /// <summary>
 /// The tasks that somebody looks at or that run here, in memory; everything else is a record. A task is here as long as its turn runs or somebody holds it.
+/// The record is what is true: an end is told when it is written, and what is read of a record that is older than what was told tells nothing.
 /// </summary>
 internal sealed class LiveTasks(TaskBook book, A2AOptions options, bool isShared, TimeProvider time)
 {
     // A stream asked of another host than the turn's hears of a change within a second.
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(400);
+    private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(500);
 
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Peer, string Id), LiveTask> _tasks = [];
@@ -27,17 +31,29 @@ internal sealed class LiveTasks(TaskBook book, A2AOptions options, bool isShared
         }
     }
 
-    /// <summary>Holds a task that was just made, or that goes on: its first event is the task as it is given.</summary>
+    /// <summary>Holds a task that is about to be written: its first event is the task as it is given.</summary>
+    /// <param name="task">The task, with the version of the record that it follows; 0 for a new one.</param>
     public LiveHold Open(StoredTask task)
     {
         var live = Enter((task.Peer, task.Task.Id));
         lock (live.Gate)
         {
+            live.Learn(task.Version, null);
             if (live.Feed is { } feed) feed.Advance(task.Task);
-            else live.Feed = new TaskFeed(task.Task, Bounds);
+            else live.Begin(task.Task, task.Version, Bounds);
         }
 
         return Hold(live);
+    }
+
+    /// <summary>The task that was opened is written.</summary>
+    public static void Accepted(LiveHold hold, Guid turn, long version)
+    {
+        lock (hold.Live.Gate)
+        {
+            hold.Live.Turn = turn;
+            hold.Live.Learn(version, null);
+        }
     }
 
     /// <summary>Holds a task to look at it, or null when it isn't there.</summary>
@@ -47,8 +63,16 @@ internal sealed class LiveTasks(TaskBook book, A2AOptions options, bool isShared
         var hold = Hold(live);
         try
         {
-            if (live.Feed is null)
+            while (true)
             {
+                int changes;
+                lock (live.Gate)
+                {
+                    // What another host does with it stands in the record only.
+                    if (live.Feed is not null && (!isShared || live.Run is not null)) return hold;
+                    changes = live.Changes;
+                }
+
                 if (await book.FindAsync(peer, id, withArtifacts: true, cancellationToken).ConfigureAwait(false) is not { } stored)
                 {
                     hold.Dispose();
@@ -57,15 +81,13 @@ internal sealed class LiveTasks(TaskBook book, A2AOptions options, bool isShared
 
                 lock (live.Gate)
                 {
-                    if (live.Feed is null)
-                    {
-                        live.Feed = new TaskFeed(stored.Task, Bounds);
-                        foreach (var item in live.Run?.SoFar() ?? []) live.Feed.Publish(item);
-                    }
+                    // It went on while its record was read: then that may be a record of the time before.
+                    if (live.Changes != changes) continue;
+                    if (live.Feed is null) live.Begin(stored.Task, stored.Version, Bounds);
+                    else live.Learn(stored.Version, feed => feed.Advance(stored.Task));
+                    return hold;
                 }
             }
-
-            return hold;
         }
         catch
         {
@@ -74,17 +96,18 @@ internal sealed class LiveTasks(TaskBook book, A2AOptions options, bool isShared
         }
     }
 
-    /// <summary>The task as it is in memory, or null: then its record says how it is.</summary>
-    public A2ATask? Peek(string peer, string id) => Find(peer, id)?.Feed?.Snapshot();
+    /// <summary>A task as it is now, where its turn doesn't run here: memory may be a step ahead of a record that was read before, or behind it.</summary>
+    public A2ATask Newest(StoredTask stored)
+    {
+        if (Find(stored.Peer, stored.Task.Id) is not { } live) return stored.Task;
+        lock (live.Gate) return live.Feed is { } feed && live.Version >= stored.Version ? feed.Snapshot() : stored.Task;
+    }
 
     /// <summary>The turn of a task, where it runs here or was accepted here.</summary>
     public Guid? TurnOf(string peer, string id) => Find(peer, id) is { } live ? live.Run?.Turn ?? live.Turn : null;
 
     /// <summary>True when a task's turn runs here, or has begun to.</summary>
     public bool Runs(string peer, string id) => Find(peer, id)?.Run is not null;
-
-    /// <summary>The turn of a task was accepted.</summary>
-    public static void Accepted(LiveHold hold, Guid turn) => hold.Live.Turn = turn;
 
     /// <summary>Something happened in a task's turn.</summary>
     public void OnTurnEvent(string peer, string id, AgentTurn turn, int ordinal, AgentEvent agentEvent, bool repliesAreStatus)
@@ -104,97 +127,116 @@ internal sealed class LiveTasks(TaskBook book, A2AOptions options, bool isShared
         }
     }
 
-    /// <summary>A task's turn is about to end: how, is told when it is durable.</summary>
-    public void Ending(string peer, string id, AgentTurn turn, A2ATask final, bool repliesAreStatus)
+    /// <summary>A task's turn is about to end: how, is told when it is written.</summary>
+    /// <param name="end">The task as it will be.</param>
+    /// <param name="turn">The turn.</param>
+    /// <param name="record">Its record in the commit to come.</param>
+    public void Ending(StoredTask end, Guid turn, RecordPut record)
     {
         // Nobody looks, and nothing was shown: then the record is all there is to know.
-        if (Find(peer, id) is not { } live) return;
-        lock (live.Gate) live.Final = (turn.Id, final);
-        if (live.Feed is not null && live.Run is null) _ = ConfirmLaterAsync(live, turn, repliesAreStatus);
+        if (Find(end.Peer, end.Task.Id) is not { } live) return;
+        lock (live.Gate) live.Final = new TaskEnd(turn, end.Task, record);
     }
 
-    /// <summary>An attempt at a task's turn is over.</summary>
-    /// <returns>True when that was the turn's end.</returns>
-    public bool OnTurnEnded(string peer, string id, AgentTurn turn, bool repliesAreStatus)
+    /// <summary>An attempt at a task's turn is over: it has ended, will be tried again, or goes on at another host. Whoever looks is told, at once or when the record was asked.</summary>
+    public void OnTurnEnded(string peer, string id, AgentTurn turn, bool repliesAreStatus)
     {
-        if (Find(peer, id) is not { } live) return true;
+        if (Find(peer, id) is not { } live) return;
+        bool ran;
         lock (live.Gate)
         {
             var run = live.Run is { } current && current.Turn == turn.Id ? current : null;
-            if (live.Final is { } end && end.Turn == turn.Id)
+            var view = run ?? new RunView(id, ContextOf(turn), turn.Id, turn.Attempt, repliesAreStatus, time);
+            var end = live.Final is { } final && final.Turn == turn.Id ? final : null;
+            ran = run is not null;
+            if (ran) live.Run = null;
+            if (end is not null) live.Final = null;
+            if (end is { IsWritten: true })
             {
-                var view = run ?? new RunView(id, ContextOf(turn), turn.Id, turn.Attempt, repliesAreStatus, time);
-                // Another host may have taken the lane in the last moment: then this end is none, and the record says what is.
-                if (isShared) _ = ConfirmAsync(live, view, end.Task);
-                else TellEnd(live, view, end.Task);
-                live.Final = null;
                 live.Turn = null;
+                live.Learn(end.Record.Version, feed => TellEnd(feed, view, end.Task));
             }
-            else if (run is null)
+            else
             {
-                return false;
+                // No end, as far as is known here, or one whose commit failed: the record says what is.
+                live.Touch();
+                if (live.Feed is not null)
+                {
+                    Enter(live.Key);
+                    _ = AskAsync(live, view, end?.Task);
+                }
             }
-
-            if (run is null) return true;
-            live.Run = null;
         }
 
         // The run's own hold.
-        Leave(live);
-        return true;
+        if (ran) Leave(live);
     }
 
     /// <summary>Tells what a task has become where that was no turn's doing.</summary>
-    public void Tell(string peer, A2ATask task) => Find(peer, task.Id)?.Feed?.Advance(task);
-
-    private static void TellEnd(LiveTask live, RunView run, A2ATask final)
+    /// <param name="peer">Whose.</param>
+    /// <param name="task">The task.</param>
+    /// <param name="version">The version of its record.</param>
+    public void Tell(string peer, A2ATask task, long version)
     {
-        if (live.Feed is not { } feed) return;
+        if (Find(peer, task.Id) is not { } live) return;
+        lock (live.Gate) live.Learn(version, feed => feed.Advance(task));
+    }
+
+    private static void TellEnd(TaskFeed feed, RunView run, A2ATask final)
+    {
         var before = (feed.Snapshot().Artifacts ?? []).Select(static artifact => artifact.ArtifactId).ToHashSet(StringComparer.Ordinal);
         foreach (var item in run.End(final, before)) feed.Publish(item);
     }
 
-    /// <summary>
-    /// The end of a turn of which nothing was heard: it was cancelled while it waited, or its agent had nothing to say. Whether it took place stands in the record.
-    /// </summary>
-    private async Task ConfirmLaterAsync(LiveTask live, AgentTurn turn, bool repliesAreStatus)
-    {
-        for (var look = 0; look < 100; look++)
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(100), time).ConfigureAwait(false);
-            lock (live.Gate)
-            {
-                if (live.Final is not { } end || end.Turn != turn.Id) return;
-            }
-
-            try
-            {
-                if (await book.FindAsync(live.Key.Peer, live.Key.Id, withArtifacts: true, CancellationToken.None).ConfigureAwait(false) is not { } stored) return;
-                if (!TaskStates.EndsStream(stored.Task.Status.State)) continue;
-            }
-            catch (Abstractions.Errors.BridgeException)
-            {
-                continue;
-            }
-
-            OnTurnEnded(live.Key.Peer, live.Key.Id, turn, repliesAreStatus);
-            return;
-        }
-    }
-
-    private async Task ConfirmAsync(LiveTask live, RunView run, A2ATask final)
+    /// <summary>Reads the record, and tells what it says if that is news. The caller has entered the task.</summary>
+    private async Task AskAsync(LiveTask live, RunView run, A2ATask? final)
     {
         try
         {
-            if (await book.FindAsync(live.Key.Peer, live.Key.Id, withArtifacts: false, CancellationToken.None).ConfigureAwait(false) is not { } stored) return;
-            lock (live.Gate)
+            while (true)
             {
-                if (stored.Task.Status.State == final.Status.State) TellEnd(live, run, final);
+                try
+                {
+                    Learn(live, await book.FindAsync(live.Key.Peer, live.Key.Id, withArtifacts: true, CancellationToken.None).ConfigureAwait(false), run, final);
+                    return;
+                }
+                catch (BridgeException)
+                {
+                    // The store is away: whoever looks waits for it, and nobody else does.
+                    await Task.Delay(AskAgain, time).ConfigureAwait(false);
+                    lock (_lock)
+                    {
+                        if (live.Holds <= 1) return;
+                    }
+                }
             }
         }
-        catch (Abstractions.Errors.BridgeException)
+        finally
         {
-            // The store is away; who follows the task reads it later.
+            Leave(live);
+        }
+    }
+
+    private void Learn(LiveTask live, StoredTask? stored, RunView run, A2ATask? final)
+    {
+        lock (live.Gate)
+        {
+            if (stored is null)
+            {
+                // Forgotten, or too old: nothing more will ever be said of it.
+                var gone = new A2ATaskStatus { State = TaskState.Canceled, Timestamp = time.GetUtcNow() };
+                live.Learn(long.MaxValue, feed => feed.Publish(new StreamItem
+                {
+                    StatusUpdate = new TaskStatusUpdate { TaskId = live.Key.Id, ContextId = feed.Snapshot().ContextId, Status = gone },
+                }));
+                return;
+            }
+
+            live.Learn(stored.Version, feed =>
+            {
+                if (final is not null && final.Status.State == stored.Task.Status.State && final.Status.Timestamp == stored.Task.Status.Timestamp) TellEnd(feed, run, final);
+                else feed.Advance(stored.Task);
+            });
         }
     }
 
@@ -253,70 +295,21 @@ internal sealed class LiveTasks(TaskBook book, A2AOptions options, bool isShared
                 if (live.Holds == 0) return;
             }
 
-            if (live.Feed is not { } feed || live.Run is not null) continue;
-            try
+            lock (live.Gate)
             {
-                if (await book.FindAsync(live.Key.Peer, live.Key.Id, withArtifacts: true, CancellationToken.None).ConfigureAwait(false) is { } stored && live.Run is null)
-                    feed.Advance(stored.Task);
+                if (live.Feed is not { } feed || live.Run is not null) continue;
                 if (TaskStates.IsTerminal(feed.State)) return;
             }
-            catch (Abstractions.Errors.BridgeException)
+
+            try
+            {
+                if (await book.FindAsync(live.Key.Peer, live.Key.Id, withArtifacts: true, CancellationToken.None).ConfigureAwait(false) is not { } stored) continue;
+                lock (live.Gate) live.Learn(stored.Version, feed => feed.Advance(stored.Task));
+            }
+            catch (BridgeException)
             {
                 // The store is away; the next look tells.
             }
-        }
-    }
-}
-
-/// <summary>A task in memory.</summary>
-/// <param name="key">Whose and which.</param>
-internal sealed class LiveTask((string Peer, string Id) key)
-{
-    public readonly Lock Gate = new();
-    public int Holds;
-    public int Followed;
-
-    public (string Peer, string Id) Key => key;
-
-    /// <summary>Its events; null while nobody looks.</summary>
-    public TaskFeed? Feed { get; set; }
-
-    /// <summary>Its turn while it runs here.</summary>
-    public RunView? Run { get; set; }
-
-    /// <summary>How its turn ends, between the saying and its being durable.</summary>
-    public (Guid Turn, A2ATask Task)? Final { get; set; }
-
-    /// <summary>Its turn, where it was accepted here.</summary>
-    public Guid? Turn { get; set; }
-}
-
-/// <summary>Keeps a task in memory until it is disposed.</summary>
-internal sealed class LiveHold(LiveTask live, Action leave) : IDisposable
-{
-    private int _left;
-
-    public LiveTask Live => live;
-
-    /// <summary>Its events.</summary>
-    public TaskFeed Feed => live.Feed!;
-
-    /// <summary>Reads the task's events; the hold ends with the reading.</summary>
-    public IA2AEvents Read() => new Events(live.Feed!.Read(), this);
-
-    public void Dispose()
-    {
-        if (Interlocked.Exchange(ref _left, 1) == 0) leave();
-    }
-
-    private sealed class Events(IA2AEvents inner, LiveHold hold) : IA2AEvents
-    {
-        public ValueTask<FeedEvent?> NextAsync(CancellationToken cancellationToken) => inner.NextAsync(cancellationToken);
-
-        public async ValueTask DisposeAsync()
-        {
-            await inner.DisposeAsync().ConfigureAwait(false);
-            hold.Dispose();
         }
     }
 }

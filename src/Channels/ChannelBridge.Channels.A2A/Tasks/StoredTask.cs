@@ -7,6 +7,9 @@ namespace ChannelBridge.Channels.A2A.Tasks;
 /// <summary>A task as its record has it.</summary>
 internal sealed record StoredTask
 {
+    // Far longer than a message takes into the inbox, and no longer than its peer waits before it asks again.
+    private static readonly TimeSpan NextHolds = TimeSpan.FromSeconds(30);
+
     /// <summary>Whose it is, in lower case.</summary>
     public required string Peer { get; init; }
 
@@ -21,6 +24,10 @@ internal sealed record StoredTask
 
     /// <summary>True when nothing follows.</summary>
     public bool Ended => TaskStates.IsTerminal(Task.Status.State);
+
+    /// <summary>The message by which the task is about to go on, or null.</summary>
+    /// <param name="now">Now.</param>
+    public string? NextAt(DateTimeOffset now) => now.ToUnixTimeMilliseconds() - Head.NextAt < (long)NextHolds.TotalMilliseconds ? Head.Next : null;
 
     /// <summary>The record: one line of what only the host knows, then the task as 1.0 writes it.</summary>
     public byte[] Write()

@@ -4,6 +4,7 @@ using System.Text.Json;
 using ChannelBridge.A2A;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Channels.A2A.Push;
 
 namespace ChannelBridge.Channels.A2A.Tasks;
 
@@ -11,7 +12,7 @@ namespace ChannelBridge.Channels.A2A.Tasks;
 /// The tasks as they are stored: one record for each, one for large artifacts, and one in the list, whose key sorts the task that changed last first.
 /// Namespaces are the peers': what isn't a peer's can't be found by it.
 /// </summary>
-internal sealed class TaskBook(IRecords records, A2AOptions options, TimeProvider time)
+internal sealed class TaskBook(IRecords records, PushBook pushes, A2AOptions options, TimeProvider time)
 {
     private const string KnownPeers = "a2a.known";
     private const int Page = 1000;
@@ -85,6 +86,39 @@ internal sealed class TaskBook(IRecords records, A2AOptions options, TimeProvide
         return next;
     }
 
+    /// <summary>
+    /// The same, all of it in one commit, or none of it where the task has changed meanwhile: for a change that is no message's doing.
+    /// </summary>
+    /// <param name="before">What is stored.</param>
+    /// <param name="next">The task, with its artifacts.</param>
+    /// <param name="more">What is written besides.</param>
+    /// <param name="cancellationToken">Stops waiting; the change may still be made.</param>
+    /// <returns>The record's version, or null: it has changed.</returns>
+    public async ValueTask<long?> ReplaceAsync(
+        StoredTask before, StoredTask next, Func<StoredTask, ValueTask<IReadOnlyList<RecordWrite>>>? more, CancellationToken cancellationToken)
+    {
+        var writes = new List<RecordWrite>(8);
+        next = Put(before, next, before.Version, writes);
+        if (more is not null) writes.AddRange(await more(next).ConfigureAwait(false));
+        foreach (var write in writes.Skip(1)) write.With = writes[0];
+        await records.WriteAsync(writes, cancellationToken).ConfigureAwait(false);
+        var put = (RecordPut)writes[0];
+        return put.Conflict ? null : put.Version;
+    }
+
+    /// <summary>
+    /// Holds a task that waits for its peer for one message, which goes into the inbox next; without one, lets it go. Neither is a change that the peer sees.
+    /// </summary>
+    /// <returns>The task as it is stored now, or null: it has changed meanwhile.</returns>
+    public async ValueTask<StoredTask?> HoldForAsync(StoredTask stored, string? messageId, CancellationToken cancellationToken)
+    {
+        var at = time.GetUtcNow().ToUnixTimeMilliseconds();
+        var held = stored with { Head = stored.Head with { Next = messageId, NextAt = messageId is null ? 0 : at } };
+        var put = new RecordPut { Namespace = TasksOf(stored.Peer), Key = stored.Task.Id, Value = held.Write(), ExpectedVersion = stored.Version, At = at };
+        await records.WriteAsync(put, cancellationToken).ConfigureAwait(false);
+        return put.Conflict ? null : held with { Version = put.Version };
+    }
+
     /// <summary>The list of a peer, newest change first, behind a key.</summary>
     public async IAsyncEnumerable<(string Key, ListEntry Entry)> ReadListAsync(
         string peer, string? contextId, string? after, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
@@ -141,7 +175,7 @@ internal sealed class TaskBook(IRecords records, A2AOptions options, TimeProvide
             }
 
             gone++;
-            Drop(peer, key, entry.Id, batch);
+            await DropAsync(peer, key, entry.Id, batch, cancellationToken).ConfigureAwait(false);
             if (batch.Count < 300) continue;
             await records.WriteAsync(batch, cancellationToken).ConfigureAwait(false);
             batch.Clear();
@@ -168,17 +202,18 @@ internal sealed class TaskBook(IRecords records, A2AOptions options, TimeProvide
 
         if (oldest.Count == 0) return 0;
         var batch = new List<RecordWrite>();
-        foreach (var (key, id) in oldest) Drop(peer, key, id, batch);
+        foreach (var (key, id) in oldest) await DropAsync(peer, key, id, batch, cancellationToken).ConfigureAwait(false);
         await records.WriteAsync(batch, cancellationToken).ConfigureAwait(false);
         Interlocked.Add(ref _counts.GetOrAdd(peer, static _ => new PeerCount()).Tasks, -oldest.Count);
         return oldest.Count;
     }
 
-    private static void Drop(string peer, string key, string id, List<RecordWrite> batch)
+    private async ValueTask DropAsync(string peer, string key, string id, List<RecordWrite> batch, CancellationToken cancellationToken)
     {
         batch.Add(new RecordDelete { Namespace = ListOf(peer), Key = key });
         batch.Add(new RecordDelete { Namespace = TasksOf(peer), Key = id });
         batch.Add(new RecordDelete { Namespace = ArtifactsOf(peer), Key = id });
+        await pushes.DropAsync(peer, id, batch, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task CountAsync(string peer, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using ChannelBridge.A2A;
 using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.A2A.Push;
@@ -19,9 +20,9 @@ internal sealed class TaskEnds(TaskBook book, LiveTasks lives, MessageMapper map
         var isStatus = AnswersByStatus(turn.Message.Agent);
         var task = await FoldAsync(stored.Task, ending, isStatus, cancellationToken).ConfigureAwait(false);
         var writes = new List<RecordWrite>(5);
-        book.Put(stored, stored with { Task = task, Head = stored.Head with { Turn = null } }, expected: null, writes);
-        if (await pushes.OweAsync(peer, task, cancellationToken).ConfigureAwait(false) is { } owed) writes.Add(owed);
-        lives.Ending(peer, id, turn, task, isStatus);
+        var next = book.Put(stored, stored with { Task = task }, expected: null, writes);
+        lives.Ending(next, turn.Id, (RecordPut)writes[0]);
+        writes.AddRange(await pushes.OweAsync(next, cancellationToken).ConfigureAwait(false));
         return writes;
     }
 
@@ -46,7 +47,19 @@ internal sealed class TaskEnds(TaskBook book, LiveTasks lives, MessageMapper map
         var lastIsStatus = repliesAreStatus || state is TaskState.InputRequired or TaskState.AuthRequired or TaskState.Rejected;
         var fold = new TaskFold(before, lives.Bounds);
         if (before.Status.State is not TaskState.Working) fold.Apply(Update(before, TaskState.Working, null, ending));
-        foreach (var artifact in await ArtifactsAsync(ending, lastIsStatus, repliesAreStatus, cancellationToken).ConfigureAwait(false))
+        List<A2AArtifact> artifacts;
+        try
+        {
+            artifacts = await ArtifactsAsync(ending, lastIsStatus, repliesAreStatus, cancellationToken).ConfigureAwait(false);
+        }
+        catch (BridgeException fault) when (!fault.Retryable)
+        {
+            // A task that never ends would be worse than one without its results.
+            artifacts = [];
+            (state, said) = (TaskState.Failed, $"The agent's results can't be read ({fault.Code}).");
+        }
+
+        foreach (var artifact in artifacts)
         {
             var update = new TaskArtifactUpdate { TaskId = before.Id, ContextId = before.ContextId, Artifact = artifact, LastChunk = true };
             if (fold.Apply(update) is not FoldResult.TooLarge) continue;

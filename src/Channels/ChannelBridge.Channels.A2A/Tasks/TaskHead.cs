@@ -14,8 +14,11 @@ internal sealed record TaskHead
     /// <summary>The message whose turn is the task's last.</summary>
     public string LastMessageId { get; init; } = "";
 
-    /// <summary>The inbox id of that message, once it is known.</summary>
-    public Guid? Turn { get; init; }
+    /// <summary>The message by which the task is about to go on: no other one may until this one is in the inbox.</summary>
+    public string? Next { get; init; }
+
+    /// <summary>Since when that is so (Unix ms): a host that died in between doesn't hold the task for ever.</summary>
+    public long NextAt { get; init; }
 
     /// <summary>When it was made (Unix ms).</summary>
     public long CreatedAt { get; init; }

@@ -1,0 +1,147 @@
+using ChannelBridge.A2A;
+using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Tests.Unit.Support;
+
+namespace ChannelBridge.Tests.Unit.A2A.Channel;
+
+/// <summary>What peers do at the same moment, and who leaves in the middle, leaves no task half done.</summary>
+public sealed class ServiceTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    [Fact]
+    public async Task ACancelOfAWaitingTask_IsWholeThoughItsPeerLeaves()
+    {
+        var lab = new ServiceLab();
+        var id = (await lab.SendAsync("m", push: Push("p"))).Id;
+        await lab.EndAsync(FinishReason.InputRequired, "What else?");
+        using var gone = new CancellationTokenSource();
+        lab.Records.BeforeWrite = writes =>
+        {
+            if (writes.Any(write => write is RecordPut { Namespace: "a2a.task." + ServiceLab.Peer })) gone.Cancel();
+        };
+
+        Assert.Equal(TaskState.Canceled, (await lab.Service.CancelAsync(ServiceLab.Peer, new CancelTaskRequest { Id = id }, gone.Token)).Status.State);
+        Assert.Equal(TaskState.Canceled, Assert.Single(await lab.ListedAsync()).State);
+        Assert.Contains(lab.Sent, message => message.Text.Contains("TASK_STATE_CANCELED", StringComparison.Ordinal));
+        Assert.Empty(await lab.Store.ListRecordsAsync("a2a.owed", null, null, 10));
+    }
+
+    [Fact]
+    public async Task ACancel_ThatComesTooLate_ChangesNothing()
+    {
+        var lab = new ServiceLab();
+        var id = (await lab.SendAsync("m")).Id;
+        await lab.EndAsync(FinishReason.InputRequired, "What else?");
+        // Between its look and its commit the peer answers.
+        var stored = await lab.Book.FindAsync(ServiceLab.Peer, id, withArtifacts: true, CancellationToken.None);
+        await lab.SendAsync("answer", id);
+
+        Assert.Null(await lab.Book.ReplaceAsync(stored!, stored! with { Task = stored.Task with { Status = new A2ATaskStatus { State = TaskState.Canceled } } }, null, CancellationToken.None));
+        Assert.Equal(TaskState.Submitted, (await lab.GetAsync(id)).Status.State);
+        Assert.Equal(TaskState.Submitted, Assert.Single(await lab.ListedAsync()).State);
+    }
+
+    [Fact]
+    public async Task ARepeatedMessage_WhoseTaskIsGone_IsTaskNotFound()
+    {
+        var lab = new ServiceLab();
+        await lab.SendAsync("m");
+        await lab.EndAsync(replies: "done");
+        await lab.Book.ForgetAsync(ServiceLab.Peer, CancellationToken.None);
+
+        var fault = await Assert.ThrowsAsync<A2AException>(() => lab.Service.SendAsync(
+            ServiceLab.Peer, ServiceLab.Message("m") with { Configuration = null }, CancellationToken.None).WaitAsync(Patience));
+        Assert.Equal(A2AError.TaskNotFound, fault.Error);
+        Assert.Equal(0, lab.Lives.Count);
+    }
+
+    [Fact]
+    public async Task TwoMessagesForOneTask_AtOnce_OneGoesOnAndTheOtherIsTold()
+    {
+        var lab = new ServiceLab();
+        var id = (await lab.SendAsync("m")).Id;
+        await lab.EndAsync(FinishReason.InputRequired, "What else?");
+        var (inside, go) = (new TaskCompletionSource(), new TaskCompletionSource());
+        lab.BeforeAccept = _ =>
+        {
+            inside.TrySetResult();
+            return go.Task;
+        };
+        var first = lab.SendAsync("one", id);
+        await inside.Task.WaitAsync(Patience);
+        var second = lab.SendAsync("two", id);
+        // And one that only repeats the first.
+        var again = lab.SendAsync("one", id);
+        go.SetResult();
+
+        Assert.Equal(id, (await first.WaitAsync(Patience)).Id);
+        Assert.Equal(id, (await again.WaitAsync(Patience)).Id);
+        Assert.Equal(A2AError.UnsupportedOperation, (await Assert.ThrowsAsync<A2AException>(() => second.WaitAsync(Patience))).Error);
+        Assert.Equal(2, lab.Accepted.Count);
+        Assert.Equal(["m", "one"], (await lab.GetAsync(id)).History!.Where(static said => said.Role is MessageRole.User).Select(static said => said.MessageId));
+    }
+
+    [Fact]
+    public async Task AMessageForATask_ThatAnotherHostHolds_IsBusy()
+    {
+        var time = new ManualTime();
+        var lab = new ServiceLab(time: time);
+        var id = (await lab.SendAsync("m")).Id;
+        await lab.EndAsync(FinishReason.InputRequired, "What else?");
+        var stored = await lab.Book.FindAsync(ServiceLab.Peer, id, withArtifacts: true, CancellationToken.None);
+        Assert.NotNull(await lab.Book.HoldForAsync(stored!, "of another host", CancellationToken.None));
+        var sending = lab.SendAsync("mine", id);
+        for (var step = 0; !sending.IsCompleted && step < 251; step++)
+        {
+            await Task.WhenAny(time.ArmedAsync(1), sending).WaitAsync(Patience);
+            time.Advance(TimeSpan.FromMilliseconds(20));
+        }
+
+        var fault = await Assert.ThrowsAsync<A2AException>(() => sending.WaitAsync(Patience));
+        Assert.Equal((ErrorCodes.Busy, true), (fault.Code, fault.Retryable));
+        // A host that died in between doesn't hold it for ever.
+        time.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(TaskState.Submitted, (await lab.SendAsync("mine", id).WaitAsync(Patience)).Status.State);
+    }
+
+    [Fact]
+    public async Task AMessage_ThatTheInboxRefuses_LeavesItsTaskAsItWas()
+    {
+        var lab = new ServiceLab();
+        var id = (await lab.SendAsync("m")).Id;
+        await lab.EndAsync(FinishReason.InputRequired, "What else?");
+        using var watching = await lab.Lives.HoldAsync(ServiceLab.Peer, id, CancellationToken.None);
+        lab.BeforeAccept = _ => throw BridgeException.Busy("full", TimeSpan.FromSeconds(1));
+        Assert.Equal(ErrorCodes.Busy, (await Assert.ThrowsAsync<A2AException>(() => lab.SendAsync("one", id))).Code);
+        Assert.Equal(TaskState.InputRequired, (await lab.GetAsync(id)).Status.State);
+        Assert.Equal(TaskState.InputRequired, watching!.Feed.State);
+
+        lab.BeforeAccept = null;
+        Assert.Equal(TaskState.Submitted, (await lab.SendAsync("two", id)).Status.State);
+    }
+
+    [Fact]
+    public async Task APage_EndsBeforeItIsTooLarge_AndGoesOn()
+    {
+        var lab = new ServiceLab();
+        for (var i = 0; i < 3; i++)
+        {
+            await lab.SendAsync($"m-{i}");
+            await lab.EndAsync(replies: new string('x', i == 0 ? 20 << 20 : 7 << 20));
+        }
+
+        var request = new ListTasksRequest { IncludeArtifacts = true, PageSize = 100 };
+        var first = await lab.Service.ListAsync(ServiceLab.Peer, request, CancellationToken.None);
+        Assert.Equal((2, 3), (first.Tasks.Count, first.TotalSize));
+        // What is too large for a page alone is one.
+        var second = await lab.Service.ListAsync(ServiceLab.Peer, request with { PageToken = first.NextPageToken }, CancellationToken.None);
+        Assert.Equal((1, ""), (second.Tasks.Count, second.NextPageToken));
+        Assert.Equal(20 << 20, second.Tasks[0].Artifacts!.Single().Parts.Single().Text!.Length);
+        Assert.Equal(3, (await lab.Service.ListAsync(ServiceLab.Peer, new ListTasksRequest { PageSize = 100 }, CancellationToken.None)).Tasks.Count);
+    }
+
+    private static PushConfig Push(string id) => new() { Id = id, Url = "https://example.com/" + id };
+}
