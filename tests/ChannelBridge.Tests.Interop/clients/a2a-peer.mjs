@@ -4,47 +4,19 @@
 //
 // `before` begins tasks and prints what `after` needs, which goes on with them: the host is killed and started again in between. Prints one line per check and exits
 // with 1 at the first that fails.
-import { pathToFileURL } from 'node:url';
-import path from 'node:path';
-import process from 'node:process';
 import http from 'node:http';
 import { randomUUID } from 'node:crypto';
+import { args, check, connect, dialect, refusal } from './a2a-sdk.mjs';
 
-const args = process.argv.slice(2);
-const modules = args.splice(args.indexOf('--modules'), 2)[1];
 const [version, transport, url, token, phase, given] = args;
-const { ClientFactory, ClientFactoryOptions } = await import(
-  pathToFileURL(path.join(modules, 'node_modules', '@a2a-js/sdk/dist/client/index.js')).href);
-const old = version === '0.3';
-const STATES = { 3: 'completed', 4: 'failed', 5: 'canceled', 6: 'input-required', 7: 'rejected', 2: 'working', 1: 'submitted' };
+const { old, said, state, request: written, now, waiting, byId, unwrap, list, push, pushOf, pushById, pushes, setPush } = dialect(version);
+// What the agent does stands in the message's id.
+const request = (prefix, task, configuration) => written('go on', { id: `${prefix}-${randomUUID()}`, task, configuration });
 
 // The SDK's own way to authenticate differs between its versions; the header is the same.
 const plain = globalThis.fetch;
 globalThis.fetch = (input, init = {}) => plain(input, { ...init, headers: { ...Object.fromEntries(new Headers(init.headers)), authorization: `Bearer ${token}` } });
-
-function check(what, ok, detail = '') {
-  console.log(`${ok ? 'ok  ' : 'FAIL'} ${what}${ok ? '' : ` ${JSON.stringify(detail)}`}`);
-  if (!ok) process.exit(1);
-}
-
-const text = value => old ? { kind: 'text', text: value } : { content: { $case: 'text', value }, filename: '', mediaType: '' };
-const said = part => old ? part.text : part.content?.value;
-const state = task => old ? task.status.state : STATES[task.status.state];
-const request = (prefix, task, configuration) => ({
-  ...(old ? {} : { tenant: '', metadata: undefined }),
-  configuration,
-  message: {
-    messageId: `${prefix}-${randomUUID()}`, role: old ? 'user' : 1, parts: [text('go on')], ...(old ? { kind: 'message' } : { extensions: [], referenceTaskIds: [] }),
-    taskId: task?.id ?? (old ? undefined : ''), contextId: task?.contextId ?? (old ? undefined : ''),
-  },
-});
-const now = old ? { blocking: false } : { acceptedOutputModes: [], returnImmediately: true };
-const waiting = old ? { blocking: true } : { acceptedOutputModes: [], returnImmediately: false };
-const byId = id => old ? { id } : { id, tenant: '' };
-const unwrap = event => old ? { [event.kind]: event } : { [event.payload.$case.replace(/[A-Z]/, c => `-${c.toLowerCase()}`)]: event.payload.value };
-
-const factory = new ClientFactory(ClientFactoryOptions.createFrom(ClientFactoryOptions.default, { preferredTransports: [transport] }));
-const client = await factory.createFromUrl(url);
+const client = await connect(url, transport);
 
 if (phase === 'before') {
   const done = await client.sendMessage(request('tck-artifact-text', undefined, waiting));
@@ -102,16 +74,13 @@ if (phase === 'after') {
   check('a task that asked goes on', answered.id === asked.id && state(answered) === 'completed', answered);
   check('a task that waits is cancelled', state(await client.cancelTask(byId(leave.id))) === 'canceled');
   if (!old) {
-    const page = await client.listTasks({ tenant: '', contextId: '', status: 3, pageSize: 1, pageToken: '', statusTimestampAfter: undefined, includeArtifacts: true });
+    const page = await client.listTasks(list());
     check('list', page.tasks.length === 1 && page.nextPageToken.length > 0, page);
-    const next = await client.listTasks({
-      tenant: '', contextId: '', status: 3, pageSize: 1, pageToken: page.nextPageToken, statusTimestampAfter: undefined, includeArtifacts: true,
-    });
+    const next = await client.listTasks(list({ pageToken: page.nextPageToken }));
     check('and its next page', next.tasks.length === 1 && next.tasks[0].id !== page.tasks[0].id, next);
   }
-  let refusal = 'nothing';
-  try { await client.getTask(byId('nobody')); } catch (error) { refusal = `${error.name} ${error.message}`; }
-  check('an unknown task', /not found|no such task/i.test(refusal), refusal);
+  const unknown = await refusal(client.getTask(byId('nobody')));
+  check('an unknown task', /not found|no such task/i.test(unknown), unknown);
 }
 
 if (phase === 'push') {
@@ -124,17 +93,15 @@ if (phase === 'push') {
   await new Promise(resolve => receiver.listen(0, '127.0.0.1', resolve));
   const task = await client.sendMessage(request('test-resubscribe-message-id', undefined, now));
   const config = { id: 'p1', url: `http://127.0.0.1:${receiver.address().port}/push`, token: 'shared' };
-  const set = old
-    ? await client.setTaskPushNotificationConfig({ taskId: task.id, pushNotificationConfig: config })
-    : await client.createTaskPushNotificationConfig({ ...config, taskId: task.id, tenant: '', authentication: undefined });
-  check('a push configuration is set', (old ? set.pushNotificationConfig.url : set.url) === config.url, set);
-  const list = await client.listTaskPushNotificationConfig(old ? { id: task.id } : { taskId: task.id, tenant: '', pageSize: 0, pageToken: '' });
-  check('and listed', (old ? list : list.configs).length === 1, list);
+  const set = await setPush(client, push(task.id, config));
+  check('a push configuration is set', pushOf(set).url === config.url, set);
+  const kept = await client.listTaskPushNotificationConfig(pushes(task.id));
+  check('and listed', (old ? kept : kept.configs).length === 1, kept);
   while (got.length === 0) await new Promise(resolve => setTimeout(resolve, 20));
   const { body } = got[0];
   check('the notification', got[0].token === 'shared' && (old ? body.id === task.id && body.status.state === 'completed'
     : body.statusUpdate.taskId === task.id && body.statusUpdate.status.state === 'TASK_STATE_COMPLETED'), got);
-  await client.deleteTaskPushNotificationConfig(old ? { id: task.id, pushNotificationConfigId: 'p1' } : { taskId: task.id, id: 'p1', tenant: '' });
+  await client.deleteTaskPushNotificationConfig(pushById(task.id, 'p1'));
   receiver.close();
 }
 console.log('all well');

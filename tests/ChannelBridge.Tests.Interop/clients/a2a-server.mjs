@@ -3,27 +3,16 @@
 //   node a2a-server.mjs VERSION --modules DIR        VERSION is 0.3 or 1.0
 //
 // Prints "listening PORT". Ends when its standard input does.
-import { pathToFileURL } from 'node:url';
-import path from 'node:path';
 import process from 'node:process';
+import { args, dialect, load } from './a2a-sdk.mjs';
 
-const args = process.argv.slice(2);
-const modulesAt = args.indexOf('--modules');
-const modules = args.splice(modulesAt, 2)[1];
 const [version] = args;
-const load = async file => import(pathToFileURL(path.join(modules, 'node_modules', file)).href);
 const { DefaultRequestHandler, InMemoryTaskStore, ...server } = await load('@a2a-js/sdk/dist/server/index.js');
 const { jsonRpcHandler, restHandler, agentCardHandler, UserBuilder } = await load('@a2a-js/sdk/dist/server/express/index.js');
 const express = (await load('express/index.js')).default;
-const old = version === '0.3';
-const states = { working: 2, completed: 3, failed: 4, canceled: 5, 'input-required': 6, submitted: 1 };
-
-// What differs between the two SDKs, and nothing else.
-const text = value => old
-  ? { kind: 'text', text: value }
-  : { content: { $case: 'text', value }, metadata: undefined, filename: '', mediaType: '' };
-const said = message => message.parts.map(part => old ? part.text : part.content?.$case === 'text' ? part.content.value : '').join('');
-const status = state => ({ state: old ? state : states[state], message: undefined, timestamp: new Date().toISOString() });
+const { old, text, said: partText, stateOf, role } = dialect(version);
+const said = message => message.parts.map(part => partText(part) ?? '').join('');
+const status = state => ({ state: stateOf(state), message: undefined, timestamp: new Date().toISOString() });
 const publish = (bus, kind, data) => bus.publish(old ? { kind, ...data } : server.AgentEvent[kind.replace(/-(.)/, (_, c) => c.toUpperCase())](data));
 const update = (bus, ids, state) => publish(bus, 'status-update', {
   ...ids, status: status(state), metadata: undefined, ...(old ? { final: !['working', 'submitted'].includes(state) } : {}),
@@ -40,7 +29,7 @@ const executor = {
     const words = said(context.userMessage);
     if (words.startsWith('message')) {
       publish(bus, 'message', {
-        messageId: `answer-${context.userMessage.messageId}`, role: old ? 'agent' : 2, parts: [text('directly')], contextId: ids.contextId,
+        messageId: `answer-${context.userMessage.messageId}`, role: role('agent'), parts: [text('directly')], contextId: ids.contextId,
         ...(old ? {} : { taskId: '', metadata: undefined, extensions: [], referenceTaskIds: [] }),
       });
       bus.finished();
