@@ -23,4 +23,14 @@ internal sealed class ChannelDirectory(IRegistry registry)
 
         return null;
     }
+
+    /// <summary>The id under which the gateway knows a channel of this host.</summary>
+    public string GatewayIdOf(string id) => Find(id)?.GatewayId ?? id;
+
+    /// <summary>A lane's key as the gateway's sessions are named after it: with the gateway's id of its channel in front.</summary>
+    public string GatewayKeyOf(string channel, string laneKey)
+    {
+        var known = GatewayIdOf(channel);
+        return known != channel && laneKey.StartsWith($"{channel}:", StringComparison.Ordinal) ? known + laneKey[channel.Length..] : laneKey;
+    }
 }

@@ -228,7 +228,7 @@ internal sealed class LinkMethods(
 
     private static LinkAccountStatus Describe(IChannel channel, ChannelAccountStatus account) => new()
     {
-        Channel = channel.Id,
+        Channel = channel.GatewayId,
         AccountId = account.AccountId,
         Connected = account.Connected,
         ActiveConnections = account.ActiveConnections,

@@ -57,7 +57,7 @@ internal sealed partial class OpenClawAgent(
             throw new BridgeException(ErrorCodes.Forbidden, "The gateway's link has a token that isn't for this message's account, channel or platform; give it one that is.");
         }
 
-        var collect = isRequest || message.Rules is { Replies: ReplyWay.Channel } || !link.Owns(message.Channel);
+        var collect = isRequest || message.Rules is { Replies: ReplyWay.Channel } || !link.Owns(channels.GatewayIdOf(message.Channel));
         if (!collect) memory.Remember(turn.Id, message);
         var longest = message.Rules?.Timeout ?? options.TurnTimeout;
         using var timeout = new CancellationTokenSource(longest, time);
@@ -186,7 +186,7 @@ internal sealed partial class OpenClawAgent(
         var notes = "";
         foreach (var attachment in attachments)
         {
-            var (file, note) = await files.GiveAsync(link, message.Channel, message.AccountId, attachment, cancellationToken).ConfigureAwait(false);
+            var (file, note) = await files.GiveAsync(link, channels.GatewayIdOf(message.Channel), message.AccountId, attachment, cancellationToken).ConfigureAwait(false);
             if (file is not null) media.Add(file);
             if (note is not null) notes += notes.Length == 0 ? note : "\n" + note;
         }
@@ -198,15 +198,16 @@ internal sealed partial class OpenClawAgent(
         EstablishedLink link, AgentTurn turn, string turnId, bool collect, string replyTo, List<LinkMedia>? media, string notes)
     {
         var message = turn.Message;
-        var agentId = session.Find(message.Channel, message.AccountId)?.AgentId ?? "main";
+        var channel = channels.GatewayIdOf(message.Channel);
+        var agentId = session.Find(channel, message.AccountId)?.AgentId ?? "main";
         var prompt = turn.Request is { } request
             ? GatewayPrompt.Of(turn, request, agentId)
-            : new GatewayPrompt(GatewaySession.KeyOf(agentId, message.SessionKey), message.Text, null);
+            : new GatewayPrompt(GatewaySession.KeyOf(agentId, channels.GatewayKeyOf(message.Channel, message.SessionKey)), message.Text, null);
         return new TurnParameters
         {
             TurnId = turnId,
             MessageId = turn.Id.ToString("D"),
-            Channel = message.Channel,
+            Channel = channel,
             AccountId = message.AccountId,
             SessionKey = prompt.SessionKey,
             AgentId = GatewaySession.AgentOf(prompt.SessionKey),
@@ -218,7 +219,7 @@ internal sealed partial class OpenClawAgent(
             Door = message.Door switch
             {
                 Door.Gateway => "gateway",
-                Door.Channel when link.Owns(message.Channel) => "channel",
+                Door.Channel when link.Owns(channel) => "channel",
                 _ => "own",
             },
             Text = notes.Length == 0 ? prompt.Text : prompt.Text.Length == 0 ? notes : $"{prompt.Text}\n{notes}",

@@ -45,6 +45,24 @@ public sealed class TaskFeed
         }
     }
 
+    /// <summary>
+    /// Takes the last events of a task that ends or waits for its client, and the task as it is kept then: readers hear the events, and who asks from now on gets the
+    /// task as it is kept.
+    /// </summary>
+    public void PublishEnd(IEnumerable<StreamItem> events, A2ATask kept)
+    {
+        ArgumentNullException.ThrowIfNull(events);
+        lock (_lock)
+        {
+            foreach (var item in events)
+            {
+                if (_fold.Apply(item) is FoldResult.Applied) Tell(item);
+            }
+
+            _fold.Settle(kept);
+        }
+    }
+
     /// <summary>Takes a later look at the task, from where it is kept, and tells all readers what is new in it.</summary>
     public void Advance(A2ATask next)
     {

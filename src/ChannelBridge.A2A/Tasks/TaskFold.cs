@@ -155,6 +155,18 @@ public sealed class TaskFold
         return events;
     }
 
+    /// <summary>
+    /// Takes the task as it is kept, where the events have led to the same state: a result that came in many pieces is one there. False, and nothing is taken: it is
+    /// another task, or in another state.
+    /// </summary>
+    public bool Settle(A2ATask kept)
+    {
+        ArgumentNullException.ThrowIfNull(kept);
+        if (kept.Id != Id || kept.Status.State != State) return false;
+        Take(kept);
+        return true;
+    }
+
     private void Take(A2ATask task)
     {
         _artifacts.Clear();

@@ -11,6 +11,12 @@ public interface IChannel : IMethodSource
     /// <summary>The channel id, e.g. <c>bncr</c>.</summary>
     string Id { get; }
 
+    /// <summary>
+    /// The id under which the OpenClaw gateway knows the channel: its turns run there, and its policy is set there (<c>channels.ID</c>). Another than <see cref="Id"/>
+    /// where the gateway has a channel of its own of that name.
+    /// </summary>
+    string GatewayId => Id;
+
     /// <inheritdoc/>
     string? IMethodSource.ForChannel => Id;
 

@@ -30,16 +30,23 @@ internal sealed partial class A2AChannel(
     IOutbox outbox,
     IEnumerable<IAgent> agents,
     TimeProvider time,
-    ILogger<A2AChannel> logger) : IChannel, IEndpointSource, ITurnListener, ITurnEnding, IDiagnosticsSource, IDisposable
+    ILogger<A2AChannel> logger,
+    ILaneClaims? claims = null) : IChannel, IEndpointSource, ITurnListener, ITurnEnding, IDiagnosticsSource, IDisposable
 {
     public const string ChannelId = "a2a";
 
-    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
+    /// <summary>Its id for the OpenClaw gateway, which has a channel <c>a2a</c> of its own.</summary>
+    public const string GatewayChannelId = "multiclaws";
+
+    // What another host leaves behind when it dies is taken up by one that lives.
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(10);
 
     private readonly CancellationTokenSource _stop = new();
-    private int _settling;
+    private Task _looking = Task.CompletedTask;
 
     public string Id => ChannelId;
+
+    public string GatewayId => GatewayChannelId;
 
     public bool CanSend => false;
 
@@ -66,13 +73,14 @@ internal sealed partial class A2AChannel(
 
         await book.LoadAsync(cancellationToken).ConfigureAwait(false);
         foreach (var peer in book.Peers) senders.Attach(peer);
-        _ = SettleAllAsync();
+        if (claims is { IsShared: true }) _looking = LookAsync();
     }
 
-    public ValueTask StopAsync(CancellationToken cancellationToken)
+    public async ValueTask StopAsync(CancellationToken cancellationToken)
     {
         senders.Close();
-        return new ValueTask(_stop.CancelAsync());
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _looking.ConfigureAwait(false);
     }
 
     public void Dispose() => _stop.Dispose();
@@ -116,6 +124,32 @@ internal sealed partial class A2AChannel(
 
     private static string PeerOf(AgentTurn turn) => turn.Message.AccountId.ToLowerInvariant();
 
+    /// <summary>Several hosts: peers that others have met are this host's, too, and notifications that a dead one owed are put into the outbox.</summary>
+    private async Task LookAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(LookEvery, time, _stop.Token).ConfigureAwait(false);
+                try
+                {
+                    await book.MeetAsync(_stop.Token).ConfigureAwait(false);
+                    foreach (var peer in book.Peers) senders.Attach(peer);
+                    await pushes.SettleAllAsync(_stop.Token).ConfigureAwait(false);
+                }
+                catch (BridgeException fault)
+                {
+                    LogLookFailed(fault.Code);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping.
+        }
+    }
+
     private async Task SettleAsync(string peer, string taskId)
     {
         try
@@ -133,46 +167,9 @@ internal sealed partial class A2AChannel(
         }
     }
 
-    /// <summary>
-    /// Puts everything that is owed into the outbox: what a crash has left, and what didn't fit. A full outbox and a busy store are waited for; neither the start nor
-    /// the end of a turn fails because of them.
-    /// </summary>
-    private async Task SettleAllAsync()
-    {
-        // At most one at a time; whoever comes meanwhile makes it look once more.
-        if (Interlocked.Increment(ref _settling) > 1) return;
-        try
-        {
-            int seen;
-            do
-            {
-                seen = Volatile.Read(ref _settling);
-                for (var pause = TimeSpan.FromSeconds(1); !await TrySettleAllAsync().ConfigureAwait(false); pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
-                    await Task.Delay(pause, time, _stop.Token).ConfigureAwait(false);
-            }
-            while (Interlocked.CompareExchange(ref _settling, 0, seen) != seen);
-        }
-        catch (OperationCanceledException)
-        {
-            // Stopping: the next start settles it.
-        }
-    }
-
-    /// <summary>False: something is left that may succeed later.</summary>
-    private async Task<bool> TrySettleAllAsync()
-    {
-        try
-        {
-            return await pushes.SettleAllAsync(LogNotSettled, _stop.Token).ConfigureAwait(false);
-        }
-        catch (Exception fault) when (fault is not OperationCanceledException)
-        {
-            LogNotSettled(fault is BridgeException known ? known.Code : fault.GetType().Name, "*");
-            return false;
-        }
-    }
-
-    [LoggerMessage(LogEvents.A2AChannelNotSettled, LogLevel.Warning,
-        "The push notifications of task {TaskId} could not be put into the outbox ({Code}); they are kept, and that is tried again")]
+    [LoggerMessage(LogEvents.A2AChannelNotSettled, LogLevel.Warning, "The push notifications of task {TaskId} could not be put into the outbox ({Code}); that is done later, or at the next start")]
     private partial void LogNotSettled(string code, string taskId);
+
+    [LoggerMessage(LogEvents.A2AChannelLookFailed, LogLevel.Warning, "What other hosts owe A2A peers can't be looked at now ({Code}); it is tried again")]
+    private partial void LogLookFailed(string code);
 }

@@ -1,5 +1,6 @@
 using ChannelBridge.A2A;
 using ChannelBridge.A2A.Server;
+using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
@@ -29,7 +30,8 @@ internal sealed partial class A2AService(
     IRecords records,
     PushSenders senders,
     TimeProvider time,
-    ILogger<A2AService> logger) : IA2AService
+    ILogger<A2AService> logger,
+    IGatewayAdmission? gateway = null) : IA2AService
 {
     private const int MaxIdLength = 200;
 
@@ -111,6 +113,7 @@ internal sealed partial class A2AService(
         if (known is null) await book.MakeRoomAsync(peer, cancellationToken).ConfigureAwait(false);
         else if (push is not null) await pushes.CheckRoomAsync(peer, known.Task.Id, push.Id!, cancellationToken).ConfigureAwait(false);
         var next = known is null ? Made(peer, request, message) : Continued(known, message);
+        await AdmitAsync(client, next, cancellationToken).ConfigureAwait(false);
         var inbound = await mapper.ToInboundAsync(client, next.Task, next.Head.Agent, message, waits, cancellationToken).ConfigureAwait(false);
         var writes = new List<RecordWrite>(5);
         next = book.Put(known, next, known?.Version, writes) with { Version = known?.Version ?? 0 };
@@ -147,6 +150,32 @@ internal sealed partial class A2AService(
             hold.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Where the OpenClaw gateway's agent answers, its settings decide who may speak (<c>channels.multiclaws</c>), before anything is accepted.</summary>
+    /// <exception cref="A2AException">They don't allow it, or not yet: what a peer's operator has to know stands in the message.</exception>
+    private async ValueTask AdmitAsync(string client, StoredTask task, CancellationToken cancellationToken)
+    {
+        if (gateway?.Governs(A2AChannel.GatewayChannelId, task.Head.Agent) != true) return;
+        var decision = await gateway.AdmitAsync(
+            new AdmissionRequest
+            {
+                Channel = A2AChannel.GatewayChannelId,
+                AccountId = client,
+                Subject = task.Peer,
+                SenderId = client,
+                ConversationId = task.Task.Id,
+                Route = task.Task.Id,
+                SessionKey = MessageMapper.LaneOf(task.Peer, task.Task.ContextId),
+            },
+            cancellationToken).ConfigureAwait(false);
+        if (decision.Outcome is AdmissionOutcome.Allow) return;
+        var pairing = decision.Outcome is AdmissionOutcome.Pairing;
+        throw new A2AException(A2AError.UnsupportedOperation, pairing ? decision.ReplyText ?? "pairing required" : $"The gateway refuses you: {decision.Reason ?? "blocked by its policy"}.")
+        {
+            Code = pairing ? "PAIRING_REQUIRED" : ErrorCodes.Forbidden,
+            HttpStatus = 403,
+        };
     }
 
     /// <summary>A task was taken from its message's hands, because that took far too long: the message has no task now.</summary>

@@ -6,4 +6,5 @@ internal static class LogEvents
     public const int A2AServiceFault = 5301;
     public const int PushSenderNotSettled = 5311;
     public const int A2AChannelNotSettled = 5312;
+    public const int A2AChannelLookFailed = 5313;
 }

@@ -36,11 +36,10 @@ public sealed class A2AKillTests
             // Accepted before the kill, and cancelled after it.
             Assert.Equal("CANCELED", State(await peer.CallAsync("CancelTask", new JsonObject { ["id"] = (string)goes["id"]! })));
             // A repeated send finds its task.
-            Assert.Equal((string)works["id"]!,
-                (string?)(await peer.CallAsync("SendMessage", Send($"works-{round}", "take your time", wait: false, tenant: "slow")))["task"]!["id"]);
-            var stream = A2AServerTests.ReadAsync(peer.StreamAsync("SubscribeToTask", new JsonObject { ["id"] = (string)works["id"]! }));
+            Assert.Equal((string)works["id"]!, (string?)(await peer.CallAsync("SendMessage", Send($"works-{round}", "take your time", wait: false, tenant: "slow")))["task"]!["id"]);
+            var stream = await A2AServerTests.BegunAsync(peer, (string)works["id"]!);
             lab.Model.Go.SetResult();
-            Assert.Equal("COMPLETED", State((await stream.WaitAsync(HostProcess.Timeout))[^1] is { } last ? last["statusUpdate"] ?? last["task"]! : null!));
+            Assert.Equal("COMPLETED", A2AServerTests.Last(await stream.WaitAsync(HostProcess.Timeout)));
             var ended = await A2AServerTests.EndedAsync(peer, (string)works["id"]!, "COMPLETED");
             Assert.Equal(SlowModel.First + SlowModel.Second, (string?)ended["artifacts"]![0]!["parts"]![0]!["text"]);
             Assert.Equal("echo: after it", (string?)(await A2AServerTests.EndedAsync(peer, (string)waits["id"]!, "COMPLETED"))["artifacts"]![0]!["parts"]![0]!["text"]);

@@ -15,7 +15,17 @@ internal sealed class A2ALab : IAsyncDisposable
     {
         Model = model;
         _data = HostProcess.NewDataFolder();
-        _settings = new Dictionary<string, string>
+        _settings = SettingsFor(model, settings);
+    }
+
+    public SlowModel Model { get; }
+
+    public HostProcess Host { get; private set; } = null!;
+
+    /// <summary>The settings of such a host.</summary>
+    public static Dictionary<string, string> SettingsFor(SlowModel model, IReadOnlyDictionary<string, string>? more = null)
+    {
+        var settings = new Dictionary<string, string>
         {
             ["CHANNELBRIDGE__ACCESS__TOKENS__ALICE__TOKEN"] = Alice,
             ["CHANNELBRIDGE__ACCESS__TOKENS__ALICE__SCOPES"] = "peer",
@@ -26,13 +36,11 @@ internal sealed class A2ALab : IAsyncDisposable
             ["CHANNELBRIDGE__CHANNELS__A2A__EXPOSE"] = "echo,slow,conformance",
             ["CHANNELBRIDGE__CHANNELS__A2A__SENDSPERMINUTE"] = "60000",
             ["CHANNELBRIDGE__CHANNELS__A2A__READSPERMINUTE"] = "60000",
+            ["CHANNELBRIDGE__LIMITS__AGENTTURNSPERMINUTE"] = "0",
         };
-        foreach (var (name, value) in settings ?? new Dictionary<string, string>()) _settings[name] = value;
+        foreach (var (name, value) in more ?? new Dictionary<string, string>()) settings[name] = value;
+        return settings;
     }
-
-    public SlowModel Model { get; }
-
-    public HostProcess Host { get; private set; } = null!;
 
     public static async Task<A2ALab> StartAsync(IReadOnlyDictionary<string, string>? settings = null)
     {

@@ -107,9 +107,9 @@ public sealed class A2AServerTests : IAsyncLifetime
         var task = await _lab.WorkingAsync(peer, "c-1");
         var id = (string)task["id"]!;
         Assert.Equal("WORKING", State(await peer.CallAsync("GetTask", new JsonObject { ["id"] = id })));
-        var events = ReadAsync(peer.StreamAsync("SubscribeToTask", new JsonObject { ["id"] = id }));
+        var events = await BegunAsync(peer, id);
         Assert.Equal("CANCELED", State(await peer.CallAsync("CancelTask", new JsonObject { ["id"] = id })));
-        Assert.Equal("CANCELED", State((await events.WaitAsync(HostProcess.Timeout))[^1] is { } last ? last["statusUpdate"] ?? last["task"]! : null!));
+        Assert.Equal("CANCELED", Last(await events.WaitAsync(HostProcess.Timeout)));
         using var timeout = new CancellationTokenSource(HostProcess.Timeout);
         while (_lab.Model.Gone == 0) await Task.Delay(20, timeout.Token);
         Assert.Equal(-32002, (int)(await peer.FailAsync("CancelTask", new JsonObject { ["id"] = id }))["code"]!);
@@ -202,6 +202,23 @@ public sealed class A2AServerTests : IAsyncLifetime
         Assert.Equal("echo: /status now", (string?)task["artifacts"]![0]!["parts"]![0]!["text"]);
     }
 
+    /// <summary>Two agents that answer each other for ever are held; what is held says so, and can be cancelled.</summary>
+    [Fact]
+    public async Task A_peer_that_sends_for_ever_is_held()
+    {
+        await using var lab = await A2ALab.StartAsync(new Dictionary<string, string> { ["CHANNELBRIDGE__LIMITS__AGENTTURNSPERMINUTE"] = "2" });
+        using var peer = lab.Peer();
+        using var other = lab.Peer(A2ALab.Bob);
+        for (var i = 0; i < 2; i++) await peer.CallAsync("SendMessage", Send($"loop-{i}", "you said hello"));
+        var held = (string)(await peer.CallAsync("SendMessage", Send("loop-2", "you said hello", wait: false)))["task"]!["id"]!;
+        var task = await EndedAsync(peer, held, "WORKING");
+        Assert.Contains("Held", task["status"]!.ToJsonString(), StringComparison.Ordinal);
+        Assert.Equal("COMPLETED", State((await other.CallAsync("SendMessage", Send("mine", "hello")))["task"]!));
+        var events = await BegunAsync(peer, held);
+        Assert.Equal("CANCELED", State(await peer.CallAsync("CancelTask", new JsonObject { ["id"] = held })));
+        Assert.Equal("CANCELED", Last(await events.WaitAsync(HostProcess.Timeout)));
+    }
+
     [Fact]
     public async Task Peers_and_tasks_are_the_operators_to_see_and_to_end()
     {
@@ -243,6 +260,16 @@ public sealed class A2AServerTests : IAsyncLifetime
         return events;
     }
 
+    /// <summary>A stream of a task that has begun. The task of it is its events, once it has ended.</summary>
+    internal static async Task<Task<List<JsonNode>>> BegunAsync(PeerClient peer, string id)
+    {
+        var begun = new TaskCompletionSource();
+        var events = ReadAsync(peer.StreamAsync("SubscribeToTask", new JsonObject { ["id"] = id }), begun);
+        // One that fails is awaited by the test.
+        await Task.WhenAny(begun.Task, events).WaitAsync(HostProcess.Timeout);
+        return events;
+    }
+
     internal static async Task<JsonNode> EndedAsync(PeerClient peer, string id, string state)
     {
         using var timeout = new CancellationTokenSource(HostProcess.Timeout);
@@ -254,6 +281,9 @@ public sealed class A2AServerTests : IAsyncLifetime
             await Task.Delay(20, timeout.Token);
         }
     }
+
+    /// <summary>The state with which a stream ended.</summary>
+    internal static string Last(List<JsonNode> events) => State(events[^1]["statusUpdate"] ?? events[^1]["task"]!);
 
     private static string Said(IEnumerable<JsonNode> events) =>
         string.Concat(events.Select(one => (string?)one["artifactUpdate"]?["artifact"]!["parts"]![0]!["text"]));

@@ -185,7 +185,7 @@ internal sealed class LiveTasks(TaskBook book, A2AOptions options, bool isShared
     private static void TellEnd(TaskFeed feed, RunView run, A2ATask final)
     {
         var before = (feed.Snapshot().Artifacts ?? []).Select(static artifact => artifact.ArtifactId).ToHashSet(StringComparer.Ordinal);
-        foreach (var item in run.End(final, before)) feed.Publish(item);
+        feed.PublishEnd(run.End(final, before), final);
     }
 
     /// <summary>Reads the record, and tells what it says if that is news. The caller has entered the task.</summary>

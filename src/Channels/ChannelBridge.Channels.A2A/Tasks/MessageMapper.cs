@@ -43,12 +43,14 @@ internal sealed class MessageMapper(ISpool? spool, A2AOptions options)
             Agent = agent,
             Route = task.Id,
             SenderId = client,
+            Subject = client.ToLowerInvariant(),
             Door = Door.Channel,
             MessageId = message.MessageId,
             Text = text.ToString(),
             Attachments = files.Count > 0 ? files : null,
             Stream = true,
-            Rules = new TurnRules { Patience = waits ? TimeSpan.Zero : null, FailureNotice = "", Commands = false, Replies = ReplyWay.Channel },
+            // A peer is an agent: two that answer each other for ever are held.
+            Rules = new TurnRules { Patience = waits ? TimeSpan.Zero : null, FailureNotice = "", Commands = false, Replies = ReplyWay.Channel, SenderIsAgent = true },
         };
     }
 

@@ -15,7 +15,7 @@ internal sealed class RunView(string taskId, string contextId, Guid turn, int at
     private readonly List<string> _order = [];
     private AgentReply? _held;
     private int _heldOrdinal;
-    private bool _working;
+    private StreamItem? _status;
 
     /// <summary>Which attempt it is.</summary>
     public int Attempt => attempt;
@@ -29,11 +29,7 @@ internal sealed class RunView(string taskId, string contextId, Guid turn, int at
     /// <summary>The protocol's events for one of the agent's.</summary>
     public IEnumerable<StreamItem> On(int ordinal, AgentEvent agentEvent)
     {
-        if (!_working)
-        {
-            _working = true;
-            yield return Status(new A2ATaskStatus { State = TaskState.Working, Timestamp = time.GetUtcNow() });
-        }
+        if (_status is null) yield return _status = Status(new A2ATaskStatus { State = TaskState.Working, Timestamp = time.GetUtcNow() });
 
         switch (agentEvent)
         {
@@ -50,7 +46,7 @@ internal sealed class RunView(string taskId, string contextId, Guid turn, int at
                 (_held, _heldOrdinal) = (reply, ordinal);
                 break;
             case AgentStatus status when status.Text.Length > 0:
-                yield return Status(new A2ATaskStatus
+                yield return _status = Status(new A2ATaskStatus
                 {
                     State = TaskState.Working,
                     Message = new A2AMessage
@@ -105,7 +101,7 @@ internal sealed class RunView(string taskId, string contextId, Guid turn, int at
     /// <summary>What was shown so far, in few events: for who begins to look in the middle.</summary>
     public IEnumerable<StreamItem> SoFar()
     {
-        if (_working) yield return Status(new A2ATaskStatus { State = TaskState.Working, Timestamp = time.GetUtcNow() });
+        if (_status is not null) yield return _status;
         foreach (var id in _order)
         {
             var shown = _shown[id];

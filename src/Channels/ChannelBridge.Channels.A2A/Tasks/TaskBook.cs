@@ -34,6 +34,15 @@ internal sealed class TaskBook(IRecords records, PushBook pushes, A2AOptions opt
             await CountAsync(peer.Key, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Counts the tasks of peers that another host has met first.</summary>
+    public async Task MeetAsync(CancellationToken cancellationToken)
+    {
+        await foreach (var peer in ReadAllAsync(KnownPeers, null, null, cancellationToken).ConfigureAwait(false))
+        {
+            if (!_counts.ContainsKey(peer.Key)) await CountAsync(peer.Key, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
     /// <summary>How many tasks a peer has.</summary>
     public int CountOf(string peer) => _counts.TryGetValue(peer, out var count) ? Volatile.Read(ref count.Tasks) : 0;
 

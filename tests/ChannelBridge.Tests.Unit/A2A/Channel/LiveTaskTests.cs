@@ -47,6 +47,31 @@ public sealed class LiveTaskTests
         hold.Dispose();
     }
 
+    /// <summary>Who waits for the end gets the answer whole, in however many pieces streams have told it.</summary>
+    [Fact]
+    public async Task AnAnswer_ThatCameInPieces_IsOneInTheTask()
+    {
+        var lab = new ServiceLab();
+        var id = (await lab.SendAsync("m")).Id;
+        var turn = lab.Accepted.Single();
+        var hold = await lab.Lives.HoldAsync(ServiceLab.Peer, id, CancellationToken.None);
+        var events = hold!.Read();
+        var told = hold.Feed.WaitAsync();
+        foreach (var piece in new[] { "one ", "two ", "three" }) lab.Lives.OnTurnEvent(ServiceLab.Peer, id, turn, 0, new AgentPartial(piece), repliesAreStatus: false);
+        lab.Lives.OnTurnEvent(ServiceLab.Peer, id, turn, 0, new AgentReply("one two three"), repliesAreStatus: false);
+        await lab.CommitEndAsync(turn, replies: "one two three");
+        lab.Tell(turn);
+
+        Assert.Equal("one two three", (await told.WaitAsync(Patience)).Artifacts!.Single().Parts.Single().Text);
+        var pieces = new List<string?>();
+        await using (events)
+        {
+            while (await events.NextAsync(CancellationToken.None) is { } one) pieces.Add(one.Item.ArtifactUpdate?.Artifact.Parts[0].Text);
+        }
+
+        Assert.Equal(["one ", "two ", "three", ""], pieces.Where(static text => text is not null));
+    }
+
     [Fact]
     public async Task AnEnd_WhoseCommitFailed_IsNotTold()
     {
