@@ -167,7 +167,7 @@ internal sealed partial class A2AChannel(
         }
     }
 
-    [LoggerMessage(LogEvents.A2AChannelNotSettled, LogLevel.Warning, "The push notifications of task {TaskId} could not be put into the outbox ({Code}); that is done later, or at the next start")]
+    [LoggerMessage(LogEvents.A2AChannelNotSettled, LogLevel.Warning, "The push notifications of task {TaskId} can't be put into the outbox ({Code}); that is done later")]
     private partial void LogNotSettled(string code, string taskId);
 
     [LoggerMessage(LogEvents.A2AChannelLookFailed, LogLevel.Warning, "What other hosts owe A2A peers can't be looked at now ({Code}); it is tried again")]

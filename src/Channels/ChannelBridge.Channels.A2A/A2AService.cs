@@ -171,7 +171,8 @@ internal sealed partial class A2AService(
             cancellationToken).ConfigureAwait(false);
         if (decision.Outcome is AdmissionOutcome.Allow) return;
         var pairing = decision.Outcome is AdmissionOutcome.Pairing;
-        throw new A2AException(A2AError.UnsupportedOperation, pairing ? decision.ReplyText ?? "pairing required" : $"The gateway refuses you: {decision.Reason ?? "blocked by its policy"}.")
+        var reason = pairing ? decision.ReplyText ?? "pairing required" : $"The gateway refuses you: {decision.Reason ?? "blocked by its policy"}.";
+        throw new A2AException(A2AError.UnsupportedOperation, reason)
         {
             Code = pairing ? "PAIRING_REQUIRED" : ErrorCodes.Forbidden,
             HttpStatus = 403,
@@ -206,7 +207,8 @@ internal sealed partial class A2AService(
             var known = await LookedUpAsync(peer, request, message, cancellationToken).ConfigureAwait(false);
             if (known is not { IsRepeated: false }) return known;
             var next = known.Stored.NextAt(time.GetUtcNow());
-            if (next is null && await book.HoldForAsync(known.Stored, message.MessageId, cancellationToken).ConfigureAwait(false) is { } held) return new Known(held, IsRepeated: false);
+            if (next is null && await book.HoldForAsync(known.Stored, message.MessageId, cancellationToken).ConfigureAwait(false) is { } held)
+                return new Known(held, IsRepeated: false);
             // The same message, twice at once: the inbox takes one of them.
             if (next == message.MessageId) return known;
             if (waited >= GoesOnPatience) throw BridgeException.Busy("The task goes on with another message at this moment; look at it again.", GoesOnElsewhere);

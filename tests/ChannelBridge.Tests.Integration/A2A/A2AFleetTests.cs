@@ -47,7 +47,8 @@ public sealed class A2AFleetTests
             var taken = Assert.Single(both, answer => answer["result"] is not null);
             Assert.Equal("COMPLETED", State(taken["result"]!["task"]!));
             Assert.Equal(-32004, (int)both.Single(answer => answer["error"] is not null)["error"]!["code"]!);
-            Assert.Equal(2, (await there.CallAsync("GetTask", new JsonObject { ["id"] = (string)asked["id"]! }))["history"]!.AsArray().Count(said => (string?)said!["role"] == "ROLE_USER"));
+            var history = (await there.CallAsync("GetTask", new JsonObject { ["id"] = (string)asked["id"]! }))["history"]!.AsArray();
+            Assert.Equal(2, history.Count(said => (string?)said!["role"] == "ROLE_USER"));
         }
     }
 

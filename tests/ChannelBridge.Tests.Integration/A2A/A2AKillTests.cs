@@ -36,7 +36,8 @@ public sealed class A2AKillTests
             // Accepted before the kill, and cancelled after it.
             Assert.Equal("CANCELED", State(await peer.CallAsync("CancelTask", new JsonObject { ["id"] = (string)goes["id"]! })));
             // A repeated send finds its task.
-            Assert.Equal((string)works["id"]!, (string?)(await peer.CallAsync("SendMessage", Send($"works-{round}", "take your time", wait: false, tenant: "slow")))["task"]!["id"]);
+            var again = await peer.CallAsync("SendMessage", Send($"works-{round}", "take your time", wait: false, tenant: "slow"));
+            Assert.Equal((string)works["id"]!, (string?)again["task"]!["id"]);
             var stream = await A2AServerTests.BegunAsync(peer, (string)works["id"]!);
             lab.Model.Go.SetResult();
             Assert.Equal("COMPLETED", A2AServerTests.Last(await stream.WaitAsync(HostProcess.Timeout)));

@@ -138,7 +138,9 @@ internal sealed class LiveTasks(TaskBook book, A2AOptions options, bool isShared
         lock (live.Gate) live.Final = new TaskEnd(turn, end.Task, record);
     }
 
-    /// <summary>An attempt at a task's turn is over: it has ended, will be tried again, or goes on at another host. Whoever looks is told, at once or when the record was asked.</summary>
+    /// <summary>
+    /// An attempt at a task's turn is over: it has ended, will be tried again, or goes on at another host. Whoever looks is told, at once or when the record was asked.
+    /// </summary>
     public void OnTurnEnded(string peer, string id, AgentTurn turn, bool repliesAreStatus)
     {
         if (Find(peer, id) is not { } live) return;

@@ -39,7 +39,8 @@ public sealed class ServiceTests
         var stored = await lab.Book.FindAsync(ServiceLab.Peer, id, withArtifacts: true, CancellationToken.None);
         await lab.SendAsync("answer", id);
 
-        Assert.Null(await lab.Book.ReplaceAsync(stored!, stored! with { Task = stored.Task with { Status = new A2ATaskStatus { State = TaskState.Canceled } } }, null, CancellationToken.None));
+        var canceled = stored! with { Task = stored.Task with { Status = new A2ATaskStatus { State = TaskState.Canceled } } };
+        Assert.Null(await lab.Book.ReplaceAsync(stored, canceled, null, CancellationToken.None));
         Assert.Equal(TaskState.Submitted, (await lab.GetAsync(id)).Status.State);
         Assert.Equal(TaskState.Submitted, Assert.Single(await lab.ListedAsync()).State);
     }
