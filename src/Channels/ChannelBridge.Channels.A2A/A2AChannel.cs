@@ -38,11 +38,14 @@ internal sealed partial class A2AChannel(
     /// <summary>Its id for the OpenClaw gateway, which has a channel <c>a2a</c> of its own.</summary>
     public const string GatewayChannelId = "multiclaws";
 
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
+
     // What another host leaves behind when it dies is taken up by one that lives.
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(10);
 
     private readonly CancellationTokenSource _stop = new();
     private Task _looking = Task.CompletedTask;
+    private int _settling;
 
     public string Id => ChannelId;
 
@@ -73,6 +76,7 @@ internal sealed partial class A2AChannel(
 
         await book.LoadAsync(cancellationToken).ConfigureAwait(false);
         foreach (var peer in book.Peers) senders.Attach(peer);
+        _ = SettleAllAsync();
         if (claims is { IsShared: true }) _looking = LookAsync();
     }
 
@@ -136,7 +140,7 @@ internal sealed partial class A2AChannel(
                 {
                     await book.MeetAsync(_stop.Token).ConfigureAwait(false);
                     foreach (var peer in book.Peers) senders.Attach(peer);
-                    await pushes.SettleAllAsync(_stop.Token).ConfigureAwait(false);
+                    _ = SettleAllAsync();
                 }
                 catch (BridgeException fault)
                 {
@@ -167,7 +171,47 @@ internal sealed partial class A2AChannel(
         }
     }
 
-    [LoggerMessage(LogEvents.A2AChannelNotSettled, LogLevel.Warning, "The push notifications of task {TaskId} can't be put into the outbox ({Code}); that is done later")]
+    /// <summary>
+    /// Puts everything that is owed into the outbox: what a crash has left, and what didn't fit. A full outbox and a busy store are waited for; neither the start nor
+    /// the end of a turn fails because of them.
+    /// </summary>
+    private async Task SettleAllAsync()
+    {
+        // At most one at a time; whoever comes meanwhile makes it look once more.
+        if (Interlocked.Increment(ref _settling) > 1) return;
+        try
+        {
+            int seen;
+            do
+            {
+                seen = Volatile.Read(ref _settling);
+                for (var pause = TimeSpan.FromSeconds(1); !await TrySettleAllAsync().ConfigureAwait(false); pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+                    await Task.Delay(pause, time, _stop.Token).ConfigureAwait(false);
+            }
+            while (Interlocked.CompareExchange(ref _settling, 0, seen) != seen);
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping: the next start settles it.
+        }
+    }
+
+    /// <summary>False: something is left that may succeed later.</summary>
+    private async Task<bool> TrySettleAllAsync()
+    {
+        try
+        {
+            return await pushes.SettleAllAsync(LogNotSettled, _stop.Token).ConfigureAwait(false);
+        }
+        catch (Exception fault) when (fault is not OperationCanceledException)
+        {
+            LogNotSettled(fault is BridgeException known ? known.Code : fault.GetType().Name, "*");
+            return false;
+        }
+    }
+
+    [LoggerMessage(LogEvents.A2AChannelNotSettled, LogLevel.Warning,
+        "The push notifications of task {TaskId} could not be put into the outbox ({Code}); they are kept, and that is tried again")]
     private partial void LogNotSettled(string code, string taskId);
 
     [LoggerMessage(LogEvents.A2AChannelLookFailed, LogLevel.Warning, "What other hosts owe A2A peers can't be looked at now ({Code}); it is tried again")]

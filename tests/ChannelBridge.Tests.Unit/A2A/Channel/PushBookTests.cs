@@ -20,12 +20,12 @@ public sealed class PushBookTests
         await lab.CommitEndAsync(lab.Accepted.Last(), FinishReason.InputRequired, "What else?");
         await lab.SendAsync("answer", id);
         await lab.CommitEndAsync(lab.Accepted.Last(), replies: "done");
-        await lab.Pushes.SettleAllAsync(CancellationToken.None);
+        await lab.Pushes.SettleAllAsync(static (_, _) => { }, CancellationToken.None);
 
         Assert.Equal(2, lab.Sent.Count);
         Assert.Contains(lab.Sent, message => message.Text.Contains("TASK_STATE_INPUT_REQUIRED", StringComparison.Ordinal));
         Assert.Contains(lab.Sent, message => message.Text.Contains("TASK_STATE_COMPLETED", StringComparison.Ordinal));
-        await lab.Pushes.SettleAllAsync(CancellationToken.None);
+        await lab.Pushes.SettleAllAsync(static (_, _) => { }, CancellationToken.None);
         Assert.Equal(2, lab.Sent.Count);
     }
 
