@@ -1,6 +1,5 @@
 using ChannelBridge.A2A;
 using ChannelBridge.Abstractions.Agents;
-using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.A2A.Push;
 using ChannelBridge.Tests.Unit.Support;
 
