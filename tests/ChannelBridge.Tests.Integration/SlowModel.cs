@@ -35,6 +35,9 @@ internal sealed class SlowModel : IAsyncDisposable
     /// <summary>Clients that left before their answer had ended.</summary>
     public int Gone => Volatile.Read(ref _gone);
 
+    /// <summary>So many pieces of 64 KiB it says between the two halves.</summary>
+    public int Flood { get; set; }
+
     /// <summary>Lets answers end.</summary>
     public TaskCompletionSource Go { get; set; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -73,6 +76,7 @@ internal sealed class SlowModel : IAsyncDisposable
             await SayAsync(context, First);
             _asked.Release();
             await Go.Task.WaitAsync(end.Token);
+            for (var i = 0; i < Flood; i++) await SayAsync(context, new string('x', 64 * 1024));
             await SayAsync(context, Second);
             await context.Response.WriteAsync("data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n");
         }

@@ -124,7 +124,7 @@ public sealed class A2APushTests
 
     private static Dictionary<string, string> Local => new() { ["CHANNELBRIDGE__CHANNELS__A2A__NETWORKS"] = "public,127.0.0.1" };
 
-    private sealed class Receiver : IAsyncDisposable
+    internal sealed class Receiver : IAsyncDisposable
     {
         private readonly WebApplication _app;
         private readonly ConcurrentDictionary<string, System.Threading.Channels.Channel<Notice>> _got = new();
@@ -134,6 +134,7 @@ public sealed class A2APushTests
 
         public string Url => _app.Urls.First();
 
+        /// <summary>What it answers; 0: nothing.</summary>
         public int Status { get; set; } = 200;
 
         public int Count => Volatile.Read(ref _count);
@@ -160,6 +161,13 @@ public sealed class A2APushTests
             Interlocked.Increment(ref _count);
             using var reader = new StreamReader(context.Request.Body);
             var body = await reader.ReadToEndAsync();
+            if (Status == 0)
+            {
+                // It never answers; whoever asked gives up.
+                await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(static _ => { }, TaskScheduler.Default);
+                return;
+            }
+
             context.Response.StatusCode = Status;
             if (Status == 302) context.Response.Headers.Location = Url + "/elsewhere";
             var headers = context.Request.Headers;
@@ -168,5 +176,5 @@ public sealed class A2APushTests
         }
     }
 
-    private sealed record Notice(JsonNode Body, string Token, string Authorization, string? ContentType, int Answered);
+    internal sealed record Notice(JsonNode Body, string Token, string Authorization, string? ContentType, int Answered);
 }

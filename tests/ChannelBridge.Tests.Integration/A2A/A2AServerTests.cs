@@ -231,8 +231,7 @@ public sealed class A2AServerTests : IAsyncLifetime
             Assert.Equal("COMPLETED", State((await carol.CallAsync("SendMessage", Send("p-1", "hi")))["task"]!));
             Assert.Contains("carol", (await HostProcess.RunAsync(Here("peers", "list"))).Output, StringComparison.Ordinal);
             var rotated = await HostProcess.RunAsync(Here("peers", "rotate", "carol", "--grace", "0s"));
-            using var timeout = new CancellationTokenSource(HostProcess.Timeout);
-            while ((await carol.PostAsync("{}")).Status != 401) await Task.Delay(50, timeout.Token);
+            await carol.UntilRefusedAsync();
             using var again = _lab.Peer(rotated.Output.Trim());
             Assert.Equal(1, (int)(await again.CallAsync("ListTasks", []))["totalSize"]!);
             var work = await _lab.WorkingAsync(again, "p-2");
@@ -241,7 +240,7 @@ public sealed class A2AServerTests : IAsyncLifetime
             Assert.Equal(0, (await HostProcess.RunAsync(Here("tasks", "cancel", (string)work["id"]!))).ExitCode);
             Assert.Contains("TASK_STATE_CANCELED", (await HostProcess.RunAsync(Here("tasks", "show", (string)work["id"]!))).Output, StringComparison.Ordinal);
             Assert.Equal(0, (await HostProcess.RunAsync(Here("peers", "remove", "carol"))).ExitCode);
-            while ((await again.PostAsync("{}")).Status != 401) await Task.Delay(50, timeout.Token);
+            await again.UntilRefusedAsync();
         }
 
         Assert.Contains("forgotten: 2", (await HostProcess.RunAsync(Here("peers", "forget", "carol"))).Output, StringComparison.Ordinal);

@@ -49,6 +49,25 @@ internal sealed class PeerClient : IDisposable
         return ((int)response.StatusCode, await response.Content.ReadAsStringAsync());
     }
 
+    /// <summary>Waits until the host doesn't know the token any more; what was opened with it breaks off.</summary>
+    public async Task UntilRefusedAsync()
+    {
+        using var timeout = new CancellationTokenSource(HostProcess.Timeout);
+        while (true)
+        {
+            try
+            {
+                if ((await PostAsync("{}")).Status == 401) return;
+            }
+            catch (HttpRequestException)
+            {
+                // Broken off in the middle of a request.
+            }
+
+            await Task.Delay(50, timeout.Token);
+        }
+    }
+
     /// <summary>Sends a verb without a body.</summary>
     public async Task<(int Status, string Body)> SendAsync(HttpMethod verb, string path)
     {
