@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Net.WebSockets;
+using ChannelBridge.Client.Devices;
 using ChannelBridge.Client.Internal;
 using Microsoft.Extensions.Logging;
 
@@ -10,7 +11,8 @@ public sealed partial class ChannelBridgeClient
 {
     private async Task RunAsync()
     {
-        var everConnected = false;
+        var reached = false;
+        long? startsSince = null;
         while (!_stop.IsCancellationRequested)
         {
             ClientSession session;
@@ -22,9 +24,24 @@ public sealed partial class ChannelBridgeClient
             {
                 return;
             }
+            catch (ChannelBridgeClientException fault) when (_options.WaitForApproval && fault.Code == ClientErrorCodes.PairingRequired)
+            {
+                var pairing = PairingRequest.Read(fault.Details);
+                // Who is told to wait has arrived: a gateway that restarts meanwhile is no reason to give up.
+                reached = true;
+                if (SetState(ClientState.WaitingForApproval, pairing)) LogPairing(_endpoint, pairing.RequestId, pairing.Reason);
+                if (!await PauseAsync(_options.ApprovalPoll).ConfigureAwait(false)) return;
+                continue;
+            }
+            catch (ChannelBridgeClientException fault) when (IsStarting(fault, ref startsSince))
+            {
+                LogStarting(_endpoint);
+                if (!await WaitAsync(fault.RetryAfter).ConfigureAwait(false)) return;
+                continue;
+            }
             catch (ChannelBridgeClientException fault)
             {
-                if (!fault.Retryable || (!everConnected && !_options.RetryFirstConnect))
+                if (!fault.Retryable || (!reached && !_options.RetryFirstConnect))
                 {
                     Fail(fault);
                     return;
@@ -35,7 +52,8 @@ public sealed partial class ChannelBridgeClient
                 continue;
             }
 
-            everConnected = true;
+            reached = true;
+            startsSince = null;
             var since = _time.GetTimestamp();
             await using (session.ConfigureAwait(false))
             {
@@ -78,6 +96,11 @@ public sealed partial class ChannelBridgeClient
     {
         var wait = _backoff.Next();
         if (atLeast is { } asked && asked > wait) wait = asked;
+        return await PauseAsync(wait).ConfigureAwait(false);
+    }
+
+    private async Task<bool> PauseAsync(TimeSpan wait)
+    {
         try
         {
             await Task.Delay(wait, _time, _stop.Token).ConfigureAwait(false);
@@ -87,6 +110,14 @@ public sealed partial class ChannelBridgeClient
         {
             return false;
         }
+    }
+
+    /// <summary>True for a gateway that says that it still starts, for as long as it is given.</summary>
+    private bool IsStarting(ChannelBridgeClientException fault, ref long? since)
+    {
+        if (fault.Code != "UNAVAILABLE" || WireErrors.Text(fault.Details?["reason"]) != "startup-sidecars") return false;
+        since ??= _time.GetTimestamp();
+        return _time.GetElapsedTime(since.Value) < _options.StartPatience;
     }
 
     private void Fail(ChannelBridgeClientException fault)
@@ -107,18 +138,23 @@ public sealed partial class ChannelBridgeClient
         using var timeout = new CancellationTokenSource(_options.ConnectTimeout, _time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, timeout.Token);
         var token = await ReadTokenAsync(both.Token).ConfigureAwait(false);
-        var session = new ClientSession(_makeTransport(), MakeDialect(), _options.MaxPendingCalls, Deliver);
-        try
+        var login = new DeviceLogin(_options, _endpoint, _logger);
+        while (true)
         {
-            await session.OpenAsync(token, both.Token).ConfigureAwait(false);
-            foreach (var handshake in _handshakes) await handshake(session, both.Token).ConfigureAwait(false);
-            return session;
-        }
-        catch (Exception fault)
-        {
-            await session.DisposeAsync().ConfigureAwait(false);
-            if (_stop.IsCancellationRequested) throw new OperationCanceledException(_stop.Token);
-            throw Explain(fault, timeout.IsCancellationRequested);
+            var session = new ClientSession(_makeTransport(), MakeDialect(login), _options.MaxPendingCalls, Deliver);
+            try
+            {
+                await session.OpenAsync(token, both.Token).ConfigureAwait(false);
+                foreach (var handshake in _handshakes) await handshake(session, both.Token).ConfigureAwait(false);
+                return session;
+            }
+            catch (Exception fault)
+            {
+                await session.DisposeAsync().ConfigureAwait(false);
+                if (_stop.IsCancellationRequested) throw new OperationCanceledException(_stop.Token);
+                if (await login.RefusedAsync(fault, _stop.Token).ConfigureAwait(false)) continue;
+                throw Explain(fault, timeout.IsCancellationRequested);
+            }
         }
     }
 
@@ -164,19 +200,28 @@ public sealed partial class ChannelBridgeClient
         throw new ChannelBridgeClientException(ClientErrorCodes.TokenUnreadable, $"The first line of the token file {file} is empty.");
     }
 
-    private IClientDialect MakeDialect() => _endpoint.Kind == EndpointKind.OpenClaw ? new OpenClawDialect(_options) : new JsonRpcDialect();
+    private IClientDialect MakeDialect(DeviceLogin login) => _endpoint.Kind == EndpointKind.OpenClaw ? new OpenClawDialect(_options, login) : new JsonRpcDialect();
 
     private IClientTransport MakeTransport() => _endpoint.Kind switch
     {
         EndpointKind.UnixSocket => StreamTransport.OnUnixSocket(_endpoint.Address, _options.MaxMessageBytes),
         EndpointKind.Pipe => StreamTransport.OnPipe(_endpoint.Address, _options.MaxMessageBytes),
-        _ => new WebSocketTransport(new Uri(_endpoint.Address), _options.KeepAlive, _options.MaxMessageBytes),
+        _ => new WebSocketTransport(new Uri(_endpoint.Address), _options.KeepAlive, _options.MaxMessageBytes, Pinned),
     };
+
+    private byte[]? Pinned => Fingerprint.TryParse(_options.TlsFingerprint, out var pinned) ? pinned : null;
 
     private void Deliver(ClientEvent incoming)
     {
         foreach (var subscription in _subscriptions) subscription.Offer(incoming);
     }
+
+    [LoggerMessage(EventId = LogEvents.ChannelBridgeClientPairing, Level = LogLevel.Warning,
+        Message = "{Endpoint} waits for an operator to approve this device: request {RequestId} ({Reason})")]
+    private partial void LogPairing(Endpoint endpoint, string? requestId, string? reason);
+
+    [LoggerMessage(EventId = LogEvents.ChannelBridgeClientStarting, Level = LogLevel.Information, Message = "{Endpoint} is still starting")]
+    private partial void LogStarting(Endpoint endpoint);
 
     [LoggerMessage(EventId = LogEvents.ChannelBridgeClientConnected, Level = LogLevel.Information, Message = "Connected to {Endpoint} (version {Version})")]
     private partial void LogConnected(Endpoint endpoint, string version);

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using ChannelBridge.Client.Devices;
 using ChannelBridge.Client.Internal;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -26,6 +27,7 @@ public sealed partial class ChannelBridgeClient : IAsyncDisposable
     private TaskCompletionSource<ClientSession> _connected = NewSource();
     private Task? _running;
     private ClientState _state;
+    private PairingRequest? _pairing;
     private int _disposed;
 
     /// <summary>Makes a client; it connects with <see cref="ConnectAsync"/>.</summary>
@@ -64,6 +66,15 @@ public sealed partial class ChannelBridgeClient : IAsyncDisposable
         }
     }
 
+    /// <summary>The request of this device that waits for an operator's approval; null when none does.</summary>
+    public PairingRequest? Pairing
+    {
+        get
+        {
+            lock (_gate) return _pairing;
+        }
+    }
+
     /// <summary>What the host said of itself when the connection that holds now was opened; null while there is none.</summary>
     public ServerInfo? Server => _connected.Task is { IsCompletedSuccessfully: true } task ? task.Result.Server : null;
 
@@ -72,7 +83,8 @@ public sealed partial class ChannelBridgeClient : IAsyncDisposable
     /// </summary>
     /// <exception cref="ChannelBridgeClientException">
     /// The host can't be reached (<see cref="ClientErrorCodes.Unreachable"/>), didn't answer in time, or refused the token
-    /// (<see cref="ClientErrorCodes.Unauthorized"/>).
+    /// (<see cref="ClientErrorCodes.Unauthorized"/>). A device that must be approved is no failure: it is waited for, see
+    /// <see cref="ChannelBridgeClientOptions.WaitForApproval"/>.
     /// </exception>
     public async Task ConnectAsync(CancellationToken cancellationToken = default)
     {
@@ -209,14 +221,18 @@ public sealed partial class ChannelBridgeClient : IAsyncDisposable
         if (_connected.Task is { IsCompletedSuccessfully: true } task && task.Result.Ended.IsCompleted) _connected = NewSource();
     }
 
-    private void SetState(ClientState state)
+    /// <summary>Tells a new state; false when it isn't new.</summary>
+    private bool SetState(ClientState state, PairingRequest? pairing = null)
     {
         lock (_gate)
         {
-            if (_state == state) return;
+            // A request that took another's place is news, too.
+            if (_state == state && _pairing?.RequestId == pairing?.RequestId) return false;
             _state = state;
+            _pairing = pairing;
         }
 
-        StateChanged?.Invoke(this, new ClientStateChangedEventArgs(state));
+        StateChanged?.Invoke(this, new ClientStateChangedEventArgs(state, pairing));
+        return true;
     }
 }

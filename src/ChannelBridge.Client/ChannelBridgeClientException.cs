@@ -57,4 +57,10 @@ public static class ClientErrorCodes
 
     /// <summary>The token file can't be read.</summary>
     public const string TokenUnreadable = "TOKEN_UNREADABLE";
+
+    /// <summary>The device identity can't be read, or can't sign.</summary>
+    public const string IdentityUnusable = "IDENTITY_UNUSABLE";
+
+    /// <summary>The device must be approved first; <c>Details.requestId</c> names its request.</summary>
+    public const string PairingRequired = "PAIRING_REQUIRED";
 }

@@ -1,3 +1,5 @@
+using ChannelBridge.Client.Devices;
+
 namespace ChannelBridge.Client;
 
 /// <summary>How a client reaches a host and how patient it is. Validated when the client is made; each problem names the option.</summary>
@@ -19,6 +21,38 @@ public sealed class ChannelBridgeClientOptions
     /// <summary>A file whose first line is the token, read anew at every connect, so that a changed token needs no restart. Default none.</summary>
     public string? TokenFile { get; set; }
 
+    /// <summary>
+    /// Who this client is: a key of its own, which a gateway or host pairs. Default none; the token alone counts then. Only on <c>ws://</c> and <c>wss://</c> without
+    /// <c>/rpc</c>. The package <c>ChannelBridge.Client.Identity</c> brings one in a file.
+    /// </summary>
+    public IDeviceIdentity? Identity { get; set; }
+
+    /// <summary>
+    /// A device token to connect with when there is no <see cref="Token"/>; it goes before the one that <see cref="Identity"/> keeps. Default none. Never logged.
+    /// </summary>
+    public string? DeviceToken { get; set; }
+
+    /// <summary>
+    /// The SHA-256 of the certificate of a <c>wss://</c> endpoint, 64 hex digits, with or without colons: that certificate alone is accepted then, whoever issued
+    /// it. Default none: the system's rules.
+    /// </summary>
+    public string? TlsFingerprint { get; set; }
+
+    /// <summary>
+    /// True (default): a device that must be approved first is waited for, as long as it takes, in <see cref="ClientState.WaitingForApproval"/>. False: it is a
+    /// failure with <see cref="ClientErrorCodes.PairingRequired"/>.
+    /// </summary>
+    public bool WaitForApproval { get; set; } = true;
+
+    /// <summary>How often a device that waits for its approval asks. Default 3 s.</summary>
+    public TimeSpan ApprovalPoll { get; set; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>How long a gateway that says that it still starts is waited for, at the first connect, too. Default 2 minutes.</summary>
+    public TimeSpan StartPatience { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>The kind of device, bound to its identity, e.g. <c>server</c>. Default none.</summary>
+    public string? DeviceFamily { get; set; }
+
     /// <summary>What the client is, one of the gateway's client ids. Default <c>gateway-client</c>.</summary>
     public string ClientId { get; set; } = "gateway-client";
 
@@ -31,7 +65,10 @@ public sealed class ChannelBridgeClientOptions
     /// <summary>A name for people in the host's diagnostics, or null.</summary>
     public string? DisplayName { get; set; }
 
-    /// <summary>The scopes that are asked for. Default <c>operator.read</c> and <c>operator.write</c>.</summary>
+    /// <summary>
+    /// The scopes that are asked for. Default <c>operator.read</c> and <c>operator.write</c>. Empty: those that were approved with the stored device token, or
+    /// all that the token has.
+    /// </summary>
     public IList<string> Scopes { get; set; } = ["operator.read", "operator.write"];
 
     /// <summary>How long one try to connect and authenticate may take. Default 10 s.</summary>
@@ -77,11 +114,17 @@ public sealed class ChannelBridgeClientOptions
     internal IReadOnlyList<string> Validate()
     {
         var problems = new List<string>();
-        if (!Internal.Endpoint.TryParse(Endpoint, out _, out var wrong)) problems.Add($"Endpoint: {wrong}; example: ws://127.0.0.1:7788");
+        if (!Internal.Endpoint.TryParse(Endpoint, out var endpoint, out var wrong)) problems.Add($"Endpoint: {wrong}; example: ws://127.0.0.1:7788");
         if (Token is not null && TokenFile is not null) problems.Add("TokenFile: Token is set, too; choose one of them");
         if (string.IsNullOrWhiteSpace(ClientId)) problems.Add("ClientId: must not be empty; example: gateway-client");
         if (string.IsNullOrWhiteSpace(ClientMode)) problems.Add("ClientMode: must not be empty; example: backend");
         if (string.IsNullOrWhiteSpace(ClientVersion)) problems.Add("ClientVersion: must not be empty; example: 1.0.0");
+        if (Identity is not null && endpoint is { Kind: not Internal.EndpointKind.OpenClaw })
+            problems.Add("Identity: JSON-RPC knows no device identities; use ws:// or wss:// without /rpc");
+        if (TlsFingerprint is not null && !Internal.Fingerprint.TryParse(TlsFingerprint, out _))
+            problems.Add("TlsFingerprint: must be the SHA-256 of a certificate; example: 64 hex digits, as openssl x509 -fingerprint -sha256 prints them");
+        else if (TlsFingerprint is not null && endpoint?.Address.StartsWith("wss:", StringComparison.Ordinal) == false)
+            problems.Add("TlsFingerprint: only a wss:// endpoint has a certificate");
         if (Scopes is null) problems.Add("Scopes: must not be null; example: operator.read");
         Positive(nameof(ConnectTimeout), ConnectTimeout);
         Positive(nameof(CallTimeout), CallTimeout);
@@ -89,6 +132,8 @@ public sealed class ChannelBridgeClientOptions
         Positive(nameof(MaxReconnectDelay), MaxReconnectDelay);
         Positive(nameof(StableAfter), StableAfter);
         Positive(nameof(KeepAlive), KeepAlive);
+        Positive(nameof(ApprovalPoll), ApprovalPoll);
+        Positive(nameof(StartPatience), StartPatience);
         if (MaxReconnectDelay < ReconnectDelay) problems.Add("MaxReconnectDelay: must not be below ReconnectDelay; example: 00:00:30");
         Between(nameof(EventBuffer), EventBuffer, 1, 1 << 20);
         Between(nameof(MaxPendingCalls), MaxPendingCalls, 1, 1 << 20);

@@ -14,4 +14,8 @@ internal static class LogEvents
     public const int ChannelBridgeClientConnected = 19009;
     public const int ChannelBridgeClientDisconnected = 19010;
     public const int ChannelBridgeClientConnectFailed = 19011;
+    public const int ChannelBridgeClientPairing = 19012;
+    public const int ChannelBridgeClientStarting = 19013;
+    public const int DeviceLoginNotKept = 19014;
+    public const int DeviceLoginTriesStored = 19015;
 }

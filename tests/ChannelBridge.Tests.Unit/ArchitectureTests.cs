@@ -22,6 +22,7 @@ public sealed class ArchitectureTests
         ["Plugins"] = ["Core", "Abstractions", "Protocol", "Identity"],
         ["Plugins.Sdk"] = ["Plugins", "Abstractions", "Protocol"],
         ["Client"] = ["Protocol"],
+        ["Client.Identity"] = ["Client", "Identity", "Protocol"],
     };
 
     // A channel or an agent sees contracts and protocol libraries, and never an engine, a door or another channel.

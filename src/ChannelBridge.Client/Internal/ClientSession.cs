@@ -24,7 +24,7 @@ internal sealed class ClientSession : IAsyncDisposable
     private readonly TaskCompletionSource<string> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _sending = new(1, 1);
-    private readonly TaskCompletionSource<string> _firstEvent = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<ClientEvent> _firstEvent = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ArrayBufferWriter<byte> _outgoing = new(4096);
     private Task _reading = Task.CompletedTask;
     private long _lastId;
@@ -53,8 +53,8 @@ internal sealed class ClientSession : IAsyncDisposable
         Server = await _dialect.AuthenticateAsync(this, token, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The name of the first event of the connection: the host speaks first where the dialect wants it to.</summary>
-    public Task<string> WaitForFirstEventAsync(CancellationToken cancellationToken) => _firstEvent.Task.WaitAsync(cancellationToken);
+    /// <summary>The first event of the connection: the host speaks first where the dialect wants it to.</summary>
+    public Task<ClientEvent> WaitForFirstEventAsync(CancellationToken cancellationToken) => _firstEvent.Task.WaitAsync(cancellationToken);
 
     /// <summary>Calls a method and gives its result, one JSON value.</summary>
     public async Task<ReadOnlyMemory<byte>> CallAsync(string method, ReadOnlyMemory<byte> parameters, CancellationToken cancellationToken, string? traceParent = null)
@@ -255,8 +255,9 @@ internal sealed class ClientSession : IAsyncDisposable
     private void Raise(in Incoming incoming)
     {
         var name = Encoding.UTF8.GetString(incoming.Name.Span);
-        _firstEvent.TrySetResult(name);
-        _onEvent(new ClientEvent(name, incoming.Payload.IsEmpty ? "{}"u8.ToArray() : incoming.Payload.ToArray()));
+        var raised = new ClientEvent(name, incoming.Payload.IsEmpty ? "{}"u8.ToArray() : incoming.Payload.ToArray());
+        _firstEvent.TrySetResult(raised);
+        _onEvent(raised);
     }
 
     /// <summary>The only binary messages of a host are chunks of files, which a client has asked to have so.</summary>

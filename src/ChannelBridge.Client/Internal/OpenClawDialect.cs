@@ -7,7 +7,7 @@ using ChannelBridge.Protocol.OpenClaw;
 namespace ChannelBridge.Client.Internal;
 
 /// <summary>The OpenClaw gateway's dialect, version 4: <c>req</c>, <c>res</c> and <c>event</c> frames.</summary>
-internal sealed class OpenClawDialect(ChannelBridgeClientOptions options) : IClientDialect
+internal sealed class OpenClawDialect(ChannelBridgeClientOptions options, DeviceLogin login) : IClientDialect
 {
     public void WriteCall(IBufferWriter<byte> output, long id, string method, ReadOnlySpan<byte> parameters, string? traceParent) =>
         OpenClawFrameWriter.WriteRequest(output, id.ToString(CultureInfo.InvariantCulture), method, parameters.IsEmpty ? "{}"u8 : parameters, traceParent);
@@ -30,29 +30,29 @@ internal sealed class OpenClawDialect(ChannelBridgeClientOptions options) : ICli
 
     public async Task<ServerInfo> AuthenticateAsync(ClientSession session, string? token, CancellationToken cancellationToken)
     {
-        // The server speaks first. Its nonce is for device identities, which this client doesn't have.
+        // The server speaks first: a device signs its nonce.
         var first = await session.WaitForFirstEventAsync(cancellationToken).ConfigureAwait(false);
-        if (first != OpenClawNames.ChallengeEvent)
+        if (first.Name != OpenClawNames.ChallengeEvent)
             throw new ChannelBridgeClientException(ClientErrorCodes.ProtocolError, $"The host's first frame is no {OpenClawNames.ChallengeEvent}.");
-        var parameters = JsonSerializer.SerializeToUtf8Bytes(
-            new ConnectParams
+        var connect = new ConnectParams
+        {
+            MinProtocol = OpenClawNames.Protocol,
+            MaxProtocol = OpenClawNames.Protocol,
+            Client = new ConnectClient
             {
-                MinProtocol = OpenClawNames.Protocol,
-                MaxProtocol = OpenClawNames.Protocol,
-                Client = new ConnectClient
-                {
-                    Id = options.ClientId,
-                    Mode = options.ClientMode,
-                    Version = options.ClientVersion,
-                    Platform = Environment.OSVersion.Platform.ToString().ToLowerInvariant(),
-                    DisplayName = options.DisplayName,
-                },
-                Role = "operator",
-                Scopes = [.. options.Scopes],
-                Caps = [],
-                Auth = token is null ? null : new ConnectAuth { Token = token },
+                Id = options.ClientId,
+                Mode = options.ClientMode,
+                Version = options.ClientVersion,
+                Platform = Platform,
+                DeviceFamily = options.DeviceFamily,
+                DisplayName = options.DisplayName,
             },
-            OpenClawJsonContext.Default.ConnectParams);
+            Role = DeviceLogin.Role,
+            Scopes = [.. options.Scopes],
+            Caps = [],
+        };
+        connect = await login.PrepareAsync(connect, token, first.Payload, cancellationToken).ConfigureAwait(false);
+        var parameters = JsonSerializer.SerializeToUtf8Bytes(connect, OpenClawJsonContext.Default.ConnectParams);
         var answer = await session.CallAsync(OpenClawNames.ConnectMethod, parameters, cancellationToken).ConfigureAwait(false);
         HelloOk hello;
         try
@@ -64,6 +64,7 @@ internal sealed class OpenClawDialect(ChannelBridgeClientOptions options) : ICli
             throw new ChannelBridgeClientException(ClientErrorCodes.ProtocolError, "The host's answer to connect is no hello-ok.", fault);
         }
 
+        await login.AcceptedAsync(hello.Auth, cancellationToken).ConfigureAwait(false);
         return new ServerInfo
         {
             Version = hello.Server.Version,
@@ -74,6 +75,9 @@ internal sealed class OpenClawDialect(ChannelBridgeClientOptions options) : ICli
         };
     }
 
+    // As Node names them: a paired device is bound to its platform, whatever the client is written in.
+    private static string Platform => OperatingSystem.IsWindows() ? "win32" : OperatingSystem.IsMacOS() ? "darwin" : OperatingSystem.IsLinux() ? "linux" : "unix";
+
     // Our ids are numbers in quotes.
     private static long Number(ReadOnlySpan<byte> id) =>
         id.Length > 2 && Utf8Parser.TryParse(id[1..^1], out long number, out var consumed) && consumed == id.Length - 2 ? number : -1;
@@ -83,9 +87,15 @@ internal sealed class OpenClawDialect(ChannelBridgeClientOptions options) : ICli
         // The existing bncr plugin answers a failure in payload.error, without a code.
         var old = WireErrors.Text(WireErrors.Parse(frame.Payload)?["error"]);
         var error = WireErrors.FromObject(WireErrors.Parse(frame.Error), "INVALID_REQUEST", old ?? "the host gave no reason");
-        var authentication = WireErrors.Text(error.Details?["code"]);
-        return authentication is { } code && code.StartsWith("AUTH_", StringComparison.Ordinal) && !error.Retryable
+        var detail = WireErrors.Text(error.Details?["code"]);
+        if (detail == OpenClawNames.ConnectErrors.PairingRequired)
+            return new ChannelBridgeClientException(ClientErrorCodes.PairingRequired, error.Message, error) { Details = error.Details, RetryAfter = error.RetryAfter };
+        return detail is not null && IsAboutCredentials(detail) && !error.Retryable
             ? new ChannelBridgeClientException(ClientErrorCodes.Unauthorized, error.Message, error) { Details = error.Details }
             : error;
     }
+
+    private static bool IsAboutCredentials(string code) =>
+        code.StartsWith("AUTH_", StringComparison.Ordinal) || code.StartsWith(OpenClawNames.ConnectErrors.DevicePrefix, StringComparison.Ordinal)
+        || code == OpenClawNames.ConnectErrors.DeviceRequired;
 }

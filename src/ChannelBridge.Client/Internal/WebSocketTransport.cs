@@ -4,7 +4,7 @@ using System.Net.WebSockets;
 namespace ChannelBridge.Client.Internal;
 
 /// <summary>Messages are WebSocket messages, text or binary.</summary>
-internal sealed class WebSocketTransport(Uri address, TimeSpan keepAlive, int maxMessageBytes) : IClientTransport
+internal sealed class WebSocketTransport(Uri address, TimeSpan keepAlive, int maxMessageBytes, byte[]? fingerprint = null) : IClientTransport
 {
     private readonly ClientWebSocket _socket = new();
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
@@ -16,6 +16,8 @@ internal sealed class WebSocketTransport(Uri address, TimeSpan keepAlive, int ma
     {
         _socket.Options.KeepAliveInterval = keepAlive;
         _socket.Options.KeepAliveTimeout = keepAlive;
+        if (fingerprint is not null)
+            _socket.Options.RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null && Fingerprint.Matches(certificate, fingerprint);
         return _socket.ConnectAsync(address, cancellationToken);
     }
 

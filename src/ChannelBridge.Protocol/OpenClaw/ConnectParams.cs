@@ -94,7 +94,7 @@ public sealed record ConnectAuth
     /// <summary>A password; the host knows none.</summary>
     public string? Password { get; init; }
 
-    /// <summary>A device token of the gateway; the host issues none.</summary>
+    /// <summary>The token of a paired device.</summary>
     public string? DeviceToken { get; init; }
 
     /// <summary>A set-up code of the gateway; the host issues none.</summary>

@@ -42,8 +42,14 @@ public sealed record HelloFeatures(IReadOnlyList<string> Methods, IReadOnlyList<
 /// <summary>What was granted.</summary>
 /// <param name="Role">The role.</param>
 /// <param name="Scopes">The scopes.</param>
-/// <param name="Method">How the caller authenticated: <c>token</c>.</param>
-public sealed record HelloAuth(string Role, IReadOnlyList<string> Scopes, string? Method = null);
+/// <param name="Method">How the caller authenticated: <c>token</c> or <c>device-token</c>.</param>
+/// <param name="DeviceToken">A token of the client's device, to be kept for later connections; null when none was issued. Never logged.</param>
+/// <param name="IssuedAtMs">When the device token was issued (Unix milliseconds).</param>
+public sealed record HelloAuth(string Role, IReadOnlyList<string> Scopes, string? Method = null, string? DeviceToken = null, long? IssuedAtMs = null)
+{
+    /// <summary>The role and the scopes: secrets stay out of logs.</summary>
+    public override string ToString() => $"{nameof(HelloAuth)} {{ {Role}: {string.Join(", ", Scopes)} }}";
+}
 
 /// <summary>The limits after authentication.</summary>
 /// <param name="MaxPayload">The largest frame from the client, in bytes.</param>

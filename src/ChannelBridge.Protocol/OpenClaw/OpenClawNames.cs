@@ -60,5 +60,32 @@ public static class OpenClawNames
 
         /// <summary>The token has none of the scopes that were asked for.</summary>
         public const string ScopeMismatch = "AUTH_SCOPE_MISMATCH";
+
+        /// <summary>The device isn't approved for what it asks for; <c>requestId</c> names the request that waits.</summary>
+        public const string PairingRequired = "PAIRING_REQUIRED";
+
+        /// <summary>The client must have a device identity.</summary>
+        public const string DeviceRequired = "DEVICE_IDENTITY_REQUIRED";
+
+        /// <summary>What the codes of an invalid device identity begin with.</summary>
+        public const string DevicePrefix = "DEVICE_AUTH_";
+
+        /// <summary>The device's nonce is blank.</summary>
+        public const string DeviceNonceRequired = "DEVICE_AUTH_NONCE_REQUIRED";
+
+        /// <summary>The device signed another nonce than the challenge's.</summary>
+        public const string DeviceNonceMismatch = "DEVICE_AUTH_NONCE_MISMATCH";
+
+        /// <summary>The device's signature isn't one of its key over what it asks for.</summary>
+        public const string DeviceSignatureInvalid = "DEVICE_AUTH_SIGNATURE_INVALID";
+
+        /// <summary>The device signed too long ago, or in the future.</summary>
+        public const string DeviceSignatureExpired = "DEVICE_AUTH_SIGNATURE_EXPIRED";
+
+        /// <summary>The device's id isn't its key's.</summary>
+        public const string DeviceIdMismatch = "DEVICE_AUTH_DEVICE_ID_MISMATCH";
+
+        /// <summary>The device's key isn't an Ed25519 key, or one that can't be trusted.</summary>
+        public const string DevicePublicKeyInvalid = "DEVICE_AUTH_PUBLIC_KEY_INVALID";
     }
 }

@@ -60,6 +60,8 @@ public sealed class GatewayProcess : IAsyncDisposable
                 ["bind"] = "loopback",
                 ["auth"] = new JsonObject { ["mode"] = "token", ["token"] = Token },
                 ["controlUi"] = new JsonObject { ["enabled"] = false },
+                // For those who come through a proxy of a test; who calls directly is local as ever.
+                ["trustedProxies"] = new JsonArray("127.0.0.1"),
             },
             ["agents"] = new JsonObject
             {

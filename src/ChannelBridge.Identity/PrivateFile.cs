@@ -1,0 +1,64 @@
+using System.Text;
+
+namespace ChannelBridge.Identity;
+
+/// <summary>Text files with secrets: readable by their owner only, written in one step, never half there.</summary>
+internal static class PrivateFile
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode Others = (UnixFileMode)0x3F;
+
+    /// <summary>Reads a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="what">What it is, for the message: <c>key file</c>.</param>
+    /// <param name="maxLength">More bytes than it can have.</param>
+    /// <exception cref="IdentityException">There is no such file, it can't be read, others may read it, or it is too large.</exception>
+    public static string Read(string path, string what, int maxLength)
+    {
+        try
+        {
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+            if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(stream.SafeFileHandle) & Others) != UnixFileMode.None)
+                throw new IdentityException(IdentityFault.NotPrivate, $"others may read the {what} {path}; make it private with: chmod 600 {path}");
+            if (stream.Length > maxLength) throw new IdentityException(IdentityFault.Malformed, $"{path} is too large to be a {what}");
+            using var reader = new StreamReader(stream, Encoding.UTF8);
+            return reader.ReadToEnd();
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new IdentityException(IdentityFault.File, $"can't read the {what} {path}: {fault.Message}", fault);
+        }
+    }
+
+    /// <summary>Writes a file.</summary>
+    /// <returns>False when the file is there already and must stay.</returns>
+    /// <exception cref="IdentityException">It can't be written.</exception>
+    public static bool TryWrite(string path, string what, string text, bool overwrite)
+    {
+        path = Path.GetFullPath(path);
+        var temporary = $"{path}.{Guid.NewGuid():N}.tmp";
+        try
+        {
+            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+            if (!OperatingSystem.IsWindows()) options.UnixCreateMode = OwnerOnly;
+            using (var stream = new FileStream(temporary, options))
+            {
+                stream.Write(Encoding.UTF8.GetBytes(text));
+                stream.Flush(flushToDisk: true);
+            }
+
+            File.Move(temporary, path, overwrite);
+            return true;
+        }
+        catch (IOException) when (!overwrite && File.Exists(path))
+        {
+            File.Delete(temporary);
+            return false;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            if (File.Exists(temporary)) File.Delete(temporary);
+            throw new IdentityException(IdentityFault.File, $"can't write the {what} {path}: {fault.Message}", fault);
+        }
+    }
+}
