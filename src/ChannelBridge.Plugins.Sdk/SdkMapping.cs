@@ -40,6 +40,12 @@ internal static class SdkMapping
         Attachment = message.Attachment is { } attachment ? ToWire(attachment) : null,
     };
 
+    public static PushItem ToPush(Guid id, long seq, int attempt, long createdAt, PluginOutbound message) => new(id, seq, FromWire(message), createdAt, attempt)
+    {
+        Skipped = [.. (message.Skipped ?? []).Select(range => new SkippedMessages(
+            range.From, range.To, range.Reason == "expired" ? DeliveryState.Expired : DeliveryState.Dead))],
+    };
+
     public static OutboundMessage FromWire(PluginOutbound message) => new()
     {
         Channel = message.Channel,

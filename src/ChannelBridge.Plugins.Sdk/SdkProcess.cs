@@ -92,7 +92,7 @@ internal sealed class SdkProcess(PluginManifest manifest, PluginBuilder builder)
         Guid id, long seq, int attempt, long createdAt, PluginOutbound message, CancellationToken cancellationToken)
     {
         if (_outbox?.Find(message.Channel, message.AccountId) is not { } target) return new PluginPushed { Outcome = "gone" };
-        var outcome = await target.PushAsync(new PushItem(id, seq, SdkMapping.FromWire(message), createdAt, attempt), cancellationToken)
+        var outcome = await target.PushAsync(SdkMapping.ToPush(id, seq, attempt, createdAt, message), cancellationToken)
             .ConfigureAwait(false);
         return new PluginPushed { Outcome = outcome.ToString().ToLowerInvariant() };
     }

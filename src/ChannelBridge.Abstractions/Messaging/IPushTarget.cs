@@ -51,4 +51,17 @@ public interface IPushTarget
 /// <param name="Message">The message.</param>
 /// <param name="CreatedAt">When it was accepted (Unix milliseconds).</param>
 /// <param name="Attempt">1 for the first push.</param>
-public readonly record struct PushItem(Guid Id, long Seq, OutboundMessage Message, long CreatedAt, int Attempt);
+public readonly record struct PushItem(Guid Id, long Seq, OutboundMessage Message, long CreatedAt, int Attempt)
+{
+    /// <summary>
+    /// Numbers before <see cref="Seq"/> whose messages don't come, in order; empty: none. They are told until a push that tells of them is settled, so a client
+    /// may hear of the same ones again.
+    /// </summary>
+    public IReadOnlyList<SkippedMessages> Skipped { get => field ?? []; init; }
+}
+
+/// <summary>Messages of a lane, one after the other, that don't come.</summary>
+/// <param name="From">The number of the first.</param>
+/// <param name="To">The number of the last.</param>
+/// <param name="State"><see cref="DeliveryState.Expired"/>: their time was over. <see cref="DeliveryState.Dead"/>: the host has given them up after its attempts.</param>
+public readonly record struct SkippedMessages(long From, long To, DeliveryState State);

@@ -92,8 +92,11 @@ public sealed record BncrPush
     /// <summary>The growing text that this message ends (<see cref="BncrPartial.StreamId"/>), or null.</summary>
     public string? StreamId { get; init; }
 
-    /// <summary>Its number in the conversation, 1, 2, 3 … without holes; 0 when the host doesn't count.</summary>
+    /// <summary>Its number in the conversation, 1, 2, 3 …; 0 when the host doesn't count. A hole is explained by <see cref="Skipped"/>.</summary>
     public long Seq { get; init; }
+
+    /// <summary>Messages before this one that don't come, in order; empty: none. Those that were told by a push that wasn't acked are told again.</summary>
+    public IReadOnlyList<BncrSkipped> Skipped { get; init; } = [];
 
     /// <summary>When the host accepted it (Unix milliseconds).</summary>
     public long Ts { get; init; }
@@ -104,6 +107,12 @@ public sealed record BncrPush
     /// <summary>What makes it the same message.</summary>
     internal string Key => IdempotencyKey ?? MessageId;
 }
+
+/// <summary>Messages of a conversation, one after the other, that don't come.</summary>
+/// <param name="From">The number (<see cref="BncrPush.Seq"/>) of the first.</param>
+/// <param name="To">The number of the last.</param>
+/// <param name="Reason"><c>expired</c>: their time was over. <c>dead</c>: the host has given them up; an operator may send them again, under new numbers.</param>
+public sealed record BncrSkipped(long From, long To, string Reason);
 
 /// <summary>More of an answer that grows.</summary>
 public sealed record BncrPartial

@@ -28,6 +28,7 @@ internal sealed partial class AccountOutbox
             if (entry is not null && ack.Ok)
             {
                 lane.Settling.Add(entry);
+                SkippedWereTold(lane, entry);
                 if (confirmed) lane.Unconfirmed.RemoveAt(index);
                 else
                 {
@@ -80,6 +81,7 @@ internal sealed partial class AccountOutbox
             {
                 lane.RepairFrom = lane.RepairFrom == 0 ? entry.Seq : Math.Min(lane.RepairFrom, entry.Seq);
                 lane.RepairAt = Ticks() + (long)StoreRetryDelay.TotalMilliseconds;
+                lane.Skipped = null;
                 WakeAfter(lane, StoreRetryDelay);
             }
 
@@ -162,23 +164,24 @@ internal sealed partial class AccountOutbox
         PushLane lane, PushEntry entry, DeliveryState state, string reason, string? detail, IReadOnlyList<RecordWrite>? records = null)
     {
         var now = Now();
-        await CommitAsync(
-            records.Along(
-                new OutboxUpdate
-                {
-                    LaneId = lane.Id,
-                    Seq = entry.Seq,
-                    State = state,
-                    Settled = true,
-                    Attempts = entry.Attempts,
-                    Error = reason,
-                    HistoryLine = MessageCodec.Write(new AttemptRecord(now, entry.Attempts, reason, Cut(detail), entry.ConnectionId)),
-                    At = now,
-                    PushedAt = entry.PushedAt,
-                    Claim = Volatile.Read(ref _claim),
-                })).ConfigureAwait(false);
+        var update = new OutboxUpdate
+        {
+            LaneId = lane.Id,
+            Seq = entry.Seq,
+            State = state,
+            Settled = true,
+            Attempts = entry.Attempts,
+            Error = reason,
+            HistoryLine = MessageCodec.Write(new AttemptRecord(now, entry.Attempts, reason, Cut(detail), entry.ConnectionId)),
+            At = now,
+            PushedAt = entry.PushedAt,
+            Claim = Volatile.Read(ref _claim),
+        };
+        if (IsToTell(reason)) records = [.. records ?? [], SkipRecords.Put(lane.Key, entry.Seq, state, now, _skipsKept)];
+        await CommitAsync(records.Along(update)).ConfigureAwait(false);
         lock (lane.Gate)
         {
+            if (IsToTell(reason) && update.Changed) NoteSkipped(lane, entry.Seq, state);
             if (ReferenceEquals(lane.Awaiting, entry)) lane.Awaiting = null;
             _outside.TryRemove(entry.Id, out _);
             lane.Window.Advance(entry.Seq);

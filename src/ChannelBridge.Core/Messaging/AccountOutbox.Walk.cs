@@ -76,6 +76,7 @@ internal sealed partial class AccountOutbox
         if (lane.Attachment != attachment)
         {
             lane.Attachment = attachment;
+            lane.Skipped = null;
             GoBack(lane);
         }
 
@@ -185,6 +186,7 @@ internal sealed partial class AccountOutbox
     private async Task PushAsync(PushLane lane, PushEntry entry, IPushTarget target)
     {
         var mustAck = target.RequiresAck;
+        var skipped = await SkippedBeforeAsync(lane, entry).ConfigureAwait(false);
         lock (lane.Gate)
         {
             // Recorded before the push, because its ack may be here before the push returns.
@@ -192,6 +194,7 @@ internal sealed partial class AccountOutbox
             entry.PushedTicks = Ticks();
             entry.ReleasesAtPush = lane.Releases;
             entry.PushTold = false;
+            entry.Told = skipped;
             entry.ConnectionId = target.ConnectionId;
             lane.Awaiting = entry;
             lane.AckDeadline = entry.PushedTicks + (long)_policy.AckTimeout.TotalMilliseconds;
@@ -201,7 +204,7 @@ internal sealed partial class AccountOutbox
         PushOutcome outcome;
         using (StartPush(entry))
         {
-            var item = new PushItem(entry.Id, entry.Seq, entry.Message, entry.AcceptedAt, entry.Attempts + 1);
+            var item = new PushItem(entry.Id, entry.Seq, entry.Message, entry.AcceptedAt, entry.Attempts + 1) { Skipped = skipped };
             try
             {
                 outcome = await target.PushAsync(item, _stopping).ConfigureAwait(false);
@@ -243,6 +246,7 @@ internal sealed partial class AccountOutbox
             lane.Awaiting = null;
             lane.Window.Advance(entry.Seq);
             lane.Unconfirmed.Add(entry);
+            SkippedWereTold(lane, entry);
             tooMany = _crowded || lane.Unconfirmed.Count > MostUnconfirmed;
         }
 

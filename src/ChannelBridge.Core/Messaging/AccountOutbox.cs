@@ -89,6 +89,7 @@ internal sealed partial class AccountOutbox
         _time = time;
         _origin = time.GetTimestamp();
         _mostHeld = options.ActiveLanes;
+        _skipsKept = options.DeadLetterRetention;
         _random = random;
         _logger = logger;
         _stopping = stopping;
@@ -353,6 +354,7 @@ internal sealed partial class AccountOutbox
     private void Settled(PushLane lane, PushEntry entry, DeliveryState state, string? reason = null)
     {
         Telemetry.Settled.Add(1, new KeyValuePair<string, object?>("channelbridge.state", DeliveryStates.NameOf(state)));
+        if (state is not (DeliveryState.Expired or DeliveryState.Dead) || !IsToTell(reason ?? "")) ForgetSkipped(lane, entry);
         LogSettled(_logger, entry.Id, entry.Message.ReplyToId, _account, DeliveryStates.NameOf(state), reason, TraceOf(entry.Message.TraceParent));
         _events.Changed(entry.Id, lane.Key, entry.Seq, state, reason);
     }

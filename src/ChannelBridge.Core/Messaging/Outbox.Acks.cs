@@ -84,6 +84,8 @@ internal sealed partial class Outbox
             At = _time.GetUtcNow().ToUnixTimeMilliseconds(),
             Claim = StoreWrite.Unfenced,
         };
+        // It has come after all.
+        records = [.. records ?? [], SkipRecords.Delete(entry.Lane, entry.Seq)];
         await _store.CommitAsync(records.Along(update), CancellationToken.None).ConfigureAwait(false);
         // Replayed or discarded in the same moment: then that has happened, and nothing else.
         if (!update.Changed) return AckResult.AlreadyAckedOrMissing;

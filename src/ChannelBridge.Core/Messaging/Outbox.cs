@@ -257,7 +257,14 @@ internal sealed partial class Outbox : IOutbox, IDisposable
             At = now,
             Claim = StoreWrite.Unfenced,
         }).ToArray();
-        await _store.CommitAsync(updates, CancellationToken.None).ConfigureAwait(false);
+        // Whoever connects next is told by the next push that these don't come.
+        var skips = entries.Zip(updates, (entry, update) =>
+        {
+            var skip = SkipRecords.Put(entry.Lane, entry.Seq, DeliveryState.Expired, now, _options.DeadLetterRetention);
+            skip.With = update;
+            return skip;
+        });
+        await _store.CommitAsync([.. updates, .. skips], CancellationToken.None).ConfigureAwait(false);
         foreach (var (entry, update) in entries.Zip(updates))
         {
             if (!update.Changed) continue;

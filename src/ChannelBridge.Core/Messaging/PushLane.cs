@@ -38,6 +38,9 @@ internal sealed class PushEntry(Guid id, long seq, OutboundMessage message, long
     /// <summary>True while it is being given up: neither an ack nor a refusal counts any more.</summary>
     public bool Ending { get; set; }
 
+    /// <summary>The messages before it that don't come, as its last push told.</summary>
+    public IReadOnlyList<SkippedMessages> Told { get; set; } = [];
+
     /// <summary>Where it was last pushed, or null.</summary>
     public string? ConnectionId { get; set; }
 
@@ -87,6 +90,9 @@ internal sealed class PushLane(long id, LaneKey key, int window, LaneMemory memo
 
     /// <summary>How often the user wrote, counted while messages may be held for that.</summary>
     public int Releases { get; set; }
+
+    /// <summary>The numbers whose messages don't come, as far as that hasn't been told to the target of now; null: not read from the store yet.</summary>
+    public List<SkippedMessages>? Skipped { get; set; }
 
     public ITimer? Timer { get; set; }
 

@@ -11,6 +11,13 @@ namespace ChannelBridge.Plugins.Hosting;
 /// <summary>The host's records as they stand on the pipe, and back.</summary>
 internal static class PluginMapping
 {
+    public static PluginOutbound ToWire(PushItem item) => ToWire(item.Message) with
+    {
+        Skipped = item.Skipped.Count == 0
+            ? null
+            : [.. item.Skipped.Select(range => new PluginSkipped(range.From, range.To, range.State == DeliveryState.Expired ? "expired" : "dead"))],
+    };
+
     public static PluginOutbound ToWire(OutboundMessage message) => new()
     {
         Channel = message.Channel,

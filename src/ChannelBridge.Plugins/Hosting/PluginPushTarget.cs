@@ -29,7 +29,7 @@ internal sealed class PluginPushTarget(PluginChannel channel, PluginLink.Live li
         try
         {
             var pushed = await live.Plugin.PushAsync(
-                item.Id, item.Seq, item.Attempt, item.CreatedAt, PluginMapping.ToWire(item.Message), cancellationToken)
+                item.Id, item.Seq, item.Attempt, item.CreatedAt, PluginMapping.ToWire(item), cancellationToken)
                 .WaitAsync(Patience, time, cancellationToken).TranslateAsync().ConfigureAwait(false);
             Volatile.Write(ref _heard, time.GetUtcNow().UtcTicks);
             channel.SawOutbound(time.GetUtcNow());

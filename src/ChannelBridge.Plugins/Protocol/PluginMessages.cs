@@ -105,7 +105,16 @@ public sealed record PluginOutbound
 
     /// <summary>The id under which it was shown while it grew, or null.</summary>
     public string? StreamId { get; init; }
+
+    /// <summary>In a push: numbers of the lane before this one whose messages don't come; null: none.</summary>
+    public IReadOnlyList<PluginSkipped>? Skipped { get; init; }
 }
+
+/// <summary>Messages of a lane, one after the other, that don't come.</summary>
+/// <param name="From">The number of the first.</param>
+/// <param name="To">The number of the last.</param>
+/// <param name="Reason"><c>expired</c> or <c>dead</c>.</param>
+public sealed record PluginSkipped(long From, long To, string Reason);
 
 /// <summary>A message is on disk.</summary>
 /// <param name="Id">Its id.</param>

@@ -27,6 +27,16 @@ public sealed class PushTests
     }
 
     [Fact]
+    public void Push_Skipped_ExplainsTheHole()
+    {
+        var item = BncrUnderTest.Item(seq: 9) with { Skipped = [new SkippedMessages(5, 7, DeliveryState.Expired), new SkippedMessages(8, 8, DeliveryState.Dead)] };
+        var buffer = new System.Buffers.ArrayBufferWriter<byte>();
+        PushRenderer.Render(buffer, item, Guid.NewGuid());
+        Assert.Equal(
+            """[{"from":5,"to":7,"reason":"expired"},{"from":8,"to":8,"reason":"dead"}]""", JsonNode.Parse(buffer.WrittenSpan)!["skipped"]!.ToJsonString());
+    }
+
+    [Fact]
     public async Task Push_ProactiveSend_HasNoKindAndNoReply()
     {
         var payload = await PushAsync(message => message with { Kind = null });

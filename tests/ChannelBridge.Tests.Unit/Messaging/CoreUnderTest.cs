@@ -12,6 +12,7 @@ using ChannelBridge.Core.Hosting;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Messaging.Receipts;
 using ChannelBridge.Tests.Unit.Support;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ChannelBridge.Tests.Unit.Messaging;
@@ -21,7 +22,7 @@ internal sealed class CoreUnderTest
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    public CoreUnderTest(MemoryStore? store = null, IAgent? agent = null, Action<MessagingOptions>? configure = null, ManualTime? time = null)
+    public CoreUnderTest(MemoryStore? store = null, IAgent? agent = null, Action<MessagingOptions>? configure = null, ManualTime? time = null, ILogger<Outbox>? log = null)
     {
         Time = time ?? new ManualTime();
         Store = store ?? new MemoryStore(Time);
@@ -30,7 +31,7 @@ internal sealed class CoreUnderTest
         var backlogs = new Backlogs();
         Hub = new EventHub(Time);
         Events = new MessagingEvents(Hub, new AccountNames(new Registry()), Time);
-        Outbox = new Outbox(Store, backlogs, Events, Options, Time, new Random(1), NullLogger<Outbox>.Instance);
+        Outbox = new Outbox(Store, backlogs, Events, Options, Time, new Random(1), log ?? NullLogger<Outbox>.Instance);
         Registry = new Registry();
         var cancels = new TurnCancels(Store, Time);
         var runner = new TurnRunner(Store, Outbox, backlogs, Registry, Events, Options, cancels, Time, NullLogger<TurnRunner>.Instance);

@@ -9,7 +9,7 @@ namespace ChannelBridge.Channels.Bncr.Wire;
 
 /// <summary>
 /// Writes the push event: <c>{type:"message.outbound", messageId, idempotencyKey, sessionKey, replyToId?, streamId?, message{platform, groupId, userId, type, kind?,
-/// msg, path, base64, fileName, mimeType?, transferMode?}, seq, cursor, traceparent?, ts}</c>.
+/// msg, path, base64, fileName, mimeType?, transferMode?}, seq, skipped?[{from, to, reason}], cursor, traceparent?, ts}</c>.
 /// </summary>
 internal static class PushRenderer
 {
@@ -48,11 +48,28 @@ internal static class PushRenderer
         json.WriteEndObject();
 
         json.WriteNumber("seq"u8, item.Seq);
+        if (item.Skipped.Count > 0) WriteSkipped(json, item.Skipped);
         Span<byte> cursor = stackalloc byte[PushCursor.MaxLength];
         json.WriteString("cursor"u8, cursor[..PushCursor.Of(item, storeId).Write(cursor)]);
         if (!string.IsNullOrEmpty(message.TraceParent)) json.WriteString("traceparent"u8, message.TraceParent);
         json.WriteNumber("ts"u8, item.CreatedAt);
         json.WriteEndObject();
+    }
+
+    /// <summary>The numbers before this one whose messages don't come: a hole in <c>seq</c> that this explains.</summary>
+    private static void WriteSkipped(Utf8JsonWriter json, IReadOnlyList<SkippedMessages> skipped)
+    {
+        json.WriteStartArray("skipped"u8);
+        foreach (var range in skipped)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("from"u8, range.From);
+            json.WriteNumber("to"u8, range.To);
+            json.WriteString("reason"u8, range.State == DeliveryState.Expired ? "expired"u8 : "dead"u8);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
     }
 
     /// <summary>
