@@ -1,6 +1,7 @@
 using System.Collections;
 using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Host.Terminal;
+using ChannelBridge.Protocol;
 
 namespace ChannelBridge.Host.Settings;
 
@@ -58,7 +59,7 @@ internal static class EnvironmentSettings
         {
             if (!name.StartsWith(Product, StringComparison.OrdinalIgnoreCase) || KeyOf(name) is not null || named.Contains(name)) continue;
             var nearest = index.Settings.MinBy(setting => Nearest.Distance(setting.EnvironmentName, name.ToUpperInvariant()))!;
-            yield return $"the environment variable {(name.Length <= 120 ? name : name[..120] + "…")} names no setting, ignored; did you mean {nearest.EnvironmentName}?";
+            yield return $"the environment variable {SoundText.Cut(name, 120, "…")} names no setting, ignored; did you mean {nearest.EnvironmentName}?";
         }
     }
 

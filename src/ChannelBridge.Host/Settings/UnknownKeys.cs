@@ -1,4 +1,5 @@
 using ChannelBridge.Host.Terminal;
+using ChannelBridge.Protocol;
 
 namespace ChannelBridge.Host.Settings;
 
@@ -38,5 +39,5 @@ internal static class UnknownKeys
         if (left > 0) yield return $"{left} more unknown keys, ignored";
     }
 
-    private static string Shown(string key) => key.Length <= 120 ? key : key[..120] + "…";
+    private static string Shown(string key) => SoundText.Cut(key, 120, "…");
 }

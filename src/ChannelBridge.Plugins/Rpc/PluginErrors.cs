@@ -2,6 +2,7 @@ using System.Runtime.ExceptionServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Plugins.Protocol;
+using ChannelBridge.Protocol;
 using ChannelBridge.Protocol.JsonRpc;
 using StreamJsonRpc;
 using StreamJsonRpc.Protocol;
@@ -145,7 +146,7 @@ public static class PluginErrors
         };
     }
 
-    internal static string Shorten(string? text) => text is null ? "" : text.Length <= MaxMessage ? text : text[..MaxMessage];
+    internal static string Shorten(string? text) => text is null ? "" : SoundText.Cut(text, MaxMessage);
 
     private static JsonRpcError.ErrorDetail Detail(int code, string message, PluginErrorData data) =>
         new() { Code = (JsonRpcErrorCode)code, Message = Shorten(message), Data = data };
