@@ -6,6 +6,8 @@ return args switch
 {
     ["floor-server", var port] => await FloorServer.RunAsync(int.Parse(port)),
     ["file-floor", var port] => await FileFloor.RunAsync(int.Parse(port)),
+    ["endpoint-floor", var port] => await EndpointServer.BareAsync(int.Parse(port)),
+    ["endpoint-host", var port, var data] => await EndpointServer.HostAsync(int.Parse(port), data),
     ["provider-server", var port] => await ProviderServer.RunAsync(int.Parse(port)),
     ["simulate", .. var options] => Simulate(options),
     ["--help"] or ["-h"] => Help(),
@@ -28,6 +30,7 @@ static int Help()
           stuck     the answers of 999 conversations with and without one whose bridge never acks
           broker    publish, consume, ack: beside RabbitMQ with confirms (needs Debian's rabbitmq-server)
           postgres  acks of one host and of three on PostgreSQL, beside a queue written with bare Npgsql (needs Debian's postgresql)
+          endpoint  a channel's HTTP endpoint that answers 200 and nothing, beside bare Kestrel's
           files     uploads and downloads beside bare ones, their memory, and messages beside them
           streams   Open Responses through the host beside the provider asked directly: latency, processor time, first tokens, memory
           allocations  bytes allocated for each event of a stream, in this process (part of streams)

@@ -46,6 +46,22 @@ internal sealed class Subject : IAsyncDisposable
         return StartAsync("channelbridge-bench.dll", ["provider-server", port.ToString(CultureInfo.InvariantCulture)], new Uri($"http://127.0.0.1:{port}/"), null);
     }
 
+    /// <summary>Bare Kestrel with an endpoint that answers nothing.</summary>
+    public static Task<Subject> BareEndpointAsync()
+    {
+        var port = FreePort();
+        return StartAsync("channelbridge-bench.dll", ["endpoint-floor", port.ToString(CultureInfo.InvariantCulture)], new Uri($"http://127.0.0.1:{port}/"), null);
+    }
+
+    /// <summary>A host whose channel contributes that endpoint.</summary>
+    public static Task<Subject> EndpointHostAsync()
+    {
+        var port = FreePort();
+        var data = Directory.CreateTempSubdirectory("cbbench").FullName;
+        return StartAsync(
+            "channelbridge-bench.dll", ["endpoint-host", port.ToString(CultureInfo.InvariantCulture), data], new Uri($"http://127.0.0.1:{port}/"), data);
+    }
+
     /// <summary>The host as a user starts it.</summary>
     /// <param name="data">A folder that another host has left, or null for a new one.</param>
     /// <param name="store">A PostgreSQL connection string, or null for the folder's own SQLite file.</param>

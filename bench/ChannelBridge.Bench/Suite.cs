@@ -28,9 +28,14 @@ internal sealed partial class Suite
             else rows.Add(arguments[index]);
         }
 
-        if (rows.Count == 0) rows = ["acks", "drain", "disk", "idle", "start", "stuck", "broker", "postgres", "streams", "files"];
-        Console.WriteLine("| what | floor: median (range) | ChannelBridge: median (range) | ratio |");
-        Console.WriteLine("|---|---|---|---|");
+        if (rows.Count == 0) rows = ["acks", "drain", "disk", "idle", "start", "stuck", "broker", "postgres", "streams", "files", "endpoint"];
+        // The nursery's rows have a heading of their own.
+        if (rows is not ["nursery"])
+        {
+            Console.WriteLine("| what | floor: median (range) | ChannelBridge: median (range) | ratio |");
+            Console.WriteLine("|---|---|---|---|");
+        }
+
         foreach (var row in rows)
         {
             try
@@ -65,6 +70,7 @@ internal sealed partial class Suite
         "streams" => StreamsAsync(),
         "allocations" => AllocationsAsync(),
         "files" => FilesAsync(),
+        "endpoint" => EndpointAsync(),
         "steady" => SteadyAsync(),
         "nursery" => NurseryAsync(),
         _ => throw new ArgumentException($"there is no row '{row}'; --help names them"),

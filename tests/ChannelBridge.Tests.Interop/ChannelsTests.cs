@@ -24,12 +24,37 @@ public sealed class ChannelsTests(ChannelLab lab) : IClassFixture<ChannelLab>
         Assert.Contains("marzipan", lab.Model.PromptOf("small-again"), StringComparison.Ordinal);
     }
 
+    /// <summary>The sample of docs/writing-a-channel.md, with one setting changed: its answers come from the gateway's agent.</summary>
+    [OpenClawFact]
+    public async Task SampleChannel_IsAnsweredByTheGatewaysAgent()
+    {
+        var letter = Path.Combine(lab.Letters, "gerda.part");
+        await File.WriteAllTextAsync(letter, "ask:by-letter");
+        File.Move(letter, Path.Combine(lab.Letters, "in", "gerda.txt"));
+        var answers = Path.Combine(lab.Letters, "out");
+        await InteropLab.UntilAsync(() => Directory.GetFiles(answers, "*.txt").Length > 0, "no answer in the folder", TimeSpan.FromSeconds(240));
+        Assert.Equal("answer to by-letter", (await File.ReadAllTextAsync(Assert.Single(Directory.GetFiles(answers, "*.txt")))).Trim());
+    }
+
     [OpenClawFact]
     public async Task SenderWithoutCommands_SlashAndStop_AreTextsForTheModel()
     {
         await lab.Channel.SayAsync("carla", "/status ask:not-a-command", NoCommands);
         Assert.Equal("answer to not-a-command", await lab.Channel.AnswerAsync("carla"));
         Assert.Contains("/status", lab.Model.PromptOf("not-a-command"), StringComparison.Ordinal);
+    }
+
+    /// <summary>Guards against an answer that is lost with the gateway that was to bring it back in the turn.</summary>
+    [OpenClawFact]
+    public async Task GatewayKilledInTheTurn_TheAnswerComesLateAndEndsIt()
+    {
+        var hold = lab.Model.Hold("killed-in-it");
+        await lab.Channel.SayAsync("dora", "ask:killed-in-it");
+        await lab.Model.AskedAsync("killed-in-it");
+        await lab.Gateway.KillAsync();
+        hold.TrySetResult();
+        await lab.Gateway.StartAsync();
+        Assert.Equal("answer to killed-in-it", await lab.Channel.AnswerAsync("dora"));
     }
 
     [OpenClawFact]

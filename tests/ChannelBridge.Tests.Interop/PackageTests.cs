@@ -70,7 +70,10 @@ public sealed class PackageTests
         Assert.Equal("*", (string?)account["allowFrom"]![0]);
         Assert.Equal("ws://127.0.0.1:7788/rpc", (string?)config["plugins"]!["entries"]!["channelbridge"]!["config"]!["endpoint"]);
 
-        // A channel that isn't the package's first is set up by one command.
+        // A channel that isn't the package's first is not known to that command, and is set up by one of its own.
+        var (other, unknown) = await gateway.CommandAsync("channels", "add", "--channel", "instaclaw", "--name", "Ours");
+        Assert.True(other != 0, "the gateway's command line knows every channel of a package now: docs/link.md can say so");
+        Assert.Contains("Unknown channel", unknown, StringComparison.Ordinal);
         var (set, answer) = await gateway.CommandAsync("config", "set", "channels.instaclaw.enabled", "true");
         Assert.True(set == 0, answer);
         config = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(state, "openclaw", "openclaw.json")))!;

@@ -79,13 +79,13 @@ public interface ILaneClaims
 /// <summary>Hears from <see cref="ILaneClaims"/> what changes. Called on its tasks; must not block or throw.</summary>
 public interface IClaimObserver
 {
-    /// <summary>These lanes are this host's and have entries up to <see cref="PendingLane.First"/>.</summary>
+    /// <summary>These lanes are this host's and have entries up to <see cref="PendingLane.Known"/>.</summary>
     void OnTurnWork(IReadOnlyList<PendingLane> lanes);
 
     /// <summary>These lanes belong to other hosts, which do what is to be done.</summary>
     void OnTurnsRefused(IReadOnlyList<PendingLane> lanes);
 
-    /// <summary>These lanes, of accounts that are pushed to from here, have entries up to <see cref="PendingLane.First"/>.</summary>
+    /// <summary>These lanes, of accounts that are pushed to from here, have entries up to <see cref="PendingLane.Known"/>.</summary>
     void OnPushWork(IReadOnlyList<PendingLane> lanes);
 
     /// <summary>The account is pushed to from here, under this claim.</summary>

@@ -110,8 +110,11 @@ public sealed record OutboxEntry
 /// <summary>A lane with something to do.</summary>
 /// <param name="Id">The lane's id.</param>
 /// <param name="Key">The lane.</param>
-/// <param name="First">The first ordinal or seq that is to be worked on.</param>
-public readonly record struct PendingLane(long Id, LaneKey Key, long First);
+/// <param name="Known">
+/// A number that its entries are known to reach: an inbox lane's ordinal, an outbox lane's seq. Of a list that the store gives, that of the first
+/// entry that is to be worked on; of what a host is told, the highest that was heard of. There may be more.
+/// </param>
+public readonly record struct PendingLane(long Id, LaneKey Key, long Known);
 
 /// <summary>A record as stored.</summary>
 /// <param name="Key">The key.</param>

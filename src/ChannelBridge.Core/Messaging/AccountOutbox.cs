@@ -303,7 +303,7 @@ internal sealed partial class AccountOutbox
                 }
 
                 _crowded = false;
-                lock (lane.Gate) lane.Window.Announce(pending.First);
+                lock (lane.Gate) lane.Window.Announce(pending.Known);
                 Wake(lane);
                 _lanes.Unpin(pending.Id);
             }

@@ -182,7 +182,7 @@ internal sealed partial class Outbox : IOutbox, IDisposable
     /// <summary>An entry with this number exists in the store now; another host has put it there.</summary>
     public void Announce(PendingLane lane)
     {
-        if (_accounts.TryGetValue((lane.Key.Channel, lane.Key.Account), out var account)) account.Announce(lane.Id, lane.Key, lane.First);
+        if (_accounts.TryGetValue((lane.Key.Channel, lane.Key.Account), out var account)) account.Announce(lane.Id, lane.Key, lane.Known);
     }
 
     /// <summary>The account has unsettled messages in the store: those that aren't known here are brought in.</summary>

@@ -122,7 +122,7 @@ internal sealed partial class TurnScheduler
         {
             TurnLane? lane;
             while ((lane = _lanes.TryPin(pending.Id, pending.Key)) is null) await _lanes.WaitForRoomAsync(_stop.Token).ConfigureAwait(false);
-            lock (lane.Gate) lane.Window.Announce(pending.First);
+            lock (lane.Gate) lane.Window.Announce(pending.Known);
             Wake(lane);
             _lanes.Unpin(pending.Id);
         }

@@ -183,7 +183,7 @@ internal sealed partial class TurnScheduler : IDisposable
             return;
         }
 
-        lock (lane.Gate) lane.Window.Announce(pending.First);
+        lock (lane.Gate) lane.Window.Announce(pending.Known);
         Wake(lane);
         _lanes.Unpin(pending.Id);
     }

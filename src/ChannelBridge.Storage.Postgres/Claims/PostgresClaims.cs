@@ -176,7 +176,7 @@ internal sealed partial class PostgresClaims : ILaneClaims, IAsyncDisposable
     {
         // Without a registration nothing can be taken; after the next one everything is looked at anyway.
         if (!IsValid(_lease)) return;
-        _wants.AddOrUpdate(lane.Id, lane, (_, known) => known.First >= lane.First ? known : lane);
+        _wants.AddOrUpdate(lane.Id, lane, (_, known) => known.Known >= lane.Known ? known : lane);
         Signal();
     }
 

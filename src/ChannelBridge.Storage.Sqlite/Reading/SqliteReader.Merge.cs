@@ -49,7 +49,7 @@ internal sealed partial class SqliteReader
         foreach (var lane in stored) lanes[lane.Id] = lane;
         foreach (var lane in young)
         {
-            if (!lanes.TryGetValue(lane.Id, out var known) || lane.First < known.First) lanes[lane.Id] = lane;
+            if (!lanes.TryGetValue(lane.Id, out var known) || lane.Known < known.Known) lanes[lane.Id] = lane;
         }
 
         return [.. lanes.Values.Take(limit)];

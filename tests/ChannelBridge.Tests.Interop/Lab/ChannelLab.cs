@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Messaging;
+using FolderSample;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -17,6 +18,9 @@ public sealed class ChannelLab : IAsyncLifetime
     public GatewayProcess Gateway { get; private set; } = null!;
 
     public LabChannel Channel => _host!.Services.GetRequiredService<LabChannel>();
+
+    /// <summary>The folder of the sample's channel, whose messages the gateway's agent answers.</summary>
+    public string Letters { get; private set; } = "";
 
     public INotifier Notifier => _host!.Services.GetRequiredService<INotifier>();
 
@@ -61,6 +65,11 @@ public sealed class ChannelLab : IAsyncLifetime
             .AddTokenFile(Path.Combine(data, "token"))
             .AddOpenClaw()
             .AddChannel<LabChannel>()
+            .AddChannel<FolderChannel, FolderOptions>(FolderOptions.Settings, options =>
+            {
+                options.Path = Letters = Path.Combine(data, "letters");
+                options.Agent = "openclaw";
+            })
             .AddEndpoints(options => options.SocketPath = Path.Combine(data, "channelbridge.sock"));
         _host = builder.Build();
         _host.MapChannelBridge();

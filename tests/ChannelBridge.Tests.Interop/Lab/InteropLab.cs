@@ -84,9 +84,9 @@ public sealed class InteropLab : IAsyncLifetime
     }
 
     /// <summary>Waits until something outside of our reach has happened; gives up after a minute.</summary>
-    public static async Task UntilAsync(Func<bool> condition, string otherwise)
+    public static async Task UntilAsync(Func<bool> condition, string otherwise, TimeSpan? patience = null)
     {
-        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var timeout = new CancellationTokenSource(patience ?? TimeSpan.FromSeconds(60));
         while (!condition())
         {
             if (timeout.IsCancellationRequested) Assert.Fail(otherwise);

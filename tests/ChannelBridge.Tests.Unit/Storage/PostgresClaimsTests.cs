@@ -78,7 +78,7 @@ public sealed class PostgresClaimsTests : IAsyncLifetime
         var more = await other.AppendAsync("lane");
         other.Claims.Want(more);
         await other.WaitAsync(() => other.Refused.Any(refused => refused.Id == lane.Id));
-        await owner.WaitAsync(() => owner.Work.Any(work => work.Id == lane.Id && work.First == more.First));
+        await owner.WaitAsync(() => owner.Work.Any(work => work.Id == lane.Id && work.Known == more.Known));
     }
 
     /// <summary>Guards what three hosts on one database are worth: a host that looks for work must not take what another one has just accepted.</summary>
@@ -195,11 +195,11 @@ public sealed class PostgresClaimsTests : IAsyncLifetime
         await pusher.WaitAsync(() => pusher.Pushes.ContainsKey("main"));
         var reply = await other.ReplyAsync("lane");
         other.Claims.TellPusher(reply.LaneId);
-        await pusher.WaitAsync(() => pusher.Outgoing.Any(lane => lane.Id == reply.LaneId && lane.First == reply.Seq));
+        await pusher.WaitAsync(() => pusher.Outgoing.Any(lane => lane.Id == reply.LaneId && lane.Known == reply.Seq));
     }
 
     private static InboxUpdate Done(PendingLane lane, long claim, TurnState state) =>
-        new() { LaneId = lane.Id, Ordinal = lane.First, State = state, At = 1, Claim = claim };
+        new() { LaneId = lane.Id, Ordinal = lane.Known, State = state, At = 1, Claim = claim };
 
     // Long, so that a machine that stands still for a while takes no claim away that a test counts on.
     private async Task<ClaimingHost> StartAsync(TimeSpan? claimTime = null)

@@ -207,7 +207,7 @@ public abstract partial class StoreContractTests
         await CommitAsync(Update(first, DeliveryState.Acked, settled: true));
 
         var all = await Store.ListPushLanesAsync("bncr", "main", 0, 10);
-        Assert.Equal([(LaneA, 2L), (LaneB, 1L)], all.Select(l => (l.Key, l.First)));
+        Assert.Equal([(LaneA, 2L), (LaneB, 1L)], all.Select(l => (l.Key, l.Known)));
         Assert.Equal([LaneA], (await Store.ListPushLanesAsync("bncr", "main", 0, 1)).Select(l => l.Key));
         Assert.Equal([LaneB], (await Store.ListPushLanesAsync("bncr", "main", all[0].Id, 10)).Select(l => l.Key));
         Assert.Equal([LaneC], (await Store.ListPushLanesAsync("bncr", "second", 0, 10)).Select(l => l.Key));
