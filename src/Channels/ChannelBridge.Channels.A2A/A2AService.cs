@@ -64,7 +64,12 @@ internal sealed partial class A2AService(
         return events!;
     }, cancellationToken);
 
-    private A2AMessage? Direct(SendRequest request) => AgentOf(request.Tenant) == ConformanceAgent.AgentName ? ConformanceAgent.DirectAnswer(request.Message) : null;
+    private A2AMessage? Direct(SendRequest request)
+    {
+        if (AgentOf(request.Tenant) != ConformanceAgent.AgentName) return null;
+        ConformanceAgent.CheckTypes(request.Message);
+        return ConformanceAgent.DirectAnswer(request.Message);
+    }
 
     /// <summary>Accepts a message: its task is held, in memory and on disk, when this completes.</summary>
     /// <param name="client">The peer.</param>

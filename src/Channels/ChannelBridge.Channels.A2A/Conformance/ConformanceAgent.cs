@@ -3,6 +3,7 @@ using System.Text.Json;
 using ChannelBridge.A2A;
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Channels.A2A.Http;
 
 namespace ChannelBridge.Channels.A2A.Conformance;
 
@@ -47,6 +48,14 @@ internal sealed class ConformanceAgent(TimeProvider time) : IAgent
     public string Name => AgentName;
 
     public Task WaitUntilAvailableAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>The types of files that it takes, which are those of the card: the public tests send another one and want it refused.</summary>
+    /// <exception cref="A2AException"><c>-32005</c>: a part is of another type.</exception>
+    public static void CheckTypes(A2AMessage message)
+    {
+        if (message.Parts.FirstOrDefault(static part => part.MediaType is { } type && !CardTypes.Taken.Contains(type, StringComparer.OrdinalIgnoreCase)) is { } odd)
+            throw new A2AException(A2AError.ContentTypeNotSupported, $"This agent takes {string.Join(", ", CardTypes.Taken)}, and no {odd.MediaType}.");
+    }
 
     /// <summary>The messages that are answered without a task.</summary>
     public static A2AMessage? DirectAnswer(A2AMessage message) => message.MessageId.StartsWith("tck-message-response", StringComparison.Ordinal)

@@ -6,6 +6,13 @@ using ChannelBridge.Abstractions.Hosting;
 
 namespace ChannelBridge.Channels.A2A.Http;
 
+/// <summary>What the card says of types. Files of any type reach an agent, as bytes where it knows no better.</summary>
+internal static class CardTypes
+{
+    /// <summary>The types.</summary>
+    public static readonly IReadOnlyList<string> Taken = ["text/plain", "application/json", "application/octet-stream"];
+}
+
 /// <summary>The card: what this host is for peers, and where it answers.</summary>
 internal sealed class CardMaker(A2AOptions options, IRegistry? registry)
 {
@@ -70,8 +77,8 @@ internal sealed class CardMaker(A2AOptions options, IRegistry? registry)
                 ["bearer"] = new() { HttpAuthSecurityScheme = new HttpAuthScheme { Scheme = "bearer", Description = "The token that this host's operator has made for you" } },
             },
             SecurityRequirements = [new SecurityRequirement { Schemes = new Dictionary<string, ScopeList> { ["bearer"] = new() { List = [] } } }],
-            DefaultInputModes = ["text/plain", "application/json", "application/octet-stream"],
-            DefaultOutputModes = ["text/plain", "application/json", "application/octet-stream"],
+            DefaultInputModes = CardTypes.Taken,
+            DefaultOutputModes = CardTypes.Taken,
             Skills = [.. agents.Select(Skill)],
         };
     }

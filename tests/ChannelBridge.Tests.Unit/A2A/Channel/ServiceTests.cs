@@ -144,5 +144,20 @@ public sealed class ServiceTests
         Assert.Equal(3, (await lab.Service.ListAsync(ServiceLab.Peer, new ListTasksRequest { PageSize = 100 }, CancellationToken.None)).Tasks.Count);
     }
 
+    /// <summary>The public conformance tests send a file of a type that the card doesn't name.</summary>
+    [Fact]
+    public async Task TheConformanceAgent_RefusesTypesThatItsCardDoesNotName()
+    {
+        var lab = new ServiceLab(static options => options.Agent = "conformance");
+        var request = ServiceLab.Message("tck-send-003");
+        foreach (var (type, isTaken) in new[] { ("application/x-unsupported-tck-type", false), ("text/plain", true) })
+        {
+            var part = new A2APart { Raw = "tck"u8.ToArray(), MediaType = type };
+            var sent = lab.Service.SendAsync(ServiceLab.Peer, request with { Message = request.Message with { Parts = [part] } }, CancellationToken.None);
+            if (isTaken) Assert.NotNull((await sent).Task);
+            else Assert.Equal(A2AError.ContentTypeNotSupported, (await Assert.ThrowsAsync<A2AException>(() => sent)).Error);
+        }
+    }
+
     private static PushConfig Push(string id) => new() { Id = id, Url = "https://example.com/" + id };
 }
