@@ -22,7 +22,7 @@ public sealed class PackageTests
         var (_, inspected) = await gateway.CommandAsync("plugins", "inspect", "channelbridge", "--runtime", "--json");
         var inspection = JsonNode.Parse(inspected[inspected.IndexOf('{')..(inspected.LastIndexOf('}') + 1)])!;
         Assert.Equal("loaded", (string?)inspection["plugin"]!["status"]);
-        Assert.Equal(["bncr", "instaclaw", "multiclaws"], inspection["plugin"]!["channelIds"]!.AsArray().Select(id => (string?)id).Order());
+        Assert.Equal(["bncr", "instaclaw", "juji", "multiclaws"], inspection["plugin"]!["channelIds"]!.AsArray().Select(id => (string?)id).Order());
         Assert.Empty(inspection["diagnostics"]!.AsArray());
         Assert.Empty(inspection["compatibility"]!.AsArray());
 

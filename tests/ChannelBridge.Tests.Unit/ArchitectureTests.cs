@@ -47,7 +47,7 @@ public sealed class ArchitectureTests
     public void Rooms_AreAllSeen() =>
         Assert.Superset(
             new HashSet<string> { "Protocol", "Abstractions", "Core", "Endpoints", "OpenClaw", "Plugins", "Storage.Sqlite", "Storage.Postgres",
-                "Channels.Bncr", "Channels.InstaClaw", "Channels.A2A" },
+                "Channels.Bncr", "Channels.InstaClaw", "Channels.A2A", "Channels.Juji" },
             Built().Select(assembly => assembly.GetName().Name![Product.Length..]).ToHashSet());
 
     /// <summary>The two engines beside messaging: nothing but the composition points at their insides.</summary>

@@ -54,6 +54,9 @@ public interface IDialedSocket : IAsyncDisposable
     /// <summary>Why the other side closed, for the status; null when it said nothing.</summary>
     string? CloseReason { get; }
 
+    /// <summary>The code with which the other side closed; null while it hasn't, when the connection broke, and where it can't be told.</summary>
+    int? CloseCode => null;
+
     /// <summary>Breaks the connection at once.</summary>
     void Abort();
 }

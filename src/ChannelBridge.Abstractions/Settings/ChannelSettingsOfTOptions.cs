@@ -57,6 +57,39 @@ public sealed class ChannelSettings<TOptions> : ChannelSettings
         }
     }
 
+    /// <summary>Adds parts of an account that are named or numbered: <c>Channels:NAME:Accounts:ID:PARTS:N</c>. Called after <see cref="WithAccounts"/>.</summary>
+    /// <param name="name">What the parts are called, e.g. <c>Routes</c>.</param>
+    /// <param name="keys">Adds the keys of a part.</param>
+    /// <param name="accounts">Where the accounts stand in the options.</param>
+    /// <param name="parts">Where the parts stand in an account.</param>
+    public ChannelSettings<TOptions> WithAccountParts<TAccount, TPart>(
+        string name, Action<SettingGroup<TPart>> keys, Func<TOptions, IDictionary<string, TAccount>> accounts, Func<TAccount, IDictionary<string, TPart>> parts)
+        where TPart : class, new()
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        ArgumentNullException.ThrowIfNull(keys);
+        ArgumentNullException.ThrowIfNull(accounts);
+        ArgumentNullException.ThrowIfNull(parts);
+        var group = new SettingGroup<TPart>($"{Prefix}Accounts:<id>:{name}:<n>:");
+        keys(group);
+        _accounts.Add((group.Settings, Read));
+        return this;
+
+        void Read(SettingsReader reader, TOptions options)
+        {
+            foreach (var (id, account) in accounts(options))
+            {
+                var own = $"{Prefix}Accounts:{id}:{name}";
+                foreach (var number in reader.Source.Children(own))
+                {
+                    var part = new TPart();
+                    group.Apply(reader, part, $"{own}:{number}:");
+                    parts(account)[number] = part;
+                }
+            }
+        }
+    }
+
     /// <summary>Sets what depends on the host, before the keys are read: its data folder, its default agent.</summary>
     public ChannelSettings<TOptions> WithDefaults(Action<TOptions, SettingsReader> set)
     {

@@ -57,6 +57,8 @@ internal sealed class WebSocketDialer : IDialer
 
         public string? CloseReason => socket.CloseStatus is { } status ? $"the other side closed the connection ({(int)status})" : null;
 
+        public int? CloseCode => (int?)socket.CloseStatus;
+
         public async ValueTask<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken cancellationToken)
         {
             var whole = new MemoryStream();

@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using ChannelBridge.Client;
 using ChannelBridge.Host.Commands.A2A;
+using ChannelBridge.Host.Commands.Juji;
 using ChannelBridge.Host.Composition;
 using ChannelBridge.Host.Settings;
 using ChannelBridge.Host.Terminal;
@@ -85,6 +86,7 @@ internal static class CommandLine
             TasksCommand.Create(),
             ImportCommand.Create(),
             A2ACommand.Create(),
+            JujiCommand.Create(),
         };
         root.Options.OfType<VersionOption>().Single().Aliases.Add("-v");
         foreach (var option in root.Options.OfType<HelpOption>())

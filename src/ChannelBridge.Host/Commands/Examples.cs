@@ -36,6 +36,9 @@ internal static class Examples
             "channelbridge a2a send https://agent.example.com --key-file ~/.agent-key --stream How is the weather in Bern?",
             "channelbridge a2a send https://agent.example.com --task 6a2f6f0e --json In the afternoon",
         ],
+        "juji" => ["channelbridge juji init", "channelbridge juji task-list --status open --format md"],
+        "juji ws-call" => ["channelbridge juji ws-call --action proposal/list_with_stats --params '{\"only_open\": true}'"],
+        "juji daemon" => ["channelbridge juji daemon --reconnect-window 180 --reconnect-interval 3"],
         "demo" => ["channelbridge demo", "channelbridge demo --data ~/.channelbridge --agent openclaw"],
         "chat" =>
         [

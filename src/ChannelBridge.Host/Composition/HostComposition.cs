@@ -6,6 +6,7 @@ using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.A2A;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Channels.InstaClaw;
+using ChannelBridge.Channels.Juji;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Diagnostics;
 using ChannelBridge.Host.Settings;
@@ -28,6 +29,7 @@ internal static class HostComposition
         bridge.AddBncr();
         bridge.AddInstaClaw();
         bridge.AddA2A();
+        bridge.AddJuji();
     }
 
     /// <summary>Builds the application; nothing is opened yet but the data folder.</summary>

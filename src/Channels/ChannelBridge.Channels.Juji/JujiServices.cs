@@ -1,0 +1,41 @@
+using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Dialing;
+using ChannelBridge.Abstractions.Hosting;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace ChannelBridge.Channels.Juji;
+
+/// <summary>Adds the Juji channel to a host.</summary>
+public static class JujiServices
+{
+    /// <summary>Adds the Juji channel, which does nothing unless it is configured.</summary>
+    /// <param name="builder">The builder.</param>
+    /// <param name="configure">Changes what the section <see cref="JujiOptions.Section"/> of the host's configuration says. Faults stop the start.</param>
+    public static IChannelBridgeBuilder AddJuji(this IChannelBridgeBuilder builder, Action<JujiOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var services = builder.Services;
+        services.AddChannelSettings(JujiSettings.All, configure);
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(Random.Shared);
+        services.TryAddSingleton(static provider => new JujiChannel(
+            provider.GetRequiredService<IOptions<JujiOptions>>(),
+            provider.GetRequiredService<IDialer>(),
+            provider.GetRequiredService<IInbox>(),
+            provider.GetRequiredService<IOutbox>(),
+            provider.GetRequiredService<INotifier>(),
+            provider.GetRequiredService<IRecords>(),
+            provider.GetRequiredService<IHostClaims>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<Random>(),
+            provider.GetRequiredService<ILoggerFactory>(),
+            provider.GetService<IGatewayAdmission>()));
+        services.AddContributor<JujiChannel>();
+        return builder;
+    }
+}
