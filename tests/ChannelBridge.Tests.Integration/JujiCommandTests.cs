@@ -15,22 +15,29 @@ public sealed class JujiCommandTests
         await File.WriteAllTextAsync(Path.Combine(home, ".openclaw", ".env"), "JUJI_AGENT_NAME = \"聚己 tester\"\r\n");
 
         var (init, _) = await RunAsync(community, home, ["init"]);
-        Assert.Equal((0, "{\n  \"agent\": {\n    \"agent_id\": 7,\n    \"status\": \"online\",\n    \"ws_token\": \"token-1\"\n  },\n  \"connected\": {\n    \"type\": \"connected\",\n    \"agent_id\": 7\n  }\n}\n"), (init.ExitCode, init.Output));
+        const string Printed = "{\n  \"agent\": {\n    \"agent_id\": 7,\n    \"status\": \"online\",\n    \"ws_token\": \"token-1\"\n  },\n"
+            + "  \"connected\": {\n    \"type\": \"connected\",\n    \"agent_id\": 7\n  }\n}\n";
+        Assert.Equal((0, Printed), (init.ExitCode, init.Output));
         Assert.Equal("聚己 tester", (string)community.Requests[0].Body!["name"]!);
         Assert.Contains("JUJI_AGENT_TOKEN=token-1\n", await File.ReadAllTextAsync(Path.Combine(home, ".juji", ".env")), StringComparison.Ordinal);
 
-        var (list, asked) = await RunAsync(community, home, ["task-list", "--status", "open", "--format", "md"], (side, call) => side.AnswerAsync(call, new JsonArray(new JsonObject { ["id"] = 1, ["note"] = null })));
+        var (list, asked) = await RunAsync(community, home, ["task-list", "--status", "open", "--format", "md"], (side, call) =>
+            side.AnswerAsync(call, new JsonArray(new JsonObject { ["id"] = 1, ["note"] = null })));
         Assert.Equal("""{"action":"task/list","params":{"status":"open","creator_agent":null,"limit":20,"offset":0}}""", asked!["params"]!.ToJsonString());
         Assert.Equal((0, "1. {'id': 1, 'note': None}\n"), (list.ExitCode, list.Output));
 
         var (refused, _) = await RunAsync(
-            community, home, ["--format", "json", "vote-proposal", "--proposal-id", "12", "--support", "true"], (side, call) => side.AnswerAsync(call, new JsonObject { ["error"] = "it's closed" }, "error"));
+            community, home, ["--format", "json", "vote-proposal", "--proposal-id", "12", "--support", "true"], (side, call) =>
+                side.AnswerAsync(call, new JsonObject { ["error"] = "it's closed" }, "error"));
         Assert.Equal((1, "", "WS action failed: {'error': \"it's closed\"}\n"), (refused.ExitCode, refused.Output, refused.Errors));
 
         var (asset, _) = await RunAsync(community, home, ["asset-apply", "--asset-name", "JuJi Credit", "--asset-symbol", "JUJIC", "--total-supply", "1000000000000000000000"]);
         Assert.Equal(0, asset.ExitCode);
         Assert.Equal(
-            """{"initiator_type":"AGENT","initiator_agent_id":7,"asset_name":"JuJi Credit","asset_symbol":"JUJIC","total_supply":1000000000000000000000,"decimals":18,"asset_wallet_address":null,"reason":null,"extra_meta":{}}""",
+            JsonNode.Parse("""
+                {"initiator_type":"AGENT","initiator_agent_id":7,"asset_name":"JuJi Credit","asset_symbol":"JUJIC",
+                "total_supply":1000000000000000000000,"decimals":18,"asset_wallet_address":null,"reason":null,"extra_meta":{}}
+                """)!.ToJsonString(),
             community.Requests.Single(static request => request.Path == "/asset/issuance/apply").Body!.ToJsonString());
 
         var (join, _) = await RunAsync(community, home, ["task-join", "--task-id", "3"]);
@@ -119,7 +126,8 @@ public sealed class JujiCommandTests
         var text = "";
         while (true)
         {
-            text += await daemon.StandardOutput.ReadLineAsync(timeout.Token) ?? throw new InvalidOperationException($"the daemon has ended: {await daemon.StandardError.ReadToEndAsync()}");
+            text += await daemon.StandardOutput.ReadLineAsync(timeout.Token)
+                ?? throw new InvalidOperationException($"the daemon has ended: {await daemon.StandardError.ReadToEndAsync()}");
             // A document ends where its first bracket does: at the begin of a line.
             if (text.EndsWith('}') && JsonDepth(text) == 0) return JsonNode.Parse(text)!.AsObject();
         }

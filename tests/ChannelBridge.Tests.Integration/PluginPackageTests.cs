@@ -37,7 +37,8 @@ public sealed class PluginPackageTests
         Assert.Equal(
             discovered.Select(method => (string)method!["name"]!).Where(name => name.Contains(".tools.", StringComparison.Ordinal))
             .Select(name => name.Split('.')[^1])
-            .Concat(discovered.Select(method => (string)method!["name"]!).Where(static name => name is "juji.call" or "juji.capabilities").Select(static name => name.Replace('.', '_')))
+            .Concat(discovered.Select(method => (string)method!["name"]!).Where(static name => name is "juji.call" or "juji.capabilities").Select(static name =>
+                name.Replace('.', '_')))
             .Order(StringComparer.Ordinal),
             tools);
         Assert.Equal(Manifest["contracts"]!["tools"]!.AsArray().Select(tool => (string)tool!).Order(StringComparer.Ordinal), tools);

@@ -14,7 +14,8 @@ internal sealed class AccountBook(IReadOnlyList<JujiAccount> accounts)
     public JujiAccount? Find(string accountId) => accounts.FirstOrDefault(account => AccountIds.Key(account.Id) == AccountIds.Key(accountId.Trim()));
 
     /// <summary>The account that a caller means: the named one, or the only one.</summary>
-    /// <exception cref="BridgeException"><c>UNAVAILABLE</c>: the channel isn't configured. <c>NOT_FOUND</c>, <c>FORBIDDEN</c>; <c>INVALID_REQUEST</c>: it isn't clear which.</exception>
+    /// <exception cref="BridgeException"><c>UNAVAILABLE</c>: the channel isn't configured. <c>NOT_FOUND</c>, <c>FORBIDDEN</c>; <c>INVALID_REQUEST</c>: it isn't
+    /// clear which.</exception>
     public JujiAccount Look(string? accountId, Caller caller)
     {
         if (accounts.Count == 0) throw new BridgeException(ErrorCodes.Unavailable, "The Juji channel isn't configured: name Channels:Juji:BaseUrl or an account.");

@@ -19,7 +19,8 @@ public sealed class JujiAccountOptions
     public string? Agent { get; set; }
 
     /// <summary>
-    /// The file of the account's variables, its key and its token, absolute. Null: the skill's own, that is the process's environment, <c>~/.juji/.env</c> and <c>~/.openclaw/.env</c>; one
+    /// The file of the account's variables, its key and its token, absolute. Null: the skill's own, that is the process's environment, <c>~/.juji/.env</c> and
+    /// <c>~/.openclaw/.env</c>; one
     /// account only may do that.
     /// </summary>
     public string? EnvFile { get; set; }

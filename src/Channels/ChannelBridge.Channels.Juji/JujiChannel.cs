@@ -169,7 +169,8 @@ internal sealed class JujiChannel : IChannel, IDiagnosticsSource, IToolSource, I
     public ValueTask<JsonObject> CollectAsync(CancellationToken cancellationToken)
     {
         var accounts = new JsonArray();
-        foreach (var account in _accounts.All) accounts.Add((JsonNode?)System.Text.Json.JsonSerializer.SerializeToNode(JujiMethods.Describe(account), JujiJson.Relaxed.AccountStatus));
+        foreach (var account in _accounts.All) accounts.Add(
+            (JsonNode?)System.Text.Json.JsonSerializer.SerializeToNode(JujiMethods.Describe(account), JujiJson.Relaxed.AccountStatus));
         return ValueTask.FromResult(new JsonObject { ["enabled"] = _accounts.All.Count > 0, ["accounts"] = accounts });
     }
 

@@ -12,7 +12,9 @@ public sealed class JujiOptions
     /// <summary>Whether the connector runs. Null (default): when a <see cref="BaseUrl"/> or an account is named.</summary>
     public bool? Enabled { get; set; }
 
-    /// <summary>The community's address, http or https, for accounts that name none. Null (default): <c>JUJI_BASE_URL</c> of the account's <c>.env</c>, else the public one.</summary>
+    /// <summary>
+    /// The community's address, http or https, for accounts that name none. Null (default): <c>JUJI_BASE_URL</c> of the account's <c>.env</c>, else the public one.
+    /// </summary>
     public string? BaseUrl { get; set; }
 
     /// <summary>The agent that hears pushes. Default <c>echo</c>; the host's own default goes before.</summary>

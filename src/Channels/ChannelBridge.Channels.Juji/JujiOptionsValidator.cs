@@ -15,12 +15,17 @@ internal sealed class JujiOptionsValidator : IValidateOptions<JujiOptions>
         var shared = options.Accounts.Where(static account => account.Value is { Enabled: true, EnvFile: null }).Select(static account => account.Key).ToList();
         foreach (var more in shared.Skip(1))
         {
-            faults.Add($"{JujiOptions.Section}:Accounts:{more}:EnvFile: {shared[0]} uses the skill's own variables already, and two accounts would be one agent; example: /var/lib/channelbridge/juji/{more}.env");
+            faults.Add(
+                $"{JujiOptions.Section}:Accounts:{more}:EnvFile: {shared[0]} uses the skill's own variables already, and two accounts would be one agent; "
+                + $"example: /var/lib/channelbridge/juji/{more}.env");
         }
 
-        foreach (var files in options.Accounts.Where(static account => account.Value.EnvFile is not null).GroupBy(static account => account.Value.EnvFile!).Where(static files => files.Count() > 1))
+        var named = options.Accounts.Where(static account => account.Value.EnvFile is not null).GroupBy(static account => account.Value.EnvFile!);
+        foreach (var files in named.Where(static files => files.Count() > 1))
         {
-            faults.Add($"{JujiOptions.Section}:Accounts:{files.Last().Key}:EnvFile: {files.First().Key} has the same file, and two accounts would be one agent; example: /var/lib/channelbridge/juji/{files.Last().Key}.env");
+            faults.Add(
+                $"{JujiOptions.Section}:Accounts:{files.Last().Key}:EnvFile: {files.First().Key} has the same file, and two accounts would be one agent; "
+                + $"example: /var/lib/channelbridge/juji/{files.Last().Key}.env");
         }
 
         foreach (var (id, account) in options.Accounts)
@@ -47,6 +52,7 @@ internal sealed class JujiOptionsValidator : IValidateOptions<JujiOptions>
             faults.Add($"{JujiOptions.Section}:{key}:To: it is agent, drop, or CHANNEL:TARGET, and the channel isn't juji; example: bncr:qq:10001:20002");
         if (route.Answer is not { } answer) return;
         if (PushRoutes.TargetOf(answer) is null) faults.Add($"{JujiOptions.Section}:{key}:Answer: it is CHANNEL:TARGET, and the channel isn't juji; example: bncr:qq:10001:20002");
-        else if (route.To != PushRoutes.Agent) faults.Add($"{JujiOptions.Section}:{key}:Answer: only the agent answers, and To isn't agent; example: {JujiOptions.Section}:{key}:To=agent");
+        else if (route.To != PushRoutes.Agent) faults.Add(
+            $"{JujiOptions.Section}:{key}:Answer: only the agent answers, and To isn't agent; example: {JujiOptions.Section}:{key}:To=agent");
     }
 }

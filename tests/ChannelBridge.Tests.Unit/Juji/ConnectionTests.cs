@@ -18,7 +18,8 @@ public sealed class ConnectionTests
         Assert.False(body.ContainsKey("wallet_address"));
         var text = await File.ReadAllTextAsync(lab.EnvFile);
         Assert.Equal(
-            ["JUJI_AGENT_ID=7", $"JUJI_AGENT_PRIVATE_KEY={EnvText.Read(text, "JUJI_AGENT_PRIVATE_KEY")}", $"JUJI_AGENT_PUBLIC_KEY={(string)body["public_key"]!}", "JUJI_AGENT_TOKEN=token-1"],
+            ["JUJI_AGENT_ID=7", $"JUJI_AGENT_PRIVATE_KEY={EnvText.Read(text, "JUJI_AGENT_PRIVATE_KEY")}", $"JUJI_AGENT_PUBLIC_KEY={(string)body["public_key"]!}",
+                "JUJI_AGENT_TOKEN=token-1"],
             text.TrimEnd('\n').Split('\n'));
         if (!OperatingSystem.IsWindows()) Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(lab.EnvFile));
         await lab.UntilAsync(status => (string)status["state"]! == "connected");

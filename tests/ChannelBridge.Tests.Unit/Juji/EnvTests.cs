@@ -41,7 +41,9 @@ public sealed class EnvTests
 
     [Fact]
     public void WhatIsWritten_IsReadAgain() => Prop.ForAll(
-        (from key in Gen.Elements("A", "B_1", "JUJI_X", "Z9") from value in Gen.Elements("1", "x=y", "\"quoted\"", "a b", "'s'") select (Key: key, Value: value)).ListOf().ToArbitrary(),
+        (from key in Gen.Elements("A", "B_1", "JUJI_X", "Z9")
+         from value in Gen.Elements("1", "x=y", "\"quoted\"", "a b", "'s'")
+         select (Key: key, Value: value)).ListOf().ToArbitrary(),
         Gen.Elements("0123abc", "token-7", "a=b").ToArbitrary(),
         (lines, value) =>
         {
@@ -95,7 +97,8 @@ public sealed class EnvTests
         options.Accounts["a"].Routes["2"] = new JujiRouteOptions { To = "drop", Answer = "bncr:qq:1:2" };
         var faults = new JujiOptionsValidator().Validate(Options.DefaultName, options).Failures!.Select(static fault => fault.Split(": ")[0]).Order(StringComparer.Ordinal);
         Assert.Equal(
-            ["Channels:Juji:Accounts:a:Routes:1:To", "Channels:Juji:Accounts:a:Routes:2:Answer", "Channels:Juji:Accounts:b:EnvFile", "Channels:Juji:Accounts:c d", "Channels:Juji:BaseUrl"],
+            ["Channels:Juji:Accounts:a:Routes:1:To", "Channels:Juji:Accounts:a:Routes:2:Answer", "Channels:Juji:Accounts:b:EnvFile", "Channels:Juji:Accounts:c d",
+                "Channels:Juji:BaseUrl"],
             faults);
     }
 }

@@ -57,7 +57,8 @@ internal sealed class JujiLab : IAsyncDisposable
         options.Accounts["main"] = account;
         configure?.Invoke(options, account);
         lab._channel = new JujiChannel(
-            Options.Create(options), new WebSocketDialer(), lab.Inbox, lab.Outbox, lab.Notifier, lab.Store, new SingleHost(), TimeProvider.System, new Random(1), NullLoggerFactory.Instance);
+            Options.Create(options), new WebSocketDialer(), lab.Inbox, lab.Outbox, lab.Notifier, lab.Store, new SingleHost(), TimeProvider.System, new Random(1),
+                NullLoggerFactory.Instance);
         await lab._channel.StartAsync(CancellationToken.None);
         return lab;
     }

@@ -7,7 +7,8 @@ namespace ChannelBridge.Tests.Unit.Juji;
 public sealed class PythonTextTests
 {
     [Theory]
-    [InlineData("""{"a":1,"b":[],"c":{},"d":[1,"x"],"e":{"f":null}}""", "{\n  \"a\": 1,\n  \"b\": [],\n  \"c\": {},\n  \"d\": [\n    1,\n    \"x\"\n  ],\n  \"e\": {\n    \"f\": null\n  }\n}")]
+    [InlineData("""{"a":1,"b":[],"c":{},"d":[1,"x"],"e":{"f":null}}""",
+        "{\n  \"a\": 1,\n  \"b\": [],\n  \"c\": {},\n  \"d\": [\n    1,\n    \"x\"\n  ],\n  \"e\": {\n    \"f\": null\n  }\n}")]
     [InlineData("""{"a":1,"b":2,"a":3}""", "{\n  \"a\": 3,\n  \"b\": 2\n}")]
     [InlineData("\"\\u6cbb\\u007f\\u0001\\n\\/\\\"\"", "\"治\u007f\\u0001\\n/\\\"\"")]
     [InlineData("1e16", "1e+16")]

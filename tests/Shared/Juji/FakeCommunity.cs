@@ -13,7 +13,8 @@ using Microsoft.Extensions.Logging;
 namespace ChannelBridge.Tests.Juji;
 
 /// <summary>
-/// A Juji community as its published text describes it: registration with a new token each time, a WebSocket whose signature is looked at, answers by <c>u_id</c>. It misbehaves on command.
+/// A Juji community as its published text describes it: registration with a new token each time, a WebSocket whose signature is looked at, answers by <c>u_id</c>.
+/// It misbehaves on command.
 /// </summary>
 public sealed class FakeCommunity : IAsyncDisposable
 {

@@ -9,7 +9,8 @@ using ChannelBridge.Abstractions.Errors;
 namespace ChannelBridge.Host.Commands.Juji;
 
 /// <summary>
-/// <c>channelbridge juji</c>: what the community's own script does, with its commands, options and output, without Python and without a host. It shares the script's key and token in
+/// <c>channelbridge juji</c>: what the community's own script does, with its commands, options and output, without Python and without a host. It shares the script's
+/// key and token in
 /// <c>~/.juji/.env</c>.
 /// </summary>
 internal static class JujiCommand
@@ -98,7 +99,8 @@ internal static class JujiCommand
         var wallet = Text("--asset-wallet-address", "Its wallet");
         var reason = Text("--reason", "Why");
         var meta = new Option<string>("--extra-meta") { Description = "More about it as JSON", DefaultValueFactory = static _ => "{}" };
-        command.Add(Make("asset-apply", "Asks for an asset to be issued.", [initiator, initiatorAgent, assetName, symbol, supply, decimals, wallet, reason, meta], (parsed, session, cancellationToken) =>
+        command.Add(Make("asset-apply", "Asks for an asset to be issued.", [initiator, initiatorAgent, assetName, symbol, supply, decimals, wallet, reason, meta],
+            (parsed, session, cancellationToken) =>
         {
             var extra = Json(parsed, meta);
             return session.PostAsync("/asset/issuance/apply", agent => new JsonObject
@@ -120,10 +122,12 @@ internal static class JujiCommand
             "proposal/create", new JsonObject { ["title"] = parsed.GetValue(Title), ["description"] = parsed.GetValue(Description) }, cancellationToken)));
         command.Add(Make("gov-list", "Lists proposals with their votes.", [open], (parsed, session, cancellationToken) => session.CallAsync(
             "proposal/list_with_stats", new JsonObject { ["only_open"] = parsed.GetValue(open) }, cancellationToken)));
-        command.Add(Make("committee-apply", "Applies for the committee.", [], (_, session, cancellationToken) => session.CallAsync("committee/apply", new JsonObject(), cancellationToken)));
+        command.Add(Make("committee-apply", "Applies for the committee.", [], (_, session, cancellationToken) =>
+            session.CallAsync("committee/apply", new JsonObject(), cancellationToken)));
         command.Add(Make("committee-vote-self", "Votes on your own application.", [Support], (parsed, session, cancellationToken) => session.CallAsync(
             "committee/applications/vote_for_self", new JsonObject { ["support"] = IsTrue(parsed, Support) }, cancellationToken)));
-        command.Add(Make("committee-applications", "Lists applications for the committee.", [status, Query, Limit, Offset], (parsed, session, cancellationToken) => session.CallAsync(
+        command.Add(Make("committee-applications", "Lists applications for the committee.", [status, Query, Limit, Offset], (parsed, session, cancellationToken) =>
+            session.CallAsync(
             "committee/applications",
             new JsonObject { ["status"] = parsed.GetValue(status), ["q"] = parsed.GetValue(Query), ["limit"] = parsed.GetValue(Limit), ["offset"] = parsed.GetValue(Offset) },
             cancellationToken)));
@@ -133,13 +137,14 @@ internal static class JujiCommand
     {
         var body = Needed("--body", "The text");
         var tags = new Option<string[]>("--tags") { Description = "Its tags", Arity = ArgumentArity.ZeroOrMore, AllowMultipleArgumentsPerToken = true };
-        command.Add(Make("publish", "Publishes an article.", [Title, body, AuthorAgentId, tags], (parsed, session, cancellationToken) => session.PostAsync("/content/publish", agent => new JsonObject
-        {
-            ["title"] = parsed.GetValue(Title),
-            ["body"] = parsed.GetValue(body),
-            ["author_agent_id"] = Or(parsed.GetValue(AuthorAgentId), agent),
-            ["tags"] = new JsonArray([.. (parsed.GetValue(tags) ?? []).Select(static tag => (JsonNode?)tag)]),
-        }, cancellationToken)));
+        command.Add(Make("publish", "Publishes an article.", [Title, body, AuthorAgentId, tags], (parsed, session, cancellationToken) =>
+            session.PostAsync("/content/publish", agent => new JsonObject
+            {
+                ["title"] = parsed.GetValue(Title),
+                ["body"] = parsed.GetValue(body),
+                ["author_agent_id"] = Or(parsed.GetValue(AuthorAgentId), agent),
+                ["tags"] = new JsonArray([.. (parsed.GetValue(tags) ?? []).Select(static tag => (JsonNode?)tag)]),
+            }, cancellationToken)));
         command.Add(Make("content-search", "Looks for articles.", [Query, AuthorAgentId, Limit, Offset], (parsed, session, cancellationToken) => session.CallAsync(
             "content/search",
             new JsonObject
@@ -161,27 +166,29 @@ internal static class JujiCommand
         var deadline = Text("--deadline", "Until when");
         var result = Needed("--result", "What came of it");
         var proof = Text("--proof", "What proves it");
-        command.Add(Make("task-create", "Makes a task.", [CreatorAgent, Description, asset, amount, wallet, deadline], (parsed, session, cancellationToken) => session.PostAsync("/task/create", agent => new JsonObject
-        {
-            ["creator_agent"] = Or(parsed.GetValue(CreatorAgent), agent),
-            ["description"] = parsed.GetValue(Description),
-            ["reward_asset"] = parsed.GetValue(asset),
-            ["reward_amount"] = parsed.GetValue(amount),
-            ["reward_wallet_address"] = parsed.GetValue(wallet),
-            ["deadline"] = parsed.GetValue(deadline),
-        }, cancellationToken)));
+        command.Add(Make("task-create", "Makes a task.", [CreatorAgent, Description, asset, amount, wallet, deadline], (parsed, session, cancellationToken) =>
+            session.PostAsync("/task/create", agent => new JsonObject
+            {
+                ["creator_agent"] = Or(parsed.GetValue(CreatorAgent), agent),
+                ["description"] = parsed.GetValue(Description),
+                ["reward_asset"] = parsed.GetValue(asset),
+                ["reward_amount"] = parsed.GetValue(amount),
+                ["reward_wallet_address"] = parsed.GetValue(wallet),
+                ["deadline"] = parsed.GetValue(deadline),
+            }, cancellationToken)));
         command.Add(Make("task-join", "Joins a task.", [TaskId, AgentId], (parsed, session, cancellationToken) => session.PostQueryAsync("/task/join", agent =>
         [
             new("task_id", parsed.GetValue(TaskId).ToString(CultureInfo.InvariantCulture)),
             new("agent_id", Or(parsed.GetValue(AgentId), agent).ToString(CultureInfo.InvariantCulture)),
         ], cancellationToken)));
-        command.Add(Make("task-submit", "Hands a result in.", [TaskId, AgentId, result, proof], (parsed, session, cancellationToken) => session.PostAsync("/task/submit", agent => new JsonObject
-        {
-            ["task_id"] = parsed.GetValue(TaskId),
-            ["agent_id"] = Or(parsed.GetValue(AgentId), agent),
-            ["result"] = parsed.GetValue(result),
-            ["proof"] = parsed.GetValue(proof),
-        }, cancellationToken)));
+        command.Add(Make("task-submit", "Hands a result in.", [TaskId, AgentId, result, proof], (parsed, session, cancellationToken) =>
+            session.PostAsync("/task/submit", agent => new JsonObject
+            {
+                ["task_id"] = parsed.GetValue(TaskId),
+                ["agent_id"] = Or(parsed.GetValue(AgentId), agent),
+                ["result"] = parsed.GetValue(result),
+                ["proof"] = parsed.GetValue(proof),
+            }, cancellationToken)));
         command.Add(Make("task-list", "Lists tasks.", [status, CreatorAgent, Limit, Offset], (parsed, session, cancellationToken) => session.CallAsync(
             "task/list",
             new JsonObject

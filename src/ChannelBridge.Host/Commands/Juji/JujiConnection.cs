@@ -49,7 +49,8 @@ internal sealed class JujiConnection(long agentId, CallTable calls, Action<JsonE
             // The answer may have come with the last frame.
             if (!asking.IsCompletedSuccessfully)
             {
-                throw BridgeException.Unavailable(WasRefused ? "the community refused the token or the signature (4401)" : "the connection to the community was lost before the answer came");
+                throw BridgeException.Unavailable(WasRefused
+                    ? "the community refused the token or the signature (4401)" : "the connection to the community was lost before the answer came");
             }
         }
 

@@ -8,7 +8,8 @@ using ChannelBridge.Channels.Juji.Connector;
 namespace ChannelBridge.Host.Commands.Juji;
 
 /// <summary>
-/// <c>channelbridge juji daemon</c>: one connection that is kept, calls as lines of standard input, everything else printed. A call that the community refuses ends nothing, and a call that
+/// <c>channelbridge juji daemon</c>: one connection that is kept, calls as lines of standard input, everything else printed. A call that the community refuses ends
+/// nothing, and a call that
 /// a broken connection has left unanswered is sent again under its own id.
 /// </summary>
 internal sealed class JujiDaemon(JujiSession session, int window, int interval)
@@ -109,7 +110,8 @@ internal sealed class JujiDaemon(JujiSession session, int window, int interval)
             catch (BridgeException fault)
             {
                 if (TimeProvider.System.GetElapsedTime(begun) >= TimeSpan.FromSeconds(Math.Max(0, window)))
-                    throw new BridgeException(ErrorCodes.Unavailable, string.Create(CultureInfo.InvariantCulture, $"WS reconnect window exceeded ({window}s): {fault.Message}"), fault);
+                    throw new BridgeException(ErrorCodes.Unavailable,
+                        string.Create(CultureInfo.InvariantCulture, $"WS reconnect window exceeded ({window}s): {fault.Message}"), fault);
             }
 
             await Task.Delay(TimeSpan.FromSeconds(Math.Max(1, interval)), cancellationToken).ConfigureAwait(false);

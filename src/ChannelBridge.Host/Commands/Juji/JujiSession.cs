@@ -89,7 +89,8 @@ internal sealed class JujiSession : IDisposable
     /// <summary>Posts a body; the connection is there meanwhile, as it is with the script.</summary>
     public Task<JsonElement> PostAsync(string path, Func<long, JsonObject> body, CancellationToken cancellationToken) => WithSocketAsync(
         async (_, agent) => (await Api.SendAsync(
-            HttpMethod.Post, Api.Address.Below(path), Encoding.UTF8.GetBytes(body(agent.AgentId).ToJsonString()), Options.RequestTimeout, cancellationToken).ConfigureAwait(false)).Json(),
+            HttpMethod.Post, Api.Address.Below(path), Encoding.UTF8.GetBytes(body(agent.AgentId).ToJsonString()), Options.RequestTimeout,
+                cancellationToken).ConfigureAwait(false)).Json(),
         cancellationToken);
 
     /// <summary>Posts without a body.</summary>

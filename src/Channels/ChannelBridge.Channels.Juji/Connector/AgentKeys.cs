@@ -24,14 +24,18 @@ internal static class AgentKeys
                 else if (!string.Equals(named, actual, StringComparison.OrdinalIgnoreCase))
                 {
                     key.Dispose();
-                    throw BridgeException.Invalid($"{SkillVariables.PrivateKey} isn't the private key of {SkillVariables.PublicKey}; remove both from {variables.Path} for a new one, or restore the right one");
+                    throw BridgeException.Invalid(
+                        $"{SkillVariables.PrivateKey} isn't the private key of {SkillVariables.PublicKey}; "
+                        + $"remove both from {variables.Path} for a new one, or restore the right one");
                 }
 
                 return key;
             }
 
             if (named is not null)
-                throw BridgeException.Invalid($"there is {SkillVariables.PublicKey} without {SkillVariables.PrivateKey}, and nothing can be signed; restore it in {variables.Path}, or remove the public key for a new pair");
+                throw BridgeException.Invalid(
+                    $"there is {SkillVariables.PublicKey} without {SkillVariables.PrivateKey}, and nothing can be signed; "
+                    + $"restore it in {variables.Path}, or remove the public key for a new pair");
             return Create(variables);
         }
         catch (IdentityException fault)
@@ -77,7 +81,8 @@ internal static class AgentKeys
         Span<byte> seed = stackalloc byte[IdentityKey.SeedLength];
         try
         {
-            if (text.Length != 2 * IdentityKey.SeedLength || Convert.FromHexString(text, seed, out _, out var written) != System.Buffers.OperationStatus.Done || written != seed.Length)
+            if (text.Length != 2 * IdentityKey.SeedLength || Convert.FromHexString(text, seed, out _, out var written) != System.Buffers.OperationStatus.Done
+                || written != seed.Length)
                 throw BridgeException.Invalid($"{SkillVariables.PrivateKey} isn't a key of {IdentityKey.SeedLength} bytes in hexadecimal");
             return IdentityKey.FromSeed(seed);
         }

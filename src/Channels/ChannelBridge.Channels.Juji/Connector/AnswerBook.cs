@@ -8,7 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace ChannelBridge.Channels.Juji.Connector;
 
 /// <summary>
-/// What the agent says to pushes. It is written in the commit that ends the turn; where the push's route names a target it is told there, once, whatever crashes in between; else it is
+/// What the agent says to pushes. It is written in the commit that ends the turn; where the push's route names a target it is told there, once, whatever crashes in
+/// between; else it is
 /// kept for a while and sent to nobody.
 /// </summary>
 internal sealed partial class AnswerBook(IRecords records, INotifier notifier, TimeProvider time, ILogger<AnswerBook> logger) : IDisposable
@@ -88,7 +89,8 @@ internal sealed partial class AnswerBook(IRecords records, INotifier notifier, T
         try
         {
             await notifier.NotifyAsync(
-                PushRoutes.TargetOf(answer.Target!)!, answer.Text, "juji/answer/" + record.Key, [new RecordDelete { Namespace = Owed, Key = record.Key }], cancellationToken).ConfigureAwait(false);
+                PushRoutes.TargetOf(answer.Target!)!, answer.Text, "juji/answer/" + record.Key, [new RecordDelete { Namespace = Owed, Key = record.Key }],
+                    cancellationToken).ConfigureAwait(false);
         }
         catch (BridgeException fault) when (fault.Retryable)
         {

@@ -5,7 +5,8 @@ using ChannelBridge.Abstractions.Errors;
 namespace ChannelBridge.Channels.Juji.Connector;
 
 /// <summary>
-/// The calls that wait for their answers, by <c>u_id</c>. They outlive a connection: what is unanswered when it breaks is sent again by the next one under the same <c>u_id</c>, by which
+/// The calls that wait for their answers, by <c>u_id</c>. They outlive a connection: what is unanswered when it breaks is sent again by the next one under the same
+/// <c>u_id</c>, by which
 /// the community knows it. The first answer counts; later ones are ignored.
 /// </summary>
 internal sealed class CallTable(JujiOptions options, TimeProvider time)
@@ -67,8 +68,10 @@ internal sealed class CallTable(JujiOptions options, TimeProvider time)
         catch (TimeoutException)
         {
             throw call.Sent
-                ? new BridgeException(ErrorCodes.Timeout, string.Create(CultureInfo.InvariantCulture, $"The community didn't answer '{action}' within {timeout.TotalSeconds:0.###} s; it may have done it."))
-                : BridgeException.Unavailable(string.Create(CultureInfo.InvariantCulture, $"There was no connection to the community for {timeout.TotalSeconds:0.###} s; nothing was sent."));
+                ? new BridgeException(ErrorCodes.Timeout,
+                    string.Create(CultureInfo.InvariantCulture, $"The community didn't answer '{action}' within {timeout.TotalSeconds:0.###} s; it may have done it."))
+                : BridgeException.Unavailable(
+                    string.Create(CultureInfo.InvariantCulture, $"There was no connection to the community for {timeout.TotalSeconds:0.###} s; nothing was sent."));
         }
         finally
         {

@@ -30,7 +30,8 @@ internal sealed class CommunityAddress
     /// <summary>Takes an address.</summary>
     /// <exception cref="BridgeException"><c>INVALID_REQUEST</c>.</exception>
     public static CommunityAddress Parse(string text) =>
-        TryParse(text, out var address) ? address : throw BridgeException.Invalid("the community's address must begin with http:// or https:// and have no user, query or fragment");
+        TryParse(text, out var address)
+            ? address : throw BridgeException.Invalid("the community's address must begin with http:// or https:// and have no user, query or fragment");
 
     /// <summary>The address without a slash at its end.</summary>
     public override string ToString() => _base.GetLeftPart(UriPartial.Authority) + _path;

@@ -50,8 +50,13 @@ internal sealed class CommunityApi(HttpClient http, Func<CommunityAddress> addre
         var body = answer.Json();
         if (body.ValueKind != JsonValueKind.Object || IdOf(body) is not { } id)
             throw new BridgeException(ErrorCodes.Unavailable, "The community's answer to the registration has no agent_id.") { Retryable = true };
-        if (!body.TryGetProperty("ws_token"u8, out var given) || given.ValueKind != JsonValueKind.String || given.GetString() is not { Length: > 0 and <= MaxToken } token || !EnvText.IsPlain(token))
-            throw new BridgeException(ErrorCodes.Unavailable, "The community's answer to the registration has no ws_token: it must be of a version that authenticates WebSockets.") { Retryable = true };
+        if (!body.TryGetProperty("ws_token"u8, out var given) || given.ValueKind != JsonValueKind.String || given.GetString() is not { Length: > 0 and <= MaxToken } token
+            || !EnvText.IsPlain(token))
+        {
+            const string NoToken = "The community's answer to the registration has no ws_token: it must be of a version that authenticates WebSockets.";
+            throw new BridgeException(ErrorCodes.Unavailable, NoToken) { Retryable = true };
+        }
+
         return new Registration(id, token, body);
     }
 
@@ -61,12 +66,13 @@ internal sealed class CommunityApi(HttpClient http, Func<CommunityAddress> addre
 
     /// <summary>Sends a request and gives its answer, if it is a good one.</summary>
     /// <exception cref="BridgeException">
-    /// <c>INVALID_REQUEST</c>: a redirect leads elsewhere, and nothing went there. <c>JUJI_REQUEST_FAILED</c> with the community's words: it refused. <c>TIMEOUT</c>; <c>UNAVAILABLE</c>: nobody answers.
+    /// <c>INVALID_REQUEST</c>: a redirect leads elsewhere, and nothing went there. <c>JUJI_REQUEST_FAILED</c> with the community's words: it refused.
+    /// <c>TIMEOUT</c>; <c>UNAVAILABLE</c>: nobody answers.
     /// </exception>
     public async Task<CommunityAnswer> SendAsync(HttpMethod method, Uri url, ReadOnlyMemory<byte> json, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        using var late = new CancellationTokenSource(timeout, time);
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
+        using var deadline = new CancellationTokenSource(timeout, time);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         try
         {
             for (var redirects = 0; ; redirects++)
@@ -88,7 +94,8 @@ internal sealed class CommunityApi(HttpClient http, Func<CommunityAddress> addre
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new BridgeException(ErrorCodes.Timeout, string.Create(CultureInfo.InvariantCulture, $"The community didn't answer within {timeout.TotalSeconds:0.###} s.")) { Retryable = true };
+            var late = string.Create(CultureInfo.InvariantCulture, $"The community didn't answer within {timeout.TotalSeconds:0.###} s.");
+            throw new BridgeException(ErrorCodes.Timeout, late) { Retryable = true };
         }
         catch (HttpRequestException fault)
         {

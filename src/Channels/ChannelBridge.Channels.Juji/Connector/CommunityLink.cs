@@ -166,7 +166,8 @@ internal sealed partial class CommunityLink(
         {
             if (socket.First.IsEmpty)
             {
-                _lastError = socket.CloseCode == CommunitySocket.Refused ? "the community refused the token or the signature (4401)" : socket.CloseReason ?? "the community closed the connection";
+                _lastError = socket.CloseCode == CommunitySocket.Refused ? "the community refused the token or the signature (4401)" : socket.CloseReason
+                    ?? "the community closed the connection";
                 return (null, socket.CloseCode);
             }
 
@@ -318,9 +319,11 @@ internal sealed partial class CommunityLink(
     [LoggerMessage(LogEvents.ConnectorRegistered, LogLevel.Information, "Juji account {Account}: registered as agent {AgentId}.")]
     private static partial void LogRegistered(ILogger logger, string account, long agentId);
 
-    [LoggerMessage(LogEvents.ConnectorRefused, LogLevel.Error, "Juji account {Account}: the community refuses its token and signature, with a new token, too (4401). It is tried again; look at the clock and the key.")]
+    [LoggerMessage(LogEvents.ConnectorRefused, LogLevel.Error,
+        "Juji account {Account}: the community refuses its token and signature, with a new token, too (4401). It is tried again; look at the clock and the key.")]
     private static partial void LogRefused(ILogger logger, string account);
 
-    [LoggerMessage(LogEvents.ConnectorGarbage, LogLevel.Warning, "Juji account {Account}: the community sent a frame of {Bytes} bytes that is no JSON object; such frames are ignored and counted.")]
+    [LoggerMessage(LogEvents.ConnectorGarbage, LogLevel.Warning,
+        "Juji account {Account}: the community sent a frame of {Bytes} bytes that is no JSON object; such frames are ignored and counted.")]
     private static partial void LogGarbage(ILogger logger, string account, int bytes);
 }

@@ -26,7 +26,8 @@ internal static class EnvText
     }
 
     /// <summary>
-    /// The text with some values changed: every <c>KEY=VALUE</c> with a key of capitals, digits and underscores, sorted by key; other lines, comments among them, go, as they do when the
+    /// The text with some values changed: every <c>KEY=VALUE</c> with a key of capitals, digits and underscores, sorted by key; other lines, comments among them,
+    /// go, as they do when the
     /// script writes. The last one of several lines of a key stays.
     /// </summary>
     public static string Write(string text, IReadOnlyDictionary<string, string> values)

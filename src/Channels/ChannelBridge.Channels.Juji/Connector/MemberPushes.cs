@@ -9,7 +9,8 @@ namespace ChannelBridge.Channels.Juji.Connector;
 /// <summary>
 /// Where messages to other members of the community go: <c>POST /message/send</c>. The community answers when it has taken the message, which is the ack.
 /// </summary>
-internal sealed class MemberPushes(string accountId, CommunityLink link, CommunityApi api, IOutbox outbox, JujiOptions options, TimeProvider time, CancellationToken closed) : IPushTarget
+internal sealed class MemberPushes(string accountId, CommunityLink link, CommunityApi api, IOutbox outbox, JujiOptions options, TimeProvider time, CancellationToken closed)
+    : IPushTarget
 {
     private long _lastAt;
 

@@ -10,7 +10,8 @@ using Microsoft.Extensions.Logging;
 namespace ChannelBridge.Channels.Juji.Connector;
 
 /// <summary>
-/// Takes an account's pushes where their routes say, one after the other. The community keeps nothing for who didn't take it, so a push is tried until it is on disk; those that come
+/// Takes an account's pushes where their routes say, one after the other. The community keeps nothing for who didn't take it, so a push is tried until it is on
+/// disk; those that come
 /// while too many wait are dropped, counted and told in the log.
 /// </summary>
 internal sealed partial class PushDesk(

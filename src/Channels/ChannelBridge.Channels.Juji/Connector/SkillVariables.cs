@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace ChannelBridge.Channels.Juji.Connector;
 
-/// <summary>The variables of the community's skill, from where the skill has them: the environment, <c>~/.juji/.env</c>, <c>~/.openclaw/.env</c>; or from one file of their own.</summary>
+/// <summary>
+/// The variables of the community's skill, from where the skill has them: the environment, <c>~/.juji/.env</c>, <c>~/.openclaw/.env</c>; or from one file of their
+/// own.
+/// </summary>
 /// <param name="own">The file that is read and written.</param>
 /// <param name="further">A file that is only read, behind it, or null.</param>
 /// <param name="environment">Goes before both; null: nothing does.</param>

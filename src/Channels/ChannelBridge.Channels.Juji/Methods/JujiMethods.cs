@@ -16,14 +16,22 @@ internal sealed class JujiMethods(AccountBook accounts, AnswerBook answers)
     /// <summary>The methods.</summary>
     public IEnumerable<RpcMethod> Methods =>
     [
-        RpcMethod.Create("juji.call", Scopes.Write, "Calls an action of the Juji community over the account's connection.", JujiJson.Relaxed.CallParams, JujiJson.Relaxed.CallResult, CallAsync),
-        RpcMethod.Create("juji.request", Scopes.Write, "Sends an HTTP request below the Juji community's address, for what has no action.", JujiJson.Relaxed.RequestParams, JujiJson.Relaxed.RequestResult, RequestAsync),
-        RpcMethod.Create("juji.capabilities", Scopes.Read, "What the Juji community can do: its actions with their parameters, its REST paths.", JujiJson.Relaxed.AskParams, JujiJson.Relaxed.AskResult, AskFor("/message/capabilities")),
-        RpcMethod.Create("juji.actions", Scopes.Read, "The names of the Juji community's actions.", JujiJson.Relaxed.AskParams, JujiJson.Relaxed.AskResult, AskFor("/message/actions")),
-        RpcMethod.Create("juji.topics", Scopes.Read, "The topics of the Juji community's broadcasts.", JujiJson.Relaxed.AskParams, JujiJson.Relaxed.AskResult, AskFor("/message/topics")),
-        RpcMethod.Create("juji.subscribe", Scopes.Write, "Wants broadcasts of a topic, or no longer.", JujiJson.Relaxed.SubscribeParams, JujiJson.Relaxed.AskResult, SubscribeAsync),
-        RpcMethod.Create("juji.subscriptions", Scopes.Read, "Which topics the account has said something about.", JujiJson.Relaxed.AccountParams, JujiJson.Relaxed.AskResult, SubscriptionsAsync),
-        RpcMethod.Create("juji.status", Scopes.Read, "How the Juji accounts stand, and what the agent last answered to pushes without a target.", JujiJson.Relaxed.AccountParams, JujiJson.Relaxed.StatusResult, StatusAsync),
+        RpcMethod.Create("juji.call", Scopes.Write, "Calls an action of the Juji community over the account's connection.", JujiJson.Relaxed.CallParams,
+            JujiJson.Relaxed.CallResult, CallAsync),
+        RpcMethod.Create("juji.request", Scopes.Write, "Sends an HTTP request below the Juji community's address, for what has no action.", JujiJson.Relaxed.RequestParams,
+            JujiJson.Relaxed.RequestResult, RequestAsync),
+        RpcMethod.Create("juji.capabilities", Scopes.Read, "What the Juji community can do: its actions with their parameters, its REST paths.", JujiJson.Relaxed.AskParams,
+            JujiJson.Relaxed.AskResult, AskFor("/message/capabilities")),
+        RpcMethod.Create("juji.actions", Scopes.Read, "The names of the Juji community's actions.", JujiJson.Relaxed.AskParams, JujiJson.Relaxed.AskResult,
+            AskFor("/message/actions")),
+        RpcMethod.Create("juji.topics", Scopes.Read, "The topics of the Juji community's broadcasts.", JujiJson.Relaxed.AskParams, JujiJson.Relaxed.AskResult,
+            AskFor("/message/topics")),
+        RpcMethod.Create("juji.subscribe", Scopes.Write, "Wants broadcasts of a topic, or no longer.", JujiJson.Relaxed.SubscribeParams, JujiJson.Relaxed.AskResult,
+            SubscribeAsync),
+        RpcMethod.Create("juji.subscriptions", Scopes.Read, "Which topics the account has said something about.", JujiJson.Relaxed.AccountParams, JujiJson.Relaxed.AskResult,
+            SubscriptionsAsync),
+        RpcMethod.Create("juji.status", Scopes.Read, "How the Juji accounts stand, and what the agent last answered to pushes without a target.", JujiJson.Relaxed.AccountParams,
+            JujiJson.Relaxed.StatusResult, StatusAsync),
     ];
 
     /// <summary>How an account stands.</summary>
@@ -141,7 +149,8 @@ internal sealed class JujiMethods(AccountBook accounts, AnswerBook answers)
                 {
                     JsonValueKind.String => value.GetString()!,
                     JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False => value.GetRawText(),
-                    _ => throw BridgeException.Invalid(string.Create(CultureInfo.InvariantCulture, $"query.{member.Name} must be a text, a number or a truth value, or a list of those")),
+                    _ => throw BridgeException.Invalid(
+                        string.Create(CultureInfo.InvariantCulture, $"query.{member.Name} must be a text, a number or a truth value, or a list of those")),
                 }));
             }
         }

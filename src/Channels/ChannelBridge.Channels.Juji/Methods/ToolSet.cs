@@ -12,7 +12,8 @@ internal sealed class ToolSet(AccountBook accounts)
     /// <summary>The tools.</summary>
     public IEnumerable<AgentTool> Tools =>
     [
-        Make("juji_call", "Calls an action of the Juji community as its member, e.g. task/list with {\"status\":\"open\"}. juji_capabilities lists the actions and their parameters.",
+        Make("juji_call",
+            "Calls an action of the Juji community as its member, e.g. task/list with {\"status\":\"open\"}. juji_capabilities lists the actions and their parameters.",
             JujiJson.Relaxed.CallParams, JujiJson.Relaxed.CallResult, async (parameters, call, cancellationToken) =>
             {
                 var account = accounts.Look(parameters.AccountId, call);
