@@ -12,7 +12,7 @@ using Microsoft.Extensions.Options;
 namespace FolderSample;
 
 /// <summary>
-/// A channel: what is put into <c>in/NAME.txt</c> is a message of the conversation NAME, its answers appear in <c>out/</c>. A message's file is
+/// A channel: what is put into <c>in/NAME.txt</c>, or <c>in/NAME.more.txt</c>, is a message of the conversation NAME, its answers appear in <c>out/</c>. A message's file is
 /// removed when the message is on disk here, an answer is acked when its file is there: killed at any moment, it loses nothing. A file is
 /// taken when it isn't empty and hasn't changed for a second; a program that writes with longer pauses writes to another name and moves the file in.
 /// </summary>
@@ -95,9 +95,9 @@ public sealed partial class FolderChannel : IChannel, IEndpointSource, IPushTarg
                 {
                     // Its writer may be in the middle of it.
                     if (new FileInfo(file) is { Length: 0 } || DateTime.UtcNow - File.GetLastWriteTimeUtc(file) < _options.Settled) continue;
-                    var name = Path.GetFileNameWithoutExtension(file);
+                    var name = Path.GetFileName(file).Split('.')[0];
                     var text = await File.ReadAllTextAsync(file, _stop.Token);
-                    await AcceptAsync(name, text.Trim(), $"{name}\n{File.GetLastWriteTimeUtc(file).Ticks}\n{text}", _stop.Token);
+                    await AcceptAsync(name, text.Trim(), $"{Path.GetFileName(file)}\n{File.GetLastWriteTimeUtc(file).Ticks}\n{text}", _stop.Token);
                     File.Delete(file);
                 }
             }

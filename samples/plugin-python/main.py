@@ -1,15 +1,19 @@
-"""A channel that is a folder: what is put into IN/NAME.txt is a message of the conversation NAME, its answers appear in OUT.
+"""A channel that is a folder: what is put into IN/NAME.txt is a message of the conversation NAME, its answers appear in OUT. So is what is posted to
+/pyfolder/NAME; /pyfolder/NAME/events tells the answers as they come.
 
 A message's file is removed when the host has the message on disk; an answer is acked when its file is there. Killed at any moment, it loses nothing.
 """
 import hashlib
+import json
 import os
 import threading
+import uuid
 
 from channelbridge import HostError, Plugin
 
-plugin = Plugin("folder-python", "1.0.0", channels=["pyfolder"], methods=["pyfolder.waiting"])
-folders = {}
+plugin = Plugin("folder-python", "1.0.0", channels=["pyfolder"], methods=["pyfolder.waiting"],
+                endpoints=["POST /pyfolder/{name}", "GET /pyfolder/{name}/events"])
+folders, readers = {}, {}
 
 
 @plugin.on("start")
@@ -49,7 +53,30 @@ def push(id, message, **more):
         file.flush()
         os.fsync(file.fileno())
     os.replace(path + ".part", path)
+    for stream in readers.get(message["route"], [])[:]:
+        try:
+            stream.write_item(json.dumps({"data": message.get("text", ""), "event": "answer", "id": id}).encode())
+        except HostError:
+            readers[message["route"]].remove(stream)
     return {"outcome": "flushed", "ack": plugin.ack_of(id, message, delivered=True)}
+
+
+@plugin.on("http")
+def http(request, **content):
+    name = request["values"]["name"]
+    if not name.isalnum():
+        raise HostError("INVALID_REQUEST", "a name has letters and digits")
+    if request["verb"] == "GET":
+        stream = plugin.open_stream()
+        readers.setdefault(name, []).append(stream)
+        return {"events": stream.number}
+    text = plugin.body_of(**content).decode("utf-8", "replace").strip()
+    if not text:
+        raise HostError("INVALID_REQUEST", "the message is empty")
+    key = request["headers"].get("idempotency-key") or str(uuid.uuid4())
+    receipt = plugin.accept({"channel": "pyfolder", "accountId": "Main", "sessionKey": f"pyfolder:{name}", "route": name, "senderId": name, "text": text}, "http-" + key)
+    # Only now: 202 says that it is on disk.
+    return {"status": 202, "contentType": "application/json", "text": json.dumps(receipt)}
 
 
 @plugin.on("resolveTarget")

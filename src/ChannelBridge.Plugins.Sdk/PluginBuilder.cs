@@ -8,8 +8,8 @@ using Microsoft.Extensions.Options;
 namespace ChannelBridge.Plugins.Sdk;
 
 /// <summary>
-/// Puts a plugin together. A channel gets what it gets inside a host: <c>IInbox</c>, <c>IOutbox</c>, <c>IRecords</c>,
-/// <c>TimeProvider</c>, loggers, and its settings as <c>IOptions&lt;T&gt;</c>.
+/// Puts a plugin together. A channel gets what it gets inside a host: <c>IInbox</c>, <c>IOutbox</c>, <c>IRecords</c>, <c>ISpool</c>,
+/// <c>IResponseRuns</c>, <c>TimeProvider</c>, loggers, and its settings as <c>IOptions&lt;T&gt;</c>.
 /// </summary>
 public sealed class PluginBuilder
 {

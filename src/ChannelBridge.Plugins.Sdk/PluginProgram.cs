@@ -52,7 +52,7 @@ public static class PluginProgram
                 input, output, process, PluginLimits.Default, (fault, method) => Console.Error.WriteLine($"fail: {method}: {fault}"));
             await using (connection.ConfigureAwait(false))
             {
-                process.Host.SetResult(host);
+                process.Pipe.SetResult((host, connection.Streams));
                 // After 'stop' the answer has to leave before the pipe ends: the host closes it.
                 return await connection.Ended.ConfigureAwait(false) is null || process.IsStopped ? 0 : 1;
             }

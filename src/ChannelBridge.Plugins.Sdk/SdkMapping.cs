@@ -1,6 +1,9 @@
+using System.Net;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Endpoints;
+using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Plugins.Protocol;
@@ -56,7 +59,7 @@ internal static class SdkMapping
         Type = message.Type,
         Kind = message.Kind,
         ReplyToId = message.ReplyToId,
-        Attachment = message.Attachment is { } attachment ? FromWire(attachment) : null,
+        Attachment = message.Attachment is { } attachment ? FromWire(attachment, message.Channel, message.AccountId) : null,
         StreamId = message.StreamId,
     };
 
@@ -66,6 +69,43 @@ internal static class SdkMapping
         var door = Enum.TryParse<Door>(caller.Door, ignoreCase: true, out var known) ? known : Door.Local;
         return new MethodCall(new RemoteConnection(caller.ConnectionId, new Caller(caller.Name, scopes, door)));
     }
+
+    public static Caller? FromWire(PluginCaller? caller)
+    {
+        if (caller is null) return null;
+        var scopes = caller.Scopes.Aggregate(Scopes.None, (all, name) => all | ScopeNames.Parse(name));
+        return new Caller(caller.Name, scopes, Enum.TryParse<Door>(caller.Door, ignoreCase: true, out var known) ? known : Door.Listener);
+    }
+
+    public static EndpointRequest FromWire(PluginRequest request) => new()
+    {
+        Id = request.Id,
+        Verb = request.Verb,
+        Path = request.Path,
+        QueryText = request.Query ?? "",
+        Origin = request.Origin,
+        Template = request.Endpoint,
+        Address = request.Address,
+        RemoteAddress = IPAddress.TryParse(request.Remote, out var address) ? address : null,
+        PathValues = request.Values,
+        Query = ParseQuery(request.Query),
+        Headers = request.Headers.ToDictionary(header => header.Key, header => header.Value, StringComparer.OrdinalIgnoreCase),
+    };
+
+    private static Dictionary<string, IReadOnlyList<string>> ParseQuery(string? query)
+    {
+        var values = new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal);
+        foreach (var part in (query ?? "").TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var name = Decode(part.Split('=', 2)[0]);
+            var value = part.Contains('=', StringComparison.Ordinal) ? Decode(part.Split('=', 2)[1]) : "";
+            values[name] = values.TryGetValue(name, out var others) ? [.. others, value] : [value];
+        }
+
+        return values;
+    }
+
+    private static string Decode(string text) => Uri.UnescapeDataString(text.Replace('+', ' '));
 
     public static void Tell(ITurnListener listener, PluginTurnEvent happened)
     {
@@ -92,22 +132,33 @@ internal static class SdkMapping
         }
     }
 
+    /// <summary>Whose a file of the host is, and its name there.</summary>
+    public static (string Channel, string Account, string Name) SplitFile(Attachment file)
+    {
+        var name = file.File ?? "";
+        var first = name.IndexOf('/', StringComparison.Ordinal);
+        var last = name.LastIndexOf('/');
+        return first > 0 && last > first ? (name[..first], name[(first + 1)..last], name[(last + 1)..])
+            : throw new BridgeException(ErrorCodes.NotFound, "it isn't a file of the host");
+    }
+
     private static PluginAttachment ToWire(Attachment attachment) => new()
     {
         MimeType = attachment.MimeType,
         FileName = attachment.FileName,
         Content = attachment.Content,
         Location = attachment.Location,
+        File = attachment.File is null ? null : SplitFile(attachment).Name,
         IsVoice = attachment.IsVoice,
     };
 
-    private static Attachment FromWire(PluginAttachment attachment) => new()
+    public static Attachment FromWire(PluginAttachment attachment, string channel, string account) => new()
     {
         MimeType = attachment.MimeType,
         FileName = attachment.FileName,
         Content = attachment.Content,
         Location = attachment.Location,
-        File = attachment.File,
+        File = attachment.File is { } name ? $"{channel}/{account}/{name}" : null,
         IsVoice = attachment.IsVoice,
         Size = attachment.Size,
         Sha256 = attachment.Sha256,

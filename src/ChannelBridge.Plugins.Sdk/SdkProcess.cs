@@ -1,13 +1,17 @@
 using System.Buffers;
 using System.Text.Json;
 using ChannelBridge.Abstractions.Channels;
+using ChannelBridge.Abstractions.Endpoints;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Abstractions.Tools;
+using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Plugins.Manifest;
 using ChannelBridge.Plugins.Protocol;
+using ChannelBridge.Plugins.Streams;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ChannelBridge.Plugins.Sdk;
@@ -21,11 +25,12 @@ internal sealed class SdkProcess(PluginManifest manifest, PluginBuilder builder)
     private Dictionary<string, AgentTool> _tools = [];
     private ServiceProvider? _services;
     private HostOutbox? _outbox;
+    private SdkEndpoints? _endpoints;
     private Task _reporting = Task.CompletedTask;
     private string _dataFolder = "";
 
     /// <summary>The host, once the pipe is there.</summary>
-    public TaskCompletionSource<IPluginHost> Host { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    public TaskCompletionSource<(IPluginHost Host, PluginStreams Streams)> Pipe { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>The host has said stop.</summary>
     public bool IsStopped { get; private set; }
@@ -48,17 +53,20 @@ internal sealed class SdkProcess(PluginManifest manifest, PluginBuilder builder)
             Channels = [.. manifest.Channels.Select(channel => channel.Id)],
             Methods = [.. manifest.Methods.Select(method => method.Name)],
             Tools = [.. manifest.Tools.Select(tool => tool.Name)],
+            Endpoints = [.. PluginNames.OfEndpoints(manifest)],
         });
     }
 
     public async Task<PluginStarted> StartAsync(PluginStart start, CancellationToken cancellationToken)
     {
-        var host = await Host.Task.ConfigureAwait(false);
+        var (host, streams) = await Pipe.Task.ConfigureAwait(false);
         builder.Settings.Value = start.Settings;
         _outbox = new HostOutbox(host);
         builder.Services.AddSingleton<IInbox>(new HostInbox(host, manifest.Permissions.Agents));
         builder.Services.AddSingleton<IOutbox>(_outbox);
         builder.Services.AddSingleton<IRecords>(new HostRecords(host));
+        builder.Services.AddSingleton<ISpool>(new HostSpool(host, streams));
+        builder.Services.AddSingleton<IResponseRuns>(new HostRuns(host, streams, manifest.Permissions.Agents));
         builder.Services.AddSingleton(new PluginFolders(_dataFolder));
         _services = builder.Services.BuildServiceProvider();
         var channels = builder.Channels.Select(type => (IChannel)_services.GetRequiredService(type)).ToList();
@@ -68,6 +76,9 @@ internal sealed class SdkProcess(PluginManifest manifest, PluginBuilder builder)
         Compare("channels", manifest.Channels.Select(channel => channel.Id), _channels.Keys);
         Compare("methods", manifest.Methods.Select(method => method.Name), _methods.Keys);
         Compare("tools", manifest.Tools.Select(tool => tool.Name), _tools.Keys);
+        _endpoints = new SdkEndpoints([.. channels.OfType<IEndpointSource>()], streams, _services.GetRequiredService<TimeProvider>(), _stop.Token);
+        Compare("endpoints", PluginNames.OfEndpoints(manifest), _endpoints.Names);
+        if (_endpoints.Faults(manifest).ToList() is { Count: > 0 } faults) throw new BridgeException(ErrorCodes.Conflict, string.Join("; ", faults));
         // The host must know the accounts before a channel attaches one or accepts for it.
         foreach (var channel in channels) await ReportAsync(host, channel, cancellationToken).ConfigureAwait(false);
         foreach (var channel in channels)
@@ -85,6 +96,8 @@ internal sealed class SdkProcess(PluginManifest manifest, PluginBuilder builder)
         await _stop.CancelAsync().ConfigureAwait(false);
         foreach (var channel in _channels.Values) await channel.StopAsync(cancellationToken).ConfigureAwait(false);
         await _reporting.ConfigureAwait(false);
+        // Streams and sockets have heard of it by the token of their handlers.
+        if (_endpoints is not null) await _endpoints.DrainAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
         IsStopped = true;
     }
 
@@ -126,6 +139,15 @@ internal sealed class SdkProcess(PluginManifest manifest, PluginBuilder builder)
                 cancellationToken).ConfigureAwait(false);
         return Read(result);
     }
+
+    public Task<PluginHttpAnswer> AnswerHttpAsync(PluginRequest request, string? text, long? body, CancellationToken cancellationToken) =>
+        Endpoints().AnswerAsync(request, text, body, cancellationToken);
+
+    public Task<PluginVerdict> AuthorizeAsync(PluginRequest request, CancellationToken cancellationToken) =>
+        Endpoints().AuthorizeAsync(request, cancellationToken);
+
+    public Task<PluginSocketOpened> OpenSocketAsync(PluginRequest request, long incoming, string? subprotocol, CancellationToken cancellationToken) =>
+        Task.FromResult(Endpoints().Open(request, incoming, subprotocol));
 
     public Task TurnEventsAsync(IReadOnlyList<PluginTurnEvent> events, CancellationToken cancellationToken)
     {
@@ -181,6 +203,8 @@ internal sealed class SdkProcess(PluginManifest manifest, PluginBuilder builder)
             // Stopping, or the host is gone.
         }
     }
+
+    private SdkEndpoints Endpoints() => _endpoints ?? throw BridgeException.Unavailable("this plugin hasn't started");
 
     private IChannel Channel(string id) =>
         _channels.GetValueOrDefault(id) ?? throw new BridgeException(ErrorCodes.NotFound, $"there is no channel {id}");

@@ -11,6 +11,7 @@ internal static class LogEvents
     public const int SupervisorLogStderr = 6;
     public const int SupervisorLogCallFailed = 7;
     public const int PluginDeskLine = 20;
+    public const int PluginSocketRefused = 25;
     public const int PluginHostRefused = 30;
     public const int PluginHostMissing = 31;
     public const int PluginHostUntrusted = 32;

@@ -46,6 +46,20 @@ internal sealed class FakeHost : IPluginHost
     public Task<IReadOnlyList<PluginLogEntry>> ReadLogAsync(string log, long after, int limit, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<PluginLogEntry>>([]);
 
+    public Task<PluginAttachment> PutFileAsync(
+        string channel, string accountId, long stream, string? fileName, string? mimeType, long? size, CancellationToken cancellationToken) =>
+        Task.FromResult(new PluginAttachment { FileName = fileName });
+
+    public Task<PluginFile> GetFileAsync(string channel, string accountId, string file, CancellationToken cancellationToken) =>
+        Task.FromResult(new PluginFile(1, 0));
+
+    public Task<PluginRun> StartRunAsync(PluginRunStart run, CancellationToken cancellationToken) => Task.FromResult(new PluginRun("resp_1", 1));
+
+    public Task<PluginRun> ReadRunAsync(string channel, string accountId, string id, long after, CancellationToken cancellationToken) =>
+        Task.FromResult(new PluginRun(id, 1));
+
+    public Task CancelRunAsync(string channel, string accountId, string id, CancellationToken cancellationToken) => Task.CompletedTask;
+
     public Task PublishAsync(string name, JsonElement payload, CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task LogAsync(string level, string text, CancellationToken cancellationToken) => Task.CompletedTask;
@@ -94,6 +108,15 @@ internal sealed class FakePlugin : IPluginProcess
     public Task<JsonElement> CallToolAsync(
         string name, JsonElement arguments, PluginCaller caller, string? sessionKey,
             CancellationToken cancellationToken) => Task.FromResult(arguments);
+
+    public Task<PluginHttpAnswer> AnswerHttpAsync(PluginRequest request, string? text, long? body, CancellationToken cancellationToken) =>
+        Task.FromResult(new PluginHttpAnswer { Text = text });
+
+    public Task<PluginVerdict> AuthorizeAsync(PluginRequest request, CancellationToken cancellationToken) =>
+        Task.FromResult(new PluginVerdict { Name = "ann" });
+
+    public Task<PluginSocketOpened> OpenSocketAsync(PluginRequest request, long incoming, string? subprotocol, CancellationToken cancellationToken) =>
+        Task.FromResult(new PluginSocketOpened(1));
 
     public Task TurnEventsAsync(IReadOnlyList<PluginTurnEvent> events, CancellationToken cancellationToken) => Task.CompletedTask;
 

@@ -4,6 +4,7 @@ using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
+using ChannelBridge.Core.Transfers;
 using ChannelBridge.Plugins.Hosting;
 using ChannelBridge.Plugins.Manifest;
 using ChannelBridge.Plugins.Supervision;
@@ -34,7 +35,8 @@ internal sealed class HostedPlugins : IAsyncDisposable
                 FirstDelay = TimeSpan.FromMilliseconds(10),
             },
         };
-        builder.Services.AddChannelBridge().UseSqlite(store => store.Path = Path.Combine(folder, "messages.db")).AddPlugins(options);
+        builder.Services.AddChannelBridge().UseSqlite(store => store.Path = Path.Combine(folder, "messages.db"))
+            .AddTransfers(new TransferOptions { Folder = Path.Combine(folder, "spool") }).AddPlugins(options);
         _host = builder.Build();
     }
 

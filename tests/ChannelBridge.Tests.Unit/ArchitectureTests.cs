@@ -20,6 +20,7 @@ public sealed class ArchitectureTests
         ["Endpoints"] = ["Core", "Abstractions", "Protocol"],
         ["OpenClaw"] = ["Core", "Abstractions", "Protocol"],
         ["Plugins"] = ["Core", "Abstractions", "Protocol", "Identity"],
+        ["Plugins.Testing"] = ["Plugins", "Core", "Storage.Sqlite", "Abstractions", "Protocol"],
         ["Plugins.Sdk"] = ["Plugins", "Abstractions", "Protocol"],
         ["Client"] = ["Protocol"],
         ["Client.Identity"] = ["Client", "Identity", "Protocol"],

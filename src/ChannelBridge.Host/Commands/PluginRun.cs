@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Threading.Channels;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Core.Transfers;
 using ChannelBridge.Plugins.Hosting;
 using ChannelBridge.Plugins.Manifest;
 using Microsoft.Extensions.Logging.Console;
@@ -52,6 +53,7 @@ internal static class PluginRun
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.Services.AddChannelBridge()
             .UseSqlite(store => store.Path = Path.Combine(data, "messages.db"))
+            .AddTransfers(new TransferOptions { Folder = Path.Combine(data, "spool") })
             .AddPlugins(new PluginHostOptions { DataFolder = data });
         using var host = builder.Build();
         // Ctrl+C and SIGTERM are the host's once it has started; the command's own token isn't told of them then.

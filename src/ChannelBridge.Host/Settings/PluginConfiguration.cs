@@ -16,7 +16,7 @@ namespace ChannelBridge.Host.Settings;
 /// </summary>
 internal static class PluginConfiguration
 {
-    private static readonly string[] Known = ["Enabled", "Command", "Environment", "MaxMemory", "MaxFiles", "Settings"];
+    private static readonly string[] Known = ["Enabled", "Command", "Environment", "Paths", "MaxMemory", "MaxFiles", "Settings"];
 
     /// <summary>The keys, for the catalogue. What a plugin itself takes is in its manifest.</summary>
     public static readonly IReadOnlyList<Setting> Keys =
@@ -33,6 +33,9 @@ internal static class PluginConfiguration
         new("Plugins:<id>:Environment", "none",
             "Names of environment variables that the process gets beside PATH, HOME, TMPDIR, LANG, TZ and DOTNET_ROOT.",
             "HTTPS_PROXY") { Kind = SettingKind.List },
+        new("Plugins:<id>:Paths", "none",
+            "Paths of endpoints that the plugin may have beside those below its channels' ids, each with what is below it.",
+            "/hooks") { Kind = SettingKind.List },
         new("Plugins:<id>:MaxMemory", "512 MiB", "Over it, the process is ended and started again.", "1 GiB") { Kind = SettingKind.Size },
         new("Plugins:<id>:MaxFiles", "4096", "Open files of the process, on Linux.", "1024") { Kind = SettingKind.Number },
     ];
@@ -57,6 +60,7 @@ internal static class PluginConfiguration
                 Enabled = Flag(section, "Enabled", plain.Enabled),
                 Command = List(section, "Command"),
                 Environment = List(section, "Environment"),
+                Paths = List(section, "Paths"),
                 MaxMemory = section["MaxMemory"] is { } size
                     ? SettingText.ParseSize(size) ?? throw Wrong(section, "MaxMemory", "512 MiB")
                     : plain.MaxMemory,

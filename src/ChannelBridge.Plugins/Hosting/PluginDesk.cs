@@ -4,7 +4,9 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Events;
 using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Plugins.Manifest;
 using ChannelBridge.Plugins.Protocol;
 using ChannelBridge.Plugins.Supervision;
@@ -28,7 +30,9 @@ internal sealed partial class PluginDesk(
     ILogger logger,
     Func<string, string> mask,
     TimeProvider time,
-    PluginLines lines) : IPluginHost
+    PluginLines lines,
+    ISpool? spool,
+    IResponseRuns? runs) : IPluginHost
 {
     private const int MaxKey = 300;
     private const int MaxName = 512;
@@ -55,17 +59,11 @@ internal sealed partial class PluginDesk(
         Bounded(message.SenderId, MaxName, "message.senderId");
         if (windowMs <= 0 || windowMs > LongestWindow.TotalMilliseconds)
             throw BridgeException.Invalid($"windowMs is 1 to {LongestWindow.TotalMilliseconds:0}");
-        var agent = agentOf(channel.Id);
-        if (message.Agent is { } named && named != agent)
-        {
-            if (!manifest.Permissions.Agents.Contains(named, StringComparer.Ordinal))
-                throw new BridgeException(ErrorCodes.Forbidden, $"the manifest's permissions don't name the agent {named}");
-            agent = named;
-        }
-
+        var files = await FindFilesAsync(channel.Id, account, message.Attachments, cancellationToken).ConfigureAwait(false);
         var receipt = await inbox.AcceptAsync(
-            PluginMapping.FromWire(message, account, agent, Activity.Current?.Id), PluginMapping.Key(channel.Id, account, key),
-            TimeSpan.FromMilliseconds(windowMs), Riding(records), cancellationToken).ConfigureAwait(false);
+            PluginMapping.FromWire(message, account, AgentFor(channel.Id, message.Agent), Activity.Current?.Id) with { Attachments = files },
+            PluginMapping.Key(channel.Id, account, key), TimeSpan.FromMilliseconds(windowMs), Riding(records), cancellationToken).ConfigureAwait(false);
+        await KeepAsync(files, SpoolUse.Inbox, receipt.Id).ConfigureAwait(false);
         channel.SawInbound(time.GetUtcNow());
         return new PluginAccepted(receipt.Id, receipt.Duplicate);
     }
@@ -86,8 +84,12 @@ internal sealed partial class PluginDesk(
         OwnSession(channel, message.SessionKey);
         Bounded(key, MaxKey, "key");
         Bounded(message.Route, MaxName, "message.route");
+        var ownKey = $"plugin:{manifest.Id}:{key}";
+        var files = message.Attachment is null ? null : await FindFilesAsync(channel.Id, account, [message.Attachment], cancellationToken).ConfigureAwait(false);
+        // Before the send: its file must not go while it waits.
+        await KeepAsync(files, SpoolUse.Outbox, MessageIds.ForOutbox(channel.Id, account, ownKey)).ConfigureAwait(false);
         var receipt = await outbox.SendAsync(
-            PluginMapping.FromWire(message, account), $"plugin:{manifest.Id}:{key}", Riding(records), cancellationToken).ConfigureAwait(false);
+            PluginMapping.FromWire(message, account) with { Attachment = files?[0] }, ownKey, Riding(records), cancellationToken).ConfigureAwait(false);
         return new PluginSent(receipt.Id, receipt.Duplicate, receipt.Seq);
     }
 
@@ -100,7 +102,7 @@ internal sealed partial class PluginDesk(
         {
             var key = (own.Id, account.ToLowerInvariant());
             // The same again only wakes the flush.
-            if (!_targets.TryGetValue(key, out target)) _targets[key] = target = new PluginPushTarget(own, live, manifest.Id, outbox, time);
+            if (!_targets.TryGetValue(key, out target)) _targets[key] = target = new PluginPushTarget(own, live, manifest.Id, outbox, time, Remember);
         }
 
         outbox.Attach(own.Id, account, target);
@@ -246,6 +248,14 @@ internal sealed partial class PluginDesk(
         }
 
         foreach (var (channel, account, target) in gone) outbox.Detach(channel, account, target);
+    }
+
+    private string AgentFor(string channel, string? named)
+    {
+        var agent = agentOf(channel);
+        if (named is null || named == agent) return agent;
+        return manifest.Permissions.Agents.Contains(named, StringComparer.Ordinal) ? named
+            : throw new BridgeException(ErrorCodes.Forbidden, $"the manifest's permissions don't name the agent {named}");
     }
 
     private PluginChannel Own(string channel) =>

@@ -1,4 +1,5 @@
 using ChannelBridge.Plugins.Protocol;
+using ChannelBridge.Plugins.Streams;
 
 namespace ChannelBridge.Plugins.Hosting;
 
@@ -14,22 +15,28 @@ internal sealed class PluginLink(string id)
 
     /// <summary>The process now.</summary>
     /// <exception cref="BridgeException">There is none; it may come back.</exception>
-    public IPluginProcess Require() =>
-        _live?.Plugin ?? throw BridgeException.Unavailable($"plugin {id} isn't running; see 'channelbridge plugins list'", Again);
+    public IPluginProcess Require() => RequireLive().Plugin;
+
+    /// <summary>The process now, with its streams.</summary>
+    /// <exception cref="BridgeException">There is none; it may come back.</exception>
+    public Live RequireLive() =>
+        _live ?? throw BridgeException.Unavailable($"plugin {id} isn't running; see 'channelbridge plugins list'", Again);
 
     /// <summary>There is a process.</summary>
-    public void Set(IPluginProcess plugin) => _live = new Live(plugin);
+    public void Set(IPluginProcess plugin, PluginStreams streams) => _live = new Live(plugin, streams);
 
     /// <summary>There is none any more.</summary>
     public void Clear() => Interlocked.Exchange(ref _live, null)?.End();
 
     /// <summary>One process.</summary>
     [System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "A token source without a timer holds nothing; it is cancelled once.")]
-    internal sealed class Live(IPluginProcess plugin)
+    internal sealed class Live(IPluginProcess plugin, PluginStreams streams)
     {
         private readonly CancellationTokenSource _gone = new();
 
         public IPluginProcess Plugin => plugin;
+
+        public PluginStreams Streams => streams;
 
         public CancellationToken Gone => _gone.Token;
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Endpoints;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Plugins.Protocol;
@@ -70,6 +71,30 @@ internal static class PluginMapping
     public static PluginCaller ToWire(MethodCall call) => new(
         call.Caller.Name, call.Caller.Scopes.ToNames(), call.Caller.Door.ToString().ToLowerInvariant(), call.Connection.Id);
 
+    /// <summary>A request to an endpoint.</summary>
+    public static PluginRequest ToWire(EndpointRequest request, PluginCaller? caller) => new()
+    {
+        Id = request.Id,
+        Endpoint = request.Template,
+        Verb = request.Verb,
+        Path = request.Path,
+        Query = request.QueryText.Length > 0 ? request.QueryText : null,
+        Origin = request.Origin,
+        Values = request.PathValues,
+        Headers = request.Headers.ToDictionary(header => header.Key.ToLowerInvariant(), header => header.Value, StringComparer.Ordinal),
+        Address = request.Address,
+        Remote = request.RemoteAddress?.ToString(),
+        Caller = caller,
+    };
+
+    /// <summary>Who a plugin's own check found, as the host knows them: apart from tokens and other channels' people.</summary>
+    public static string CallerName(string channel, string name) => $"{channel}:{name}";
+
+    /// <summary>The caller of an endpoint; whom the plugin named it gets under that name again.</summary>
+    public static PluginCaller? ToWire(string channel, Caller? caller, string request) => caller is null ? null : new PluginCaller(
+        caller.Door == Door.Channel && caller.Name.StartsWith(channel + ":", StringComparison.Ordinal) ? caller.Name[(channel.Length + 1)..] : caller.Name,
+        caller.Scopes.ToNames(), caller.Door.ToString().ToLowerInvariant(), request);
+
     /// <summary>The key of a message, apart from those of other channels and accounts.</summary>
     public static UInt128 Key(string channel, string account, string key) => BinaryPrimitives.ReadUInt128BigEndian(
         SHA256.HashData(Encoding.UTF8.GetBytes($"{channel}\n{account.ToLowerInvariant()}\n{key}")));
@@ -84,7 +109,7 @@ internal static class PluginMapping
         _ => "known",
     };
 
-    private static PluginAttachment ToWire(Attachment attachment) => new()
+    public static PluginAttachment ToWire(Attachment attachment) => new()
     {
         MimeType = attachment.MimeType,
         FileName = attachment.FileName,
@@ -96,8 +121,8 @@ internal static class PluginMapping
         Sha256 = attachment.Sha256,
     };
 
-    // Names of the spool are the host's: a plugin can't name another's file.
-    private static Attachment FromWire(PluginAttachment attachment) => new()
+    // Without its file: what a plugin may name is looked up.
+    public static Attachment FromWire(PluginAttachment attachment) => new()
     {
         MimeType = attachment.MimeType ?? "application/octet-stream",
         FileName = attachment.FileName,

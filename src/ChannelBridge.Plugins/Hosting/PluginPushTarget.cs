@@ -7,7 +7,7 @@ namespace ChannelBridge.Plugins.Hosting;
 /// <summary>
 /// One account of one process, as the outbox pushes to it. What isn't acked is pushed to the next process under the same id.
 /// </summary>
-internal sealed class PluginPushTarget(PluginChannel channel, PluginLink.Live live, string pluginId, IOutbox outbox, TimeProvider time)
+internal sealed class PluginPushTarget(PluginChannel channel, PluginLink.Live live, string pluginId, IOutbox outbox, TimeProvider time, Action<OutboundMessage> onPush)
     : IPushTarget
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -26,6 +26,7 @@ internal sealed class PluginPushTarget(PluginChannel channel, PluginLink.Live li
     public async ValueTask<PushOutcome> PushAsync(PushItem item, CancellationToken cancellationToken)
     {
         var account = item.Message.AccountId;
+        onPush(item.Message);
         try
         {
             var pushed = await live.Plugin.PushAsync(

@@ -44,6 +44,7 @@ public sealed class PluginRoom : IAsyncDisposable
         var manifest = plugin.Manifest;
         if (settings.Settings is { } given && ManifestReader.CheckSettings(manifest, given) is { Count: > 0 } faults)
             throw new ManifestException($"the settings of plugin {manifest.Id} (Plugins:{manifest.Id}:Settings)", faults);
+        if (ManifestReader.CheckPlaces(manifest, settings.Options.Paths) is { Count: > 0 } places) throw new ManifestException($"plugin {manifest.Id}", places);
         await _changing.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {

@@ -1,7 +1,9 @@
 using ChannelBridge.Abstractions.Events;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Plugins.Hosting;
 using ChannelBridge.Plugins.Packages;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -34,7 +36,9 @@ public static class PluginServicesExtensions
                 provider.GetRequiredService<IRecords>(),
                 provider.GetRequiredService<IEventHub>(),
                 provider.GetRequiredService<ILoggerFactory>().CreateLogger("ChannelBridge.Plugins"),
-                provider.GetRequiredService<TimeProvider>()),
+                provider.GetRequiredService<TimeProvider>(),
+                provider.GetService<ISpool>(),
+                provider.GetService<IResponseRuns>()),
             options.Times));
         services.AddSingleton<PluginHost>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<PluginHost>());

@@ -3,7 +3,9 @@ using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Events;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Responses;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.Plugins.Manifest;
 using ChannelBridge.Plugins.Protocol;
 using ChannelBridge.Plugins.Streams;
@@ -13,7 +15,8 @@ using Microsoft.Extensions.Logging;
 namespace ChannelBridge.Plugins.Hosting;
 
 /// <summary>What a plugin gets of the host.</summary>
-internal sealed record PluginServices(IInbox Inbox, IOutbox Outbox, IRecords Records, IEventHub Events, ILogger Logger, TimeProvider Time);
+internal sealed record PluginServices(
+    IInbox Inbox, IOutbox Outbox, IRecords Records, IEventHub Events, ILogger Logger, TimeProvider Time, ISpool? Spool = null, IResponseRuns? Runs = null);
 
 /// <summary>One plugin inside the host: its channels and what else it contributes, and the supervisor of its process.</summary>
 internal sealed class PluginUnit : IPluginSide, IAsyncDisposable
@@ -38,10 +41,13 @@ internal sealed class PluginUnit : IPluginSide, IAsyncDisposable
         var mask = new StderrReader(services.Time, secrets, _ => { });
         _desk = new PluginDesk(
             Manifest, channels, _link, settings.AgentOf, services.Inbox, services.Outbox, services.Records, services.Events,
-            services.Logger, mask.Mask, services.Time, Lines);
+            services.Logger, mask.Mask, services.Time, Lines, services.Spool, services.Runs);
         Supervisor = new PluginSupervisor(
             Manifest, plugin.Folder, plugin.DataFolder, settings.Options, start, this, services.Logger, services.Time, times, Lines);
-        Contributors = [.. channels.Values, calls, new PluginTurns(channels, _link), new Section(this)];
+        Contributors =
+        [
+            .. channels.Values, calls, new PluginTurns(channels, _link), .. PluginEndpoints.Of(Manifest, _link, services.Logger), new Section(this),
+        ];
     }
 
     public PluginManifest Manifest { get; }
@@ -56,7 +62,7 @@ internal sealed class PluginUnit : IPluginSide, IAsyncDisposable
 
     public void OnConnected(IPluginProcess plugin, PluginStreams streams)
     {
-        _link.Set(plugin);
+        _link.Set(plugin, streams);
         _desk.BeginStart();
     }
 

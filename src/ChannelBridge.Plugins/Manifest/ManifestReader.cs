@@ -71,6 +71,7 @@ public static class ManifestReader
                     "$.protocol",
                     $"it speaks version {manifest.Protocol} of the plugin protocol, this host version {PluginProtocol.Version}"));
         CheckNames(manifest, taken, faults);
+        CheckPaths(manifest, faults);
         CheckSchemas(manifest, faults);
         return faults.Count == 0 ? manifest : throw new ManifestException(what, faults);
     }
@@ -116,6 +117,45 @@ public static class ManifestReader
             if (!BelongsTo(manifest.Events[i], ids))
                 faults.Add(new SchemaFault($"$.events[{i}]", "must begin with the id of one of the channels and a dot"));
         }
+    }
+
+    // Where a path belongs: the operator may allow a plugin others than those below its channels, which is checked when it is started.
+    private static void CheckPaths(PluginManifest manifest, List<SchemaFault> faults)
+    {
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < manifest.Endpoints.Count; i++)
+        {
+            foreach (var verb in manifest.Endpoints[i].Verbs)
+            {
+                if (!seen.Add($"{verb} {manifest.Endpoints[i].Path}"))
+                    faults.Add(new SchemaFault($"$.endpoints[{i}].path", $"{verb} {manifest.Endpoints[i].Path} stands there twice"));
+            }
+        }
+
+        for (var i = 0; i < manifest.Sockets.Count; i++)
+        {
+            if (!seen.Add(manifest.Sockets[i].Path))
+                faults.Add(new SchemaFault($"$.sockets[{i}].path", $"{manifest.Sockets[i].Path} stands there twice"));
+        }
+    }
+
+    /// <summary>The faults of paths that are neither below a channel's id nor below what the operator allows.</summary>
+    /// <param name="manifest">The manifest.</param>
+    /// <param name="allowed">Further paths, e.g. <c>/hooks/</c>.</param>
+    internal static IReadOnlyList<SchemaFault> CheckPlaces(PluginManifest manifest, IReadOnlyList<string> allowed)
+    {
+        var faults = new List<SchemaFault>();
+        var paths = manifest.Endpoints.Select((endpoint, i) => ($"$.endpoints[{i}].path", endpoint.Path))
+            .Concat(manifest.Sockets.Select((socket, i) => ($"$.sockets[{i}].path", socket.Path)));
+        foreach (var (place, path) in paths)
+        {
+            if (manifest.Channels.Any(channel => path.StartsWith($"/{channel.Id}/", StringComparison.Ordinal))) continue;
+            if (allowed.Any(above => path.StartsWith(above.TrimEnd('/') + "/", StringComparison.Ordinal) || path == above)) continue;
+            faults.Add(new SchemaFault(
+                place, $"{path} isn't below /{manifest.Channels[0].Id}/; the operator may allow more by Plugins:{manifest.Id}:Paths"));
+        }
+
+        return faults;
     }
 
     private static void CheckUnique(IEnumerable<string> names, string member, HashSet<string>? channels, List<SchemaFault> faults)

@@ -33,6 +33,12 @@ public sealed record PluginManifest
     /// <summary>Its tools.</summary>
     public IReadOnlyList<ManifestTool> Tools { get; set; } = [];
 
+    /// <summary>Its HTTP endpoints.</summary>
+    public IReadOnlyList<ManifestEndpoint> Endpoints { get; set; } = [];
+
+    /// <summary>Its WebSocket endpoints.</summary>
+    public IReadOnlyList<ManifestSocket> Sockets { get; set; } = [];
+
     /// <summary>The events that it may publish.</summary>
     public IReadOnlyList<string> Events { get; set; } = [];
 
@@ -100,6 +106,64 @@ public sealed record ManifestTool
     /// <summary>JSON Schema of the arguments, or null for any.</summary>
     public JsonElement? Arguments { get; init; }
 }
+
+/// <summary>An HTTP endpoint of a plugin.</summary>
+public sealed record ManifestEndpoint
+{
+    /// <summary>The verbs, in upper case.</summary>
+    public required IReadOnlyList<string> Verbs { get; init; }
+
+    /// <summary>The template of its path.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>Who is let in: <c>anonymous</c>, <c>plugin</c> (its own check), or the scope that a token needs.</summary>
+    public required string Access { get; init; }
+
+    /// <summary><c>listener</c>, <c>own</c> or <c>both</c>.</summary>
+    public string Place { get; set; } = "listener";
+
+    /// <summary><c>bytes</c>, or <c>json</c>: other bodies are answered 400.</summary>
+    public string Body { get; set; } = "bytes";
+
+    /// <summary>The largest body.</summary>
+    public int MaxBodyBytes { get; set; } = 1024 * 1024;
+
+    /// <summary>How often a caller may come, or null.</summary>
+    public ManifestRate? Rate { get; init; }
+
+    /// <summary>True where pages of any origin may ask.</summary>
+    public bool AnyOrigin { get; init; }
+}
+
+/// <summary>A WebSocket endpoint of a plugin.</summary>
+public sealed record ManifestSocket
+{
+    /// <summary>The template of its path.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>Who is let in at the handshake, as for <see cref="ManifestEndpoint.Access"/>.</summary>
+    public required string Access { get; init; }
+
+    /// <summary><c>listener</c>, <c>own</c> or <c>both</c>.</summary>
+    public string Place { get; set; } = "listener";
+
+    /// <summary>The subprotocols that are spoken, the best one first.</summary>
+    public IReadOnlyList<string> Subprotocols { get; set; } = [];
+
+    /// <summary>The largest message of a client.</summary>
+    public int MaxMessageBytes { get; set; } = 1024 * 1024;
+
+    /// <summary>How often a caller may connect, or null.</summary>
+    public ManifestRate? Rate { get; init; }
+
+    /// <summary>True where pages of any origin may connect.</summary>
+    public bool AnyOrigin { get; init; }
+}
+
+/// <summary>How often one caller may come.</summary>
+/// <param name="PerSecond">The lasting rate.</param>
+/// <param name="Burst">How many may come at once.</param>
+public sealed record ManifestRate(double PerSecond, int Burst);
 
 /// <summary>What a plugin may do beyond its own channels.</summary>
 public sealed record ManifestPermissions

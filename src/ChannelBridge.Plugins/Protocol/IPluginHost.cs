@@ -69,6 +69,36 @@ public partial interface IPluginHost
     [JsonRpcMethod("logs.read")]
     Task<IReadOnlyList<PluginLogEntry>> ReadLogAsync([Required] string log, long after, int limit, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Takes a file into the host's spool: the bytes of the plugin's stream. The answer says that it is on disk; its <c>file</c> names it in
+    /// the attachments of this account's messages.
+    /// </summary>
+    [JsonRpcMethod("files.put")]
+    Task<PluginAttachment> PutFileAsync(
+        [Required] string channel, [Required] string accountId, [Required] long stream, string? fileName, string? mimeType, long? size,
+        CancellationToken cancellationToken);
+
+    /// <summary>Opens a file of an attachment: one that was pushed, or that this account has put.</summary>
+    [JsonRpcMethod("files.get")]
+    Task<PluginFile> GetFileAsync(
+        [Required] string channel, [Required] string accountId, [Required] string file, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Runs an agent for a user who reads a stream, beside inbox and outbox. The items of the answer's stream are Open Responses events,
+    /// each kept by the host before it is sent. With an id that is known, that run goes on and nothing is started.
+    /// </summary>
+    [JsonRpcMethod("runs.start")]
+    Task<PluginRun> StartRunAsync([Required] PluginRunStart run, CancellationToken cancellationToken);
+
+    /// <summary>The events of a run behind a sequence number; -1 for all.</summary>
+    [JsonRpcMethod("runs.read")]
+    Task<PluginRun> ReadRunAsync(
+        [Required] string channel, [Required] string accountId, [Required] string id, [Required] long after, CancellationToken cancellationToken);
+
+    /// <summary>Cancels a run; nothing happens when it has ended.</summary>
+    [JsonRpcMethod("runs.cancel")]
+    Task CancelRunAsync([Required] string channel, [Required] string accountId, [Required] string id, CancellationToken cancellationToken);
+
     /// <summary>Publishes one of the manifest's events to the operators that watch.</summary>
     [JsonRpcMethod("event")]
     Task PublishAsync([Required] string name, [Required] JsonElement payload, CancellationToken cancellationToken);

@@ -52,6 +52,25 @@ public partial interface IPluginProcess
             CancellationToken cancellationToken);
 
     /// <summary>
+    /// Answers a request to one of the manifest's endpoints. Its body is <paramref name="text"/> when it is text of at most 64 KiB, else the
+    /// bytes of the host's stream <paramref name="body"/>.
+    /// </summary>
+    [JsonRpcMethod("http")]
+    Task<PluginHttpAnswer> AnswerHttpAsync([Required] PluginRequest request, string? text, long? body, CancellationToken cancellationToken);
+
+    /// <summary>Decides about a request to an endpoint whose access is <c>plugin</c>, before its body is read.</summary>
+    [JsonRpcMethod("authorize")]
+    Task<PluginVerdict> AuthorizeAsync([Required] PluginRequest request, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Hands over a WebSocket. The client's messages are the items of the host's stream <paramref name="incoming"/>; the answer names the
+    /// stream of the other direction. The one that ends last ends the socket.
+    /// </summary>
+    [JsonRpcMethod("socket")]
+    Task<PluginSocketOpened> OpenSocketAsync(
+        [Required] PluginRequest request, [Required] long incoming, string? subprotocol, CancellationToken cancellationToken);
+
+    /// <summary>
     /// Tells what happens in turns of messages that asked for it. One call at a time; meanwhile partial texts are joined.
     /// </summary>
     [JsonRpcMethod("turnEvents")]

@@ -44,6 +44,9 @@ public sealed record PluginOffer
 
     /// <summary>The names of its tools.</summary>
     public IReadOnlyList<string> Tools { get; set; } = [];
+
+    /// <summary>Its endpoints: each verb with its path, and <c>SOCKET</c> with the path of each socket.</summary>
+    public IReadOnlyList<string> Endpoints { get; set; } = [];
 }
 
 /// <summary>What a process gets to start its channels.</summary>

@@ -22,7 +22,13 @@ public static class PluginProtocol
     public const int MaxFrameBytes = 64 * 1024;
 
     /// <summary>The most streams that are open in one direction.</summary>
-    public const int MaxStreams = 64;
+    public const int MaxStreams = 256;
+
+    /// <summary>The longest body of a request or an answer that goes as text within a call, in bytes; what is longer, or no text, goes by a stream.</summary>
+    public const int MaxTextBody = 64 * 1024;
+
+    /// <summary>The largest body of an answer to an HTTP request, in bytes.</summary>
+    public const int MaxAnswerBytes = 4 * 1024 * 1024;
 
     /// <summary>The JSON-RPC error of a call that was cancelled.</summary>
     public const int CancelledError = -32800;

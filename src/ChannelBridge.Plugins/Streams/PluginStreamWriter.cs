@@ -8,6 +8,7 @@ namespace ChannelBridge.Plugins.Streams;
 /// The writing end of a stream: bytes as a <see cref="Stream"/>, or items by <see cref="WriteItemAsync"/>. Writing waits for the reader's
 /// credit. A stream that is disposed of before <see cref="Complete"/> reaches its reader as given up.
 /// </summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Usage", "CA2213", Justification = "A token source without a timer holds nothing; it is cancelled once.")]
 [System.Diagnostics.CodeAnalysis.SuppressMessage("Naming", "CA1710", Justification = "It reads and writes a stream of the protocol; that it is a Stream is how.")]
 public sealed class PluginStreamWriter : Stream
 {
@@ -15,6 +16,7 @@ public sealed class PluginStreamWriter : Stream
     private readonly Action<long> _forget;
     private readonly Lock _lock = new();
     private readonly ArrayBufferWriter<byte> _header = new(64);
+    private readonly CancellationTokenSource _over = new();
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _credit = PluginProtocol.StreamWindow;
     private long _seq;
@@ -31,6 +33,9 @@ public sealed class PluginStreamWriter : Stream
 
     /// <summary>The number by which a call names it.</summary>
     public long Id { get; }
+
+    /// <summary>Signalled when the reader wants no more, or is gone: what is written then arrives nowhere.</summary>
+    public CancellationToken Closed => _over.Token;
 
     /// <inheritdoc/>
     public override bool CanRead => false;
@@ -107,6 +112,8 @@ public sealed class PluginStreamWriter : Stream
             _credit = Math.Min(_credit + header.Credit, PluginProtocol.StreamWindow);
             Wake();
         }
+
+        if (header.Closed) End();
     }
 
     internal void Fail()
@@ -116,6 +123,8 @@ public sealed class PluginStreamWriter : Stream
             _lost = true;
             Wake();
         }
+
+        End();
     }
 
     /// <inheritdoc/>
@@ -178,6 +187,9 @@ public sealed class PluginStreamWriter : Stream
         _output.Add(header.Span, binary: true, bytes);
         _credit -= PluginProtocol.FrameCost + bytes.Length;
     }
+
+    // Whoever waits for it runs elsewhere: this is the thread that reads the pipe.
+    private void End() => _ = _over.CancelAsync();
 
     private void Wake()
     {

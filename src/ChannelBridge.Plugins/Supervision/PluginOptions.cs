@@ -14,6 +14,9 @@ public sealed record PluginOptions
     /// <summary>Names of environment variables that the process gets beside the few that every one gets.</summary>
     public IReadOnlyList<string> Environment { get; init; } = [];
 
+    /// <summary>Paths of endpoints that it may have beside those below its channels' ids, each with what is below it.</summary>
+    public IReadOnlyList<string> Paths { get; init; } = [];
+
     /// <summary>The most memory of the process in bytes; over it, it is ended and started again. Default 512 MiB.</summary>
     public long MaxMemory { get; init; } = 512L * 1024 * 1024;
 

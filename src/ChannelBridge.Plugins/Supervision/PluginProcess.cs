@@ -185,7 +185,8 @@ internal sealed partial class PluginProcess : IAsyncDisposable
         if (offer.Version != manifest.Version) return $"it is version {offer.Version}, the manifest says {manifest.Version}";
         return Compare("channels", manifest.Channels.Select(channel => channel.Id), offer.Channels)
             ?? Compare("methods", manifest.Methods.Select(method => method.Name), offer.Methods)
-            ?? Compare("tools", manifest.Tools.Select(tool => tool.Name), offer.Tools);
+            ?? Compare("tools", manifest.Tools.Select(tool => tool.Name), offer.Tools)
+            ?? Compare("endpoints", PluginNames.OfEndpoints(manifest), offer.Endpoints);
     }
 
     private static string? Compare(string what, IEnumerable<string> said, IReadOnlyList<string>? offered)

@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace ChannelBridge.Protocol.OpenResponses;
 
 /// <summary>Writes the settings of a request as a response repeats them: each with its value, or the spec's default where nothing was said.</summary>
-internal static class RequestWriter
+public static class RequestWriter
 {
     /// <summary>Writes the members from <c>tools</c> to <c>prompt_cache_key</c>.</summary>
     public static void WriteSettings(Utf8JsonWriter writer, ResponseRequest request)
