@@ -36,7 +36,10 @@ public sealed class DeviceIdentityFile : IDeviceIdentity, IDisposable
 
     /// <summary>Opens an identity, and makes it where there is no file. Of several processes that do so at once, all have the same key.</summary>
     /// <param name="path">The file; its folder is made, for its owner only, when it is missing.</param>
-    /// <param name="passphrase">Encrypts the key in the file; null means that the file's owner alone protects it. The tokens aren't encrypted: without the key they are of no use.</param>
+    /// <param name="passphrase">
+    /// Encrypts the key in the file; null means that the file's owner alone protects it. The tokens aren't encrypted: without the key they are
+    /// of no use.
+    /// </param>
     /// <exception cref="IdentityException">The file can't be read or written, others may read it, it holds no key, or the passphrase is wrong.</exception>
     public static DeviceIdentityFile Open(string path, string? passphrase = null)
     {
