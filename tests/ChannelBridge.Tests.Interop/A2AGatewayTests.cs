@@ -13,6 +13,7 @@ public sealed class A2AGatewayTests
 {
     private const string PeerToken = "the-token-of-the-peer-gateway";
     private const string GatewayPeerToken = "the-token-of-this-host-at-the-gateway";
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     [OpenClawFact]
     public async Task TheGatewaysOwnChannel_IsAPeer_AndItsAgentAnswersPeersItHasApproved()
@@ -25,6 +26,8 @@ public sealed class A2AGatewayTests
             {
                 ["CHANNELBRIDGE__ACCESS__TOKENS__OPENCLAW__TOKEN"] = PeerToken,
                 ["CHANNELBRIDGE__ACCESS__TOKENS__OPENCLAW__SCOPES"] = "peer",
+                // It is asked again and again until the gateway has linked up.
+                ["CHANNELBRIDGE__CHANNELS__A2A__SENDSPERMINUTE"] = "6000",
             });
         await using var gateway = await GatewayAsync(model, host);
         await gateway.StartAsync();
@@ -39,7 +42,7 @@ public sealed class A2AGatewayTests
         using var http = new HttpClient { BaseAddress = host.Url, Timeout = TimeSpan.FromSeconds(120) };
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", PeerToken);
         http.DefaultRequestHeaders.Add("A2A-Version", "1.0");
-        using var patience = new CancellationTokenSource(HostProcess.Timeout);
+        using var patience = new CancellationTokenSource(Patience);
         var code = "";
         for (var attempt = 0; code.Length == 0; attempt++)
         {
@@ -73,7 +76,7 @@ public sealed class A2AGatewayTests
         var (sent, said) = await gateway.CommandAsync("message", "send", "--channel", "a2a", "--target", "a2a:bridge", "--message", "ask:from-gateway", "--json");
         Assert.True(sent == 0, said);
         await model.AskedAsync("from-gateway");
-        using var patience = new CancellationTokenSource(HostProcess.Timeout);
+        using var patience = new CancellationTokenSource(Patience);
         while (true)
         {
             var list = await HostProcess.RunAsync(["tasks", "list", "--peer", "openclaw", "--status", "completed", "--data", host.Data]);
