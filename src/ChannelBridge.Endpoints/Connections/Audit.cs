@@ -8,10 +8,10 @@ internal sealed partial class Audit(EndpointRuntime runtime)
 {
     private readonly ILogger _logger = runtime.Logger;
 
-    /// <summary>A wrong or missing token.</summary>
-    public void Failed(ClientConnection connection, string client)
+    /// <summary>A wrong or missing token, or a device that isn't the one it says it is.</summary>
+    public void Failed(ClientConnection connection, string client, string? identity = null, string reason = ConnectRefusal.WrongToken)
     {
-        runtime.Attempts.Failed(connection.Origin.Door, connection.Origin.Address, null, "a wrong or missing token");
+        runtime.Attempts.Failed(connection.Origin.Door, connection.Origin.Address, identity, reason);
         LogFailed(connection.Id, connection.Origin, client);
     }
 

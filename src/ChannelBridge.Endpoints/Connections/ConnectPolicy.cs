@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Core.Access.Devices;
+using ChannelBridge.Identity;
 using ChannelBridge.Protocol.OpenClaw;
 
 namespace ChannelBridge.Endpoints.Connections;
@@ -8,8 +10,18 @@ namespace ChannelBridge.Endpoints.Connections;
 /// <summary>Why a <c>connect</c> was refused.</summary>
 /// <param name="Error">What the client is told: the top code is always <c>INVALID_REQUEST</c>, <c>details.code</c> says more.</param>
 /// <param name="CloseCode">The WebSocket close code.</param>
-/// <param name="IsFailedAuthentication">True for a wrong token: it is logged and counted.</param>
-internal sealed record ConnectRefusal(BridgeException Error, int CloseCode = 1008, bool IsFailedAuthentication = false);
+/// <param name="IsFailedAuthentication">True for a wrong token or device: it is logged and counted.</param>
+internal sealed record ConnectRefusal(BridgeException Error, int CloseCode = 1008, bool IsFailedAuthentication = false)
+{
+    /// <summary>The reason of a wrong token, for the audit.</summary>
+    public const string WrongToken = "a wrong or missing token";
+
+    /// <summary>The identity that the attempt named, for the counts and the audit; null for none.</summary>
+    public string? Identity { get; init; }
+
+    /// <summary>Why, for the audit.</summary>
+    public string Reason { get; init; } = WrongToken;
+}
 
 /// <summary>Decides about a well-formed <c>connect</c> in the words of the gateway, so that its clients know what to do next.</summary>
 internal static class ConnectPolicy
@@ -17,10 +29,12 @@ internal static class ConnectPolicy
     private const string NextSettings = "update_auth_configuration";
     private const string NextCredentials = "update_auth_credentials";
 
-    /// <summary>Checks protocol, role and credentials. The device identity's shape was checked already; the token alone is trusted.</summary>
+    /// <summary>
+    /// Checks protocol, role, device and credentials. A device must be what it says it is; what it may do is what its token may.
+    /// </summary>
     /// <returns>The refusal, or null when the client is in.</returns>
     public static ConnectRefusal? Check(
-        ConnectParams connect, EndpointRuntime runtime, ConnectionOrigin origin, out Caller? caller, out Scopes granted)
+        ConnectParams connect, EndpointRuntime runtime, ConnectionOrigin origin, Challenge challenge, out Caller? caller, out Scopes granted)
     {
         caller = null;
         granted = Scopes.None;
@@ -38,6 +52,7 @@ internal static class ConnectPolicy
         }
 
         if (connect.Role is not (null or "operator")) return new ConnectRefusal(Invalid("invalid role", null));
+        if (connect.Device is not null && CheckDevice(connect, runtime, origin, challenge) is { } wrong) return wrong;
         caller = string.IsNullOrEmpty(connect.Auth?.Token) ? null : runtime.Tokens.Authenticate(connect.Auth.Token, origin.Door);
         if (caller is null)
         {
@@ -58,6 +73,31 @@ internal static class ConnectPolicy
                 $"unauthorized: the token has none of the requested scopes; it has {string.Join(", ", (caller.Scopes & ~(Scopes.Link | Scopes.Peer)).ToNames())}",
                 Details(OpenClawNames.ConnectErrors.ScopeMismatch, "scope_mismatch", "review_auth_configuration")),
                 IsFailedAuthentication: caller.Scopes.IsPeerOnly());
+    }
+
+    private static ConnectRefusal? CheckDevice(ConnectParams connect, EndpointRuntime runtime, ConnectionOrigin origin, Challenge challenge)
+    {
+        DeviceFault? fault;
+        try
+        {
+            fault = DeviceVerification.Check(connect, challenge);
+        }
+        catch (IdentityException missing)
+        {
+            return new ConnectRefusal(new BridgeException(ErrorCodes.Unavailable, $"the device can't be verified: {missing.Message}"));
+        }
+
+        if (fault is null) return null;
+        // A right signature was let on above, whatever others have tried in the device's name or from its address.
+        var device = connect.Device!.Id;
+        if (runtime.Attempts.Check(origin.Address, device) is { } tooMany) return TooMany(tooMany);
+        return new ConnectRefusal(
+            Invalid(fault.Message, new JsonObject { ["code"] = fault.Code, ["reason"] = fault.Reason }),
+            IsFailedAuthentication: true)
+        {
+            Identity = device,
+            Reason = fault.Message,
+        };
     }
 
     private static ConnectRefusal TooMany(BridgeException tooMany) =>

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Core.Access.Devices;
 using ChannelBridge.Endpoints.Buffers;
 using ChannelBridge.Endpoints.Router;
 using ChannelBridge.Protocol;
@@ -15,11 +16,16 @@ namespace ChannelBridge.Endpoints.Connections;
 internal sealed class OpenClawConnection : ClientConnection
 {
     private readonly Audit _audit;
+    private readonly Challenge _said;
     private long _seq;
     private long _lastTick;
 
     public OpenClawConnection(EndpointRuntime runtime, MessageTransport transport, ConnectionOrigin origin)
-        : base(runtime, transport, origin, new Caller("anonymous", Scopes.None, origin.Door)) => _audit = new Audit(runtime);
+        : base(runtime, transport, origin, new Caller("anonymous", Scopes.None, origin.Door))
+    {
+        _audit = new Audit(runtime);
+        _said = new Challenge(Guid.NewGuid().ToString(), runtime.Time.GetUtcNow().ToUnixTimeMilliseconds());
+    }
 
     public override string Dialect => "openclaw";
 
@@ -43,7 +49,7 @@ internal sealed class OpenClawConnection : ClientConnection
     protected override void OnOpened()
     {
         var challenge = OutgoingMessage.Rent();
-        var payload = new JsonObject { ["nonce"] = Guid.NewGuid().ToString(), ["ts"] = Now, ["capabilities"] = new JsonArray() };
+        var payload = new JsonObject { ["nonce"] = _said.Nonce, ["ts"] = _said.At, ["capabilities"] = new JsonArray() };
         OpenClawFrameWriter.BeginEvent(challenge, OpenClawNames.ChallengeEvent, Utf8(payload));
         OpenClawFrameWriter.EndEvent(challenge, null);
         Send(challenge);
@@ -151,9 +157,9 @@ internal sealed class OpenClawConnection : ClientConnection
             return;
         }
 
-        if (ConnectPolicy.Check(connect!, Runtime, Origin, out var caller, out var granted) is { } refusal)
+        if (ConnectPolicy.Check(connect!, Runtime, Origin, _said, out var caller, out var granted) is { } refusal)
         {
-            if (refusal.IsFailedAuthentication) _audit.Failed(this, connect!.Client.Id);
+            if (refusal.IsFailedAuthentication) _audit.Failed(this, connect!.Client.Id, refusal.Identity, refusal.Reason);
             Fail(frame, refusal.Error, refusal.CloseCode);
             return;
         }
