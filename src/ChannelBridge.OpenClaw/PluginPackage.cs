@@ -36,6 +36,9 @@ public sealed class PluginPackage
     /// <summary>The manifest and the files of <c>plugin-manifest/</c>, by their names in the package.</summary>
     public IReadOnlyDictionary<string, ReadOnlyMemory<byte>> Files { get; }
 
+    /// <summary>The package's <c>package.json</c>, which isn't part of its hash.</summary>
+    public ReadOnlyMemory<byte> Description { get; } = Read("package/package.json");
+
     /// <summary>The hash of the package that belongs to this host.</summary>
     public string Hash => _expected;
 
@@ -81,12 +84,17 @@ public sealed class PluginPackage
         foreach (var name in assembly.GetManifestResourceNames())
         {
             if (!name.StartsWith(Prefix, StringComparison.Ordinal)) continue;
-            using var stream = assembly.GetManifestResourceStream(name)!;
-            var content = new byte[stream.Length];
-            stream.ReadExactly(content);
-            files[name[Prefix.Length..]] = content;
+            files[name[Prefix.Length..]] = Read(name);
         }
 
         return files;
+    }
+
+    private static ReadOnlyMemory<byte> Read(string resource)
+    {
+        using var stream = typeof(PluginPackage).Assembly.GetManifestResourceStream(resource)!;
+        var content = new byte[stream.Length];
+        stream.ReadExactly(content);
+        return content;
     }
 }

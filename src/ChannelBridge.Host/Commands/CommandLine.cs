@@ -79,6 +79,7 @@ internal static class CommandLine
             DeadLettersCommand.Create(),
             PluginsCommand.Create(),
             PluginCommand.Create(),
+            OpenClawCommand.Create(),
             TokensCommand.Create(),
             StoreCommand.Create(),
             ConfigCommand.Create(),

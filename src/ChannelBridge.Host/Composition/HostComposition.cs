@@ -78,6 +78,7 @@ internal static class HostComposition
         services.AddSingleton(settings.Responses);
         services.AddSingleton(settings.Link);
         settings.Store.AddTo(services);
+        services.AddSingleton(_ => PackedPackage.Read(settings.DataDirectory));
         var bridge = services.AddChannelBridge().AddTransfers(settings.Files).AddOpenClaw();
         foreach (var agent in settings.Agents) services.AddProviderAgent(agent);
         AddChannels(bridge);

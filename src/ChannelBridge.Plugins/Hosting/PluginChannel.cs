@@ -24,7 +24,7 @@ internal sealed class PluginChannel(
 
     public bool CanSend => channel.Send;
 
-    public bool ForGateway => true;
+    public bool ForGateway => channel.Gateway;
 
     public IEnumerable<RpcMethod> Methods => methods;
 

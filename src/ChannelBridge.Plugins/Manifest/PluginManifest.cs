@@ -60,6 +60,12 @@ public sealed record ManifestChannel
 
     /// <summary>False for a channel that only answers.</summary>
     public bool Send { get; set; } = true;
+
+    /// <summary>False for a channel that the OpenClaw gateway isn't to have.</summary>
+    public bool Gateway { get; set; } = true;
+
+    /// <summary>The account that is there without being set up, as a gateway shows it.</summary>
+    public string Account { get; set; } = "Main";
 }
 
 /// <summary>How a plugin's process is started: one of the two.</summary>
