@@ -50,7 +50,8 @@ internal sealed partial class PluginSockets(string channel, PluginLink link, ILo
         catch (BridgeException refused)
         {
             LogRefused(logger, channel, refused.Code);
-            peer.Close(refused.Code is ErrorCodes.InvalidRequest or ErrorCodes.Forbidden ? 1008 : refused.Code is ErrorCodes.Busy ? 1013 : 1011, PluginText.Cut(refused.Message, 100));
+            var code = refused.Code is ErrorCodes.InvalidRequest or ErrorCodes.Forbidden ? 1008 : refused.Code is ErrorCodes.Busy ? 1013 : 1011;
+            peer.Close(code, PluginText.Cut(refused.Message, 100));
         }
         catch (OperationCanceledException)
         {
