@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using System.Text.Json.Nodes;
 using ChannelBridge.Client;
@@ -84,6 +85,41 @@ public sealed class DeviceTests(InteropLab lab)
         await using var changed = Make(identity, "the shared token of last year");
         await changed.ConnectAsync().WaitAsync(Patience);
         Assert.NotNull(await CallAsync(changed, "health"));
+    }
+
+    [OpenClawFact]
+    public async Task Sample_ChatsAndBridges_FirstByTheSharedTokenThenByItsDevice()
+    {
+        await RunningAsync();
+        var folder = Scratch.NewFolder("sample");
+        var token = Path.Combine(folder, "token");
+        await File.WriteAllTextAsync(token, GatewayProcess.Token);
+        var device = Path.Combine(folder, "device.json");
+        Assert.Contains("answer to sample-chat", await SampleAsync(device, "please ask:sample-chat now", "chat", lab.Gateway.Url.AbsoluteUri, token), StringComparison.Ordinal);
+        Assert.Contains("answer to sample-bridge", await SampleAsync(device, "please ask:sample-bridge now", "bridge", lab.Gateway.Url.AbsoluteUri), StringComparison.Ordinal);
+    }
+
+    private static async Task<string> SampleAsync(string device, string line, params string[] arguments)
+    {
+        var output = Path.GetRelativePath(Path.Combine(OpenClawInstallation.Repository, "tests", "ChannelBridge.Tests.Interop"), AppContext.BaseDirectory);
+        var program = Path.Combine(OpenClawInstallation.Repository, "samples", "gateway-client-csharp", output, "gateway-client-csharp.dll");
+        var start = new ProcessStartInfo("dotnet", [program, .. arguments]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["CHANNELBRIDGE_DEVICE"] = device;
+        using var process = Process.Start(start)!;
+        try
+        {
+            var errors = process.StandardError.ReadToEndAsync();
+            var said = process.StandardOutput.ReadToEndAsync();
+            await process.StandardInput.WriteLineAsync(line);
+            process.StandardInput.Close();
+            await process.WaitForExitAsync().WaitAsync(Patience);
+            Assert.True(process.ExitCode == 0, await errors);
+            return await said;
+        }
+        finally
+        {
+            if (!process.HasExited) process.Kill();
+        }
     }
 
     private async Task ApprovedAsync(DeviceIdentityFile identity, ForwardingProxy proxy, ChannelBridgeClient admin, string reason, params string[] scopes)
