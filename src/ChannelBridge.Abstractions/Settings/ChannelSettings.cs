@@ -37,6 +37,9 @@ public abstract class ChannelSettings
     /// <summary>The policy of delivery where no key is set; null: the host's.</summary>
     public DeliveryPolicy? Delivery { get; protected set; }
 
+    /// <summary>The same where it depends on other keys; goes before <see cref="Delivery"/>. Null: it doesn't.</summary>
+    protected Func<SettingsReader, DeliveryPolicy>? DeliveryBy { get; set; }
+
     /// <summary>The channel's keys apart from those of delivery.</summary>
     protected abstract IEnumerable<Setting> OwnSettings { get; }
 
@@ -49,7 +52,7 @@ public abstract class ChannelSettings
     public ChannelDelivery ReadDelivery(SettingsReader reader, DeliveryPolicy? standard = null)
     {
         ArgumentNullException.ThrowIfNull(reader);
-        return DeliverySettings.Read(reader, Prefix, Delivery ?? standard ?? new DeliveryPolicy(), AccountKey);
+        return DeliverySettings.Read(reader, Prefix, DeliveryBy?.Invoke(reader) ?? Delivery ?? standard ?? new DeliveryPolicy(), AccountKey);
     }
 
     /// <summary>An account of the settings as lanes know it: in lower case, unless the channel says otherwise.</summary>

@@ -135,6 +135,13 @@ public sealed class ChannelSettings<TOptions> : ChannelSettings
         return this;
     }
 
+    /// <summary>The same where that depends on other keys of the settings. Documentation shows the defaults of <see cref="DeliveryPolicy"/> then.</summary>
+    public ChannelSettings<TOptions> WithDelivery(Func<SettingsReader, DeliveryPolicy> policy)
+    {
+        DeliveryBy = policy;
+        return this;
+    }
+
     /// <summary>Reads the keys into options that already have their defaults. What is wrong is told to the reader.</summary>
     public void Apply(SettingsReader reader, TOptions options)
     {

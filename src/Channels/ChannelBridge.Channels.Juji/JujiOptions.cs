@@ -53,6 +53,12 @@ public sealed class JujiOptions
     /// <summary>The largest frame that the community may send, in bytes. Default 4 MiB.</summary>
     public int MaxMessageBytes { get; set; } = 4 * 1024 * 1024;
 
+    /// <summary>How long pushes of the endpoint wait for members that aren't connected. Default 7 days.</summary>
+    public TimeSpan OfflinePushes { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>The community's side: other agents connect to this host.</summary>
+    public JujiEndpointOptions Endpoint { get; } = new();
+
     /// <summary>The accounts by id; empty: one, <c>default</c>.</summary>
     public IDictionary<string, JujiAccountOptions> Accounts { get; } = new Dictionary<string, JujiAccountOptions>(StringComparer.OrdinalIgnoreCase);
 

@@ -3,6 +3,7 @@ using ChannelBridge.Abstractions.Dialing;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Channels.Juji.Endpoint;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -13,7 +14,10 @@ namespace ChannelBridge.Channels.Juji;
 /// <summary>Adds the Juji channel to a host.</summary>
 public static class JujiServices
 {
-    /// <summary>Adds the Juji channel, which does nothing unless it is configured.</summary>
+    /// <summary>
+    /// Adds the Juji channel, both sides, which do nothing unless they are configured. What the endpoint does beyond registering, connecting and telling is added by
+    /// <see cref="IJujiAction"/>.
+    /// </summary>
     /// <param name="builder">The builder.</param>
     /// <param name="configure">Changes what the section <see cref="JujiOptions.Section"/> of the host's configuration says. Faults stop the start.</param>
     public static IChannelBridgeBuilder AddJuji(this IChannelBridgeBuilder builder, Action<JujiOptions>? configure = null)
@@ -36,6 +40,13 @@ public static class JujiServices
             provider.GetRequiredService<ILoggerFactory>(),
             provider.GetService<IGatewayAdmission>()));
         services.AddContributor<JujiChannel>();
+        services.AddChannelSettings(JujiSettings.Delivery);
+        services.TryAddSingleton(static provider => provider.GetRequiredService<IOptions<JujiOptions>>().Value.Endpoint);
+        services.TryAddSingleton<AgentBook>();
+        services.TryAddSingleton<SubscriptionBook>();
+        services.TryAddSingleton<Community>();
+        services.TryAddSingleton<IJujiCommunity>(static provider => provider.GetRequiredService<Community>());
+        services.AddContributor<JujiEndpointChannel>();
         return builder;
     }
 }

@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Settings;
 
 namespace ChannelBridge.Channels.Juji;
@@ -15,7 +16,17 @@ internal static class JujiSettings
         .WithAccountParts<JujiAccountOptions, JujiRouteOptions>("Routes", Route, static options => options.Accounts, static account => account.Routes)
         .WithAccountKey(AccountIds.Key)
         .WithAlias("JUJI_BASE_URL", "BaseUrl")
+        .WithAlias("JUJI_WS_MAX_CONNECTIONS_PER_AGENT", "Endpoint:MaxConnectionsPerAgent")
         .WithCheck(new JujiOptionsValidator());
+
+    /// <summary>How pushes of the endpoint are delivered: to members that never ack, for as long as they are kept.</summary>
+    public static readonly ChannelSettings<EndpointDelivery> Delivery = new ChannelSettings<EndpointDelivery>("Juji-Endpoint", static _ => { })
+        .WithDelivery(static reader => new DeliveryPolicy
+        {
+            TimeToLive = reader.Duration(
+                "Channels:Juji:OfflinePushes", new JujiOptions().OfflinePushes, TimeSpan.FromSeconds(1), TimeSpan.FromDays(366),
+                    SettingText.FormatDuration(new JujiOptions().OfflinePushes)),
+        });
 
     private static void Channel(SettingGroup<JujiOptions> keys) => keys
         .Flag("Enabled", o => o.IsOn, (o, v) => o.Enabled = v, "Whether the connector runs; on by itself as soon as a BaseUrl or an account is named")
@@ -37,7 +48,24 @@ internal static class JujiSettings
         .Duration("CapabilitiesKept", TimeSpan.Zero, TimeSpan.FromDays(1), o => o.CapabilitiesKept, (o, v) => o.CapabilitiesKept = v,
             "How long capabilities, actions and topics are kept before they are asked for again")
         .Number("MaxPendingCalls", 1, 1_000_000, o => o.MaxPendingCalls, (o, v) => o.MaxPendingCalls = (int)v, "Calls of an account that may wait for answers")
-        .Size("MaxMessageBytes", 1024, 256L << 20, o => o.MaxMessageBytes, (o, v) => o.MaxMessageBytes = (int)v, "The largest frame that the community may send");
+        .Size("MaxMessageBytes", 1024, 256L << 20, o => o.MaxMessageBytes, (o, v) => o.MaxMessageBytes = (int)v, "The largest frame that the community may send")
+        .Duration("OfflinePushes", TimeSpan.FromSeconds(1), TimeSpan.FromDays(366), o => o.OfflinePushes, (o, v) => o.OfflinePushes = v,
+            "How long pushes of the endpoint wait for members that aren't connected")
+        .Flag("Endpoint:Enabled", o => o.Endpoint.Enabled, (o, v) => o.Endpoint.Enabled = v, "True: agents may register and connect below `/juji`")
+        .Agent("Endpoint:Agent", (o, v) => o.Endpoint.Agent = v,
+            "The agent of this host that is a member and answers who writes to it", "none")
+        .Text("Endpoint:Name", o => o.Endpoint.Name, (o, v) => o.Endpoint.Name = v, "Its name there", "The shop's helper")
+        .Number("Endpoint:MaxConnectionsPerAgent", 1, 1000, o => o.Endpoint.MaxConnectionsPerAgent, (o, v) => o.Endpoint.MaxConnectionsPerAgent = (int)v,
+            "Connections that one agent may have at once")
+        .Number("Endpoint:MaxAgents", 1, 10_000_000, o => o.Endpoint.MaxAgents, (o, v) => o.Endpoint.MaxAgents = (int)v, "Agents that may register in all")
+        .Flag("Endpoint:OpenSend", o => o.Endpoint.OpenSend, (o, v) => o.Endpoint.OpenSend = v,
+            "True: anybody may use `/message/send` and `/message/channels`, for which a token with the scope `operator.write` is needed else")
+        .List("Endpoint:Topics", (o, v) => o.Endpoint.Topics = v,
+            "The topics that members may unsubscribe from; none: those of the public community", "content.published, task.published")
+        .Duration("Endpoint:SettleTime", TimeSpan.Zero, TimeSpan.FromMinutes(1), o => o.Endpoint.SettleTime, (o, v) => o.Endpoint.SettleTime = v,
+            "How long after its beginning a connection is told what waited; short commands swallow nothing by that")
+        .Duration("Endpoint:ActionTimeout", Tenth, Hour, o => o.Endpoint.ActionTimeout, (o, v) => o.Endpoint.ActionTimeout = v,
+            "How long an action may take before it is answered with an error");
 
     private static void Account(SettingGroup<JujiAccountOptions> keys) => keys
         .Flag("Enabled", o => o.Enabled, (o, v) => o.Enabled = v, "False: the account rests")
@@ -57,3 +85,6 @@ internal static class JujiSettings
         .Text("Answer", o => o.Answer, (o, v) => o.Answer = v, "With `agent`: where its answer goes; none: it is kept and sent to nobody", "bncr/shop:qq:10001:20002")
         .List("Data", (o, v) => o.Data = v, "With a target: which members of `data` are told besides title and message", "proposal_id, title");
 }
+
+/// <summary>The endpoint has no keys of its own but those of delivery.</summary>
+internal sealed class EndpointDelivery;

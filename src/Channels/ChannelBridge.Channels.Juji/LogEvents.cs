@@ -13,4 +13,7 @@ internal static class LogEvents
     public const int PushDeskDropped = 5421;
     public const int PushDeskNotTaken = 5422;
     public const int AnswerBookNotSettled = 5431;
+    public const int ActionDeskFailed = 5441;
+    public const int CommunityNotTold = 5451;
+    public const int ConnectionHubFailed = 5461;
 }

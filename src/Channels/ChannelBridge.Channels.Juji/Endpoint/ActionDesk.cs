@@ -1,0 +1,136 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Errors;
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Channels.Juji.Endpoint;
+
+/// <summary>An answer to a call.</summary>
+/// <param name="Ok">Whether it was done.</param>
+/// <param name="Content">JSON.</param>
+internal sealed record ActionAnswer(bool Ok, ReadOnlyMemory<byte> Content)
+{
+    /// <summary>It wasn't done.</summary>
+    public static ActionAnswer Failed(string why) => new(false, Encoding.UTF8.GetBytes(new JsonObject { ["error"] = why }.ToJsonString()));
+}
+
+/// <summary>
+/// Runs actions: each <c>u_id</c> of a member once in ten minutes, and whoever sends it again gets the first answer, also while it is still being made.
+/// </summary>
+internal sealed partial class ActionDesk(IReadOnlyDictionary<string, IJujiAction> actions, JujiEndpointOptions options, TimeProvider time, ILogger<ActionDesk> logger)
+{
+    private const int MostPerAgent = 2000;
+    private const int MostBytesPerAgent = 8 * 1024 * 1024;
+    private static readonly TimeSpan Kept = TimeSpan.FromMinutes(10);
+    private readonly Lock _lock = new();
+    private readonly Dictionary<long, AgentCalls> _agents = [];
+
+    /// <summary>The actions by name.</summary>
+    public IReadOnlyDictionary<string, IJujiAction> Actions => actions;
+
+    /// <summary>Calls that were repeated.</summary>
+    public long Repeated { get; private set; }
+
+    /// <summary>The answer to a call. It is made to the end even if its member leaves.</summary>
+    public Task<ActionAnswer> RunAsync(long agentId, string requestId, JsonElement request)
+    {
+        lock (_lock)
+        {
+            if (!_agents.TryGetValue(agentId, out var calls)) _agents[agentId] = calls = new AgentCalls();
+            Trim(calls);
+            if (calls.ById.TryGetValue(requestId, out var before))
+            {
+                Repeated++;
+                return before.Answer;
+            }
+
+            if (calls.Order.Count >= MostPerAgent) return Task.FromResult(ActionAnswer.Failed($"more than {MostPerAgent} calls in ten minutes"));
+            var call = new Call(requestId, time.GetTimestamp());
+            calls.ById.Add(requestId, call);
+            calls.Order.Enqueue(call);
+            call.Answer = Task.Run(async () =>
+            {
+                var answer = await AnswerAsync(agentId, requestId, request).ConfigureAwait(false);
+                lock (_lock) calls.Bytes += call.Size = answer.Content.Length;
+                return answer;
+            });
+            return call.Answer;
+        }
+    }
+
+    /// <summary>Forgets members whose last call is long ago.</summary>
+    public void Sweep()
+    {
+        lock (_lock)
+        {
+            foreach (var (agent, calls) in _agents.ToList())
+            {
+                Trim(calls);
+                if (calls.Order.Count == 0) _agents.Remove(agent);
+            }
+        }
+    }
+
+    private void Trim(AgentCalls calls)
+    {
+        while (calls.Order.TryPeek(out var oldest) && oldest.Answer.IsCompleted && (time.GetElapsedTime(oldest.At) >= Kept || calls.Bytes > MostBytesPerAgent))
+        {
+            calls.Order.Dequeue();
+            calls.ById.Remove(oldest.Id);
+            calls.Bytes -= oldest.Size;
+        }
+    }
+
+    private async Task<ActionAnswer> AnswerAsync(long agentId, string requestId, JsonElement request)
+    {
+        var name = request.TryGetProperty("action"u8, out var said) && said.ValueKind == JsonValueKind.String ? said.GetString()! : "";
+        if (!actions.TryGetValue(name, out var action)) return ActionAnswer.Failed(name.Length == 0
+            ? "missing action" : $"unknown action: {(name.Length > 100 ? name[..100] : name)}");
+        var parameters = request.TryGetProperty("params"u8, out var given) && given.ValueKind != JsonValueKind.Null ? given : JsonElement.Parse("{}"u8);
+        if (parameters.ValueKind != JsonValueKind.Object) return ActionAnswer.Failed("params.params must be an object");
+        using var late = new CancellationTokenSource(options.ActionTimeout, time);
+        try
+        {
+            var content = await action.RunAsync(new JujiActionCall(agentId, requestId, parameters), late.Token).AsTask().WaitAsync(late.Token).ConfigureAwait(false);
+            return new ActionAnswer(true, Encoding.UTF8.GetBytes(content?.ToJsonString() ?? "null"));
+        }
+        catch (BridgeException fault)
+        {
+            return ActionAnswer.Failed(fault.Message);
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested)
+        {
+            return ActionAnswer.Failed(string.Create(CultureInfo.InvariantCulture, $"{name} took longer than {options.ActionTimeout.TotalSeconds:0} s"));
+        }
+        catch (Exception fault)
+        {
+            LogFailed(logger, fault, name);
+            return ActionAnswer.Failed($"{name} has failed; the host's log says why");
+        }
+    }
+
+    [LoggerMessage(LogEvents.ActionDeskFailed, LogLevel.Error, "The action {Action} of the Juji community has failed in an unexpected way.")]
+    private static partial void LogFailed(ILogger logger, Exception fault, string action);
+
+    private sealed class AgentCalls
+    {
+        public Dictionary<string, Call> ById { get; } = new(StringComparer.Ordinal);
+
+        public Queue<Call> Order { get; } = new();
+
+        public long Bytes { get; set; }
+    }
+
+    private sealed class Call(string id, long at)
+    {
+        public string Id => id;
+
+        public long At => at;
+
+        public int Size { get; set; }
+
+        public Task<ActionAnswer> Answer { get; set; } = null!;
+    }
+}

@@ -1,0 +1,163 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Endpoints;
+using ChannelBridge.Abstractions.Messaging;
+
+namespace ChannelBridge.Channels.Juji.Endpoint;
+
+/// <summary>One connection of a member: what it says is taken here, what it is told goes out by it.</summary>
+internal sealed class AgentConnection(long agentId, ISocketPeer peer, ActionDesk actions, TimeProvider time) : IPushTarget
+{
+    private const int MaxFrame = 1024 * 1024;
+    private const int MostAtOnce = 32;
+    private const int MaxId = 200;
+    private static readonly byte[] Pong = """{"type":"pong"}"""u8.ToArray();
+    private static readonly JsonDocumentOptions Bounds = new() { MaxDepth = 64 };
+    private long _saidAt = time.GetTimestamp();
+
+    /// <summary>Whose.</summary>
+    public long AgentId => agentId;
+
+    /// <summary>The other end.</summary>
+    public ISocketPeer Peer => peer;
+
+    /// <summary>Since when nothing was said to it.</summary>
+    public TimeSpan Silence => time.GetElapsedTime(Volatile.Read(ref _saidAt));
+
+    /// <inheritdoc/>
+    public string ConnectionId => peer.Id;
+
+    /// <inheritdoc/>
+    public bool RequiresAck => false;
+
+    /// <inheritdoc/>
+    public DateTimeOffset LastReceivedAt => peer.LastHeardAt;
+
+    /// <inheritdoc/>
+    public CancellationToken Closed => peer.Closed;
+
+    /// <inheritdoc/>
+    public bool ClosedByClient => peer.End is { ByPeer: true, Code: 1000 or 1001 or 1005 };
+
+    /// <inheritdoc/>
+    public ValueTask<PushOutcome> PushAsync(PushItem item, CancellationToken cancellationToken) => SendAsync(FrameOf(item), cancellationToken);
+
+    /// <summary>Says pong unasked, so that a member that waits 30 s for anything goes on waiting.</summary>
+    public ValueTask<PushOutcome> PongAsync(CancellationToken cancellationToken) => SendAsync(Pong, cancellationToken);
+
+    /// <summary>Says that the connection is there.</summary>
+    public ValueTask<PushOutcome> GreetAsync(CancellationToken cancellationToken) =>
+        SendAsync(Encoding.UTF8.GetBytes(new JsonObject { ["type"] = "connected", ["agent_id"] = agentId }.ToJsonString()), cancellationToken);
+
+    /// <summary>Takes what the member says until it leaves. Calls run beside each other, up to a bound, then the member waits.</summary>
+    public async Task ServeAsync(CancellationToken cancellationToken)
+    {
+        using var places = new SemaphoreSlim(MostAtOnce);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, peer.Closed);
+        try
+        {
+            while (await peer.ReceiveAsync(cancellationToken).ConfigureAwait(false) is { } message)
+            {
+                if (IsPing(message.Content.Span))
+                {
+                    await PongAsync(cancellationToken).ConfigureAwait(false);
+                    continue;
+                }
+
+                var (request, id, wrong) = Read(message);
+                if (wrong is not null)
+                {
+                    await AnswerAsync(id, ActionAnswer.Failed(wrong), cancellationToken).ConfigureAwait(false);
+                    continue;
+                }
+
+                await places.WaitAsync(cancellationToken).ConfigureAwait(false);
+                _ = RunAsync(request, id!, places, end.Token);
+            }
+        }
+        finally
+        {
+            // The last ones end with the connection; their places are theirs until then.
+            await end.CancelAsync().ConfigureAwait(false);
+            for (var i = 0; i < MostAtOnce; i++) await places.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+    }
+
+    private async Task RunAsync(JsonElement request, string id, SemaphoreSlim places, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var answer = await actions.RunAsync(agentId, id, request).WaitAsync(cancellationToken).ConfigureAwait(false);
+            await AnswerAsync(id, answer, cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The member has left; who comes back with the same u_id gets the answer.
+        }
+        finally
+        {
+            places.Release();
+        }
+    }
+
+    private (JsonElement Request, string? Id, string? Wrong) Read(SocketMessage message)
+    {
+        if (message.IsBinary) return (default, null, "a frame is text");
+        if (message.Content.Length > MaxFrame) return (default, null, $"a frame has at most {MaxFrame} bytes");
+        JsonElement frame;
+        try
+        {
+            using var document = JsonDocument.Parse(message.Content, Bounds);
+            frame = document.RootElement.Clone();
+        }
+        catch (JsonException)
+        {
+            return (default, null, "the frame is no JSON, or nested too deeply");
+        }
+
+        if (frame.ValueKind != JsonValueKind.Object) return (default, null, "a frame is an object");
+        var id = Connector.CallTable.IdOf(frame);
+        if (id is not { Length: > 0 and <= MaxId }) return (default, null, $"u_id is missing, or longer than {MaxId} characters");
+        if (Connector.CommunityApi.IdOf(frame) != agentId) return (default, id, "agent_id must be that of the connection");
+        if (!frame.TryGetProperty("params"u8, out var request) || request.ValueKind != JsonValueKind.Object) return (default, id,
+            "params must be an object with action and params");
+        return (request, id, null);
+    }
+
+    private async ValueTask AnswerAsync(string? id, ActionAnswer answer, CancellationToken cancellationToken)
+    {
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            writer.WriteNumber("agent_id"u8, agentId);
+            if (id is null) writer.WriteNull("u_id"u8);
+            else writer.WriteString("u_id"u8, id);
+            writer.WritePropertyName("content"u8);
+            writer.WriteRawValue(answer.Content.Span);
+            writer.WriteString("status"u8, answer.Ok ? "success"u8 : "error"u8);
+            writer.WriteEndObject();
+        }
+
+        await SendAsync(buffer.ToArray(), cancellationToken).ConfigureAwait(false);
+    }
+
+    private ValueTask<PushOutcome> SendAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken)
+    {
+        Volatile.Write(ref _saidAt, time.GetTimestamp());
+        return peer.SendAsync(frame, cancellationToken: cancellationToken);
+    }
+
+    private static byte[] FrameOf(PushItem item)
+    {
+        var push = item.Message.Type == Community.PushType
+            ? JsonNode.Parse(item.Message.Text)!.AsObject()
+            : new JsonObject { ["type"] = "agent/message", ["topic"] = "agent.message", ["event"] = "agent.message", ["message"] = item.Message.Text };
+        push.TryAdd("push_id", item.Id.ToString("N"));
+        return Encoding.UTF8.GetBytes(push.ToJsonString());
+    }
+
+    private static bool IsPing(ReadOnlySpan<byte> content) => content.SequenceEqual("ping"u8) || content.Trim(" \t\r\n"u8).SequenceEqual("{}"u8);
+}
