@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 
 namespace ChannelBridge.Identity;
@@ -7,6 +8,7 @@ internal static class PrivateFile
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode Others = (UnixFileMode)0x3F;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     /// <summary>Reads a file.</summary>
     /// <param name="path">The file.</param>
@@ -47,11 +49,22 @@ internal static class PrivateFile
                 stream.Flush(flushToDisk: true);
             }
 
-            File.Move(temporary, path, overwrite);
-            return true;
-        }
-        catch (IOException) when (!overwrite && File.Exists(path))
-        {
+            if (overwrite)
+            {
+                File.Move(temporary, path, overwrite);
+                return true;
+            }
+
+            // A move that must not overwrite looks first and renames then: of several that do so at once the last one would win.
+            using (Alone(path))
+            {
+                if (!File.Exists(path))
+                {
+                    File.Move(temporary, path);
+                    return true;
+                }
+            }
+
             File.Delete(temporary);
             return false;
         }
@@ -61,4 +74,34 @@ internal static class PrivateFile
             throw new IdentityException(IdentityFault.File, $"can't write the {what} {path}: {fault.Message}", fault);
         }
     }
+
+    /// <summary>Waits until no other thread or process is about to make the file; holds them off until it is disposed.</summary>
+    private static FileStream Alone(string path)
+    {
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.OpenOrCreate,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.None,
+            Options = FileOptions.DeleteOnClose,
+            BufferSize = 0,
+        };
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = OwnerOnly;
+        var began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return new FileStream(path + ".lock", options);
+            }
+            catch (Exception fault) when (MayBeTaken(fault) && Stopwatch.GetElapsedTime(began) < Patience)
+            {
+                Thread.Sleep(5);
+            }
+        }
+    }
+
+    /// <summary>True for what an opener meets while another one has the lock, or is just removing it; Windows denies the access to a file that is being removed.</summary>
+    private static bool MayBeTaken(Exception fault) =>
+        fault is IOException and not (DirectoryNotFoundException or PathTooLongException) || (fault is UnauthorizedAccessException && OperatingSystem.IsWindows());
 }
