@@ -51,7 +51,7 @@ internal static class PrivateFile
 
             if (overwrite)
             {
-                File.Move(temporary, path, overwrite);
+                File.Move(temporary, path, overwrite: true);
                 return true;
             }
 
@@ -96,6 +96,7 @@ internal static class PrivateFile
             }
             catch (Exception fault) when (MayBeTaken(fault) && Stopwatch.GetElapsedTime(began) < Patience)
             {
+                // Nothing tells when a lock of another process is free; whoever has it holds it for one rename.
                 Thread.Sleep(5);
             }
         }
