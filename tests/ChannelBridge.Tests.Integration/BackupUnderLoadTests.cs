@@ -28,10 +28,10 @@ public sealed class BackupUnderLoadTests
             Assert.True(backup.ExitCode is 0, backup.Errors);
             // The flow went on meanwhile, and goes on after it.
             var during = bridge.Accepted.Count;
+            Assert.True(during > accepted.Length, "nothing was accepted while the copy was made");
             await UntilAsync(() => bridge.Accepted.Count > during, senders);
             await stop.CancelAsync();
             await Task.WhenAll(senders);
-            Assert.True(bridge.Accepted.Count > accepted.Length);
             replies = bridge.Replies;
             Assert.Equal(0, await host.StopAsync());
         }
@@ -49,10 +49,8 @@ public sealed class BackupUnderLoadTests
         // What had no ack yet comes, in order, and the host serves new messages in the same conversations.
         for (var lane = 0; lane < Lanes; lane++)
         {
-            var known = again.Answered.Count;
             Assert.False(await again.SendOneAsync($"{lane}/1000000"));
             await UntilAsync(() => again.Answered.Contains($"{lane}/1000000"), []);
-            Assert.True(again.Answered.Count > known);
         }
 
         Assert.Empty(acked.Intersect(again.Pushed));

@@ -55,10 +55,10 @@ public sealed class PluginHostTests
             var installed = await PluginsAsync(host, "install", folder);
             Assert.Contains($"{id} 1.0.0: ", installed, StringComparison.Ordinal);
             var data = Path.Combine(host.Data, "plugin-data", id);
-            await UntilAsync(() => Directory.Exists(Path.Combine(data, "in")), "its folders");
+            await Wait.UntilAsync(() => Directory.Exists(Path.Combine(data, "in")), "its folders");
             await File.WriteAllTextAsync(Path.Combine(data, "ann.part"), $"hello {id}");
             File.Move(Path.Combine(data, "ann.part"), Path.Combine(data, "in", "ann.txt"));
-            await UntilAsync(() => Directory.Exists(Path.Combine(data, "out")) && Directory.GetFiles(Path.Combine(data, "out"), "*.txt").Length == 1, "the answer");
+            await Wait.UntilAsync(() => Directory.Exists(Path.Combine(data, "out")) && Directory.GetFiles(Path.Combine(data, "out"), "*.txt").Length == 1, "the answer");
             Assert.Contains($"hello {id}", await File.ReadAllTextAsync(Directory.GetFiles(Path.Combine(data, "out"), "*.txt")[0]), StringComparison.Ordinal);
         }
 
@@ -86,20 +86,20 @@ public sealed class PluginHostTests
             await PluginsAsync(host, "install", source);
             for (var round = 0; round < 9 && Distinct(data).Count < s_lanes.Length * Count; round++)
             {
-                var seen = Pushed(data).Count;
+                var seen = PushLog.Read(data).Count;
                 var more = random.Next(1, 12);
-                await UntilAsync(() => Pushed(data).Count >= seen + more || Distinct(data).Count == s_lanes.Length * Count, "some pushes");
+                await Wait.UntilAsync(() => PushLog.Read(data).Count >= seen + more || Distinct(data).Count == s_lanes.Length * Count, "some pushes");
                 var plugin = int.Parse(await File.ReadAllTextAsync(Path.Combine(data, "pid")), System.Globalization.CultureInfo.InvariantCulture);
                 if (round % 3 != 1) Kill(plugin);
                 if (round % 3 == 0) continue;
                 await host.KillAsync();
                 await host.DisposeAsync();
                 // A plugin dies with its host, or at the latest by the end of its stdin.
-                await UntilAsync(() => !IsAlive(plugin), "the plugin's end");
+                await Wait.UntilAsync(() => !IsAlive(plugin), "the plugin's end");
                 host = await HostProcess.StartAsync(folder);
             }
 
-            await UntilAsync(() => Distinct(data).Count == s_lanes.Length * Count, "every answer");
+            await Wait.UntilAsync(() => Distinct(data).Count == s_lanes.Length * Count, "every answer");
             foreach (var lane in s_lanes)
             {
                 var first = Distinct(data).Where(push => push.Route == lane).Select(push => int.Parse(push.Text.Split(' ')[^1], System.Globalization.CultureInfo.InvariantCulture));
@@ -119,34 +119,7 @@ public sealed class PluginHostTests
         return result.Output;
     }
 
-    private static List<(string Id, string Route, string Text)> Pushed(string data)
-    {
-        var file = Path.Combine(data, "pushed");
-        if (!File.Exists(file)) return [];
-        using var reader = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
-        var found = new List<(string, string, string)>();
-        while (reader.ReadLine() is { } line)
-        {
-            // The last line may be half written when the process was killed: it wasn't acked, and comes again.
-            if (!line.EndsWith(']')) continue;
-            var push = JsonNode.Parse(line[line.LastIndexOf("[\"", StringComparison.Ordinal)..])!;
-            found.Add(((string)push[0]!, (string)push[1]!, (string)push[2]!));
-        }
-
-        return found;
-    }
-
-    private static List<(string Id, string Route, string Text)> Distinct(string data) => [.. Pushed(data).DistinctBy(push => push.Id)];
-
-    private static async Task UntilAsync(Func<bool> holds, string what)
-    {
-        using var timeout = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        while (!holds())
-        {
-            Assert.False(timeout.IsCancellationRequested, $"not within two minutes: {what}");
-            await Task.Delay(20);
-        }
-    }
+    private static List<(string Id, string Route, string Text)> Distinct(string data) => [.. PushLog.Read(data).DistinctBy(push => push.Id)];
 
     private static void Kill(int process)
     {

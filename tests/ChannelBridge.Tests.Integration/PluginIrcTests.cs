@@ -199,11 +199,11 @@ public sealed class PluginIrcTests
             }
         }
 
-        public async ValueTask DisposeAsync()
+        public ValueTask DisposeAsync()
         {
             reader.Dispose();
-            await Task.CompletedTask;
             client.Dispose();
+            return ValueTask.CompletedTask;
         }
     }
 }

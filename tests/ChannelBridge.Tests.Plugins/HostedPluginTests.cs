@@ -53,7 +53,7 @@ public sealed class HostedPluginTests
         var data = Path.Combine(host.Folder, "plugin-data", "folder-python");
         await File.WriteAllTextAsync(Path.Combine(data, "in", "ann.part"), "hello from Ann");
         File.Move(Path.Combine(data, "in", "ann.part"), Path.Combine(data, "in", "ann.txt"));
-        await HostedPlugins.UntilAsync(() => Directory.GetFiles(Path.Combine(data, "out"), "*.txt").Length == 1, "the answer");
+        await Wait.UntilAsync(() => Directory.GetFiles(Path.Combine(data, "out"), "*.txt").Length == 1, "the answer");
         Assert.Contains(
             "hello from Ann", await File.ReadAllTextAsync(Directory.GetFiles(Path.Combine(data, "out"), "*.txt")[0]),
             StringComparison.Ordinal);
@@ -89,10 +89,10 @@ public sealed class HostedPluginTests
         {
             await File.WriteAllTextAsync(Path.Combine(data, $"{round}.part"), $"round {round}");
             File.Move(Path.Combine(data, $"{round}.part"), Path.Combine(data, "in", $"ann{round}.txt"));
-            await HostedPlugins.UntilAsync(
+            await Wait.UntilAsync(
                 () => Directory.GetFiles(Path.Combine(data, "out"), "*.txt").Length == round + 1, $"the answer of round {round}");
             Process.GetProcessById(process).Kill();
-            await HostedPlugins.UntilAsync(() => !PythonPlugin.IsAlive(process), "the process's end");
+            await Wait.UntilAsync(() => !PythonPlugin.IsAlive(process), "the process's end");
             process = await host.RunsAsync("folder-csharp", not: process);
         }
     }
@@ -109,21 +109,21 @@ public sealed class HostedPluginTests
         for (var round = 0; round < 5; round++)
         {
             var process = await host.RunsAsync("busy");
-            var seen = Pushed(data).Count;
+            var seen = PushLog.Read(data).Count;
             // A random number of pushes later, wherever it is then.
             var more = random.Next(1, 20);
-            await HostedPlugins.UntilAsync(() => Pushed(data).Count >= Math.Min(seen + more, 3 * Count), "some pushes");
+            await Wait.UntilAsync(() => PushLog.Read(data).Count >= Math.Min(seen + more, 3 * Count), "some pushes");
             Process.GetProcessById(process).Kill();
-            await HostedPlugins.UntilAsync(() => !PythonPlugin.IsAlive(process), "the process's end");
+            await Wait.UntilAsync(() => !PythonPlugin.IsAlive(process), "the process's end");
             // Its end is counted; many in a short time are quarantine, which isn't what is tested here.
             await host.CallAsync("plugins.restart", new JsonObject { ["id"] = "busy" });
         }
 
-        await HostedPlugins.UntilAsync(
-            () => Pushed(data).Select(push => push.Id).Distinct(StringComparer.Ordinal).Count() == 3 * Count, "every answer");
+        await Wait.UntilAsync(
+            () => PushLog.Read(data).Select(push => push.Id).Distinct(StringComparer.Ordinal).Count() == 3 * Count, "every answer");
         foreach (var route in (string[])["ann", "bob", "cid"])
         {
-            var first = Pushed(data).Where(push => push.Route == route).DistinctBy(push => push.Id).Select(push => push.Text).ToList();
+            var first = PushLog.Read(data).Where(push => push.Route == route).DistinctBy(push => push.Id).Select(push => push.Text).ToList();
             Assert.Equal(Enumerable.Range(0, Count), first.Select(text => int.Parse(text.Split(' ')[^1])));
         }
     }
@@ -137,13 +137,13 @@ public sealed class HostedPluginTests
         await using (var host = await HostedPlugins.StartAsync(folder))
         {
             await host.CallAsync("plugins.install", new JsonObject { ["source"] = source });
-            await HostedPlugins.UntilAsync(() => Pushed(data).Count > 0, "a push");
+            await Wait.UntilAsync(() => PushLog.Read(data).Count > 0, "a push");
         }
 
         await using (await HostedPlugins.StartAsync(folder))
         {
-            await HostedPlugins.UntilAsync(
-                () => Pushed(data).Select(push => push.Id).Distinct(StringComparer.Ordinal).Count() == 15, "every answer");
+            await Wait.UntilAsync(
+                () => PushLog.Read(data).Select(push => push.Id).Distinct(StringComparer.Ordinal).Count() == 15, "every answer");
         }
     }
 
@@ -213,7 +213,7 @@ public sealed class HostedPluginTests
         await host.RunsAsync("nosy");
         await File.WriteAllTextAsync(Path.Combine(host.Folder, "plugin-data", "nosy", "go"), "");
         var file = Path.Combine(host.Folder, "plugin-data", "nosy", "answers");
-        await HostedPlugins.UntilAsync(() => File.Exists(file), "the answers");
+        await Wait.UntilAsync(() => File.Exists(file), "the answers");
         var answers = JsonNode.Parse(await File.ReadAllTextAsync(file))!.AsArray().Select(answer => answer?.ToJsonString().Trim('"'))
             .ToList();
         // Records go with an accepted message, and a duplicate writes nothing.
@@ -253,8 +253,8 @@ public sealed class HostedPluginTests
         Assert.Equal("1.1.0", updated["plugin"]!["version"]!.GetValue<string>());
         await host.RunsAsync("busy");
         var data = Path.Combine(host.Folder, "plugin-data", "busy");
-        await HostedPlugins.UntilAsync(
-            () => Pushed(data).Select(push => push.Id).Distinct(StringComparer.Ordinal).Count() == 6, "the answers of both versions");
+        await Wait.UntilAsync(
+            () => PushLog.Read(data).Select(push => push.Id).Distinct(StringComparer.Ordinal).Count() == 6, "the answers of both versions");
         var older = await Assert.ThrowsAsync<BridgeException>(() => host.CallAsync(
             "plugins.install", new JsonObject { ["source"] = Write("busy", PythonPlugin.Good) }));
         Assert.Contains("older than the installed 1.1.0", older.Message, StringComparison.Ordinal);
@@ -280,21 +280,5 @@ public sealed class HostedPluginTests
             ["run"] = new JsonObject { ["command"] = new JsonArray("python3", "main.py") },
         }.ToJsonString());
         return folder;
-    }
-
-    private static List<(string Id, string Route, string Text)> Pushed(string data)
-    {
-        var file = Path.Combine(data, "pushed");
-        if (!File.Exists(file)) return [];
-        var pushes = new List<(string, string, string)>();
-        // A line that was cut off by a kill is no line.
-        foreach (var line in File.ReadAllText(file).Split('\n')[..^1])
-        {
-            if (!line.EndsWith(']')) continue;
-            var push = JsonNode.Parse(line)!;
-            pushes.Add((push[0]!.GetValue<string>(), push[1]!.GetValue<string>(), push[2]!.GetValue<string>()));
-        }
-
-        return pushes;
     }
 }

@@ -83,24 +83,6 @@ internal sealed class HostedPlugins : IAsyncDisposable
         if (_host is IAsyncDisposable disposable) await disposable.DisposeAsync();
     }
 
-    /// <summary>Completes when a condition on the disk holds.</summary>
-    public static async Task UntilAsync(Func<bool> holds, string what)
-    {
-        using var timeout = new CancellationTokenSource(TimeSpan.FromMinutes(1));
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        while (!holds())
-        {
-            try
-            {
-                await timer.WaitForNextTickAsync(timeout.Token);
-            }
-            catch (OperationCanceledException)
-            {
-                Assert.Fail($"not within a minute: {what}");
-            }
-        }
-    }
-
     private sealed class Operator : IClientConnection
     {
         public string Id => "test";

@@ -151,7 +151,7 @@ public sealed class PluginStreamingTests
         await host.RunsAsync("streamer");
         var data = Path.Combine(host.Folder, "plugin-data", "streamer");
         await File.WriteAllTextAsync(Path.Combine(data, "go"), "");
-        await HostedPlugins.UntilAsync(
+        await Wait.UntilAsync(
             () => File.Exists(Path.Combine(data, "answers")),
             $"the answers; its log: {string.Join('\n', host.Room.Units.Single().Lines.Last(20).Select(line => line.Text))}");
         return JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(data, "answers")))!;

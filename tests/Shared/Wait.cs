@@ -8,7 +8,7 @@ internal static class Wait
     /// <summary>How long anything may take before a test gives up: far more than a crowded machine needs.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
 
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
 
     /// <summary>Returns when the condition holds; fails with its text when it doesn't within <see cref="Limit"/>.</summary>
     public static Task UntilAsync(Func<bool> condition, [CallerArgumentExpression(nameof(condition))] string what = "") =>

@@ -13,16 +13,6 @@ namespace ChannelBridge.Tests.Unit.Messaging;
 /// <summary>Words that pass their lane, when something goes otherwise than planned beside them.</summary>
 public sealed class PassingWordsTests
 {
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        var deadline = DateTime.UtcNow + CoreUnderTest.Patience;
-        while (!condition())
-        {
-            Assert.True(DateTime.UtcNow < deadline, "it didn't happen in time");
-            await Task.Delay(1);
-        }
-    }
-
     private static async Task<(CoreUnderTest Core, FakeTarget Target)> StartAsync(IAgent agent, Action<MessagingOptions>? configure = null)
     {
         var time = new ManualTime();
@@ -44,14 +34,14 @@ public sealed class PassingWordsTests
         await agent.BeganAsync("/approve 1");
         agent.Let("asks");
         Assert.Equal("re asks", (await target.WaitForAsync(1)).Single().Message.Text);
-        await UntilAsync(() => core.Backlogs.InboxPending == 1);
+        await Wait.UntilAsync(() => core.Backlogs.InboxPending == 1);
         agent.Let("/approve 1");
         Assert.Equal("re /approve 1", (await target.WaitForAsync(1))[^1].Message.Text);
-        await UntilAsync(() => core.Backlogs.InboxPending == 0);
+        await Wait.UntilAsync(() => core.Backlogs.InboxPending == 0);
         // And the lane has come to rest: what comes next is answered.
         agent.Let("next");
         await core.AcceptAsync(CoreUnderTest.Message("a", "next"));
-        await UntilAsync(() => core.Backlogs.InboxPending == 0);
+        await Wait.UntilAsync(() => core.Backlogs.InboxPending == 0);
         Assert.Equal(["asks", "/approve 1", "next"], agent.Ran);
     }
 
@@ -70,7 +60,7 @@ public sealed class PassingWordsTests
         await core.AcceptAsync(CoreUnderTest.Message("a", "next"));
         Assert.Equal("re next", (await target.WaitForAsync(1))[^1].Message.Text);
         agent.Let("/approve 1");
-        await UntilAsync(() => core.Backlogs.InboxPending == 0);
+        await Wait.UntilAsync(() => core.Backlogs.InboxPending == 0);
         Assert.Equal(["asks", "/approve 1", "next"], agent.Ran);
     }
 
@@ -94,10 +84,10 @@ public sealed class PassingWordsTests
         await agent.BeganAsync("next");
         await core.Time.ArmedWithinAsync(TimeSpan.FromSeconds(1));
         core.Time.Advance(TimeSpan.FromSeconds(1));
-        await UntilAsync(() => core.Store.Inbox()[2].State == TurnState.Done);
+        await Wait.UntilAsync(() => core.Store.Inbox()[2].State == TurnState.Done);
         agent.Let("next");
         Assert.Equal(["Stopped.", "re next"], (await target.WaitForAsync(2)).Select(item => item.Message.Text));
-        await UntilAsync(() => core.Backlogs.InboxPending == 0);
+        await Wait.UntilAsync(() => core.Backlogs.InboxPending == 0);
         Assert.Null(core.Store.Inbox()[1].Error);
     }
 
@@ -112,7 +102,7 @@ public sealed class PassingWordsTests
         await core.AcceptAsync(CoreUnderTest.Message("a", "long"));
         await agent.BeganAsync("long");
         await core.AcceptAsync(CoreUnderTest.Message("a", "/stop"));
-        await UntilAsync(() => busy.Asked > 0);
+        await Wait.UntilAsync(() => busy.Asked > 0);
         await core.Service.StopAsync().WaitAsync(CoreUnderTest.Patience);
         Assert.Equal(TurnState.Pending, core.Store.Inbox()[1].State);
     }
@@ -129,14 +119,14 @@ public sealed class PassingWordsTests
         }
 
         // Two turns that wait for their word, and two words beside them; the words don't wait for the turns.
-        await UntilAsync(() => agent.Ran.Count(text => text == "asks") == 2 && agent.Ran.Count(text => text != "asks") == 2);
+        await Wait.UntilAsync(() => agent.Ran.Count(text => text == "asks") == 2 && agent.Ran.Count(text => text != "asks") == 2);
         Assert.Equal(4, core.Turns.Running);
         for (var lane = 0; lane < 6; lane++) agent.Let($"/approve {lane}");
-        await UntilAsync(() => agent.Ran.Count(text => text != "asks") == 6);
+        await Wait.UntilAsync(() => agent.Ran.Count(text => text != "asks") == 6);
         Assert.Equal(2, agent.MostWords);
         agent.Let("asks");
         await target.WaitForAsync(12);
-        await UntilAsync(() => core.Backlogs.InboxPending == 0);
+        await Wait.UntilAsync(() => core.Backlogs.InboxPending == 0);
     }
 
     // A fault of the engine that isn't the bridge's own ended the look for cancelled turns, until the next start.
@@ -153,14 +143,14 @@ public sealed class PassingWordsTests
             ? throw new InvalidOperationException("the engine is broken")
             : Task.CompletedTask;
         Assert.True(await core.Cancels.CancelAsync(waiting.Id));
-        await UntilAsync(() =>
+        await Wait.UntilAsync(() =>
         {
             core.Time.Advance(TimeSpan.FromMilliseconds(100));
             return core.Store.Inbox()[1].State == TurnState.Done;
         });
         Assert.Equal(3, failures);
         agent.Let("asks");
-        await UntilAsync(() => core.Backlogs.InboxPending == 0);
+        await Wait.UntilAsync(() => core.Backlogs.InboxPending == 0);
         Assert.Equal(["asks"], agent.Ran);
     }
 
@@ -203,7 +193,7 @@ public sealed class PassingWordsTests
 
         public void Let(string text) => GateOf(text).TrySetResult();
 
-        public Task BeganAsync(string text) => UntilAsync(() => Ran.Contains(text));
+        public Task BeganAsync(string text) => Wait.UntilAsync(() => Ran.Contains(text));
 
         public bool PassesLine(InboundMessage message) =>
             message.Text.StartsWith("/approve", StringComparison.Ordinal) || (TakesStop && message.Text == "/stop");
