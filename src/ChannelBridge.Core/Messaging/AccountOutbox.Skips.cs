@@ -17,6 +17,7 @@ internal sealed partial class AccountOutbox
     private volatile bool _anySkips;
     private int _skipsAskedFor = -1;
     private long _skipsAskedAt;
+    private int _skipsNoted;
 
     /// <summary>True when the client can't know of the end of a message by itself: it hasn't refused it for good.</summary>
     private static bool IsToTell(string reason) => reason is not (FatalAck or PermanentRefusal);
@@ -37,7 +38,9 @@ internal sealed partial class AccountOutbox
 
         lock (lane.Gate)
         {
-            return [.. (lane.Skipped ?? []).TakeWhile(range => range.To < entry.Seq).Take(MostSkipsTold)];
+            if (lane.Skipped is not { Count: > 0 } all || all[0].To >= entry.Seq) return [];
+            var seq = entry.Seq;
+            return [.. all.TakeWhile(range => range.To < seq).Take(MostSkipsTold)];
         }
     }
 
@@ -48,24 +51,32 @@ internal sealed partial class AccountOutbox
         var ticks = Ticks();
         var isFresh = _policy.TimeToLive is null || ticks - Volatile.Read(ref _skipsAskedAt) < SkipLook.TotalMilliseconds;
         if (Volatile.Read(ref _skipsAskedFor) == attachment && isFresh) return false;
-        var any = await SkipRecords.AnyAsync(_store, _channel, _account, _stopping).ConfigureAwait(false);
-        if (any) _anySkips = true;
+        // One lane asks; until the attachment is noted below, those of a new one ask for themselves.
         Volatile.Write(ref _skipsAskedAt, ticks);
-        Volatile.Write(ref _skipsAskedFor, attachment);
-        return any;
+        var noted = Volatile.Read(ref _skipsNoted);
+        var any = await SkipRecords.AnyAsync(_store, _channel, _account, _stopping).ConfigureAwait(false);
+        lock (_gate)
+        {
+            // What was noted during the read may not be in it.
+            _anySkips = any || noted != _skipsNoted;
+            Volatile.Write(ref _skipsAskedFor, attachment);
+            return _anySkips;
+        }
     }
 
     /// <summary>A message was given up here; under the lane's lock, after the commit.</summary>
     private void NoteSkipped(PushLane lane, long seq, DeliveryState state)
     {
-        _anySkips = true;
+        lock (_gate) (_skipsNoted, _anySkips) = (_skipsNoted + 1, true);
         if (lane.Skipped is { } known) SkipRecords.Add(known, seq, state);
     }
 
     /// <summary>A push was taken: the next one needn't tell what this one told. Under the lane's lock.</summary>
     private static void SkippedWereTold(PushLane lane, PushEntry entry)
     {
-        if (entry.Told.Count > 0) lane.Skipped?.RemoveAll(range => range.To <= entry.Told[^1].To);
+        if (entry.Told.Count == 0 || lane.Skipped is not { Count: > 0 } all) return;
+        var last = entry.Told[^1].To;
+        all.RemoveAll(range => range.To <= last);
     }
 
     /// <summary>A push has been settled: what it told of needn't be told any more, to nobody.</summary>

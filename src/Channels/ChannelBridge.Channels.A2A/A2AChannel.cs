@@ -142,9 +142,9 @@ internal sealed partial class A2AChannel(
                     foreach (var peer in book.Peers) senders.Attach(peer);
                     _ = SettleAllAsync();
                 }
-                catch (BridgeException fault)
+                catch (Exception fault) when (!_stop.IsCancellationRequested)
                 {
-                    LogLookFailed(fault.Code);
+                    LogLookFailed(fault is BridgeException known ? known.Code : fault.GetType().Name);
                 }
             }
         }
@@ -164,10 +164,10 @@ internal sealed partial class A2AChannel(
         {
             // The next start settles it.
         }
-        catch (BridgeException fault)
+        catch (Exception fault)
         {
-            LogNotSettled(fault.Code, taskId);
-            if (fault.Retryable) await SettleAllAsync().ConfigureAwait(false);
+            LogNotSettled(fault is BridgeException known ? known.Code : fault.GetType().Name, taskId);
+            if (fault is not BridgeException { Retryable: false }) await SettleAllAsync().ConfigureAwait(false);
         }
     }
 
