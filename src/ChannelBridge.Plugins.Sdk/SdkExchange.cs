@@ -20,7 +20,6 @@ internal sealed class SdkExchange(
     private readonly SemaphoreSlim _reading = new(1, 1);
     private ReadOnlyMemory<byte>? _content;
     private PluginStreamWriter? _output;
-    private Task _sending = Task.CompletedTask;
     private int _answered;
 
     /// <summary>The answer, once it has begun.</summary>
@@ -59,8 +58,7 @@ internal sealed class SdkExchange(
         var output = streams.Open();
         _answer.SetResult(told with { Body = output.Id });
         // The host reads it when it has read the answer.
-        _sending = SendAsync(output, answer.Content);
-        return new ValueTask(_sending);
+        return new ValueTask(SendAsync(output, answer.Content));
     }
 
     public override ValueTask<IEventWriter> BeginEventsAsync(EventStreamStart? start = null, CancellationToken cancellationToken = default)
@@ -85,6 +83,16 @@ internal sealed class SdkExchange(
     {
         _output?.Dispose();
         _reading.Dispose();
+        if (body is not { } unread || _content is not null) return;
+        try
+        {
+            // The host waits for its reader, or for word that there is none.
+            streams.Take(unread).Dispose();
+        }
+        catch (BridgeException)
+        {
+            // It was taken, or the pipe is gone.
+        }
     }
 
     private static async Task Cancel(CancellationTokenSource source)

@@ -63,12 +63,7 @@ internal static class SdkMapping
         StreamId = message.StreamId,
     };
 
-    public static MethodCall ToCall(PluginCaller caller)
-    {
-        var scopes = caller.Scopes.Aggregate(Scopes.None, (all, name) => all | ScopeNames.Parse(name));
-        var door = Enum.TryParse<Door>(caller.Door, ignoreCase: true, out var known) ? known : Door.Local;
-        return new MethodCall(new RemoteConnection(caller.ConnectionId, new Caller(caller.Name, scopes, door)));
-    }
+    public static MethodCall ToCall(PluginCaller caller) => new(new RemoteConnection(caller.ConnectionId, FromWire(caller)!));
 
     public static Caller? FromWire(PluginCaller? caller)
     {

@@ -193,8 +193,15 @@ internal sealed class SdkProcess(PluginManifest manifest, PluginBuilder builder)
                 {
                     var now = Accounts(channel);
                     if (now.SequenceEqual(told[channel])) continue;
-                    await ReportAsync(host, channel, _stop.Token).ConfigureAwait(false);
-                    told[channel] = now;
+                    try
+                    {
+                        await ReportAsync(host, channel, _stop.Token).ConfigureAwait(false);
+                        told[channel] = now;
+                    }
+                    catch (StreamJsonRpc.RemoteInvocationException)
+                    {
+                        // Refused for now: told again with the next look.
+                    }
                 }
             }
         }

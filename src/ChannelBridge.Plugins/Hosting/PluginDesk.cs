@@ -192,6 +192,7 @@ internal sealed partial class PluginDesk(
     public Task LogAsync(string level, string text, CancellationToken cancellationToken)
     {
         var line = PluginText.Cut(mask(text).ReplaceLineEndings(" "), 2000);
+        level = level is "debug" or "warning" or "error" ? level : "information";
         lines.Add($"{level}: {line}");
         LogLine(
             logger,

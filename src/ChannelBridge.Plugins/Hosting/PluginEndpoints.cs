@@ -126,6 +126,7 @@ internal sealed class PluginEndpoints : IEndpointSource
 
     private async Task AnswerAsync(HttpExchange exchange, PluginHttpAnswer answer, PluginStreams streams, CancellationToken cancellationToken)
     {
+        using var reader = answer.Body is { } body ? streams.Take(body) : null;
         if (answer.Status is < 200 or > 599) throw new BridgeException(ErrorCodes.Internal, "the plugin answered a status that isn't one");
         var plain = new HttpAnswer
         {
@@ -134,13 +135,12 @@ internal sealed class PluginEndpoints : IEndpointSource
             Headers = Headers(answer),
             ETag = answer.ETag,
         };
-        if (answer.Body is not { } body)
+        if (reader is null)
         {
             await exchange.AnswerAsync(plain with { Content = Encoding.UTF8.GetBytes(answer.Text ?? "") }, cancellationToken).ConfigureAwait(false);
             return;
         }
 
-        using var reader = streams.Take(body);
         await _large.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {

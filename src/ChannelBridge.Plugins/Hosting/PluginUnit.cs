@@ -38,10 +38,9 @@ internal sealed class PluginUnit : IPluginSide, IAsyncDisposable
             StringComparer.Ordinal);
         var start = new PluginStart { Settings = settings.Settings, Channels = settings.Channels };
         var secrets = Secrets.Find(Manifest, start).ToArray();
-        var mask = new StderrReader(services.Time, secrets, _ => { });
         _desk = new PluginDesk(
             Manifest, channels, _link, settings.AgentOf, services.Inbox, services.Outbox, services.Records, services.Events,
-            services.Logger, mask.Mask, services.Time, Lines, services.Spool, services.Runs);
+            services.Logger, text => Secrets.Mask(text, secrets), services.Time, Lines, services.Spool, services.Runs);
         Supervisor = new PluginSupervisor(
             Manifest, plugin.Folder, plugin.DataFolder, settings.Options, start, this, services.Logger, services.Time, times, Lines);
         Contributors =

@@ -45,6 +45,18 @@ internal sealed class OutgoingFrames : IAsyncDisposable
         }
     }
 
+    /// <summary>Adds a call or a stream's frame; false when others took the room that was waited for.</summary>
+    public bool TryAdd(ReadOnlySpan<byte> body, bool binary = false, ReadOnlySpan<byte> rest = default)
+    {
+        lock (_lock)
+        {
+            if (_closed) throw Gone();
+            if (_filling.WrittenCount + _inFlight >= _bound / 2) return false;
+            Add(body, binary, rest);
+            return true;
+        }
+    }
+
     /// <summary>Adds a message of one or two pieces.</summary>
     public void Add(ReadOnlySpan<byte> body, bool binary = false, ReadOnlySpan<byte> rest = default)
     {

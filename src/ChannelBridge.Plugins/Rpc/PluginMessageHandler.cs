@@ -83,9 +83,22 @@ internal sealed class PluginMessageHandler : IJsonRpcMessageHandler
         switch (content)
         {
             case JsonRpcRequest request:
-                await _output.WaitForRoomAsync(cancellationToken).ConfigureAwait(false);
                 if (request.IsResponseExpected) _asked[request.RequestId] = true;
-                Write(content);
+                try
+                {
+                    do
+                    {
+                        await _output.WaitForRoomAsync(cancellationToken).ConfigureAwait(false);
+                    }
+                    while (!Write(content, waits: true));
+                }
+                catch
+                {
+                    // Not sent: no answer will come.
+                    _asked.TryRemove(request.RequestId, out _);
+                    throw;
+                }
+
                 break;
             case JsonRpcError error:
                 PluginErrors.Scrub(error);
@@ -175,7 +188,8 @@ internal sealed class PluginMessageHandler : IJsonRpcMessageHandler
         }
     }
 
-    private void Write(JsonRpcMessage message)
+    /// <summary>Writes a message; false when it is one that <paramref name="waits"/> and there is no room for it now.</summary>
+    private bool Write(JsonRpcMessage message, bool waits = false)
     {
         lock (_writeLock)
         {
@@ -187,7 +201,9 @@ internal sealed class PluginMessageHandler : IJsonRpcMessageHandler
                     $"a message has {_scratch.WrittenCount} bytes; the plugin protocol takes {PluginProtocol.MaxMessageBytes}, and more by a stream");
             }
 
+            if (waits) return _output.TryAdd(_scratch.WrittenSpan);
             _output.Add(_scratch.WrittenSpan);
+            return true;
         }
     }
 

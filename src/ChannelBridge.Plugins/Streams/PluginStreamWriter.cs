@@ -150,7 +150,7 @@ public sealed class PluginStreamWriter : Stream
                 // A little credit isn't worth a frame.
                 if (length >= Math.Min(bytes.Length, PluginProtocol.MaxFrameBytes / 4) && length >= 0)
                 {
-                    Send(bytes.Span[..length], more: isItem && length < bytes.Length, end: false, null);
+                    if (!Send(bytes.Span[..length], more: isItem && length < bytes.Length, end: false, null)) continue;
                     bytes = bytes[length..];
                     if (bytes.IsEmpty) return;
                     continue;
@@ -181,11 +181,15 @@ public sealed class PluginStreamWriter : Stream
         }
     }
 
-    private void Send(ReadOnlySpan<byte> bytes, bool more, bool end, string? error)
+    /// <summary>Sends a frame; false when there is no room for it now, which never stops an end.</summary>
+    private bool Send(ReadOnlySpan<byte> bytes, bool more, bool end, string? error)
     {
-        var header = new StreamFrame { Stream = Id, Seq = ++_seq, More = more, End = end, Error = error }.Write(_header);
-        _output.Add(header.Span, binary: true, bytes);
+        var header = new StreamFrame { Stream = Id, Seq = _seq + 1, More = more, End = end, Error = error }.Write(_header);
+        if (end) _output.Add(header.Span, binary: true, bytes);
+        else if (!_output.TryAdd(header.Span, binary: true, bytes)) return false;
+        _seq++;
         _credit -= PluginProtocol.FrameCost + bytes.Length;
+        return true;
     }
 
     // Whoever waits for it runs elsewhere: this is the thread that reads the pipe.

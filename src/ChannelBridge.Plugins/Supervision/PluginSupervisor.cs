@@ -28,6 +28,7 @@ public sealed class PluginSupervisor : IAsyncDisposable
     private CancellationTokenSource _stop = new();
     private Task _running = Task.CompletedTask;
     private PluginProcess? _process;
+    private bool _disposed;
     private PluginState _state;
     private int _count;
     private string? _lastEnd;
@@ -99,7 +100,7 @@ public sealed class PluginSupervisor : IAsyncDisposable
     {
         lock (_lock)
         {
-            if (!_running.IsCompleted) return;
+            if (_disposed || !_running.IsCompleted) return;
             _starts.Clear();
             _stop.Dispose();
             _stop = new CancellationTokenSource();
@@ -114,7 +115,7 @@ public sealed class PluginSupervisor : IAsyncDisposable
         lock (_lock)
         {
             running = _running;
-            _stop.Cancel();
+            if (!_disposed) _stop.Cancel();
         }
 
         await running.ConfigureAwait(false);
@@ -141,6 +142,15 @@ public sealed class PluginSupervisor : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync().ConfigureAwait(false);
+        lock (_lock)
+        {
+            if (_disposed) return;
+            _disposed = true;
+            _stop.Cancel();
+        }
+
+        // A start may have come in between.
+        await StopAsync().ConfigureAwait(false);
         _stop.Dispose();
     }
 
@@ -161,7 +171,7 @@ public sealed class PluginSupervisor : IAsyncDisposable
             }
             catch (Exception fault)
             {
-                reason = fault is BridgeException ? fault.Message : $"it can't be started: {fault.Message}";
+                reason = Secrets.Mask(fault is BridgeException ? fault.Message : $"it can't be started: {fault.Message}", _secrets);
             }
 
             if (stop.IsCancellationRequested) break;
@@ -267,7 +277,7 @@ public sealed class PluginSupervisor : IAsyncDisposable
                 lock (_lock)
                 {
                     _detail = health is { Ok: true, Detail: null } ? null
-                        : PluginText.Cut($"{(health.Ok ? "" : "not well: ")}{health.Detail}", 300);
+                        : PluginText.Cut(Secrets.Mask($"{(health.Ok ? "" : "not well: ")}{health.Detail}", _secrets), 300);
                 }
             }
             catch (TimeoutException)
@@ -278,7 +288,7 @@ public sealed class PluginSupervisor : IAsyncDisposable
             {
                 lock (_lock)
                 {
-                    _detail = PluginText.Cut($"not well: {answered.Message}", 300);
+                    _detail = PluginText.Cut(Secrets.Mask($"not well: {answered.Message}", _secrets), 300);
                 }
             }
             catch (BridgeException)

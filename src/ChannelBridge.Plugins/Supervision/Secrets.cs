@@ -7,6 +7,20 @@ namespace ChannelBridge.Plugins.Supervision;
 /// <summary>Finds the values of a plugin's settings that must be shown nowhere.</summary>
 internal static class Secrets
 {
+    /// <summary>A shorter secret would mask what is none.</summary>
+    private const int MinLength = 4;
+
+    /// <summary>A text without the secrets.</summary>
+    public static string Mask(string text, IReadOnlyCollection<string> secrets)
+    {
+        foreach (var secret in secrets)
+        {
+            if (secret.Length >= MinLength) text = text.Replace(secret, "***", StringComparison.Ordinal);
+        }
+
+        return text;
+    }
+
     /// <summary>The values of members that the schema marks as secret.</summary>
     public static IEnumerable<string> Find(PluginManifest manifest, PluginStart start) =>
         manifest.Settings is { } schema && start.Settings is { } settings ? Find(schema, settings) : [];
@@ -20,11 +34,18 @@ internal static class Secrets
             yield break;
         }
 
-        if (value.ValueKind == JsonValueKind.Object && schema.TryGetProperty("properties", out var properties))
+        if (value.ValueKind == JsonValueKind.Object)
         {
+            var named = schema.TryGetProperty("properties", out var properties);
+            var others = schema.TryGetProperty("additionalProperties", out var additional);
             foreach (var member in value.EnumerateObject())
             {
-                if (!properties.TryGetProperty(member.Name, out var known)) continue;
+                if (!named || !properties.TryGetProperty(member.Name, out var known))
+                {
+                    if (!others) continue;
+                    known = additional;
+                }
+
                 foreach (var found in Find(known, member.Value)) yield return found;
             }
         }

@@ -9,13 +9,8 @@ internal sealed class StderrReader(TimeProvider time, IReadOnlyCollection<string
 {
     private const int MaxLine = 2000;
     private const int LinesPerSecond = 50;
-    private const int MinSecret = 4;
     private long _second;
     private int _lines;
-    private long _dropped;
-
-    /// <summary>Lines that were too many.</summary>
-    public long Dropped => Volatile.Read(ref _dropped);
 
     /// <summary>Reads to the end.</summary>
     public async Task ReadAsync(Stream stderr)
@@ -45,30 +40,18 @@ internal sealed class StderrReader(TimeProvider time, IReadOnlyCollection<string
         if (line.Length > 0) Emit(line);
     }
 
-    /// <summary>A text without the plugin's secrets.</summary>
-    public string Mask(string text)
-    {
-        foreach (var secret in secrets)
-        {
-            if (secret.Length >= MinSecret) text = text.Replace(secret, "***", StringComparison.Ordinal);
-        }
-
-        return text;
-    }
-
     private void Emit(StringBuilder line)
     {
+        var isCut = line.Length >= MaxLine;
         var text = line.ToString().TrimEnd();
         line.Clear();
         if (text.Length == 0) return;
         var second = time.GetUtcNow().ToUnixTimeSeconds();
         if (second != _second) (_second, _lines) = (second, 0);
-        if (++_lines > LinesPerSecond)
-        {
-            Interlocked.Increment(ref _dropped);
-            return;
-        }
-
-        onLine(Mask(text));
+        if (++_lines > LinesPerSecond) return;
+        text = Secrets.Mask(text, secrets);
+        // At the end of a line that was cut there may be the beginning of a secret.
+        if (isCut) text = text[..^Math.Min(text.Length, secrets.Select(secret => secret.Length).DefaultIfEmpty().Max())];
+        if (text.Length > 0) onLine(text);
     }
 }

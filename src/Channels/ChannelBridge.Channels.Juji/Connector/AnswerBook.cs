@@ -75,7 +75,8 @@ internal sealed partial class AnswerBook(IRecords records, INotifier notifier, T
         {
             var page = await records.ListRecordsAsync(Kept, AccountIds.Key(accountId), after, Page, cancellationToken).ConfigureAwait(false);
             found.AddRange(page.Select(static record => JsonSerializer.Deserialize(record.Value.Span, AnswerJson.Default.KeptAnswer)!));
-            if (page.Count < Page) return [.. found.OrderByDescending(static answer => answer.At).Take(most)];
+            found = [.. found.OrderByDescending(static answer => answer.At).Take(most)];
+            if (page.Count < Page) return found;
             after = page[^1].Key;
         }
     }

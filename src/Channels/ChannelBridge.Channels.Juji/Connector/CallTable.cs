@@ -105,12 +105,8 @@ internal sealed class CallTable(JujiOptions options, TimeProvider time)
     public static string? IdOf(JsonElement frame)
     {
         if (!frame.TryGetProperty("u_id"u8, out var id)) return null;
-        return id.ValueKind switch
-        {
-            JsonValueKind.String => id.GetString(),
-            JsonValueKind.Number => id.GetRawText(),
-            _ => null,
-        };
+        if (id.ValueKind == JsonValueKind.String) return Push.Text(frame, "u_id"u8, int.MaxValue) is { Length: > 0 } text ? text : null;
+        return id.ValueKind == JsonValueKind.Number ? id.GetRawText() : null;
     }
 
     /// <summary>An answer's content.</summary>

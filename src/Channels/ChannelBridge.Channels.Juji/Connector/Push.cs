@@ -88,7 +88,8 @@ internal sealed record Push
 
     private static UInt128 Hash(string text) => System.Buffers.Binary.BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
-    private static string Text(JsonElement frame, ReadOnlySpan<byte> name, int most)
+    /// <summary>A text of a frame; empty when it isn't there, or is none that can be read.</summary>
+    internal static string Text(JsonElement frame, ReadOnlySpan<byte> name, int most)
     {
         if (!frame.TryGetProperty(name, out var value) || value.ValueKind != JsonValueKind.String) return "";
         try

@@ -46,15 +46,25 @@ internal sealed partial class ActionDesk(IReadOnlyDictionary<string, IJujiAction
                 return before.Answer;
             }
 
+            // A member's connections bound what it has under way; one that reconnects has no more.
+            if (calls.Running >= AgentConnection.MostAtOnce * options.MaxConnectionsPerAgent) return Task.FromResult(ActionAnswer.Failed("too many calls are running"));
             if (calls.Order.Count >= MostPerAgent) return Task.FromResult(ActionAnswer.Failed($"more than {MostPerAgent} calls in ten minutes"));
             var call = new Call(requestId, time.GetTimestamp());
             calls.ById.Add(requestId, call);
             calls.Order.Enqueue(call);
+            calls.Running++;
             call.Answer = Task.Run(async () =>
             {
-                var answer = await AnswerAsync(agentId, requestId, request).ConfigureAwait(false);
-                lock (_lock) calls.Bytes += call.Size = answer.Content.Length;
-                return answer;
+                try
+                {
+                    var answer = await AnswerAsync(agentId, requestId, request).ConfigureAwait(false);
+                    lock (_lock) calls.Bytes += call.Size = answer.Content.Length;
+                    return answer;
+                }
+                finally
+                {
+                    lock (_lock) calls.Running--;
+                }
             });
             return call.Answer;
         }
@@ -85,7 +95,7 @@ internal sealed partial class ActionDesk(IReadOnlyDictionary<string, IJujiAction
 
     private async Task<ActionAnswer> AnswerAsync(long agentId, string requestId, JsonElement request)
     {
-        var name = request.TryGetProperty("action"u8, out var said) && said.ValueKind == JsonValueKind.String ? said.GetString()! : "";
+        var name = Connector.Push.Text(request, "action"u8, 256);
         if (!actions.TryGetValue(name, out var action)) return ActionAnswer.Failed(name.Length == 0
             ? "missing action" : $"unknown action: {(name.Length > 100 ? name[..100] : name)}");
         var parameters = request.TryGetProperty("params"u8, out var given) && given.ValueKind != JsonValueKind.Null ? given : JsonElement.Parse("{}"u8);
@@ -121,6 +131,8 @@ internal sealed partial class ActionDesk(IReadOnlyDictionary<string, IJujiAction
         public Queue<Call> Order { get; } = new();
 
         public long Bytes { get; set; }
+
+        public int Running { get; set; }
     }
 
     private sealed class Call(string id, long at)

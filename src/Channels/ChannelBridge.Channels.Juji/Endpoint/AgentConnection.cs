@@ -11,7 +11,7 @@ namespace ChannelBridge.Channels.Juji.Endpoint;
 internal sealed class AgentConnection(long agentId, ISocketPeer peer, ActionDesk actions, TimeProvider time) : IPushTarget
 {
     private const int MaxFrame = 1024 * 1024;
-    private const int MostAtOnce = 32;
+    internal const int MostAtOnce = 32;
     private const int MaxId = 200;
     private static readonly byte[] Pong = """{"type":"pong"}"""u8.ToArray();
     private static readonly JsonDocumentOptions Bounds = new() { MaxDepth = 64 };
