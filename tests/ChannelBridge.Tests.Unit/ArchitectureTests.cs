@@ -48,7 +48,7 @@ public sealed class ArchitectureTests
     public void Rooms_AreAllSeen() =>
         Assert.Superset(
             new HashSet<string> { "Protocol", "Abstractions", "Core", "Endpoints", "OpenClaw", "Plugins", "Storage.Sqlite", "Storage.Postgres",
-                "Channels.Bncr", "Channels.InstaClaw", "Channels.A2A", "Channels.Juji" },
+                "Channels.Bncr", "Channels.InstaClaw", "Channels.A2A", "Channels.Juji", "Channels.MultiClaws", "Channels.Aun" },
             Built().Select(assembly => assembly.GetName().Name![Product.Length..]).ToHashSet());
 
     /// <summary>The two engines beside messaging: nothing but the composition points at their insides.</summary>

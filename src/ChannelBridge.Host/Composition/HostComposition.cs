@@ -4,9 +4,11 @@ using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.A2A;
+using ChannelBridge.Channels.Aun;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Channels.InstaClaw;
 using ChannelBridge.Channels.Juji;
+using ChannelBridge.Channels.MultiClaws;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Diagnostics;
 using ChannelBridge.Host.Settings;
@@ -30,6 +32,8 @@ internal static class HostComposition
         bridge.AddInstaClaw();
         bridge.AddA2A();
         bridge.AddJuji();
+        bridge.AddMultiClaws();
+        bridge.AddAun();
     }
 
     /// <summary>Builds the application; nothing is opened yet but the data folder.</summary>
