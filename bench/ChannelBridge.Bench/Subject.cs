@@ -67,13 +67,13 @@ internal sealed class Subject : IAsyncDisposable
     /// <param name="store">A PostgreSQL connection string, or null for the folder's own SQLite file.</param>
     /// <param name="agent">Who answers.</param>
     /// <param name="environment">Settings, <c>NAME=VALUE</c>.</param>
-    /// <param name="runtimeConfig">Other runtime settings than the host's own.</param>
-    public static Task<Subject> HostAsync(string? data = null, string? store = null, string agent = "echo", string[]? environment = null, string? runtimeConfig = null)
+    /// <param name="host">Another build's <c>channelbridge.dll</c>, or null for this one's.</param>
+    public static Task<Subject> HostAsync(string? data = null, string? store = null, string agent = "echo", string[]? environment = null, string? host = null)
     {
         var port = FreePort();
         data ??= Directory.CreateTempSubdirectory("cbbench").FullName;
         string[] arguments = ["serve", "--urls", $"http://127.0.0.1:{port}", "--data", data, "--agent", agent, .. store is null ? (string[])[] : ["--store", store]];
-        return StartAsync("channelbridge.dll", arguments, new Uri($"ws://127.0.0.1:{port}/"), data, environment, runtimeConfig);
+        return StartAsync(host ?? "channelbridge.dll", arguments, new Uri($"ws://127.0.0.1:{port}/"), data, environment);
     }
 
     /// <summary>Ends the host in good order and leaves its data for another one.</summary>
@@ -110,10 +110,9 @@ internal sealed class Subject : IAsyncDisposable
         if (Data is not null && !_keep) Directory.Delete(Data, recursive: true);
     }
 
-    private static async Task<Subject> StartAsync(string assembly, string[] arguments, Uri url, string? data, string[]? environment = null, string? runtimeConfig = null)
+    private static async Task<Subject> StartAsync(string assembly, string[] arguments, Uri url, string? data, string[]? environment = null)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
-        foreach (var argument in runtimeConfig is null ? (string[])[] : ["exec", "--runtimeconfig", runtimeConfig]) start.ArgumentList.Add(argument);
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, assembly));
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         foreach (var setting in environment ?? []) start.Environment[setting.Split('=')[0]] = setting.Split('=')[1];

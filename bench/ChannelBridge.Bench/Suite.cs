@@ -24,13 +24,14 @@ internal sealed partial class Suite
             else if (arguments[index] == "--in-flight") suite._inFlight = [.. arguments[++index].Split(',').Select(number => int.Parse(number, CultureInfo.InvariantCulture))];
             else if (arguments[index] == "--minutes") suite._minutes = double.Parse(arguments[++index], CultureInfo.InvariantCulture);
             else if (arguments[index] == "--conversations") suite._conversations = int.Parse(arguments[++index], CultureInfo.InvariantCulture);
+            else if (arguments[index] == "--host") suite._before = Path.GetFullPath(arguments[++index]);
             else if (arguments[index] == "--file-mib") suite._fileMiB = int.Parse(arguments[++index], CultureInfo.InvariantCulture);
             else rows.Add(arguments[index]);
         }
 
         if (rows.Count == 0) rows = ["acks", "drain", "disk", "idle", "start", "stuck", "broker", "postgres", "streams", "files", "endpoint"];
-        // The nursery's rows have a heading of their own.
-        if (rows is not ["nursery"])
+        // The rows beside another build have a heading of their own.
+        if (rows is not ["before"])
         {
             Console.WriteLine("| what | floor: median (range) | ChannelBridge: median (range) | ratio |");
             Console.WriteLine("|---|---|---|---|");
@@ -72,7 +73,7 @@ internal sealed partial class Suite
         "files" => FilesAsync(),
         "endpoint" => EndpointAsync(),
         "steady" => SteadyAsync(),
-        "nursery" => NurseryAsync(),
+        "before" => BeforeAsync(),
         _ => throw new ArgumentException($"there is no row '{row}'; --help names them"),
     };
 

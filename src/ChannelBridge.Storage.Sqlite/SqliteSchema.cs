@@ -1,5 +1,6 @@
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Storage.Sqlite.Native;
+using ChannelBridge.Storage.Sqlite.Upkeep;
 
 namespace ChannelBridge.Storage.Sqlite;
 
@@ -22,7 +23,6 @@ internal static class SqliteSchema
     // written to the log in full.
     // * Rows are appended by a growing rowid, so that the payloads of a group share pages, whatever their lanes. Keying the table by (lane, ordinal)
     //   would touch one page for each lane.
-    // * nursery holds the newest entries, see Nursery: one row for each transaction. They move to inbox and outbox in order.
     // * inbox_uuid: ids are time-ordered (version 7), so this index grows at its end. So does outbox_uuid for the replies of turns, whose ids begin
     //   with their turn's time.
     // * dedupe_key holds the dedupe keys, which are hashes. They come to it sorted, see DedupeKeys: one by one, each would cost a page. And they come
@@ -125,7 +125,11 @@ internal static class SqliteSchema
         CREATE TABLE log_recent(log INTEGER NOT NULL, number INTEGER NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY(log, number)) WITHOUT ROWID;
         CREATE TABLE log_place(log INTEGER NOT NULL, number INTEGER NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY(log, number)) WITHOUT ROWID;
         """,
+        "DROP TABLE nursery",
     ];
+
+    // The last version that had the table nursery: what is in it moves before it goes.
+    internal const int LastWithNursery = 4;
 
     /// <summary>Makes sure that a file is ours and not from the future, before anything in it is changed.</summary>
     /// <returns>The version found; 0 for a new file.</returns>
@@ -157,6 +161,7 @@ internal static class SqliteSchema
         for (var version = found; version < Current; version++)
         {
             database.Execute("BEGIN IMMEDIATE");
+            if (version == LastWithNursery) OldNursery.Move(database);
             database.Execute(Migrations[version]);
             if (version == 0)
             {

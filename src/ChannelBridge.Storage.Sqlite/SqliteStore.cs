@@ -165,15 +165,6 @@ internal sealed partial class SqliteStore : IStore
     public async ValueTask<long> SweepAsync(SweepLimits limits, CancellationToken cancellationToken = default)
     {
         using var activity = Telemetry.Source.StartActivity("store.sweep");
-        try
-        {
-            await MoveYoungAsync(cancellationToken).ConfigureAwait(false);
-        }
-        catch (BridgeException e) when (e.Code == ErrorCodes.StoreFull)
-        {
-            // What is in the tables can go all the same, and makes room.
-        }
-
         var removed = await SweepRowsAsync(SweepKind.Inbox, limits, cancellationToken).ConfigureAwait(false);
         _forgotten += removed;
         removed += await SweepRowsAsync(SweepKind.Outbox, limits, cancellationToken).ConfigureAwait(false);
@@ -221,7 +212,7 @@ internal sealed partial class SqliteStore : IStore
             files.Prepare();
             connection = new WriterConnection(_options, _path, _logger);
             StoreId = connection.Open();
-            _readers = new ReaderPool(() => new SqliteReader(_path, _options.BusyTimeout, () => connection.Nursery), _options.Readers);
+            _readers = new ReaderPool(() => new SqliteReader(_path, _options.BusyTimeout), _options.Readers);
             _writer = new GroupWriter(_options, connection, _time, _logger);
             _connection = connection;
             _files = files;
@@ -242,20 +233,6 @@ internal sealed partial class SqliteStore : IStore
                 RetryAfter = error.RetryAfter,
             };
         }
-    }
-
-    /// <summary>Moves every entry of now to its table, where sweeps and exports look for it.</summary>
-    internal async ValueTask MoveYoungAsync(CancellationToken cancellationToken)
-    {
-        var upTo = 0L;
-        MoveWrite step;
-        do
-        {
-            step = new MoveWrite { UpTo = upTo };
-            await Writer().EnqueueUpkeepAsync(step, cancellationToken).ConfigureAwait(false);
-            upTo = step.UpTo;
-        }
-        while (!step.Done);
     }
 
     // A reader finds the rows, so that the writer is never held up by a search.

@@ -54,14 +54,6 @@ public sealed class SqliteStoreOptions
     /// </summary>
     internal int LogPages { get; set; } = 8000;
 
-    /// <summary>How many of the newest entries stay in memory until they move to their tables. Default 16,384 (some 5 MB beside their payloads).</summary>
-    /// <remarks>The runtime setting is for measuring what they are worth (bench, row <c>nursery</c>): 0 does without them.</remarks>
-    internal int YoungEntries { get; set; } = AppContext.GetData("ChannelBridge.Storage.Sqlite.YoungEntries") is string text
-        && int.TryParse(text, out var entries) ? entries : 16_384;
-
-    /// <summary>How many bytes of the newest entries' payloads and states stay in memory, roughly. Default 16 MiB.</summary>
-    internal int YoungBytes { get; set; } = 16 * 1024 * 1024;
-
     /// <summary>
     /// How many commits a group has at least when it is flushed beside the writer instead of by it. Default 128: below, waking another thread costs
     /// more than it saves.

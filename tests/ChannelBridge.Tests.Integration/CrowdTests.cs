@@ -16,7 +16,7 @@ public sealed class CrowdTests
     [Fact]
     public async Task TenThousandConnections_AndAStorm_AreServedInSteadyMemory()
     {
-        // A small nursery, so that the numbers are those of what lives.
+        // A small youngest generation, so that the numbers are those of what lives.
         await using var host = await HostProcess.StartAsync(
             arguments: ["--log-level", "Warning"], environment: new Dictionary<string, string> { ["DOTNET_GCgen0size"] = "400000" });
         var token = host.Token;

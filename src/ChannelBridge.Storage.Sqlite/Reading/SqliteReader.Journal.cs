@@ -8,57 +8,13 @@ namespace ChannelBridge.Storage.Sqlite.Reading;
 /// <content>The lane journal.</content>
 internal sealed partial class SqliteReader
 {
-    public IReadOnlyList<PendingLane> ListTurnLanes(long after, int limit)
-    {
-        return Merge(
-            young => young.TurnLanes(after),
-            () => Lanes(Use().NextTurnLane, limit, after, 1),
-            id: null,
-            (young, stored) => Join(young, stored, limit));
-    }
+    public IReadOnlyList<PendingLane> ListTurnLanes(long after, int limit) => Lanes(Use().NextTurnLane, limit, after, 1);
 
-    public IReadOnlyList<PendingLane> ListPushLanes(string channel, string account, long after, int limit)
-    {
-        return Merge(
-            young => young.PushLanes(channel, account, after),
-            () => FindAccount(channel, account) is not 0 and var id ? Lanes(Use().NextPushLane.Bind(1, id), limit, after, 2) : [],
-            id: null,
-            (young, stored) => Join(young, stored, limit));
-    }
-
-    public IReadOnlyList<InboxEntry> ReadInbox(long lane, long after, int limit, int maxBytes)
-    {
-        return Merge(
-            young => young.ReadInbox(lane, after, limit, maxBytes),
-            () => ReadStoredInbox(lane, after, limit, maxBytes),
-            static entry => entry.Id,
-            (young, stored) => Cut(Ordered(young, stored, static (a, b) => a.Ordinal.CompareTo(b.Ordinal)), limit, maxBytes, static entry => entry.Payload.Length));
-    }
-
-    public IReadOnlyList<OutboxEntry> ReadOutbox(long lane, long after, int limit, int maxBytes)
-    {
-        return Merge(
-            young => young.ReadOutbox(lane, after, limit, maxBytes),
-            () => ReadStoredOutbox(lane, after, limit, maxBytes),
-            static entry => entry.Id,
-            (young, stored) => Cut(Ordered(young, stored, static (a, b) => a.Seq.CompareTo(b.Seq)), limit, maxBytes, static entry => entry.Payload.Length));
-    }
-
-    public IReadOnlyList<InboxEntry> ListDeadInbox((long EndedAt, Guid Id)? after, int limit, bool headersOnly)
-    {
-        var from = after ?? (-1, Guid.Empty);
-        return Merge(
-            young => young.DeadInbox(entry => (entry.Kept.EndedAt, entry.Id).CompareTo(from) > 0, headersOnly),
-            () => ListStoredDeadInbox(after, limit, headersOnly),
-            static entry => entry.Id,
-            (young, stored) => Cut(
-                Ordered(young, stored, static (a, b) => (a.EndedAt, a.Id).CompareTo((b.EndedAt, b.Id))), limit, int.MaxValue, static _ => 0));
-    }
+    public IReadOnlyList<PendingLane> ListPushLanes(string channel, string account, long after, int limit) =>
+        FindAccount(channel, account) is not 0 and var id ? Lanes(Use().NextPushLane.Bind(1, id), limit, after, 2) : [];
 
     public InboxEntry? GetInbox(Guid id)
     {
-        // Looked for here first: what moves meanwhile is in its table then.
-        if (nursery().GetInbox(id) is { } young) return young;
         var read = Use().InboxById.Bind(1, id);
         var entry = read.Step() && FindLane(read.GetInt64(1), out var key, out _) ? ToInbox(read, key) : null;
         read.Reset();
@@ -67,22 +23,10 @@ internal sealed partial class SqliteReader
 
     public OutboxEntry? GetOutbox(Guid id)
     {
-        if (nursery().GetOutbox(id) is { } young) return young;
         var read = Use().OutboxById.Bind(1, id);
         var entry = read.Step() && FindLane(read.GetInt64(1), out var key, out _) ? ToOutbox(read, key, headersOnly: false) : null;
         read.Reset();
         return entry;
-    }
-
-    public IReadOnlyList<OutboxEntry> QueryOutbox(OutboxQuery query)
-    {
-        var sign = query.Descending ? -1 : 1;
-        return Merge(
-            young => young.Outboxes(entry => Matches(query, entry), query.HeadersOnly),
-            () => QueryStoredOutbox(query),
-            static entry => entry.Id,
-            (young, stored) => Cut(
-                Ordered(young, stored, (a, b) => sign * (a.AcceptedAt, a.Id).CompareTo((b.AcceptedAt, b.Id))), query.Limit, int.MaxValue, static _ => 0));
     }
 
     private List<PendingLane> Lanes(SqliteStatement next, int limit, long after, int parameter)
@@ -97,7 +41,7 @@ internal sealed partial class SqliteReader
         return lanes;
     }
 
-    private List<InboxEntry> ReadStoredInbox(long lane, long after, int limit, int maxBytes)
+    public IReadOnlyList<InboxEntry> ReadInbox(long lane, long after, int limit, int maxBytes)
     {
         var entries = new List<InboxEntry>();
         if (!FindLane(lane, out var key, out _)) return entries;
@@ -105,18 +49,15 @@ internal sealed partial class SqliteReader
         var bytes = 0L;
         while (entries.Count < limit && read.Step())
         {
-            bytes += read.GetSize(8);
+            if ((bytes += read.GetSize(8)) > maxBytes && entries.Count > 0) break;
             entries.Add(ToInbox(read, key));
-
-            // The one that is too much still says where the answer ends.
-            if (bytes > maxBytes) break;
         }
 
         read.Reset();
         return entries;
     }
 
-    private List<OutboxEntry> ReadStoredOutbox(long lane, long after, int limit, int maxBytes)
+    public IReadOnlyList<OutboxEntry> ReadOutbox(long lane, long after, int limit, int maxBytes)
     {
         var entries = new List<OutboxEntry>();
         if (!FindLane(lane, out var key, out var account)) return entries;
@@ -124,18 +65,15 @@ internal sealed partial class SqliteReader
         var bytes = 0L;
         while (entries.Count < limit && read.Step())
         {
-            bytes += read.GetSize(15);
+            if ((bytes += read.GetSize(15)) > maxBytes && entries.Count > 0) break;
             entries.Add(ToOutbox(read, key, headersOnly: false));
-
-            // The one that is too much still says where the answer ends.
-            if (bytes > maxBytes) break;
         }
 
         read.Reset();
         return entries;
     }
 
-    private List<InboxEntry> ListStoredDeadInbox((long EndedAt, Guid Id)? after, int limit, bool headersOnly)
+    public IReadOnlyList<InboxEntry> ListDeadInbox((long EndedAt, Guid Id)? after, int limit, bool headersOnly)
     {
         var entries = new List<InboxEntry>();
         var read = Use().DeadInbox.Bind(1, after?.EndedAt ?? -1).Bind(2, after?.Id ?? Guid.Empty).Bind(3, limit);
@@ -148,7 +86,7 @@ internal sealed partial class SqliteReader
         return entries;
     }
 
-    private List<OutboxEntry> QueryStoredOutbox(OutboxQuery query)
+    public IReadOnlyList<OutboxEntry> QueryOutbox(OutboxQuery query)
     {
         var sql = new StringBuilder("SELECT ").Append(Statements.OutboxHeaders);
         if (!query.HeadersOnly) sql.Append(", history, payload");

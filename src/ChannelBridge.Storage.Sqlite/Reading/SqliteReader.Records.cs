@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Storage.Sqlite.Native;
 using ChannelBridge.Storage.Sqlite.Writing;
@@ -53,33 +52,9 @@ internal sealed partial class SqliteReader
         }
     }
 
-    public IReadOnlyList<AccountCounts> Count()
-    {
-        var counts = new Dictionary<long, AccountCounts>();
-        return Steady(() =>
-        {
-            counts.Clear();
-            CountYoung(counts);
-            return CountStored(counts);
-        });
-    }
-
     /// <summary>Rows and pages; what is beside the file is the caller's.</summary>
-    public StoreSpace Measure(long now) => Steady(() =>
+    public StoreSpace Measure(long now)
     {
-        long inbox = 0, outbox = 0, keys = 0, dead = 0;
-        nursery().Each(
-            (_, _, state) =>
-            {
-                inbox++;
-                keys++;
-                if (state.State == TurnState.Dead) dead++;
-            },
-            (_, _, state) =>
-            {
-                outbox++;
-                if (state.State >= DeliveryState.Expired) dead++;
-            });
         var database = Use().Database;
         var page = database.QueryInt64("PRAGMA page_size");
         database.Execute("BEGIN");
@@ -91,16 +66,16 @@ internal sealed partial class SqliteReader
                 MeasuredAt = now,
                 DataBytes = database.QueryInt64("PRAGMA page_count") * page,
                 FreeBytes = database.QueryInt64("PRAGMA freelist_count") * page,
-                InboxRows = inbox + database.QueryInt64("SELECT count(*) FROM inbox"),
-                OutboxRows = outbox + database.QueryInt64("SELECT count(*) FROM outbox"),
+                InboxRows = database.QueryInt64("SELECT count(*) FROM inbox"),
+                OutboxRows = database.QueryInt64("SELECT count(*) FROM outbox"),
                 RecordRows = database.QueryInt64("SELECT count(*) FROM record"),
                 LogRows = database.QueryInt64("SELECT count(*) FROM log_entry"),
-                DedupeKeys = keys + database.QueryInt64(
+                DedupeKeys = database.QueryInt64(
                     """
                     SELECT (SELECT count(*) FROM dedupe_key)
                         + (SELECT count(*) FROM inbox WHERE id > coalesce((SELECT value FROM meta WHERE key = 'key_mark'), 0))
                     """),
-                DeadLetters = dead + database.QueryInt64(
+                DeadLetters = database.QueryInt64(
                     """
                     SELECT (SELECT count(*) FROM inbox INDEXED BY inbox_dead WHERE state = 2)
                         + (SELECT count(*) FROM outbox INDEXED BY outbox_ended WHERE state >= 4)
@@ -111,29 +86,11 @@ internal sealed partial class SqliteReader
         {
             database.Execute("COMMIT");
         }
-    });
-
-    private void CountYoung(Dictionary<long, AccountCounts> counts)
-    {
-        nursery().Each(
-            (account, at, state) =>
-            {
-                ref var count = ref CollectionsMarshal.GetValueRefOrAddDefault(counts, account, out _);
-                if (state.State == TurnState.Pending) count = count with { InboxPending = count.InboxPending + 1, OldestInboxAt = Older(count.OldestInboxAt, at) };
-                else if (state.State == TurnState.Dead) count = count with { InboxDead = count.InboxDead + 1 };
-            },
-            (account, at, state) =>
-            {
-                ref var count = ref CollectionsMarshal.GetValueRefOrAddDefault(counts, account, out _);
-                if (!state.Settled) count = count with { OutboxPending = count.OutboxPending + 1, OldestOutboxAt = Older(count.OldestOutboxAt, at) };
-                if (state.State == DeliveryState.Dead) count = count with { OutboxDead = count.OutboxDead + 1 };
-            });
     }
 
-    private static long Older(long known, long at) => known == 0 ? at : Math.Min(known, at);
-
-    private List<AccountCounts> CountStored(Dictionary<long, AccountCounts> counts)
+    public IReadOnlyList<AccountCounts> Count()
     {
+        var counts = new Dictionary<long, AccountCounts>();
         var database = Use().Database;
 
         // One transaction, so that the four counts are of one moment.
@@ -146,19 +103,19 @@ internal sealed partial class SqliteReader
                 SELECT l.account, count(*), min(i.accepted_at) FROM inbox i INDEXED BY inbox_pending JOIN lane l ON l.id = i.lane
                 WHERE i.state = 0 GROUP BY l.account
                 """,
-                (ref c, n, oldest) => c = c with { InboxPending = c.InboxPending + n, OldestInboxAt = Older(c.OldestInboxAt, oldest) });
+                (ref c, n, oldest) => c = c with { InboxPending = n, OldestInboxAt = oldest });
             Each(
                 database,
                 "SELECT l.account, count(*), 0 FROM inbox i INDEXED BY inbox_dead JOIN lane l ON l.id = i.lane WHERE i.state = 2 GROUP BY l.account",
-                (ref c, n, _) => c = c with { InboxDead = c.InboxDead + n });
+                (ref c, n, _) => c = c with { InboxDead = n });
             Each(
                 database,
                 "SELECT account, count(*), min(accepted_at) FROM outbox INDEXED BY outbox_pending WHERE settled = 0 GROUP BY account",
-                (ref c, n, oldest) => c = c with { OutboxPending = c.OutboxPending + n, OldestOutboxAt = Older(c.OldestOutboxAt, oldest) });
+                (ref c, n, oldest) => c = c with { OutboxPending = n, OldestOutboxAt = oldest });
             Each(
                 database,
                 "SELECT account, count(*), 0 FROM outbox INDEXED BY outbox_ended WHERE state >= 4 AND state = 5 GROUP BY account",
-                (ref c, n, _) => c = c with { OutboxDead = c.OutboxDead + n });
+                (ref c, n, _) => c = c with { OutboxDead = n });
             return Name(database, counts);
         }
         finally

@@ -1,11 +1,10 @@
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Storage.Sqlite.Native;
-using ChannelBridge.Storage.Sqlite.Young;
 
 namespace ChannelBridge.Storage.Sqlite.Reading;
 
 /// <summary>One read-only connection with its statements. Used by one caller at a time; opens by itself, also after a failure.</summary>
-internal sealed partial class SqliteReader(string path, TimeSpan busyTimeout, Func<Nursery> nursery) : IDisposable
+internal sealed partial class SqliteReader(string path, TimeSpan busyTimeout) : IDisposable
 {
     private SqliteDatabase? _database;
     private Statements? _statements;

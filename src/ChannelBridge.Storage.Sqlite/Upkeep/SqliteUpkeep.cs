@@ -1,7 +1,6 @@
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Storage.Common;
 using ChannelBridge.Storage.Sqlite.Native;
-using ChannelBridge.Storage.Sqlite.Young;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ChannelBridge.Storage.Sqlite.Upkeep;
@@ -24,7 +23,8 @@ internal static class SqliteUpkeep
         {
             using var database = SqliteDatabase.Open(path, readOnly: true, Patience);
             database.Execute("BEGIN");
-            if (SqliteSchema.Check(database, path) == 0) throw BridgeException.Invalid($"{path} is empty: no host has used it yet.");
+            var found = SqliteSchema.Check(database, path);
+            if (found == 0) throw BridgeException.Invalid($"{path} is empty: no host has used it yet.");
             using (var check = database.PrepareOnce(quick ? "PRAGMA quick_check(20)" : "PRAGMA integrity_check(20)"))
             {
                 while (check.Step())
@@ -33,7 +33,7 @@ internal static class SqliteUpkeep
                 }
             }
 
-            CheckContent(database, problems);
+            CheckContent(database, found, problems);
         }
         catch (SqliteException e) when ((e.Code & 0xFF) is Sqlite3.Corrupt or Sqlite3.NotADatabase)
         {
@@ -126,13 +126,12 @@ internal static class SqliteUpkeep
         try
         {
             Backup(path, copy, null);
-            // The newest messages aren't in their tables yet, and an older file lacks some: opening the copy mends both.
+            // An older file lacks some tables: opening the copy mends that.
             var store = new SqliteStore(new SqliteStoreOptions { Path = copy }, NullLogger<SqliteStore>.Instance, TimeProvider.System);
             Guid id;
             await using (store.ConfigureAwait(false))
             {
                 await store.OpenAsync(CancellationToken.None).ConfigureAwait(false);
-                await store.MoveYoungAsync(CancellationToken.None).ConfigureAwait(false);
                 id = store.StoreId;
             }
 
@@ -180,31 +179,15 @@ internal static class SqliteUpkeep
         }
     }
 
-    private static void CheckContent(SqliteDatabase database, List<string> problems)
+    private static void CheckContent(SqliteDatabase database, int found, List<string> problems)
     {
         SqliteSchema.ReadStoreId(database);
-        var young = 0;
-        using (var pages = database.PrepareOnce("SELECT id, writes FROM nursery ORDER BY id"))
-        {
-            for (; pages.Step(); young++)
-            {
-                try
-                {
-                    YoungPage.Read(pages.GetInt64(0), pages.GetBytes(1)).Return();
-                }
-                catch (SqliteException e)
-                {
-                    problems.Add($"page {pages.GetInt64(0)} of the newest messages: {e.Message}");
-                }
-            }
-        }
-
         Count("messages of conversations that don't exist", "SELECT count(*) FROM inbox i WHERE NOT EXISTS (SELECT 1 FROM lane l WHERE l.id = i.lane)");
         Count("replies of conversations that don't exist", "SELECT count(*) FROM outbox o WHERE NOT EXISTS (SELECT 1 FROM lane l WHERE l.id = o.lane)");
         Count("conversations of accounts that don't exist", "SELECT count(*) FROM lane l WHERE NOT EXISTS (SELECT 1 FROM account a WHERE a.id = l.account)");
         Count("values of logs that don't exist", "SELECT count(*) FROM log_entry e WHERE NOT EXISTS (SELECT 1 FROM log l WHERE l.id = e.log)");
-        // While the newest messages aren't in their tables, their conversations' numbers aren't either.
-        if (young > 0) return;
+        // While an older file's newest messages aren't in their tables, their conversations' numbers aren't either.
+        if (found <= SqliteSchema.LastWithNursery) return;
         Count(
             "conversations whose numbers would be given out twice",
             """

@@ -1,5 +1,4 @@
 using ChannelBridge.Abstractions.Messaging;
-using ChannelBridge.Storage.Sqlite.Young;
 
 namespace ChannelBridge.Storage.Sqlite.Writing;
 
@@ -24,30 +23,6 @@ internal sealed class LaneState(long id, long account, LaneKey key)
     /// <summary>True when the open transaction is to write the last numbers to the table.</summary>
     public bool Dirty { get; set; }
 
-    /// <summary>The last numbers as they were before the open transaction, or null when it hasn't given out any.</summary>
-    public (long LastIn, long LastOut)? Before { get; set; }
-
-    /// <summary>The lane's entries in the nursery, in order of appends. While there are any, the table needn't have the last numbers.</summary>
-    public YoungInbox? FirstInbox { get; set; }
-
-    /// <inheritdoc cref="FirstInbox"/>
-    public YoungInbox? LastInbox { get; set; }
-
-    /// <inheritdoc cref="FirstInbox"/>
-    public YoungOutbox? FirstOutbox { get; set; }
-
-    /// <inheritdoc cref="FirstInbox"/>
-    public YoungOutbox? LastOutbox { get; set; }
-
-    /// <summary>True while the numbers of its entries in the nursery grow with their appends: until one of them is replayed.</summary>
-    public bool InOrder { get; set; }
-
-    /// <summary>Its last numbers may be nowhere but here and in the nursery's pages: it mustn't be forgotten.</summary>
-    public bool IsYoung => FirstInbox is not null || FirstOutbox is not null;
-
-    /// <summary>True when it was put aside by <see cref="LaneCache.Trim"/>, because it is young.</summary>
-    public bool Aside { get; set; }
-
     /// <summary>Neighbours in order of use.</summary>
     public LaneState? Newer { get; set; }
 
@@ -62,7 +37,6 @@ internal sealed class LaneCache(int capacity)
     private readonly Dictionary<long, LaneState> _byId = [];
     private LaneState? _newest;
     private LaneState? _oldest;
-    private int _aside;
 
     /// <summary>How many lanes are known.</summary>
     public int Count => _lanes.Count;
@@ -81,46 +55,14 @@ internal sealed class LaneCache(int capacity)
         LinkNewest(lane);
     }
 
-    /// <summary>
-    /// Forgets the lanes that weren't used for longest, down to the capacity. Only between groups: lanes mustn't be dirty. Lanes with entries in the
-    /// nursery stay, and are put aside so that they needn't be looked at again until they have none.
-    /// </summary>
+    /// <summary>Forgets the lanes that weren't used for longest, down to the capacity. Only between groups: lanes mustn't be dirty.</summary>
     public void Trim()
     {
-        while (_lanes.Count - _aside > capacity && _oldest is { } lane)
+        while (_lanes.Count > capacity && _oldest is { } lane)
         {
             Unlink(lane);
-            if (lane.IsYoung)
-            {
-                lane.Aside = true;
-                _aside++;
-                continue;
-            }
-
             _lanes.Remove(lane.Key);
             _byId.Remove(lane.Id);
-        }
-    }
-
-    /// <summary>A lane has no entries in the nursery any more.</summary>
-    public void Grown(LaneState lane)
-    {
-        if (!lane.Aside) return;
-        lane.Aside = false;
-        _aside--;
-        LinkNewest(lane);
-    }
-
-    /// <summary>Forgets all lanes but those with entries in the nursery: after a rollback the others may not be in the table.</summary>
-    public void KeepYoung()
-    {
-        var young = _lanes.Values.Where(lane => lane.IsYoung).ToArray();
-        Clear();
-        foreach (var lane in young)
-        {
-            lane.Aside = false;
-            lane.Newer = lane.Older = null;
-            Add(lane);
         }
     }
 
@@ -130,12 +72,11 @@ internal sealed class LaneCache(int capacity)
         _lanes.Clear();
         _byId.Clear();
         _newest = _oldest = null;
-        _aside = 0;
     }
 
     private LaneState Use(LaneState lane)
     {
-        if (lane.Aside || ReferenceEquals(lane, _newest)) return lane;
+        if (ReferenceEquals(lane, _newest)) return lane;
         Unlink(lane);
         LinkNewest(lane);
         return lane;

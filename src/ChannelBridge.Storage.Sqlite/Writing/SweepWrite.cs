@@ -46,16 +46,3 @@ internal sealed class SweepWrite : StoreWrite
     /// <summary>Result: how many rows went.</summary>
     public int Removed { get; set; }
 }
-
-/// <summary>Moves entries of the nursery to their tables, whether or not it is full; the oldest first.</summary>
-internal sealed class MoveWrite : StoreWrite
-{
-    /// <summary>How many entries one step moves at most.</summary>
-    public const int MaxEntries = 1000;
-
-    /// <summary>The last append that is moved; 0 becomes the last one of now.</summary>
-    public long UpTo { get; set; }
-
-    /// <summary>Result: all up to there have moved.</summary>
-    public bool Done { get; set; }
-}

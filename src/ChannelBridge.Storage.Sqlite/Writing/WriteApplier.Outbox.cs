@@ -17,13 +17,6 @@ internal sealed partial class WriteApplier
 
         write.LaneId = lane.Id;
         write.Seq = NextOut(lane);
-        if (write.Payload.Length <= LargePayload)
-        {
-            _nursery.Add(write, lane, write.Seq);
-            return;
-        }
-
-        // Once is enough for its bytes.
         var append = _outbox.Append
             .Bind(1, write.Id)
             .Bind(2, lane.Account)
@@ -34,12 +27,10 @@ internal sealed partial class WriteApplier
             .Bind(8, write.Payload.Span);
         (write.ReplyTo is { } turn ? append.Bind(7, turn) : append.BindNull(7)).Run();
         Note(ref _newestOutbox, write.Id);
-        Touch(lane);
     }
 
     private (bool Found, long Lane, long Seq) FindOutbox(Guid id)
     {
-        if (_nursery.Outbox(id) is { } young) return (true, young.Lane.Id, young.State.Seq);
         if (id > _newestOutbox) return default;
         var find = _outbox.FindSeq.Bind(1, id);
         var found = find.Step() ? (true, find.GetInt64(0), find.GetInt64(1)) : default;
@@ -51,88 +42,108 @@ internal sealed partial class WriteApplier
     {
         write.Changed = false;
         if (Lane(write.LaneId) is not { } lane) return;
-        var transition = Transition.Of(write);
-        var change = Transition.ChangeOf(write);
-        if (_nursery.Outbox(write.LaneId, write.Seq) is { } young && transition.HoldsFor(young.State, change))
+        var update = (write.Settled, write.State) switch
         {
-            write.Changed = true;
-            _nursery.Set(young, transition.Apply(young.State, change));
-            return;
-        }
-
-        transition.Bind(_outbox.Of(transition).Bind(1, write.LaneId).Bind(2, write.Seq).Bind(3, lane.Account), change).Run();
+            (false, _) => _outbox.Progress,
+            (true, DeliveryState.Dead or DeliveryState.Expired) => _outbox.End,
+            (true, _) => _outbox.Settle,
+        };
+        update
+            .Bind(1, write.LaneId)
+            .Bind(2, write.Seq)
+            .Bind(3, lane.Account)
+            .Bind(4, (long)write.State)
+            .Bind(5, write.Attempts)
+            .Bind(6, write.NextAttemptAt)
+            .Bind(7, write.PushedAt == 0 && write.State == DeliveryState.Pushed ? write.At : write.PushedAt)
+            .Bind(8, write.State is DeliveryState.Acked or DeliveryState.Delivered ? write.At : 0)
+            .Bind(9, write.State == DeliveryState.Delivered ? write.At : 0)
+            .Bind(10, write.State is DeliveryState.Expired or DeliveryState.Dead ? write.At : 0)
+            .Bind(11, write.Error)
+            .Bind(12, write.HistoryLine.Span)
+            .Run();
         write.Changed = _database.Changes != 0;
         if (write.Changed || write.Id == Guid.Empty || write.State is not (DeliveryState.Acked or DeliveryState.Delivered)) return;
 
         // Settled already, or unknown: better news than what is stored is taken, anything else is not.
-        change = Transition.UpgradeOf(write);
-        if (_nursery.Outbox(write.Id) is { } settled)
-        {
-            write.Changed = Transition.Upgrade.HoldsFor(settled.State, change);
-            if (write.Changed) _nursery.Set(settled, Transition.Upgrade.Apply(settled.State, change));
-            return;
-        }
-
-        Transition.Upgrade.Bind(_outbox.Upgrade.Bind(1, write.Id), change).Run();
+        _outbox.Upgrade
+            .Bind(1, write.Id)
+            .Bind(2, (long)write.State)
+            .Bind(3, write.PushedAt)
+            .Bind(4, write.At)
+            .Bind(5, write.State == DeliveryState.Delivered ? write.At : 0)
+            .Run();
         write.Changed = _database.Changes != 0;
     }
 
     private void Apply(OutboxReplay write)
     {
-        var change = new Change { Line = write.HistoryLine.Span };
-        var young = _nursery.Outbox(write.Id);
-        var row = 0L;
-        if (young is not null) (write.Replayed, write.LaneId) = Transition.ReplayOutbox.HoldsFor(young.State, change) ? (true, young.Lane.Id) : (false, 0);
-        else (write.Replayed, row, write.LaneId) = FindEntry(_outbox.FindEnded, write.Id);
+        (write.Replayed, var row, write.LaneId) = FindEntry(_outbox.FindEnded, write.Id);
         write.Seq = 0;
         if (!write.Replayed) return;
-
-        var lane = young?.Lane ?? LaneOfEntry(write.LaneId);
-        change.Place = write.Seq = NextOut(lane);
-        Touch(lane);
-        if (young is not null) _nursery.Set(young, Transition.ReplayOutbox.Apply(young.State, change));
-        else Transition.ReplayOutbox.Bind(_outbox.Replay.Bind(1, row), change).Run();
+        write.Seq = NextOut(LaneOfEntry(write.LaneId));
+        _outbox.Replay.Bind(1, row).Bind(2, write.Seq).Bind(3, write.HistoryLine.Span).Run();
     }
 
     private void Apply(OutboxDiscard write)
     {
-        if (_nursery.Outbox(write.Id) is { } young)
-        {
-            write.Discarded = Transition.ReplayOutbox.HoldsFor(young.State, default);
-            if (write.Discarded) _nursery.Set(young, young.State with { Discarded = true });
-            return;
-        }
-
         _outbox.Discard.Bind(1, write.Id).Run();
         write.Discarded = _database.Changes != 0;
     }
 
     private sealed class OutboxStatements(SqliteDatabase database)
     {
-        public readonly SqliteStatement Append = database.Prepare(
+        private const string UnsettledRow = "id = (SELECT id FROM outbox WHERE settled = 0 AND account = ?3 AND lane = ?1 AND seq = ?2)";
+
+        private const string Ended = "state >= 4 AND settled = 1";
+
+        // What isn't given is 0, or NULL for texts and lines. || makes text of its parts, hence the cast.
+        private const string Step =
             """
-            INSERT INTO outbox(uuid, account, lane, seq, accepted_at, expires_at, reply_to, payload) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-            """);
+            state = ?4, attempts = ?5, next_attempt_at = ?6,
+            pushed_at = CASE ?7 WHEN 0 THEN pushed_at ELSE ?7 END,
+            acked_at = CASE ?8 WHEN 0 THEN acked_at ELSE ?8 END,
+            delivered_at = CASE ?9 WHEN 0 THEN delivered_at ELSE ?9 END,
+            ended_at = CASE ?10 WHEN 0 THEN ended_at ELSE ?10 END,
+            error = coalesce(?11, error),
+            history = CASE WHEN ?12 IS NULL THEN history ELSE CAST(coalesce(history, '') || ?12 || x'0A' AS BLOB) END
+            """;
+
+        public readonly SqliteStatement Append = database.Prepare(
+            "INSERT INTO outbox(uuid, account, lane, seq, accepted_at, expires_at, reply_to, payload) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
 
         public readonly SqliteStatement FindSeq = database.Prepare("SELECT lane, seq FROM outbox WHERE uuid = ?1");
 
-        public readonly SqliteStatement Progress = Transition.Progress.Prepare(database, "outbox", ByNumber(Transition.Progress));
+        /// <summary>Not settled: what is pending stays so.</summary>
+        public readonly SqliteStatement Progress = database.Prepare($"UPDATE outbox SET {Step} WHERE {UnsettledRow}");
 
-        public readonly SqliteStatement Settle = Transition.Settle.Prepare(database, "outbox", ByNumber(Transition.Settle));
+        /// <summary>Settled well: the payload isn't needed any more.</summary>
+        public readonly SqliteStatement Settle = database.Prepare($"UPDATE outbox SET {Step}, settled = 1, payload = NULL WHERE {UnsettledRow}");
 
-        public readonly SqliteStatement End = Transition.End.Prepare(database, "outbox", ByNumber(Transition.End));
+        /// <summary>Dead or expired: the payload stays, for a replay.</summary>
+        public readonly SqliteStatement End = database.Prepare($"UPDATE outbox SET {Step}, settled = 1 WHERE {UnsettledRow}");
 
-        public readonly SqliteStatement Upgrade = Transition.Upgrade.Prepare(database, "outbox", "uuid = ?1 AND " + Transition.Upgrade.Condition);
+        /// <summary>Better news about what is settled: pushed → acked → delivered, or a client has what was given up.</summary>
+        public readonly SqliteStatement Upgrade = database.Prepare(
+            """
+            UPDATE outbox SET state = ?2,
+            pushed_at = CASE ?3 WHEN 0 THEN pushed_at ELSE ?3 END,
+            acked_at = CASE acked_at WHEN 0 THEN ?4 ELSE acked_at END,
+            delivered_at = CASE ?5 WHEN 0 THEN delivered_at ELSE ?5 END,
+            ended_at = 0, payload = NULL
+            WHERE uuid = ?1 AND settled = 1 AND state >= 1 AND (state < ?2 OR state >= 4)
+            """);
 
-        public readonly SqliteStatement FindEnded = database.Prepare("SELECT id, lane FROM outbox WHERE uuid = ?1 AND " + Transition.ReplayOutbox.Condition);
+        public readonly SqliteStatement FindEnded = database.Prepare($"SELECT id, lane FROM outbox WHERE uuid = ?1 AND {Ended}");
 
-        public readonly SqliteStatement Replay = Transition.ReplayOutbox.Prepare(database, "outbox", "id = ?1");
+        /// <summary>Its time to live counted from the first acceptance; who replays it wants it delivered, so it has none any more.</summary>
+        public readonly SqliteStatement Replay = database.Prepare(
+            """
+            UPDATE outbox SET seq = ?2, state = 0, settled = 0, attempts = 0, next_attempt_at = 0, expires_at = 0, ended_at = 0, error = NULL,
+            history = CASE WHEN ?3 IS NULL THEN history ELSE CAST(coalesce(history, '') || ?3 || x'0A' AS BLOB) END
+            WHERE id = ?1
+            """);
 
-        public readonly SqliteStatement Discard = database.Prepare("DELETE FROM outbox WHERE uuid = ?1 AND " + Transition.ReplayOutbox.Condition);
-
-        public SqliteStatement Of(Transition transition) => transition == Transition.Progress ? Progress : transition == Transition.Settle ? Settle : End;
-
-        private static string ByNumber(Transition transition) =>
-            $"id = (SELECT id FROM outbox WHERE {transition.Condition} AND account = ?3 AND lane = ?1 AND seq = ?2)";
+        public readonly SqliteStatement Discard = database.Prepare($"DELETE FROM outbox WHERE uuid = ?1 AND {Ended}");
     }
 }

@@ -4,7 +4,6 @@ using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Protocol;
 using ChannelBridge.Storage.Common;
 using ChannelBridge.Storage.Sqlite.Native;
-using ChannelBridge.Storage.Sqlite.Young;
 
 namespace ChannelBridge.Storage.Sqlite.Writing;
 
@@ -20,10 +19,12 @@ internal sealed partial class WriteApplier
 
     private readonly SqliteDatabase _database;
     private readonly LaneCache _lanes;
-    private readonly Nursery _nursery;
     private readonly List<LaneState> _dirty = [];
-    private readonly List<LaneState> _counted = [];
     private readonly Dictionary<(string Channel, string Account), long> _accounts = [];
+
+    // The greatest ids of rows that are in the tables. Ids that begin with the time are beyond them when they are new, and needn't be looked for.
+    private Guid _newestInbox;
+    private Guid _newestOutbox;
 
     private readonly SqliteStatement _begin;
     private readonly SqliteStatement _commit;
@@ -37,13 +38,11 @@ internal sealed partial class WriteApplier
 
     /// <param name="database">The writer's connection.</param>
     /// <param name="lanes">Is cleared.</param>
-    /// <param name="nursery">A new one; the store's pages are read into it.</param>
     /// <param name="recentKeys">How many dedupe keys stay in memory.</param>
-    public WriteApplier(SqliteDatabase database, LaneCache lanes, Nursery nursery, int recentKeys)
+    public WriteApplier(SqliteDatabase database, LaneCache lanes, int recentKeys)
     {
         _database = database;
         _lanes = lanes;
-        _nursery = nursery;
         lanes.Clear();
         _begin = database.Prepare("BEGIN IMMEDIATE");
         _commit = database.Prepare("COMMIT");
@@ -61,8 +60,8 @@ internal sealed partial class WriteApplier
         _records = new RecordStatements(database);
         _logs = new LogStatements(database);
         _sweep = new SweepStatements(database);
-        _young = new YoungStatements(database);
-        LoadYoung();
+        _newestInbox = Newest("SELECT max(uuid) FROM inbox");
+        _newestOutbox = Newest("SELECT max(uuid) FROM outbox");
     }
 
     /// <summary>Begins a transaction with the write lock.</summary>
@@ -85,13 +84,11 @@ internal sealed partial class WriteApplier
     public void Commit(SqliteFaults faults)
     {
         _keys.MoveSlice();
-        _nursery.MoveOld(_move);
-        _nursery.Store(_young.Insert, _young.Delete);
         _logs.MoveRecent();
         foreach (var lane in _dirty) _saveLane.Bind(1, lane.Id).Bind(2, lane.LastIn).Bind(3, lane.LastOut).Run();
         faults.Commit(_commit.Run);
-        _nursery.Committed();
-        EndLanes();
+        foreach (var lane in _dirty) lane.Dirty = false;
+        _dirty.Clear();
         _keys.Committed();
         _lanes.Trim();
         if (_accounts.Count > AccountCacheSize) _accounts.Clear();
@@ -100,10 +97,9 @@ internal sealed partial class WriteApplier
     /// <summary>Undoes everything since the beginning, in the file and in memory.</summary>
     public void Rollback()
     {
-        foreach (var lane in _counted) (lane.LastIn, lane.LastOut) = lane.Before!.Value;
-        _nursery.RolledBack();
-        EndLanes();
-        _lanes.KeepYoung();
+        // What was given out and looked up since the beginning isn't in the tables.
+        _dirty.Clear();
+        _lanes.Clear();
         _accounts.Clear();
         _keys.RolledBack();
 
@@ -130,7 +126,6 @@ internal sealed partial class WriteApplier
             case SequenceNext w: Apply(w); break;
             case SequenceAppend w: _logs.Append(w); break;
             case SweepWrite w: Apply(w); break;
-            case MoveWrite w: Apply(w); break;
             case ProbeWrite w: _probe.Bind(1, w.Bytes).Run(); break;
             default: throw new ArgumentException($"The SQLite store doesn't know the write {write.GetType().Name}.", nameof(write));
         }
@@ -213,25 +208,18 @@ internal sealed partial class WriteApplier
     /// <summary>Gives out the next number of a lane's inbox.</summary>
     private long NextIn(LaneState lane)
     {
-        Count(lane);
+        Touch(lane);
         return ++lane.LastIn;
     }
 
     /// <summary>Gives out the next number of a lane's outbox.</summary>
     private long NextOut(LaneState lane)
     {
-        Count(lane);
+        Touch(lane);
         return ++lane.LastOut;
     }
 
-    private void Count(LaneState lane)
-    {
-        if (lane.Before is not null) return;
-        lane.Before = (lane.LastIn, lane.LastOut);
-        _counted.Add(lane);
-    }
-
-    /// <summary>Has the lane's numbers written to the table: nothing in the nursery tells them.</summary>
+    /// <summary>Has the lane's numbers written to the table with the transaction.</summary>
     private void Touch(LaneState lane)
     {
         if (lane.Dirty) return;
@@ -239,16 +227,21 @@ internal sealed partial class WriteApplier
         _dirty.Add(lane);
     }
 
-    private void EndLanes()
+    private Guid Newest(string sql)
     {
-        foreach (var lane in _counted) lane.Before = null;
-        foreach (var lane in _dirty)
-        {
-            lane.Dirty = false;
-            if (!lane.IsYoung) _lanes.Grown(lane);
-        }
+        using var statement = _database.PrepareOnce(sql);
+        return statement.Step() && statement.GetSize(0) == 16 ? statement.GetGuid(0) : Guid.Empty;
+    }
 
-        _counted.Clear();
-        _dirty.Clear();
+    private static void Note(ref Guid newest, Guid id)
+    {
+        if (id > newest) newest = id;
+    }
+
+    private static bool Exists(SqliteStatement find, Guid id)
+    {
+        var found = find.Bind(1, id).Step();
+        find.Reset();
+        return found;
     }
 }

@@ -1,6 +1,5 @@
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Storage.Sqlite.Native;
-using ChannelBridge.Storage.Sqlite.Young;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Storage.Sqlite.Writing;
@@ -17,13 +16,9 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
     private readonly ILogger _logger = logger;
     private SqliteDatabase? _database;
     private WriteApplier? _applier;
-    private Nursery? _nursery;
     private LogFlusher? _log;
     private Checkpointer? _checkpointer;
     private Action? _finishCheckpoint;
-
-    /// <summary>The entries that aren't in their tables yet, for readers. Another one after the connection was opened again.</summary>
-    public Nursery Nursery => Volatile.Read(ref _nursery) ?? throw StoreErrors.Closed();
 
     /// <summary>Opens the file for the first time and brings its schema up to date.</summary>
     /// <returns>The store's id.</returns>
@@ -128,14 +123,12 @@ internal sealed partial class WriterConnection(SqliteStoreOptions options, strin
 
     private void Use(SqliteDatabase database)
     {
-        var nursery = new Nursery(options.YoungEntries, options.YoungBytes);
-        var applier = new WriteApplier(database, _lanes, nursery, options.RecentKeys);
+        var applier = new WriteApplier(database, _lanes, options.RecentKeys);
         database.WatchLog();
         _checkpointer = new Checkpointer(SqliteDatabase.Open(path, readOnly: false, options.BusyTimeout), options.LogPages, _logger);
         _finishCheckpoint = () => database.Checkpoint();
         _database = database;
         _applier = applier;
-        Volatile.Write(ref _nursery, nursery);
     }
 
     private void Reopen()

@@ -16,9 +16,6 @@ public class SqliteFaultTests : IAsyncLifetime
     private SqliteStore _store = null!;
     private int _keys;
 
-    /// <summary>How many entries stay in the nursery.</summary>
-    protected virtual int YoungEntries => 32_768;
-
     public async Task InitializeAsync() => await OpenAsync();
 
     public async Task DisposeAsync()
@@ -306,7 +303,6 @@ public class SqliteFaultTests : IAsyncLifetime
                 Faults = _faults,
                 BusyTimeout = TimeSpan.FromMilliseconds(200),
                 RecentKeys = 5,
-                YoungEntries = YoungEntries,
                 LogPages = logPages,
                 OverlapAt = 3,
             },
@@ -425,11 +421,4 @@ public class SqliteFaultTests : IAsyncLifetime
 
         public override void BeforeReopen() => Reopening?.Invoke();
     }
-}
-
-/// <summary>The same where entries move to their tables all the time.</summary>
-public sealed class SqliteFaultSmallNurseryTests : SqliteFaultTests
-{
-    /// <inheritdoc/>
-    protected override int YoungEntries => 3;
 }

@@ -50,7 +50,7 @@ public sealed class SqliteKeyTests : IAsyncLifetime
             """
             CREATE TABLE inbox_key(key BLOB PRIMARY KEY, row INTEGER NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
             INSERT INTO inbox_key SELECT key, row, until FROM dedupe_key;
-            DROP TABLE dedupe_key; DROP TABLE dedupe_filter; DROP TABLE nursery;
+            DROP TABLE dedupe_key; DROP TABLE dedupe_filter;
             DROP TABLE log; DROP TABLE log_entry; DROP TABLE log_recent; DROP TABLE log_place; PRAGMA user_version = 1
             """);
         await OpenAsync();

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ChannelBridge.Tests.Unit.Storage;
 
-/// <summary>The contract on SQLite, with so little memory that lanes are looked up and dedupe keys move to the file all the time; entries stay in the nursery.</summary>
+/// <summary>The contract on SQLite, with so little memory that lanes are looked up and dedupe keys move to the file all the time.</summary>
 public class SqliteStoreContractTests : StoreContractTests
 {
     private readonly TempFolder _folder = new();
@@ -27,24 +27,12 @@ public class SqliteStoreContractTests : StoreContractTests
     }
 }
 
-/// <summary>The same with a nursery so small that some entries are in their tables and some aren't, at any time.</summary>
-public sealed class SqliteSmallNurseryContractTests : SqliteStoreContractTests
-{
-    private protected override SqliteStoreOptions Options => new() { LaneCacheSize = 3, RecentKeys = 7, YoungEntries = 25 };
-}
-
-/// <summary>The same with a nursery that each transaction empties.</summary>
-public sealed class SqliteNoNurseryContractTests : SqliteStoreContractTests
-{
-    private protected override SqliteStoreOptions Options => new() { LaneCacheSize = 3, RecentKeys = 7, YoungEntries = 0 };
-}
-
 /// <summary>The same where every other commit of the model's batches fails: what is undone leaves no trace.</summary>
 public sealed class SqliteFailingCommitContractTests : SqliteStoreContractTests
 {
     private readonly FailingCommits _faults = new();
 
-    private protected override SqliteStoreOptions Options => new() { LaneCacheSize = 3, RecentKeys = 7, YoungEntries = 25, Faults = _faults };
+    private protected override SqliteStoreOptions Options => new() { LaneCacheSize = 3, RecentKeys = 7, Faults = _faults };
 
     protected override async ValueTask CommitAsync(IReadOnlyList<StoreWrite> writes)
     {

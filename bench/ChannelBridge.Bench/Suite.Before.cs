@@ -1,38 +1,36 @@
-using System.Text.Json.Nodes;
-
 namespace ChannelBridge.Bench;
 
-/// <summary>Rows about the nursery of the SQLite store (docs/decisions/0010): the host with and without it, in turn.</summary>
+/// <summary>The hot path of this host beside that of another build, in turn: whether a change made it slower.</summary>
 internal sealed partial class Suite
 {
-    private const string NurserySwitch = "ChannelBridge.Storage.Sqlite.YoungEntries";
+    private string? _before;
 
     /// <summary>
-    /// Five alternating rounds, whatever <c>--runs</c> is not said: acks, drains over one and over 64 conversations, the whole way over a thousand; of each the rate,
-    /// p99, processor time, bytes written to the disk, and memory at its end.
+    /// Alternating rounds: acks, drains over one and over 64 conversations, the whole way over a thousand; of each the rate, p99, processor time, bytes written to
+    /// the disk, and memory at its end.
     /// </summary>
-    private async Task NurseryAsync()
+    private async Task BeforeAsync()
     {
-        var with = new NurserySeries();
-        var without = new NurserySeries();
+        if (_before is null || !File.Exists(_before)) throw new ArgumentException("name the other build: before --host /path/to/channelbridge.dll");
+        var (before, now) = (new HostSeries(), new HostSeries());
         for (var run = 0; run < _runs; run++)
         {
             // Each goes first as often as the other.
-            foreach (var series in run % 2 == 0 ? (NurserySeries[])[with, without] : [without, with])
+            foreach (var series in run % 2 == 0 ? (HostSeries[])[before, now] : [now, before])
             {
-                Progress($"nursery, {(series == with ? "with" : "without")}, round {run + 1} of {_runs}");
-                await NurseryRoundAsync(series, series == with ? null : NurseryOff());
+                Progress($"{(series == now ? "now" : "before")}, round {run + 1} of {_runs}");
+                await HostRoundAsync(series, series == now ? null : _before);
             }
         }
 
-        Console.WriteLine("| nursery: what | without: median (range) | with: median (range) | with / without |");
+        Console.WriteLine("| what | before: median (range) | now: median (range) | now / before |");
         Console.WriteLine("|---|---|---|---|");
-        foreach (var name in with.Names) Add(name, without[name], with[name], "");
+        foreach (var name in now.Names) Add(name, before[name], now[name], "");
     }
 
-    private async Task NurseryRoundAsync(NurserySeries series, string? runtimeConfig)
+    private async Task HostRoundAsync(HostSeries series, string? host)
     {
-        await using (var subject = await Subject.HostAsync(runtimeConfig: runtimeConfig))
+        await using (var subject = await Subject.HostAsync(host: host))
         {
             await using var client = await BenchClient.ConnectAsync(subject, bridge: false);
             await client.LoadAsync(64, TimeSpan.FromSeconds(2), Inbound);
@@ -45,7 +43,7 @@ internal sealed partial class Suite
         foreach (var lanes in (int[])[1, 64])
         {
             const int Messages = 20_000;
-            await using var subject = await Subject.HostAsync(runtimeConfig: runtimeConfig);
+            await using var subject = await Subject.HostAsync(host: host);
             await using (var user = await BenchClient.ConnectAsync(subject, bridge: false)) await user.LoadAsync(1, TimeSpan.FromMinutes(1),
                 number => Inbound(number, lanes), lanes);
             await using (var filler = await BenchClient.ConnectAsync(subject, bridge: false)) await filler.LoadAsync(64, TimeSpan.FromMinutes(2),
@@ -57,7 +55,7 @@ internal sealed partial class Suite
             series.Note($"drain over {lanes}", Messages, clock.Elapsed, [], before, Usage.Of(subject));
         }
 
-        await using (var subject = await Subject.HostAsync(runtimeConfig: runtimeConfig))
+        await using (var subject = await Subject.HostAsync(host: host))
         {
             await using var bridge = await BenchClient.ConnectAsync(subject, bridge: true);
             await bridge.ConverseAsync(64, 1000, TimeSpan.FromSeconds(2), InboundTo);
@@ -68,25 +66,12 @@ internal sealed partial class Suite
         }
     }
 
-    /// <summary>The host's runtime settings with the nursery off.</summary>
-    private static string NurseryOff()
-    {
-        var path = Path.Combine(AppContext.BaseDirectory, "channelbridge.runtimeconfig.json");
-        var settings = JsonNode.Parse(File.ReadAllText(path))!;
-        var properties = settings["runtimeOptions"]!["configProperties"] as JsonObject ?? [];
-        properties[NurserySwitch] = "0";
-        settings["runtimeOptions"]!["configProperties"] = properties.DeepClone();
-        var off = Path.Combine(AppContext.BaseDirectory, "channelbridge.no-nursery.runtimeconfig.json");
-        File.WriteAllText(off, settings.ToJsonString());
-        return off;
-    }
-
     private readonly record struct Usage(double CpuSeconds, long WrittenBytes, double ResidentMiB)
     {
         public static Usage Of(Subject subject) => new(subject.CpuSeconds(), subject.WrittenBytes(), subject.ResidentMiB());
     }
 
-    private sealed class NurserySeries
+    private sealed class HostSeries
     {
         private readonly Dictionary<string, List<double>> _values = [];
 
