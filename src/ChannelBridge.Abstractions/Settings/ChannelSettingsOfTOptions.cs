@@ -90,6 +90,32 @@ public sealed class ChannelSettings<TOptions> : ChannelSettings
         }
     }
 
+    /// <summary>Adds what is named under one key: <c>Channels:NAME:PARTS:ID</c>, and keys below it where the group has some. A part's own value is the key <c>""</c>.</summary>
+    /// <param name="name">What the parts are called, e.g. <c>Agents</c>.</param>
+    /// <param name="keys">Adds the keys of a part; their names begin with a colon, but for <c>""</c>.</param>
+    /// <param name="set">Takes a part that was read, by its id.</param>
+    public ChannelSettings<TOptions> WithNamed<TPart>(string name, Action<SettingGroup<TPart>> keys, Action<TOptions, string, TPart> set)
+        where TPart : class, new()
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        ArgumentNullException.ThrowIfNull(keys);
+        ArgumentNullException.ThrowIfNull(set);
+        var group = new SettingGroup<TPart>($"{Prefix}{name}:<id>");
+        keys(group);
+        _accounts.Add((group.Settings, Read));
+        return this;
+
+        void Read(SettingsReader reader, TOptions options)
+        {
+            foreach (var id in reader.Source.Children(Prefix + name))
+            {
+                var part = new TPart();
+                group.Apply(reader, part, $"{Prefix}{name}:{id}");
+                set(options, id, part);
+            }
+        }
+    }
+
     /// <summary>Sets what depends on the host, before the keys are read: its data folder, its default agent.</summary>
     public ChannelSettings<TOptions> WithDefaults(Action<TOptions, SettingsReader> set)
     {
