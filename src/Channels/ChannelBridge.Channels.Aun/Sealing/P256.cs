@@ -12,7 +12,7 @@ internal static class P256
     /// <summary>The bytes of a point that isn't compressed.</summary>
     public const int PointLength = 65;
 
-    private static readonly string s_oid = ECCurve.NamedCurves.nistP256.Oid.Value!;
+    private static readonly string NistOid = ECCurve.NamedCurves.nistP256.Oid.Value!;
 
     /// <summary>A new pair for agreement.</summary>
     public static ECDiffieHellman NewPair() => ECDiffieHellman.Create(ECCurve.NamedCurves.nistP256);
@@ -94,5 +94,5 @@ internal static class P256
     }
 
     /// <summary>True when a key's curve is this one.</summary>
-    public static bool IsCurve(ECCurve curve) => curve.IsNamed && (curve.Oid.Value == s_oid || curve.Oid.FriendlyName is "nistP256" or "ECDSA_P256");
+    public static bool IsCurve(ECCurve curve) => curve.IsNamed && (curve.Oid.Value == NistOid || curve.Oid.FriendlyName is "nistP256" or "ECDSA_P256");
 }
