@@ -19,7 +19,7 @@ internal sealed class PeerIdentity
         _verifier.ImportSubjectPublicKeyInfo(Spki, out _);
         Fingerprint = P256.Fingerprint(Spki);
         CertificateFingerprint = P256.Fingerprint(certificate.RawData);
-        NotAfter = certificate.NotAfter;
+        NotAfter = new DateTimeOffset(certificate.NotAfter);
     }
 
     /// <summary>The identity.</summary>
