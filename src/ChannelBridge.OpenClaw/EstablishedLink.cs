@@ -98,6 +98,17 @@ internal sealed class EstablishedLink(IClientConnection connection, IRpcPeer pee
         return turn;
     }
 
+    /// <summary>The message that is answered in a session of the gateway now, or null.</summary>
+    public InboundMessage? MessageOf(string sessionKey)
+    {
+        foreach (var turn in _turns.Values)
+        {
+            if (turn.Subject is { } subject && string.Equals(subject.SessionKey, sessionKey, StringComparison.OrdinalIgnoreCase)) return subject.Message;
+        }
+
+        return null;
+    }
+
     public void CloseTurn(RunningTurn turn) => _turns.TryRemove(turn.Id, out _);
 
     /// <summary>An event of a turn; unknown turns are over and ignored.</summary>

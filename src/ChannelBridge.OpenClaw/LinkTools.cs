@@ -13,7 +13,7 @@ namespace ChannelBridge.OpenClaw;
 /// <c>link.tool</c>: the gateway's agent calls a tool of the host. What it may reach is each tool's own business; it is never more than the
 /// host's user may.
 /// </summary>
-internal sealed class LinkTools(IRegistry registry) : IMethodSource
+internal sealed class LinkTools(IRegistry registry, LinkSession session) : IMethodSource
 {
     private IEnumerable<AgentTool> Tools => registry.Current.Of<IToolSource>().SelectMany(source => source.Tools);
 
@@ -36,7 +36,8 @@ internal sealed class LinkTools(IRegistry registry) : IMethodSource
         }
 
         var arguments = request.Arguments.ValueKind == JsonValueKind.Object ? System.Text.Encoding.UTF8.GetBytes(request.Arguments.GetRawText()) : default;
-        return tool.RunAsync(arguments, new ToolCall(request.SessionKey, call), result, cancellationToken);
+        var message = request.SessionKey is { Length: > 0 } key ? session.Current?.MessageOf(key) : null;
+        return tool.RunAsync(arguments, new ToolCall(request.SessionKey, call) { Message = message }, result, cancellationToken);
     }
 
     private static ToolParameters Read(ReadOnlySpan<byte> parameters)

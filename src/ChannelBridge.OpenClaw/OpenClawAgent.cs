@@ -69,6 +69,7 @@ internal sealed partial class OpenClawAgent(
             var (media, notes) = await GiveFilesAsync(link, message, linked.Token).ConfigureAwait(false);
             var replyTo = await ReplyToAsync(turn, collect, linked.Token).ConfigureAwait(false);
             var parameters = Describe(link, turn, running.Id, collect, replyTo, media, notes);
+            running.Subject = (message, parameters.SessionKey);
             await link.CallAsync(
                 "link.turn", parameters, LinkJson.Relaxed.TurnParameters, LinkJson.Relaxed.Nothing, linked.Token).ConfigureAwait(false);
             var events = running.ReadAsync(linked.Token).GetAsyncEnumerator(CancellationToken.None);

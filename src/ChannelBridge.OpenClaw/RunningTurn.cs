@@ -24,6 +24,9 @@ internal sealed class RunningTurn(string id, bool collect = false)
 
     public string Id => id;
 
+    /// <summary>The message that it answers, and the gateway's session in which; null before the gateway was told.</summary>
+    public (InboundMessage Message, string SessionKey)? Subject { get; set; }
+
     /// <summary>The gateway's core has taken the turn over: from here on it finishes it even over its own restart.</summary>
     public bool Adopted { get; private set; }
 

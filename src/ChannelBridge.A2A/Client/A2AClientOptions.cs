@@ -27,6 +27,18 @@ public sealed class A2AClientOptions
     /// </summary>
     public Func<string?>? Key { get; init; }
 
+    /// <summary>
+    /// Shows the peer who asks where a key doesn't: a signature, for example. Called for each request to the host of <see cref="Address"/>, right before it is sent and
+    /// after <see cref="Key"/>; the body is in memory. Null: nothing more is shown.
+    /// </summary>
+    public Func<HttpRequestMessage, CancellationToken, ValueTask>? Authorize { get; init; }
+
+    /// <summary>
+    /// A further condition on the addresses that the client's own handler connects to, asked with what a name has just been resolved to. Null: link-local addresses
+    /// alone are refused. A handler from <see cref="Http"/> has its own.
+    /// </summary>
+    public Func<System.Net.IPAddress, bool>? MayConnect { get; init; }
+
     /// <summary>Only this version; null means the newest that both speak.</summary>
     public string? Version { get; init; }
 

@@ -7,17 +7,24 @@ namespace ChannelBridge.A2A.Client;
 /// Connects for the client's own handler: an address that an operator named may lead anywhere but to link-local addresses, where clouds hand out their
 /// machines' secrets. It is checked where the connection is made, so that a name can't change its mind in between.
 /// </summary>
-internal static class GuardedConnect
+/// <param name="mayConnect">A further condition, or null.</param>
+internal sealed class GuardedConnect(Func<IPAddress, bool>? mayConnect = null)
 {
     private static readonly IPAddress CloudMetadataV6 = IPAddress.Parse("fd00:ec2::254");
 
-    public static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    public async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
         var host = context.DnsEndPoint.Host;
         var found = IPAddress.TryParse(host.Trim('[', ']'), out var written)
             ? [written]
             : await Dns.GetHostAddressesAsync(host, cancellationToken).ConfigureAwait(false);
         var addresses = Array.FindAll(found, IsAllowed);
+        if (addresses.Length > 0 && mayConnect is not null)
+        {
+            addresses = Array.FindAll(addresses, address => mayConnect(address));
+            if (addresses.Length == 0) throw new A2AException(A2AFault.AddressRefused, $"{host} leads to an address where this agent may not be called.");
+        }
+
         if (addresses.Length == 0 && found.Length > 0)
         {
             throw new A2AException(A2AFault.AddressRefused, $"{host} is a link-local address: agents aren't called there.");

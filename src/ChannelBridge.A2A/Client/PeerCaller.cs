@@ -34,7 +34,7 @@ internal sealed class PeerCaller : IDisposable
                 AllowAutoRedirect = false,
                 UseCookies = false,
                 ConnectTimeout = options.ConnectTimeout,
-                ConnectCallback = GuardedConnect.ConnectAsync,
+                ConnectCallback = new GuardedConnect(options.MayConnect).ConnectAsync,
                 PooledConnectionLifetime = TimeSpan.FromMinutes(5),
                 MaxResponseHeadersLength = 64,
             });
@@ -139,7 +139,7 @@ internal sealed class PeerCaller : IDisposable
         HttpRequestMessage request, UrlOrigin origin, bool waits, CancellationToken cancellationToken)
     {
         using var sent = request;
-        Authorize(request);
+        await AuthorizeAsync(request, cancellationToken).ConfigureAwait(false);
         using var patience = new CancellationTokenSource(waits ? _options.TotalTimeout : _options.FirstAnswerTimeout, _options.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
         HttpResponseMessage answer;
@@ -184,10 +184,11 @@ internal sealed class PeerCaller : IDisposable
     }
 
     /// <summary>The key goes to the host that the operator named, and by nothing weaker than what the operator wrote.</summary>
-    private void Authorize(HttpRequestMessage request)
+    private async ValueTask AuthorizeAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         if (InterfaceChoice.OriginOf(request.RequestUri!, _options) is not UrlOrigin.Operator) return;
         if (_options.Key?.Invoke() is { Length: > 0 } key) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        if (_options.Authorize is { } authorize) await authorize(request, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<A2AException> RefusedAsync(HttpResponseMessage answer, CancellationToken cancellationToken)

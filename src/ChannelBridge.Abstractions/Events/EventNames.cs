@@ -18,9 +18,14 @@ public static class EventNames
     /// </summary>
     public const string FileProgress = "file.progress";
 
+    /// <summary>
+    /// A session with an agent of another host has changed, or what it says grows: <c>{sessionId, agentUrl, agentName, status, messages, at, error?, characters?}</c>.
+    /// </summary>
+    public const string SessionsChanged = "sessions.changed";
+
     /// <summary>The subscriber was too slow: <c>{count}</c> events were left out since the last one.</summary>
     public const string Dropped = "events.dropped";
 
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<string> All { get; } = [InboxAccepted, TurnEnded, OutboxChanged, FileProgress, Dropped];
+    public static IReadOnlyList<string> All { get; } = [InboxAccepted, TurnEnded, OutboxChanged, FileProgress, SessionsChanged, Dropped];
 }

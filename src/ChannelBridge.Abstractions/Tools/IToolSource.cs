@@ -4,6 +4,7 @@ using System.Text.Json.Serialization.Metadata;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Json;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Methods;
 
 namespace ChannelBridge.Abstractions.Tools;
@@ -41,4 +42,8 @@ public delegate ValueTask AgentToolHandler(
 /// <summary>What a tool knows about its call beside the arguments.</summary>
 /// <param name="SessionKey">The conversation in which the agent called it, as the gateway names it; null when it isn't known.</param>
 /// <param name="Call">The call that carried it.</param>
-public sealed record ToolCall(string? SessionKey, MethodCall Call);
+public sealed record ToolCall(string? SessionKey, MethodCall Call)
+{
+    /// <summary>The message whose turn runs in that conversation now, where it is one of this host's; else null.</summary>
+    public InboundMessage? Message { get; init; }
+}

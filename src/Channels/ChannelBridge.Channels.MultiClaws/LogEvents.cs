@@ -11,4 +11,6 @@ internal static class LogEvents
     public const int SessionFault = 3;
     public const int SessionNotNotified = 4;
     public const int SessionNotCanceled = 5;
+    public const int SessionUnexpected = 6;
+    public const int SessionDeskFault = 7;
 }

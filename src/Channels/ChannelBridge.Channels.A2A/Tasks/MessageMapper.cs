@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using ChannelBridge.A2A;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Agents;
@@ -10,6 +11,8 @@ namespace ChannelBridge.Channels.A2A.Tasks;
 /// <summary>Makes the host's messages of the protocol's, and the protocol's results of what an agent has said.</summary>
 internal sealed class MessageMapper(ISpool? spool, A2AOptions options)
 {
+    // More than that isn't carried along with the message; the task keeps all of it.
+    private const int MaxMetadata = 8 * 1024;
     private const string Octets = "application/octet-stream";
 
     /// <summary>The lane of a conversation.</summary>
@@ -49,6 +52,7 @@ internal sealed class MessageMapper(ISpool? spool, A2AOptions options)
             Text = text.ToString(),
             Attachments = files.Count > 0 ? files : null,
             Stream = true,
+            Metadata = message.Metadata is { ValueKind: JsonValueKind.Object } said && said.GetRawText().Length <= MaxMetadata ? said : null,
             // A peer is an agent: two that answer each other for ever are held.
             Rules = new TurnRules { Patience = waits ? TimeSpan.Zero : null, FailureNotice = "", Commands = false, Replies = ReplyWay.Channel, SenderIsAgent = true },
         };
