@@ -13,4 +13,5 @@ internal static class LogEvents
     public const int SessionNotCanceled = 5;
     public const int SessionUnexpected = 6;
     public const int SessionDeskFault = 7;
+    public const int SessionDeskUnexpected = 8;
 }

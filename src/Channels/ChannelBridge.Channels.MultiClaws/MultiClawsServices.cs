@@ -1,7 +1,13 @@
+using ChannelBridge.Abstractions.Events;
 using ChannelBridge.Abstractions.Hosting;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.MultiClaws.Agents;
+using ChannelBridge.Channels.MultiClaws.Sessions;
+using ChannelBridge.Channels.MultiClaws.Tools;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace ChannelBridge.Channels.MultiClaws;
@@ -21,6 +27,29 @@ public static class MultiClawsServices
         services.TryAddSingleton(Random.Shared);
         services.TryAddSingleton(static provider => provider.GetRequiredService<IOptions<MultiClawsOptions>>().Value);
         services.TryAddSingleton<IAgentBook, AgentBook>();
+        services.TryAddSingleton<SessionBook>();
+        services.TryAddSingleton<SessionNotices>();
+        services.TryAddSingleton(static provider => new SessionWriter(
+            provider.GetRequiredService<IRecords>(),
+            provider.GetRequiredService<INotifier>(),
+            provider.GetRequiredService<SessionNotices>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<SessionWriter>>(),
+            provider.GetService<IEventHub>()));
+        services.TryAddSingleton<AgentClients>();
+        services.TryAddSingleton<SessionRunner>();
+        services.TryAddSingleton(static provider => new SessionDesk(
+            provider.GetRequiredService<SessionBook>(),
+            provider.GetRequiredService<SessionWriter>(),
+            provider.GetRequiredService<SessionRunner>(),
+            provider.GetRequiredService<IAgentBook>(),
+            provider.GetRequiredService<IHostClaims>(),
+            provider.GetRequiredService<MultiClawsOptions>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<SessionDesk>>(),
+            provider.GetService<IOwnPlace>()));
+        services.TryAddSingleton(static provider => new SessionCalls(provider.GetRequiredService<SessionDesk>(), provider.GetService<IOwnPlace>()));
+        services.AddContributor<MultiClawsChannel>();
         return builder;
     }
 }

@@ -358,7 +358,9 @@ internal sealed partial class SessionDesk(
         if (session.Head is { CancelTask: null } head && (head.Ended || head.Pending.Count == 0)) return;
         if (!session.Begin()) return;
         var until = _held;
-        _work[session] = Task.Run(() => WorkAsync(session, until), CancellationToken.None);
+        var work = Task.Run(() => WorkAsync(session, until), CancellationToken.None);
+        _work[session] = work;
+        if (work.IsCompleted) _work.TryRemove(KeyValuePair.Create(session, work));
     }
 
     private async Task WorkAsync(LiveSession session, CancellationToken until)
@@ -380,12 +382,20 @@ internal sealed partial class SessionDesk(
                 await Task.Delay(Again, time, until).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 session.Begin();
             }
+            catch (Exception fault) when (fault is not OperationCanceledException)
+            {
+                // Nothing of a fault of ours may end the others' work; the session goes on after the next start.
+                LogUnexpected(logger, fault, session.Head.SessionId);
+            }
         }
         while (!session.Finish() && !until.IsCancellationRequested);
         _work.TryRemove(session, out _);
     }
 
     private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    [LoggerMessage(LogEvents.SessionDeskUnexpected, LogLevel.Error, "The work of the session {Session} has failed.")]
+    private static partial void LogUnexpected(ILogger logger, Exception fault, string session);
 
     [LoggerMessage(LogEvents.SessionDeskFault, LogLevel.Warning, "The sessions could not be read or written ({Code}); it is tried again.")]
     private static partial void LogFault(ILogger logger, string code);

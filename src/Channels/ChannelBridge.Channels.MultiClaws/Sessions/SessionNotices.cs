@@ -17,7 +17,7 @@ internal sealed class SessionNotices(MultiClawsOptions options, SessionBook book
     public NoticeOrigin? OriginOf(SessionHead head) => options.Notify ? head.Origin?.ToNotice() : null;
 
     /// <summary>The words for a change of which the messages are at hand.</summary>
-    public string TextOf(SessionStep step, NoticeKind kind, NoticeOrigin origin) => Fill(step.Head, kind, step.Added.LastOrDefault().Message?.Content, origin);
+    public string TextOf(SessionStep step, NoticeKind kind, NoticeOrigin origin) => Fill(step.Head, kind, step.Added.Count > 0 ? step.Added[^1].Message.Content : null, origin);
 
     /// <summary>The words for a change that is on disk already.</summary>
     public async ValueTask<string> TextOfAsync(SessionHead head, NoticeKind kind, NoticeOrigin origin, CancellationToken cancellationToken) =>

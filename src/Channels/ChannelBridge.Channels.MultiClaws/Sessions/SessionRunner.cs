@@ -195,7 +195,7 @@ internal sealed partial class SessionRunner(
         }
     }
 
-    private async Task<bool> HasAsync(SessionTurn turn, A2AClient client, SessionHead head)
+    private static async Task<bool> HasAsync(SessionTurn turn, A2AClient client, SessionHead head)
     {
         var task = await client.GetTaskAsync(new GetTaskRequest { Id = head.CurrentTaskId! }, turn.Either).ConfigureAwait(false);
         return !TaskStates.IsInterrupted(task.Status.State)
