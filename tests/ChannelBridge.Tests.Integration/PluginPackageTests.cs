@@ -27,7 +27,7 @@ public sealed class PluginPackageTests
         var channels = Manifest["channels"]!.AsArray().Select(channel => (string)channel!).ToList();
         var forwarded = discovered
             .Select(method => (Name: (string)method!["name"]!, Scope: (string?)method!["scopes"]?.AsArray().FirstOrDefault()))
-            .Where(method => method.Name.Split('.')[0] is var owner && (owner == "responses" || channels.Contains(owner)) && !NotThroughTheGateway.Contains(method.Name))
+            .Where(method => method.Name.Split('.')[0] is var owner && (owner is "responses" or "session" || channels.Contains(owner)) && !NotThroughTheGateway.Contains(method.Name))
             .OrderBy(method => method.Name, StringComparer.Ordinal);
         var offered = Offers["methods"]!.AsObject().Select(method => (Name: method.Key, Scope: (string?)method.Value)).OrderBy(method => method.Name, StringComparer.Ordinal);
         Assert.Equal(forwarded, offered);
@@ -39,6 +39,8 @@ public sealed class PluginPackageTests
             .Select(name => name.Split('.')[^1])
             .Concat(discovered.Select(method => (string)method!["name"]!).Where(static name => name is "juji.call" or "juji.capabilities").Select(static name =>
                 name.Replace('.', '_')))
+            // Those of MultiClaws are compared with the channel's own where the channel is tested.
+            .Concat(tools.Where(static name => name.StartsWith("multiclaws_", StringComparison.Ordinal)))
             .Order(StringComparer.Ordinal),
             tools);
         Assert.Equal(Manifest["contracts"]!["tools"]!.AsArray().Select(tool => (string)tool!).Order(StringComparer.Ordinal), tools);
