@@ -62,6 +62,35 @@ internal sealed class Subject : IAsyncDisposable
             "channelbridge-bench.dll", ["endpoint-host", port.ToString(CultureInfo.InvariantCulture), data], new Uri($"http://127.0.0.1:{port}/"), data);
     }
 
+    /// <summary>The JavaScript SDK's server of A2A 0.3, as the interop tests set it up.</summary>
+    public static async Task<Subject> A2AFloorAsync()
+    {
+        var cache = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "channelbridge");
+        var modules = Path.Combine(Environment.GetEnvironmentVariable("CHANNELBRIDGE_A2A") ?? cache, "a2a-0.3.14");
+        var script = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../../../../tests/ChannelBridge.Tests.Interop/clients/a2a-server.mjs"));
+        var start = new ProcessStartInfo("node", [script, "0.3", "--modules", modules]) { RedirectStandardOutput = true, RedirectStandardInput = true };
+        var process = Process.Start(start)!;
+        const string Listening = "listening ";
+        var line = await process.StandardOutput.ReadLineAsync();
+        if (line?.StartsWith(Listening, StringComparison.Ordinal) is not true) throw new InvalidOperationException($"the SDK's server didn't start: {line}");
+        return new Subject(process, new Uri($"http://127.0.0.1:{line[Listening.Length..]}/"), null);
+    }
+
+    /// <summary>Makes a peer's token at a running host.</summary>
+    public async Task<string> PeerTokenAsync(string name)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "channelbridge.dll"), "peers", "add", name, "--data", Data!])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using var process = Process.Start(start)!;
+        _ = process.StandardError.ReadToEndAsync();
+        var token = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return process.ExitCode == 0 ? token.Trim() : throw new InvalidOperationException("the peer's token couldn't be made");
+    }
+
     /// <summary>The host as a user starts it.</summary>
     /// <param name="data">A folder that another host has left, or null for a new one.</param>
     /// <param name="store">A PostgreSQL connection string, or null for the folder's own SQLite file.</param>

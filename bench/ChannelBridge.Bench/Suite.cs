@@ -74,6 +74,7 @@ internal sealed partial class Suite
         "endpoint" => EndpointAsync(),
         "steady" => SteadyAsync(),
         "before" => BeforeAsync(),
+        "a2a" => A2AAsync(),
         _ => throw new ArgumentException($"there is no row '{row}'; --help names them"),
     };
 

@@ -1,0 +1,160 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Text;
+
+namespace ChannelBridge.Bench;
+
+/// <summary>Rows about A2A: the host's endpoint, durable, beside the JavaScript SDK's server of 0.3.14, which keeps its tasks in memory.</summary>
+internal sealed partial class Suite
+{
+    private const int SendsInFlight = 32;
+
+    private static readonly int[] StreamLengths = [50, 800, 5000];
+
+    private static readonly string[] ManySends =
+    [
+        "CHANNELBRIDGE__CHANNELS__A2A__SENDSPERMINUTE=1000000", "CHANNELBRIDGE__CHANNELS__A2A__READSPERMINUTE=1000000",
+        "CHANNELBRIDGE__CHANNELS__A2A__MAXTASKSPERPEER=1000000", "CHANNELBRIDGE__CHANNELS__A2A__MAXTASKS=1000000", "CHANNELBRIDGE__LIMITS__AGENTTURNSPERMINUTE=0",
+    ];
+
+    private async Task A2AAsync()
+    {
+        List<double> floorRate = [], rate = [], floorCpu = [], cpu = [], floorAlone = [], alone = [];
+        var floorEvents = StreamLengths.ToDictionary(length => length, _ => new List<double>());
+        var events = StreamLengths.ToDictionary(length => length, _ => new List<double>());
+        for (var run = 0; run < _runs; run++)
+        {
+            Progress($"a2a, run {run + 1} of {_runs}");
+            await using (var floor = await Subject.A2AFloorAsync()) await SendsAsync(new A2APeer(floor, "rpc", ""), floorRate, floorCpu, floorAlone);
+            await using (var host = await Subject.HostAsync(environment: ManySends))
+                await SendsAsync(new A2APeer(host, "a2a", await host.PeerTokenAsync("bench")), rate, cpu, alone);
+
+            await using (var floor = await Subject.A2AFloorAsync()) await EventsAsync(new A2APeer(floor, "rpc", ""), "events {0}", floorEvents);
+            await using (var provider = await Subject.ProviderAsync())
+            await using (var host = await Subject.HostAsync(agent: $"responses={provider.Url}v1", environment: ManySends))
+                await EventsAsync(new A2APeer(host, "a2a", await host.PeerTokenAsync("bench")), "stream {0} 0", events);
+        }
+
+        Add($"A2A: blocking sends, {SendsInFlight} in flight, beside the SDK's server in memory", floorRate, rate, "/s");
+        Add("A2A: processor time for each of them, µs (lower is better)", floorCpu, cpu, "");
+        Add("A2A: one send at a time, p50 µs (lower is better)", floorAlone, alone, "");
+        foreach (var length in StreamLengths)
+            Add($"A2A: streams of {length} pieces of text, processor time for each, µs (lower is better; the host joins pieces that come at once)", floorEvents[length], events[length], "");
+        await EndedTasksAsync();
+    }
+
+    private async Task SendsAsync(A2APeer peer, List<double> rates, List<double> cpu, List<double> alone)
+    {
+        using (peer)
+        {
+            await peer.SendAsync(SendsInFlight, TimeSpan.FromSeconds(2));
+            var before = peer.Subject.CpuSeconds();
+            var clock = Stopwatch.StartNew();
+            var latencies = await peer.SendAsync(SendsInFlight, _duration);
+            rates.Add(latencies.Count / clock.Elapsed.TotalSeconds);
+            cpu.Add((peer.Subject.CpuSeconds() - before) / latencies.Count * 1e6);
+            alone.Add(Percentile(await peer.SendAsync(1, _duration / 2), 0.5));
+        }
+    }
+
+    private static async Task EventsAsync(A2APeer peer, string text, Dictionary<int, List<double>> into)
+    {
+        using (peer)
+        {
+            foreach (var (length, values) in into)
+            {
+                var asked = string.Format(CultureInfo.InvariantCulture, text, length);
+                for (var warm = 0; warm < 3; warm++) await peer.StreamAsync(asked);
+                var before = peer.Subject.CpuSeconds();
+                var streams = Math.Max(3, 5000 / length);
+                for (var count = 0; count < streams; count++) await peer.StreamAsync(asked);
+                values.Add((peer.Subject.CpuSeconds() - before) / (streams * length) * 1e6);
+            }
+        }
+    }
+
+    /// <summary>Resident memory after 100,000 ended tasks beside that after 1,000.</summary>
+    private static async Task EndedTasksAsync()
+    {
+        const int Few = 1000, Many = 100_000;
+        Progress($"a2a, {Many} ended tasks");
+        await using var host = await Subject.HostAsync(environment: ManySends);
+        using var peer = new A2APeer(host, "a2a", await host.PeerTokenAsync("bench"));
+        await peer.SendAsync(SendsInFlight, TimeSpan.FromMinutes(5), Few);
+        var few = host.ResidentMiB();
+        await peer.SendAsync(SendsInFlight, TimeSpan.FromMinutes(10), Many - Few);
+        Add($"A2A: resident memory, MiB, after {Few:#,0} and after {Many:#,0} ended tasks (lower is better)", [few], [host.ResidentMiB()], "");
+    }
+
+    /// <summary>A client of version 0.3 over JSON-RPC that costs little: it looks for the words that it needs and reads nothing else.</summary>
+    private sealed class A2APeer : IDisposable
+    {
+        private static readonly string Salt = Guid.NewGuid().ToString("N");
+        private static long s_number;
+
+        private readonly HttpClient _http = new(new SocketsHttpHandler { MaxConnectionsPerServer = SendsInFlight });
+        private readonly Uri _address;
+
+        public A2APeer(Subject subject, string path, string token)
+        {
+            Subject = subject;
+            _address = new UriBuilder(subject.Url) { Scheme = "http", Path = path }.Uri;
+            if (token.Length > 0) _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        }
+
+        public Subject Subject { get; }
+
+        /// <summary>Blocking sends, each a task of a conversation of its own with an artifact; their times in microseconds.</summary>
+        public async Task<List<double>> SendAsync(int inFlight, TimeSpan duration, int most = int.MaxValue)
+        {
+            var (clock, sent) = (Stopwatch.StartNew(), 0);
+            var times = await Task.WhenAll(Enumerable.Range(0, inFlight).Select(_ => Task.Run(async () =>
+            {
+                var own = new List<double>();
+                while (clock.Elapsed < duration && Interlocked.Increment(ref sent) <= most)
+                {
+                    var start = Stopwatch.GetTimestamp();
+                    using var request = Request("message/send", Text);
+                    using var response = await _http.SendAsync(request);
+                    var answer = await response.Content.ReadAsStringAsync();
+                    if (!answer.Contains("\"completed\"", StringComparison.Ordinal) || !answer.Contains("\"artifacts\"", StringComparison.Ordinal))
+                        throw new InvalidOperationException(answer[..Math.Min(answer.Length, 500)]);
+                    own.Add(Stopwatch.GetElapsedTime(start).TotalMicroseconds);
+                }
+
+                return own;
+            })));
+            return [.. times.SelectMany(own => own)];
+        }
+
+        /// <summary>One stream, read to its end.</summary>
+        public async Task StreamAsync(string text)
+        {
+            using var request = Request("message/stream", text);
+            using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+            using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(), Encoding.UTF8, detectEncodingFromByteOrderMarks: false, bufferSize: 16 * 1024);
+            var (events, last) = (0, "");
+            while (await reader.ReadLineAsync() is { } line)
+            {
+                if (!line.StartsWith("data:", StringComparison.Ordinal)) continue;
+                events++;
+                last = line;
+            }
+
+            if (!last.Contains("\"completed\"", StringComparison.Ordinal)) throw new InvalidOperationException($"a stream of {events} events ended without its task: {last}");
+        }
+
+        public void Dispose() => _http.Dispose();
+
+        private HttpRequestMessage Request(string method, string text)
+        {
+            var body =
+                $$"""
+                {"jsonrpc":"2.0","id":1,"method":"{{method}}","params":{"configuration":{"blocking":true},"message":{
+                "kind":"message","role":"user","messageId":"{{Salt}}-{{Interlocked.Increment(ref s_number)}}","parts":[{"kind":"text","text":"{{text}}"}] } } }
+                """;
+            return new HttpRequestMessage(HttpMethod.Post, _address) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        }
+    }
+}
