@@ -3,21 +3,21 @@ using System.Runtime.CompilerServices;
 
 namespace ChannelBridge.Tests.Integration;
 
-/// <summary>A host of one's own from packages alone, outside of the repository: what a stranger does with docs/writing-a-channel.md.</summary>
-public sealed class PackagesTests
+/// <summary>What a stranger does with the packages alone, outside of the repository: a host of one's own, and a channel of one's own from the template.</summary>
+public sealed class PackagesTests(PackagesTests.Packed packed) : IClassFixture<PackagesTests.Packed>
 {
+    // Not the shared cache: a package of this version may lie there from another day.
+    private static string Fallback => Environment.GetEnvironmentVariable("NUGET_PACKAGES")
+        ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+
     [Fact]
     public async Task Channel_OutsideTheRepository_BuildsFromPackagesAndAnswers()
     {
-        var repository = Repository();
         var folder = Scratch.NewFolder("cbpackages");
-        var packages = Path.Combine(folder, "packages");
-        // What the tests were built from, as it is.
-        await RunAsync(repository, "dotnet", "pack", "ChannelBridge.sln", "--no-build", "--nologo", "-v:q", "-c", Configuration(), "-o", packages);
         var project = Directory.CreateDirectory(Path.Combine(folder, "MyChannel")).FullName;
-        foreach (var file in Directory.GetFiles(Path.Combine(repository, "samples", "channel-csharp"), "*.cs")) File.Copy(file, Path.Combine(project, Path.GetFileName(file)));
+        foreach (var file in Directory.GetFiles(Path.Combine(Repository(), "samples", "channel-csharp"), "*.cs")) File.Copy(file, Path.Combine(project, Path.GetFileName(file)));
         await File.WriteAllTextAsync(Path.Combine(project, "nuget.config"), $"""
-            <configuration><packageSources><add key="channelbridge" value="{packages}" /></packageSources></configuration>
+            <configuration><packageSources><add key="channelbridge" value="{packed.Folder}" /></packageSources></configuration>
             """);
         await File.WriteAllTextAsync(Path.Combine(project, "MyChannel.csproj"), $"""
             <Project Sdk="Microsoft.NET.Sdk.Web">
@@ -26,9 +26,8 @@ public sealed class PackagesTests
                 <TargetFramework>net10.0</TargetFramework>
                 <Nullable>enable</Nullable>
                 <ImplicitUsings>enable</ImplicitUsings>
-                <!-- Not the shared cache: a package of this version may lie there from another day. -->
                 <RestorePackagesPath>{Path.Combine(folder, "cache")}</RestorePackagesPath>
-                <RestoreFallbackFolders>{Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages")}</RestoreFallbackFolders>
+                <RestoreFallbackFolders>{Fallback}</RestoreFallbackFolders>
               </PropertyGroup>
               <ItemGroup>
                 <PackageReference Include="ChannelBridge.Core" Version="0.1.0" />
@@ -62,7 +61,22 @@ public sealed class PackagesTests
         }
     }
 
-    private static async Task RunAsync(string folder, string program, params string[] arguments)
+    [Fact]
+    public async Task Template_OutsideTheRepository_BuildsFromPackages_PassesItsTests_AndIsAPlugin()
+    {
+        var folder = Scratch.NewFolder("cbtemplate");
+        var hive = Path.Combine(folder, "hive");
+        await RunAsync(folder, "dotnet", "new", "install", Path.Combine(packed.Folder, "ChannelBridge.Templates.0.1.0.nupkg"), "--debug:custom-hive", hive);
+        await RunAsync(folder, "dotnet", "new", "channelbridge-channel", "-n", "WeatherChat", "--packages", packed.Folder, "--debug:custom-hive", hive);
+        var made = Path.Combine(folder, "WeatherChat");
+        var tested = await RunAsync(
+            made, "dotnet", "test", "WeatherChat.Tests", "--nologo", $"-p:RestorePackagesPath={Path.Combine(folder, "cache")}", $"-p:RestoreFallbackFolders={Fallback}");
+        Assert.Matches("Passed! .*Failed: +0, Passed: +10,", tested);
+        var check = await HostProcess.RunAsync(["plugin", "check", Path.Combine(made, "WeatherChat", "bin", "Debug", "net10.0")]);
+        Assert.True(check.ExitCode == 0, check.Output + check.Errors);
+    }
+
+    private static async Task<string> RunAsync(string folder, string program, params string[] arguments)
     {
         var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         // The test runner's own: a build of another project must not take them for its.
@@ -72,9 +86,21 @@ public sealed class PackagesTests
         var errors = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
         Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)}\n{await output}\n{await errors}");
+        return await output;
     }
 
     private static string Configuration() => new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
 
     private static string Repository([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", ".."));
+
+    /// <summary>The packages, made once of what the tests were built from, as it is.</summary>
+    public sealed class Packed : IAsyncLifetime
+    {
+        public string Folder { get; } = Path.Combine(Scratch.NewFolder("cbpacked"), "packages");
+
+        public async Task InitializeAsync() =>
+            await RunAsync(Repository(), "dotnet", "pack", "ChannelBridge.sln", "--no-build", "--nologo", "-v:q", "-c", Configuration(), "-o", Folder);
+
+        public Task DisposeAsync() => Task.CompletedTask;
+    }
 }

@@ -24,6 +24,17 @@ public sealed class ManifestTests
         }
         """;
 
+    /// <summary>Guards against a folder as a shell completes it: its program wasn't found.</summary>
+    [Fact]
+    public void Folder_WithASeparatorAtItsEnd_IsTheSame()
+    {
+        var folder = Scratch.NewFolder("manifest");
+        File.WriteAllText(Path.Combine(folder, "channelbridge.plugin.json"), Whole);
+        File.WriteAllText(Path.Combine(folder, "run.sh"), "");
+        Assert.Equal("my-chat", ManifestReader.ReadFolder(folder).Id);
+        Assert.Equal("my-chat", ManifestReader.ReadFolder(folder + Path.DirectorySeparatorChar).Id);
+    }
+
     [Fact]
     public void WholeManifest_IsRead()
     {

@@ -8,7 +8,8 @@ internal static class PluginFiles
     /// <summary>The full path of a file of the folder, or null when there is none, or it leads outside by links.</summary>
     public static string? Resolve(string folder, string relative)
     {
-        var root = Path.GetFullPath(folder);
+        // A shell completes a folder with a separator at its end.
+        var root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         var path = Path.GetFullPath(Path.Combine(root, relative));
         if (!path.StartsWith(root + Path.DirectorySeparatorChar, StringComparison.Ordinal)) return null;
         var file = new FileInfo(path);
