@@ -63,7 +63,9 @@ public sealed record InboundMessage
     /// <summary>How the channel wants its turn run, or null: like any other.</summary>
     public TurnRules? Rules { get; init; }
 
-    /// <summary>What the sender said of the message besides, where the channel has such a thing: one JSON object of a few KiB, opaque to Core and never obeyed. Null: nothing.</summary>
+    /// <summary>
+    /// What the sender said of the message besides, where the channel has such a thing: one JSON object of a few KiB, opaque to Core and never obeyed. Null: nothing.
+    /// </summary>
     public JsonElement? Metadata { get; init; }
 
     /// <summary>When the host accepted it (Unix milliseconds).</summary>

@@ -50,7 +50,8 @@ internal sealed partial class SessionWriter(
             try
             {
                 var text = await notices.TextOfAsync(head, owed.Kind, origin, cancellationToken).ConfigureAwait(false);
-                await notifier.NotifyAsync(origin, text, SessionNotices.KeyOf(head.SessionId, owed.Revision), [SessionBook.Put(next, now)], cancellationToken).ConfigureAwait(false);
+                await notifier.NotifyAsync(origin, text, SessionNotices.KeyOf(head.SessionId, owed.Revision), [SessionBook.Put(next, now)], cancellationToken)
+                    .ConfigureAwait(false);
             }
             catch (BridgeException fault)
             {

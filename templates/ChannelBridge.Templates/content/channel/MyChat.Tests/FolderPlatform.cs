@@ -1,3 +1,4 @@
+using System.Text;
 using ChannelBridge.Plugins.Testing;
 
 namespace MyChat.Tests;
@@ -25,7 +26,8 @@ internal sealed class FolderPlatform : IPlatform
     public async Task SayAsync(string conversation, string id, string text, CancellationToken cancellationToken)
     {
         var file = Path.Combine(_data, "in", $"{conversation}.{id}.txt");
-        await File.WriteAllTextAsync(file + ".part", text, cancellationToken);
+        // Not WriteAllText: what people send isn't always sound UTF-16.
+        await File.WriteAllBytesAsync(file + ".part", Encoding.UTF8.GetBytes(text), cancellationToken);
         File.Move(file + ".part", file, overwrite: true);
         // The next one of the conversation comes when this one was taken: files of one moment have no order.
         while (File.Exists(file)) await Task.Delay(10, cancellationToken);
