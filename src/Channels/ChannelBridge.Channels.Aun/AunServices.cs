@@ -1,6 +1,13 @@
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Hosting;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Channels.Aun.Endpoint;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace ChannelBridge.Channels.Aun;
 
@@ -17,6 +24,17 @@ public static partial class AunServices
         services.AddChannelSettings(AunSettings.All, configure);
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(Random.Shared);
+        services.TryAddSingleton(static provider => new AunEndpoint(
+            provider.GetRequiredService<IOptions<AunOptions>>(),
+            provider.GetRequiredService<IRecords>(),
+            provider.GetRequiredService<IInbox>(),
+            provider.GetRequiredService<IOutbox>(),
+            provider.GetRequiredService<IAccessAttempts>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILoggerFactory>(),
+            provider.GetService<IGatewayAdmission>()));
+        services.AddContributor<AunEndpoint>();
+        services.AddSingleton<IAunPart>(static provider => provider.GetRequiredService<AunEndpoint>());
         AddConnector(services);
         services.AddContributor<AunChannel>();
         return builder;

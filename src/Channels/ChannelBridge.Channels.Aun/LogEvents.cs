@@ -9,8 +9,9 @@ internal static class LogEvents
     public const int EndpointPkiMade = 6401;
     public const int EndpointConnectionFault = 6411;
     public const int EndpointPushFault = 6412;
+    public const int EndpointMailboxFault = 6413;
     public const int EndpointAgentRefused = 6421;
     public const int EndpointAgentFault = 6422;
+    public const int EndpointAgentNameTaken = 6424;
     public const int EndpointPrekeyFault = 6423;
-    public const int EndpointSweepFault = 6431;
 }
