@@ -66,7 +66,7 @@ public sealed partial class AunOptions
     /// <summary>The issuers under which names are given out, in lower case.</summary>
     internal IReadOnlyList<string> AllIssuers => Issuers.Count > 0
         ? [.. Issuers.Select(static issuer => issuer.ToLowerInvariant()).Distinct()]
-        : [.. Agents.Keys.Where(static aid => aid.Contains('.', StringComparison.Ordinal)).Select(static aid => aid[(aid.IndexOf('.', StringComparison.Ordinal) + 1)..].ToLowerInvariant()).Distinct()];
+        : [.. Agents.Keys.Select(static aid => aid.ToLowerInvariant().Split('.', 2)).Where(static parts => parts.Length == 2).Select(static parts => parts[1]).Distinct()];
 }
 
 /// <summary>What becomes of a second long connection of one slot.</summary>

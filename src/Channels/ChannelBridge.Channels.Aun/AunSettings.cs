@@ -37,7 +37,8 @@ internal static partial class AunSettings
             .Duration("AuthTimeout", TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10), o => o.AuthTimeout, (o, v) => o.AuthTimeout = v, "How long a client has to authenticate")
             .Duration("HeartbeatInterval", TimeSpan.Zero, TimeSpan.FromMinutes(10), o => o.HeartbeatInterval, (o, v) => o.HeartbeatInterval = v,
                 "How often long connections are asked to ping; `0ms`: not")
-            .Choice<SlotConflict>("SlotConflict", o => o.SlotConflict, (o, v) => o.SlotConflict = v, "What a second long connection of a slot does: the first is closed, or the second refused")
+            .Choice<SlotConflict>("SlotConflict", o => o.SlotConflict, (o, v) => o.SlotConflict = v,
+                "What a second long connection of a slot does: the first is closed, or the second refused")
             .Choice<RegistrationMode>("Registration", o => o.Registration, (o, v) => o.Registration = v,
                 "Who may register an AID; unset: whoever calls by loopback, else nobody")
             .Number("RegistrationsPerMinute", 1, 1_000_000, o => o.RegistrationsPerMinute, (o, v) => o.RegistrationsPerMinute = (int)v,

@@ -159,7 +159,7 @@ internal sealed class MessageDesk(
     {
         var now = Now;
         var head = new MessageHead(request.MessageId, key.Aid, request.To, now, request.Type, request.Encrypted);
-        var append = Append(request.To, head, request.RawPayload, request.Copies is { } copies ? SendRequest.Write(copies.Receiver) : null);
+        var append = Append(request.To, head, request.RawPayload, request.Copies is { } copies ? SendRequest.Write(copies.Receiver) : (ReadOnlyMemory<byte>?)null);
         var writes = new List<RecordWrite>(3) { append, RecallDesk.Remember(head) };
         SequenceAppend? own = null;
         if (request.Copies is { Own.Count: > 0 } more && request.To != key.Aid) writes.Add(own = Append(key.Aid, head, default, SendRequest.Write(more.Own)));
