@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using ChannelBridge.Client;
 using ChannelBridge.Host.Commands.A2A;
+using ChannelBridge.Host.Commands.Aun;
 using ChannelBridge.Host.Commands.Juji;
 using ChannelBridge.Host.Composition;
 using ChannelBridge.Host.Settings;
@@ -88,6 +89,7 @@ internal static class CommandLine
             ImportCommand.Create(),
             A2ACommand.Create(),
             JujiCommand.Create(),
+            AunCommand.Create(),
         };
         root.Options.OfType<VersionOption>().Single().Aliases.Add("-v");
         foreach (var option in root.Options.OfType<HelpOption>())

@@ -18,7 +18,8 @@ internal sealed class AunOptionsValidator : IValidateOptions<AunOptions>
 
         foreach (var aid in options.Agents.Keys)
         {
-            if (!AidName.IsSound(aid)) faults.Add($"{AunOptions.Section}:Agents: an agent's AID is a name and an issuer in lower case, 64 characters at most; example: bot.agentid.pub");
+            if (!AidName.IsSound(aid))
+                faults.Add($"{AunOptions.Section}:Agents: an agent's AID is a name and an issuer in lower case, 64 characters at most; example: bot.agentid.pub");
         }
 
         if (options.Enabled is true && options.AllIssuers.Count == 0) faults.Add($"{AunOptions.Section}:Issuers: the endpoint needs an issuer for its names; example: agentid.pub");

@@ -175,6 +175,7 @@ internal sealed partial class AunEndpoint : IAunPart, IEndpointSource, IDisposab
     /// <summary>The gateway's own name in its certificate.</summary>
     internal static string GatewayName(AunOptions options) => options.AllIssuers is [var first, ..] && first.Length <= 56 ? "gateway." + first : "gateway";
 
-    [LoggerMessage(LogEvents.EndpointPkiMade, LogLevel.Information, "The AUN endpoint has made its keys and its root certificate in {Folder}; clients must trust the root: channelbridge aun root")]
+    [LoggerMessage(LogEvents.EndpointPkiMade, LogLevel.Information,
+        "The AUN endpoint has made its keys and its root certificate in {Folder}; clients must trust the root: channelbridge aun root")]
     private static partial void LogPkiMade(ILogger logger, string folder);
 }

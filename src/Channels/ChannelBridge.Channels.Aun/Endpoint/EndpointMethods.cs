@@ -85,7 +85,8 @@ internal sealed record PairingResult(string Aid, string Code, long ExpiresAt)
 }
 
 /// <summary>The methods' records as JSON.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, AllowDuplicateProperties = false)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, AllowDuplicateProperties = false)]
 [JsonSerializable(typeof(IdentityListParams))]
 [JsonSerializable(typeof(IdentityListResult))]
 [JsonSerializable(typeof(IdentityParams))]

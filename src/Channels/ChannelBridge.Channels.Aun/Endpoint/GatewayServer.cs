@@ -15,7 +15,8 @@ namespace ChannelBridge.Channels.Aun.Endpoint;
 /// Serves the WebSocket: the challenge, who it is, then calls. Calls are taken one after the other, so that what depends on their order has it; messages and acks wait for
 /// the disk beside each other, up to a bound.
 /// </summary>
-internal sealed partial class GatewayServer(Hub hub, LoginDesk logins, MessageDesk messages, PrekeyDesk prekeys, AunOptions options, TimeProvider time, ILogger<GatewayServer> logger)
+internal sealed partial class GatewayServer(
+    Hub hub, LoginDesk logins, MessageDesk messages, PrekeyDesk prekeys, AunOptions options, TimeProvider time, ILogger<GatewayServer> logger)
 {
     private const int MostAtOnce = 64;
     private const int LongestId = 256;
@@ -122,13 +123,15 @@ internal sealed partial class GatewayServer(Hub hub, LoginDesk logins, MessageDe
         catch (Exception unknown) when (unknown is not OperationCanceledException)
         {
             LogFault(logger, unknown, connection.ModuleId);
-            fault = new RpcFault(RpcFault.Internal, "the gateway has a fault; its log says more");
+            fault = Unexpected;
         }
 
         await AnswerAsync(connection, RpcText.Error(id.Length == 0 ? NoId : id, fault), cancellationToken).ConfigureAwait(false);
         if (fault.Close is { } code) connection.Peer.Close(code, fault.Message.Length <= LongestReason ? fault.Message : fault.Message[..LongestReason]);
         return null;
     }
+
+    private static RpcFault Unexpected => new(RpcFault.Internal, "the gateway has a fault; its log says more");
 
     private static JsonElement Empty { get; } = JsonElement.Parse("{}");
 
@@ -181,16 +184,18 @@ internal sealed partial class GatewayServer(Hub hub, LoginDesk logins, MessageDe
         var protocol = ConnectRequest.Negotiate(parameters);
         var request = ConnectRequest.Read(parameters);
         var auth = Params.Object(parameters, "auth", RpcFault.Validation) ?? throw new RpcFault(RpcFault.Validation, "auth is missing");
+        var address = connection.Address;
         var identity = Params.Text(auth, "method", code: RpcFault.Validation) switch
         {
-            null or "kite_token" => await logins.ShowTokenAsync(Params.Needed(auth, "token", 4096, RpcFault.Validation), connection.Address, cancellationToken).ConfigureAwait(false),
-            "aid" => await logins.ProveAsync(auth, connection.Address, cancellationToken).ConfigureAwait(false),
-            "pairing_code" => await logins.ShowCodeAsync(auth, connection.Address, cancellationToken).ConfigureAwait(false),
+            null or "kite_token" => await logins.ShowTokenAsync(Params.Needed(auth, "token", 4096, RpcFault.Validation), address, cancellationToken).ConfigureAwait(false),
+            "aid" => await logins.ProveAsync(auth, address, cancellationToken).ConfigureAwait(false),
+            "pairing_code" => await logins.ShowCodeAsync(auth, address, cancellationToken).ConfigureAwait(false),
             _ => throw new RpcFault(RpcFault.Validation, "auth.method is kite_token, aid or pairing_code"),
         };
         var key = new SlotKey(identity.Aid, request.Device, request.Slot);
         ValueTask<PushOutcome> hello = default;
-        hub.Enter(connection, key, request, protocol, () => hello = connection.Peer.SendAsync(RpcText.Result(id, Hello(connection, key, protocol)), cancellationToken: cancellationToken));
+        hub.Enter(connection, key, request, protocol, () =>
+            hello = connection.Peer.SendAsync(RpcText.Result(id, Hello(connection, key, protocol)), cancellationToken: cancellationToken));
         connection.Peer.Authenticate(new Caller($"{AunChannel.ChannelId}:{identity.Aid}", Scopes.None, Door.Channel));
         await hello.ConfigureAwait(false);
     }
@@ -233,7 +238,7 @@ internal sealed partial class GatewayServer(Hub hub, LoginDesk logins, MessageDe
         catch (Exception fault) when (fault is not OperationCanceledException)
         {
             LogFault(logger, fault, connection.ModuleId);
-            await AnswerAsync(connection, RpcText.Error(id, new RpcFault(RpcFault.Internal, "the gateway has a fault; its log says more")), CancellationToken.None).ConfigureAwait(false);
+            await AnswerAsync(connection, RpcText.Error(id, Unexpected), CancellationToken.None).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -248,7 +253,8 @@ internal sealed partial class GatewayServer(Hub hub, LoginDesk logins, MessageDe
     private static async ValueTask AnswerAsync(GatewayConnection connection, byte[] frame, CancellationToken cancellationToken)
     {
         // A client that doesn't read its answers gets no further ones.
-        if (await connection.Peer.SendAsync(frame, cancellationToken: cancellationToken).ConfigureAwait(false) == PushOutcome.Full) connection.Peer.Close(SlowReader, "slow consumer");
+        var outcome = await connection.Peer.SendAsync(frame, cancellationToken: cancellationToken).ConfigureAwait(false);
+        if (outcome == PushOutcome.Full) connection.Peer.Close(SlowReader, "slow consumer");
     }
 
     private static JsonDocument Parse(ReadOnlyMemory<byte> content)

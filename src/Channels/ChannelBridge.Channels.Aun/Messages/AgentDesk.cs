@@ -267,7 +267,11 @@ internal sealed partial class AgentDesk(
         var payload = new JsonObject { ["type"] = "text", ["text"] = message.Text };
         if (message.ReplyToId is { } question) payload["reply_to"] = question;
         if (message.Attachment is { } file)
-            payload["file"] = new JsonObject { ["name"] = file.FileName, ["mime_type"] = file.MimeType, ["url"] = Uri.TryCreate(file.Location, UriKind.Absolute, out _) ? file.Location : null };
+        {
+            var url = Uri.TryCreate(file.Location, UriKind.Absolute, out var address) && address.Scheme is "http" or "https" ? file.Location : null;
+            payload["file"] = new JsonObject { ["name"] = file.FileName, ["mime_type"] = file.MimeType, ["url"] = url };
+        }
+
         return Encoding.UTF8.GetBytes(payload.ToJsonString());
     }
 
@@ -287,7 +291,8 @@ internal sealed partial class AgentDesk(
     private static string KeyOf(string aid, long number) => string.Create(CultureInfo.InvariantCulture, $"{aid}\n{number:D19}");
 
     [LoggerMessage(LogEvents.EndpointAgentNameTaken, LogLevel.Error,
-        "{Aid} was registered at the AUN endpoint with another key than the host's: the agent isn't reached under this name. Give it another one, or restore the folder with the keys.")]
+        "{Aid} was registered at the AUN endpoint with another key than the host's: the agent isn't reached under this name. "
+            + "Give it another one, or restore the folder with the keys.")]
     private static partial void LogNameTaken(ILogger logger, string aid);
 
     [LoggerMessage(LogEvents.EndpointAgentRefused, LogLevel.Warning, "A sealed message to {Aid} was not opened and doesn't reach the agent: {Reason}.")]

@@ -35,7 +35,8 @@ internal sealed class MessageDesk(
         var key = connection.Key!.Value;
         CheckOwn(key, parameters);
         var request = SendRequest.Read(parameters, key.Aid, key.Device);
-        if (!MaySend(connection)) throw RpcFault.Of(new BridgeException(ErrorCodes.RateLimited, "too many messages; send more slowly") { Retryable = true, RetryAfter = TimeSpan.FromSeconds(1) });
+        if (!MaySend(connection))
+            throw RpcFault.Of(new BridgeException(ErrorCodes.RateLimited, "too many messages; send more slowly") { Retryable = true, RetryAfter = TimeSpan.FromSeconds(1) });
         if (await identities.FindAsync(request.To, cancellationToken).ConfigureAwait(false) is not { RevokedAt: 0 } receiver)
             throw new RpcFault(RpcFault.Failed, $"unknown AID: {request.To}");
         if (receiver.Held)

@@ -28,7 +28,9 @@ internal sealed class WaitingBook(IRecords records, AunOptions options, TimeProv
 
     /// <summary>Refuses where too much waits.</summary>
     public ValueTask CheckAsync(string aid, CancellationToken cancellationToken) =>
-        _known.TryGetValue(aid, out var known) && known.Latest - known.Floor < options.MaxWaiting ? ValueTask.CompletedTask : new ValueTask(CheckStoreAsync(aid, cancellationToken));
+        _known.TryGetValue(aid, out var known) && known.Latest - known.Floor < options.MaxWaiting
+            ? ValueTask.CompletedTask
+            : new ValueTask(CheckStoreAsync(aid, cancellationToken));
 
     /// <summary>The number that an instance has acked.</summary>
     public async ValueTask<long> ReadAckAsync(SlotKey key, CancellationToken cancellationToken) =>

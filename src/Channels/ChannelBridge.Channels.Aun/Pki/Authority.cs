@@ -32,7 +32,8 @@ internal sealed class Authority : IDisposable
     private readonly Lock _renewing = new();
     private X509Certificate2 _gateway;
 
-    private Authority(PkiFiles files, string gatewayAid, X509Certificate2 root, (X509Certificate2 Certificate, ECDsa Key) issuer, ECDsa gatewayKey, ECDsa tokenKey, TimeProvider time)
+    private Authority(
+        PkiFiles files, string gatewayAid, X509Certificate2 root, (X509Certificate2 Certificate, ECDsa Key) issuer, ECDsa gatewayKey, ECDsa tokenKey, TimeProvider time)
     {
         _files = files;
         _gatewayAid = gatewayAid;
@@ -231,7 +232,8 @@ internal sealed class Authority : IDisposable
     {
         var request = new CertificateRequest(NameOf(name), key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: true, pathLength, critical: true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign | X509KeyUsageFlags.DigitalSignature, critical: true));
+        const X509KeyUsageFlags Usage = X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign | X509KeyUsageFlags.DigitalSignature;
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(Usage, critical: true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
         return request;
     }
