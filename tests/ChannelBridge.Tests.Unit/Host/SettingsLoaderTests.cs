@@ -241,7 +241,8 @@ public sealed class SettingsLoaderTests : IDisposable
         foreach (var setting in SettingsCatalog.All.Where(setting => !leftOut.Contains(setting.Key)))
         {
             // An agent's AID has a form; a shop isn't one.
-            var key = setting.Key.Replace("Aun:Agents:<id>", "Aun:Agents:bot.example.org", StringComparison.Ordinal).Replace("<name>", "shop", StringComparison.Ordinal).Replace("<id>", "shop", StringComparison.Ordinal);
+            var key = setting.Key.Replace("Aun:Agents:<id>", "Aun:Agents:bot.example.org", StringComparison.Ordinal)
+                .Replace("<name>", "shop", StringComparison.Ordinal).Replace("<id>", "shop", StringComparison.Ordinal);
             (string, string?)[] keys = key.StartsWith("Access:Tokens", StringComparison.Ordinal) ? [("Access:Tokens:shop:Token", "a-long-enough-token"), (key, setting.Example)]
                 : key.StartsWith("Agents:shop", StringComparison.Ordinal) ? [("Agents:shop:Kind", "responses"), ("Agents:shop:Url", "http://127.0.0.1:1"), (key, setting.Example)]
                 : key.StartsWith("Listen:Addresses", StringComparison.Ordinal)
