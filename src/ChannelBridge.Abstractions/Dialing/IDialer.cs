@@ -21,6 +21,9 @@ public sealed record DialRequest
     /// </summary>
     public IReadOnlyList<string>? Networks { get; init; }
 
+    /// <summary>Whom to trust over TLS besides the system's roots; null: nobody.</summary>
+    public ServerTrust? Trust { get; init; }
+
     /// <summary>Called for whatever arrives, from the reading loop.</summary>
     public Action? Heard { get; init; }
 

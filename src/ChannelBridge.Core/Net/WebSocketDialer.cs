@@ -13,6 +13,8 @@ internal sealed class WebSocketDialer : IDialer
         ArgumentNullException.ThrowIfNull(request);
         TappedStream? stream = null;
         var handler = request.Networks is { } names ? GuardedHandler.Create(AllowedNetworks.Parse(names).Allows, null, Closed) : new SocketsHttpHandler();
+        if (request.Trust is { } trust)
+            handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, chain, errors) => trust.Accepts(certificate, chain, errors);
         handler.PlaintextStreamFilter = (context, _) =>
         {
             stream = new TappedStream(context.PlaintextStream, request.Heard ?? (static () => { }), request.Ponged ?? (static _ => { }));

@@ -14,4 +14,18 @@ internal static class LogEvents
     public const int EndpointAgentFault = 6422;
     public const int EndpointAgentNameTaken = 6424;
     public const int EndpointPrekeyFault = 6423;
+    public const int ConnectorConnected = 6601;
+    public const int ConnectorDisconnected = 6602;
+    public const int ConnectorReconnecting = 6603;
+    public const int ConnectorEnded = 6604;
+    public const int ConnectorCreated = 6605;
+    public const int ConnectorUnchecked = 6606;
+    public const int ConnectorNoPrekey = 6607;
+    public const int ConnectorAccountFailed = 6611;
+    public const int ConnectorRefused = 6621;
+    public const int ConnectorHole = 6631;
+    public const int ConnectorHolePassed = 6632;
+    public const int ConnectorWentBack = 6633;
+    public const int ConnectorNotPulled = 6634;
+    public const int ConnectorDeskFailed = 6635;
 }

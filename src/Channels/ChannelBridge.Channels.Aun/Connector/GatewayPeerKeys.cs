@@ -1,0 +1,80 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Channels.Aun.Endpoint;
+using ChannelBridge.Channels.Aun.Sealing;
+
+namespace ChannelBridge.Channels.Aun.Connector;
+
+/// <summary>The keys of others from a gateway: certificates over HTTP, each checked up to a trusted root, and prekeys over the connection.</summary>
+internal sealed class GatewayPeerKeys(Func<GatewayView?> view, Func<GatewaySocket?> socket, AunConnectorOptions options, TimeProvider time) : IPeerKeys
+{
+    private const int MostDevices = 256;
+    private static readonly TimeSpan Kept = TimeSpan.FromMinutes(10);
+    private readonly BoundedCache<(string Aid, string? Fingerprint), (PeerIdentity Identity, long At)> _known = new(2048);
+
+    /// <inheritdoc/>
+    public async ValueTask<PeerIdentity?> FindAsync(string aid, string? fingerprint, CancellationToken cancellationToken)
+    {
+        if (!AidName.IsSound(aid) || (fingerprint is not null && !IsFingerprint(fingerprint))) return null;
+        var now = time.GetUtcNow();
+        if (_known.TryGet((aid, fingerprint), out var known) && time.GetElapsedTime(known.At) < Kept && known.Identity.NotAfter > now) return known.Identity;
+        var (gateway, trust, http, login) = view() ?? throw BridgeException.Unavailable("there is no connection to the gateway");
+        var path = fingerprint is null ? $"/pki/cert/{aid}" : $"/pki/cert/{aid}?cert_fingerprint={Uri.EscapeDataString(fingerprint)}";
+        if (await http.GetAsync(GatewayAddress.Http(gateway, path), cancellationToken).ConfigureAwait(false) is not { } pem) return null;
+        try
+        {
+            using var certificate = trust.Verify(pem, await login.ChainAsync(cancellationToken).ConfigureAwait(false), aid);
+            var identity = new PeerIdentity(aid, certificate);
+            if (fingerprint is not null && !identity.Is(fingerprint)) return null;
+            _known.Set((aid, fingerprint), (identity, time.GetTimestamp()));
+            return identity;
+        }
+        catch (Exception fault) when (fault is AunCallException or CryptographicException)
+        {
+            return null;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<DevicePrekey>> PrekeysAsync(string aid, CancellationToken cancellationToken)
+    {
+        var open = socket() ?? throw BridgeException.Unavailable("there is no connection to the gateway");
+        JsonElement answer;
+        try
+        {
+            answer = await open.CallAsync("message.e2ee.get_prekey", writer => writer.WriteString("aid"u8, aid), options.CallTimeout, cancellationToken).ConfigureAwait(false);
+        }
+        catch (AunCallException fault) when (fault.Class == AunErrorClass.NotFound)
+        {
+            return [];
+        }
+
+        var found = Wire.List(answer, "device_prekeys").Take(MostDevices).Select(Read).OfType<DevicePrekey>().ToList();
+        if (found.Count == 0 && answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty("prekey"u8, out var single) && Read(single) is { } one) found.Add(one);
+        return found;
+    }
+
+    private static DevicePrekey? Read(JsonElement json) =>
+        Wire.Text(json, "prekey_id", 200) is { Length: > 0 } id && Wire.Text(json, "public_key", 1024) is { } key && Wire.Text(json, "signature", 1024) is { } signature
+            ? new DevicePrekey
+            {
+                Id = id,
+                PublicKey = key,
+                Signature = signature,
+                CreatedAt = Wire.Whole(json, "created_at"),
+                DeviceId = Wire.Text(json, "device_id", 200) ?? "",
+                CertFingerprint = Wire.Text(json, "cert_fingerprint", 200) is { Length: > 0 } fingerprint ? fingerprint : null,
+            }
+            : null;
+
+    private static bool IsFingerprint(string text) =>
+        text.Length == 71 && text.StartsWith("sha256:", StringComparison.Ordinal) && !text.AsSpan(7).ContainsAnyExcept("0123456789abcdef");
+}
+
+/// <summary>What is known of a gateway while there is a connection to it, or was.</summary>
+/// <param name="Gateway">Its WebSocket.</param>
+/// <param name="Trust">The roots.</param>
+/// <param name="Http">It over HTTP.</param>
+/// <param name="Login">Who has its chain.</param>
+internal sealed record GatewayView(Uri Gateway, PkiTrust Trust, GatewayHttp Http, GatewayLogin Login);
