@@ -59,7 +59,7 @@ internal sealed class AunCallException : BridgeException
     public static AunCallException Of(string method, JsonElement error)
     {
         var code = error.ValueKind == JsonValueKind.Object && error.TryGetProperty("code"u8, out var given) && given.TryGetInt32(out var number) ? number : 0;
-        var words = error.ValueKind == JsonValueKind.Object && error.TryGetProperty("message"u8, out var said) && said.ValueKind == JsonValueKind.String ? said.GetString()! : "no words";
+        var words = Wire.Text(error, "message") ?? "no words";
         return Make(Classify(code), code, $"the gateway refused {method} ({code}): {Clean(words)}");
     }
 

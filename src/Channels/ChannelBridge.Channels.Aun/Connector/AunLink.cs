@@ -10,8 +10,8 @@ using Microsoft.Extensions.Logging;
 namespace ChannelBridge.Channels.Aun.Connector;
 
 /// <summary>
-/// An account's life on its gateway: it looks for it, makes or reads its identity, logs in, connects, keeps the connection and its tokens alive, and connects again for ever, unless
-/// the gateway says that it is no use.
+/// An account's life on its gateway: it looks for it, makes or reads its identity, logs in, connects, keeps the connection and its tokens alive, and
+/// connects again for ever, unless the gateway says that it is no use.
 /// </summary>
 internal sealed partial class AunLink(
     string accountId,
@@ -247,8 +247,9 @@ internal sealed partial class AunLink(
         var socket = await GatewaySocket.OpenAsync(dialer, view.Gateway, view.Trust.ForTls(_isDevelopment), _connector, Heard, time, stop).ConfigureAwait(false);
         try
         {
-            var hello = await socket.CallAsync("auth.connect", writer => ConnectParameters.Write(writer, socket.Nonce, _tokens!.Access, _deviceId, account), _connector.CallTimeout, stop)
-                .ConfigureAwait(false);
+            var (nonce, token) = (socket.Nonce, _tokens!.Access);
+            var hello = await socket.CallAsync(
+                "auth.connect", writer => ConnectParameters.Write(writer, nonce, token, _deviceId, account), _connector.CallTimeout, stop).ConfigureAwait(false);
             var named = hello.ValueKind == JsonValueKind.Object && hello.TryGetProperty("identity"u8, out var identity) ? Wire.Text(identity, "aid") : null;
             if (named is not null && named != account.Aid) throw AunCallException.Make(AunErrorClass.Auth, 0, "the gateway takes the account for another AID");
             _heartbeat = Wire.Whole(hello, "heartbeat_interval") switch

@@ -87,11 +87,17 @@ internal sealed class AunPushes(string accountId, AunAccountOptions account, Aun
             sealedSend = await sealer.SealAsync(message.Route, id, payload, cancellationToken).ConfigureAwait(false);
         }
 
-        await socket.CallAsync(
+        var answer = await socket.CallAsync(
             "message.send",
             writer => WriteSend(writer, message.Route, id, payload, sealedSend),
             options.CallTimeout,
             cancellationToken).ConfigureAwait(false);
+        // So says a host like this one of what its agent can't open.
+        if (Wire.Text(answer, "status") == "dead")
+        {
+            var why = AunCallException.Clean(Wire.Text(answer, "error") ?? "no reason");
+            throw AunCallException.Make(AunErrorClass.Validation, 0, $"the receiver's host didn't take it: {why}");
+        }
     }
 
     /// <summary>Writes the parameters of <c>message.send</c>.</summary>

@@ -5,8 +5,10 @@ namespace ChannelBridge.Channels.Aun;
 
 internal static partial class AunSettings
 {
-    private static readonly TimeSpan Tenth = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
+    // No fields: those of the other part of the class are made first.
+    private static TimeSpan Tenth => TimeSpan.FromMilliseconds(100);
+
+    private static TimeSpan Hour => TimeSpan.FromHours(1);
 
     static partial void AddConnector(ChannelSettings<AunOptions> settings) => settings
         .WithDefaults(static (options, reader) => options.Agent = reader.DefaultAgent)

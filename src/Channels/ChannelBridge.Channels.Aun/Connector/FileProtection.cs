@@ -7,8 +7,8 @@ using ChannelBridge.Channels.Aun.Sealing;
 namespace ChannelBridge.Channels.Aun.Connector;
 
 /// <summary>
-/// How the SDKs protect secrets in files, their scheme <c>file_aes</c>: a key from the password (or the folder's seed), one for each secret by its name. TypeScript's writes base64,
-/// Python's hexadecimal; both are read.
+/// How the SDKs protect secrets in files, their scheme <c>file_aes</c>: a key from the password (or the folder's seed), one for each secret by its name.
+/// TypeScript's writes base64, Python's hexadecimal; both are read.
 /// </summary>
 internal sealed class FileProtection : IDisposable
 {

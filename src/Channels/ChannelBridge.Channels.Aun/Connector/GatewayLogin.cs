@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using ChannelBridge.Abstractions.Dialing;
-using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Channels.Aun.Sealing;
 
 namespace ChannelBridge.Channels.Aun.Connector;
@@ -37,7 +36,9 @@ internal sealed class GatewayLogin(
             // Perhaps by ourselves, and the answer was lost in a crash: then the certificate is of our key.
             pem = await http.GetAsync(GatewayAddress.Http(gateway, $"/pki/cert/{aid}"), cancellationToken).ConfigureAwait(false);
             if (pem is null || !IdentityFolder.Fits(pem, key))
-                throw AunCallException.Make(AunErrorClass.Permission, fault.GatewayCode, $"{aid} already exists, and with another key than this folder's: choose another name, or bring its key here");
+                throw AunCallException.Make(
+                    AunErrorClass.Permission, fault.GatewayCode,
+                    $"{aid} already exists, and with another key than this folder's: choose another name, or bring its key here");
         }
 
         if (pem is null) throw AunCallException.Make(AunErrorClass.Server, 0, "the gateway gave no certificate");

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Security.Cryptography;
 using System.Text.Json;
 using ChannelBridge.Abstractions.Errors;
@@ -9,6 +10,7 @@ namespace ChannelBridge.Channels.Aun.Connector;
 /// <summary>The keys of others from a gateway: certificates over HTTP, each checked up to a trusted root, and prekeys over the connection.</summary>
 internal sealed class GatewayPeerKeys(Func<GatewayView?> view, Func<GatewaySocket?> socket, AunConnectorOptions options, TimeProvider time) : IPeerKeys
 {
+    private static readonly SearchValues<char> Digits = SearchValues.Create("0123456789abcdef");
     private const int MostDevices = 256;
     private static readonly TimeSpan Kept = TimeSpan.FromMinutes(10);
     private readonly BoundedCache<(string Aid, string? Fingerprint), (PeerIdentity Identity, long At)> _known = new(2048);
@@ -69,7 +71,7 @@ internal sealed class GatewayPeerKeys(Func<GatewayView?> view, Func<GatewaySocke
             : null;
 
     private static bool IsFingerprint(string text) =>
-        text.Length == 71 && text.StartsWith("sha256:", StringComparison.Ordinal) && !text.AsSpan(7).ContainsAnyExcept("0123456789abcdef");
+        text.Length == 71 && text.StartsWith("sha256:", StringComparison.Ordinal) && !text.AsSpan(7).ContainsAnyExcept(Digits);
 }
 
 /// <summary>What is known of a gateway while there is a connection to it, or was.</summary>

@@ -51,7 +51,9 @@ internal sealed record AunAccountStatus
     /// <summary>Its AID.</summary>
     public required string Aid { get; init; }
 
-    /// <summary><c>idle</c>, <c>connecting</c>, <c>authenticating</c>, <c>connected</c>, <c>disconnected</c>, <c>reconnecting</c>, <c>terminal_failed</c> or <c>closed</c>.</summary>
+    /// <summary>
+    /// <c>idle</c>, <c>connecting</c>, <c>authenticating</c>, <c>connected</c>, <c>disconnected</c>, <c>reconnecting</c>, <c>terminal_failed</c> or <c>closed</c>.
+    /// </summary>
     public required string State { get; init; }
 
     /// <summary>The gateway, once it is known.</summary>
