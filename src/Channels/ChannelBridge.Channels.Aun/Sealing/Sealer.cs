@@ -4,14 +4,17 @@ using ChannelBridge.Abstractions.Storage;
 
 namespace ChannelBridge.Channels.Aun.Sealing;
 
-/// <summary>One identity's sealing. Peers' keys are kept for a while; prekeys of others for an hour.</summary>
+/// <summary>One identity's sealing. Safe for use by many at once.</summary>
 /// <param name="identity">The identity's keys; they stay the caller's.</param>
 /// <param name="deviceId">Its device.</param>
 /// <param name="peers">Where others' keys come from.</param>
 /// <param name="records">The store.</param>
 /// <param name="requireForwardSecrecy">False: to who has no prekey it is sealed with the identities' keys alone.</param>
 /// <param name="time">The clock.</param>
-internal sealed class Sealer(IdentityKeys identity, string deviceId, IPeerKeys peers, IRecords records, bool requireForwardSecrecy, TimeProvider time)
+/// <param name="askAgainAfter">How long others' prekeys are used before they are asked for again; null: 5 minutes. Where asking costs nothing, zero: then a new
+/// device is known at once.</param>
+internal sealed class Sealer(
+    IdentityKeys identity, string deviceId, IPeerKeys peers, IRecords records, bool requireForwardSecrecy, TimeProvider time, TimeSpan? askAgainAfter = null)
     : ISealer, IDisposable
 {
     /// <summary>Copies that one message may have.</summary>
@@ -20,11 +23,13 @@ internal sealed class Sealer(IdentityKeys identity, string deviceId, IPeerKeys p
     /// <summary>How far from now a pushed message may be.</summary>
     public static readonly TimeSpan Window = TimeSpan.FromSeconds(300);
 
-    private static readonly TimeSpan PrekeysKept = TimeSpan.FromHours(1);
+    // What was checked and is offered again needn't be checked again for so long.
+    private static readonly TimeSpan CheckedFor = TimeSpan.FromHours(1);
+    private readonly TimeSpan _askAgainAfter = askAgainAfter ?? TimeSpan.FromMinutes(5);
     private readonly PrekeyBook _prekeys = new(identity, deviceId, records, time);
     private readonly ReplayGuard _replays = new(identity.Aid, records, time);
     private readonly Agreements _agreements = new();
-    private readonly BoundedCache<string, (IReadOnlyList<Recipient> Devices, long At)> _devices = new(1024);
+    private readonly BoundedCache<string, Known> _devices = new(1024);
 
     /// <inheritdoc/>
     public string Aid => identity.Aid;
@@ -165,8 +170,14 @@ internal sealed class Sealer(IdentityKeys identity, string deviceId, IPeerKeys p
 
     private async ValueTask<IReadOnlyList<Recipient>> DevicesAsync(string aid, CancellationToken cancellationToken)
     {
-        if (_devices.TryGet(aid, out var known) && time.GetElapsedTime(known.At) < PrekeysKept) return known.Devices;
+        if (_devices.TryGet(aid, out var known) && time.GetElapsedTime(known.AskedAt) < _askAgainAfter) return known.Devices;
         var offered = await peers.PrekeysAsync(aid, cancellationToken).ConfigureAwait(false);
+        if (known is not null && time.GetElapsedTime(known.CheckedAt) < CheckedFor && known.Offered.SequenceEqual(offered))
+        {
+            _devices.Set(aid, known with { AskedAt = time.GetTimestamp() });
+            return known.Devices;
+        }
+
         if (offered.Count > MostCopies) throw new SealingException(SealingFault.TooManyDevices, $"the receiver has more than {MostCopies} devices");
         var devices = new List<Recipient>(offered.Count);
         var reason = SealingFault.NoPrekey;
@@ -197,7 +208,7 @@ internal sealed class Sealer(IdentityKeys identity, string deviceId, IPeerKeys p
             return [new Recipient(peer, null, null)];
         }
 
-        _devices.Set(aid, (devices, time.GetTimestamp()));
+        _devices.Set(aid, new Known(offered, devices, time.GetTimestamp(), time.GetTimestamp()));
         return devices;
     }
 
@@ -230,6 +241,8 @@ internal sealed class Sealer(IdentityKeys identity, string deviceId, IPeerKeys p
             return false;
         }
     }
+
+    private sealed record Known(IReadOnlyList<DevicePrekey> Offered, IReadOnlyList<Recipient> Devices, long AskedAt, long CheckedAt);
 
     private sealed record Recipient(PeerIdentity Identity, DevicePrekey? Prekey, ECDiffieHellman? Key);
 }
