@@ -247,6 +247,7 @@ public sealed class SettingsLoaderTests : IDisposable
                 : key.StartsWith("Agents:shop", StringComparison.Ordinal) ? [("Agents:shop:Kind", "responses"), ("Agents:shop:Url", "http://127.0.0.1:1"), (key, setting.Example)]
                 : key.StartsWith("Listen:Addresses", StringComparison.Ordinal)
                 ? [("Listen:Addresses:shop:Url", "http://127.0.0.1:1"), ("Listen:Addresses:shop:Channels", "a2a"), (key, setting.Example)]
+                : key.StartsWith("Channels:Aun:Accounts", StringComparison.Ordinal) ? [("Channels:Aun:Accounts:shop:Aid", "bot.agentid.pub"), (key, setting.Example)]
                 : [(key, setting.Example)];
             var settings = Load(keys);
             Assert.True(settings.Warnings.Count == 0, $"{key}={setting.Example}: {string.Join("; ", settings.Warnings)}");

@@ -1,5 +1,6 @@
 using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Channels.Aun.Connector;
+using ChannelBridge.Channels.Aun.Endpoint;
 
 namespace ChannelBridge.Channels.Aun;
 
@@ -13,6 +14,10 @@ internal static partial class AunSettings
     static partial void AddConnector(ChannelSettings<AunOptions> settings) => settings
         .WithDefaults(static (options, reader) => options.Agent = reader.DefaultAgent)
         .WithAccounts<AunAccountOptions>(Account, static options => options.Accounts)
+        .WithMending(static (options, _) =>
+        {
+            foreach (var (id, account) in options.Accounts) account.Aid ??= AidName.IsSound(id.ToLowerInvariant()) ? id.ToLowerInvariant() : null;
+        })
         .WithCheck(new ConnectorValidator());
 
     static partial void AddConnectorKeys(SettingGroup<AunOptions> keys) => keys
@@ -37,7 +42,7 @@ internal static partial class AunSettings
 
     private static void Account(SettingGroup<AunAccountOptions> keys) => keys
         .Flag("Enabled", o => o.Enabled, (o, v) => o.Enabled = v, "False: the account rests")
-        .Text("Aid", o => o.Aid, (o, v) => o.Aid = v, "The AID that this account is on its gateway", "bot.agentid.pub")
+        .Text("Aid", o => o.Aid, (o, v) => o.Aid = v, "The AID that this account is on its gateway; none: the account's id, if that is one", "bot.agentid.pub")
         .Text("AunPath", o => o.AunPath, (o, v) => o.AunPath = SettingText.FullPath(v), "The folder of identities, as the SDKs have it; none: `~/.aun`", "~/.aun/myapp")
         .Text("RootCaPath", o => o.RootCaPath, (o, v) => o.RootCaPath = SettingText.FullPath(v),
             "The root certificates of the gateway's PKI: a PEM file, or a folder of such", "/etc/channelbridge/aun-root.pem")
