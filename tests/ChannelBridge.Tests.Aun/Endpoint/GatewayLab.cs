@@ -1,7 +1,6 @@
 using System.Net;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Aun;
-using ChannelBridge.Core.Access;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
