@@ -10,6 +10,10 @@ internal static class LogEvents
     public const int StoredTokensOutOfTouch = 1102;
     public const int StoredTokensClosing = 1103;
     public const int AccessAuditFailed = 1104;
+    public const int LiveDevicesClosing = 1111;
+    public const int DevicePairingAsked = 1112;
+    public const int DevicePairingApproved = 1113;
+    public const int DevicePairingTooMany = 1114;
     public const int TurnSchedulerHandingBack = 2001;
     public const int TurnSchedulerUnknownAgent = 2002;
     public const int TurnSchedulerLoadFailed = 2003;

@@ -38,6 +38,9 @@ public sealed record Caller(string Name, Scopes Scopes, Door Door)
     /// <summary>The methods that the token is limited to, <c>bncr.*</c> for all that begin so; null means every method that its scopes allow.</summary>
     public IReadOnlySet<string>? Methods { get; init; }
 
+    /// <summary>The device that the caller has proven to be (the SHA-256 of its key, hex); null for a caller without one.</summary>
+    public string? DeviceId { get; init; }
+
     /// <summary>Signalled when the token that the caller showed holds no more: connections and streams end then. Never signalled for tokens of the settings.</summary>
     public CancellationToken Revoked { get; init; }
 

@@ -23,9 +23,21 @@ public static class EventNames
     /// </summary>
     public const string SessionsChanged = "sessions.changed";
 
+    /// <summary>A device waits for an approval: <c>{requestId, deviceId, reason, role, scopes, ts}</c>.</summary>
+    public const string DevicePairRequested = "device.pair.requested";
+
+    /// <summary>A device's request was decided, or it was approved by itself (no <c>requestId</c>): <c>{requestId?, deviceId, decision, ts}</c>.</summary>
+    public const string DevicePairResolved = "device.pair.resolved";
+
+    /// <summary>A device was removed or renamed, or its token rotated or revoked: <c>{deviceId, change, ts}</c>.</summary>
+    public const string DevicePairChanged = "device.pair.changed";
+
     /// <summary>The subscriber was too slow: <c>{count}</c> events were left out since the last one.</summary>
     public const string Dropped = "events.dropped";
 
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<string> All { get; } = [InboxAccepted, TurnEnded, OutboxChanged, FileProgress, SessionsChanged, Dropped];
+    public static IReadOnlyList<string> All { get; } =
+    [
+        InboxAccepted, TurnEnded, OutboxChanged, FileProgress, SessionsChanged, DevicePairRequested, DevicePairResolved, DevicePairChanged, Dropped,
+    ];
 }

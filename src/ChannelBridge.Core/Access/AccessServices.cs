@@ -1,6 +1,7 @@
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Access.Devices;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -17,6 +18,18 @@ public static class AccessServices
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.AddAccess([], configure);
+        return builder;
+    }
+
+    /// <summary>Says how devices come in: clients of the OpenClaw protocol that have a key of their own.</summary>
+    /// <param name="builder">The builder.</param>
+    /// <param name="configure">Sets what is approved by itself, what is required, and the bounds.</param>
+    public static IChannelBridgeBuilder AddDevices(this IChannelBridgeBuilder builder, Action<DeviceOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(configure);
+        builder.Services.AddAccess([]);
+        configure((DeviceOptions)builder.Services.Single(service => service.ServiceType == typeof(DeviceOptions)).ImplementationInstance!);
         return builder;
     }
 
@@ -58,7 +71,8 @@ public static class AccessServices
     }
 
     /// <summary>
-    /// Adds the tokens of the store beside given ones, the methods <c>access.tokens.*</c> and the audit. <c>AddChannelBridge</c> starts them with the store.
+    /// Adds the tokens of the store beside given ones, the devices, the methods <c>access.tokens.*</c> and <c>device.*</c>, and the audit.
+    /// <c>AddChannelBridge</c> starts them with the store.
     /// </summary>
     /// <param name="services">The container.</param>
     /// <param name="tokens">The tokens of the settings, the first token among them; those of another call are kept.</param>
@@ -80,6 +94,12 @@ public static class AccessServices
         services.TryAddSingleton<ITokenAuthority>(provider => provider.GetRequiredService<TokenAuthority>());
         services.TryAddSingleton<ITokenStore, TokenStore>();
         services.AddContributor<TokenMethods>();
+        services.TryAddSingleton(new DeviceOptions());
+        services.TryAddSingleton<DeviceStore>();
+        services.TryAddSingleton<LiveDevices>();
+        services.TryAddSingleton<DeviceEvents>();
+        services.TryAddSingleton<DevicePairing>();
+        services.AddContributor<DeviceMethods>();
         return services;
     }
 

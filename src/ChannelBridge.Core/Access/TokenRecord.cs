@@ -71,7 +71,7 @@ internal sealed record TokenUse(long At)
 
 /// <summary>One line of the audit.</summary>
 /// <param name="At">When (Unix ms).</param>
-/// <param name="Action"><c>refused</c>, <c>made</c>, <c>rotated</c>, <c>revoked</c> or <c>omitted</c>.</param>
+/// <param name="Action"><c>refused</c>, <c>made</c>, <c>rotated</c>, <c>revoked</c>, <c>omitted</c>, or <c>device-…</c>.</param>
 /// <param name="By">Who did it; of a refused attempt, its address.</param>
 /// <param name="Name">The token; of a refused attempt, the identity that it named.</param>
 /// <param name="Door">The door of an attempt.</param>

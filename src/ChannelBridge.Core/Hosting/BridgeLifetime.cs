@@ -2,6 +2,7 @@ using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Access.Devices;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Responses;
 using ChannelBridge.Core.Transfers;
@@ -27,7 +28,8 @@ internal sealed partial class BridgeLifetime(
     TransferService? transfers = null,
     IDoors? doors = null,
     StoredTokens? tokens = null,
-    AccessAudit? audit = null)
+    AccessAudit? audit = null,
+    LiveDevices? devices = null)
     : IHostedService
 {
     private readonly List<IChannel> _started = [];
@@ -39,6 +41,7 @@ internal sealed partial class BridgeLifetime(
         registry.Add([.. contributors]);
         await store.OpenAsync(cancellationToken).ConfigureAwait(false);
         if (tokens is not null) await tokens.StartAsync(cancellationToken).ConfigureAwait(false);
+        devices?.Start();
         audit?.Start();
         // Before the channels: what one of them accepts in its start is counted once, as it comes.
         await messaging.LoadAsync(cancellationToken).ConfigureAwait(false);
@@ -77,6 +80,7 @@ internal sealed partial class BridgeLifetime(
 
         // They read and write the store, which the container closes next.
         if (tokens is not null) await tokens.DisposeAsync().ConfigureAwait(false);
+        if (devices is not null) await devices.DisposeAsync().ConfigureAwait(false);
         if (audit is not null) await audit.DisposeAsync().ConfigureAwait(false);
     }
 

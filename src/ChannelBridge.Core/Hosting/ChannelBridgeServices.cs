@@ -4,6 +4,7 @@ using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Access.Devices;
 using ChannelBridge.Core.Hosting;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Responses;
@@ -120,7 +121,8 @@ public static class ChannelBridgeServices
             provider.GetService<TransferService>(),
             provider.GetService<IDoors>(),
             provider.GetService<StoredTokens>(),
-            provider.GetService<AccessAudit>());
+            provider.GetService<AccessAudit>(),
+            provider.GetService<LiveDevices>());
     }
 
     /// <summary>Checks every part's settings before the first part is made, which would name its own problems only.</summary>

@@ -17,6 +17,9 @@ namespace ChannelBridge.Endpoints.Connections;
 /// <param name="Place">Its place among the open connections.</param>
 internal sealed record ConnectionOrigin(Door Door, IPAddress? Address, ConnectionRegistry.Place Place)
 {
+    /// <summary>True when somebody between says that the client is elsewhere, whatever the address is.</summary>
+    public bool IsForwarded { get; init; }
+
     /// <summary>For the log.</summary>
     public override string ToString() => Address?.ToString() ?? "local";
 }
@@ -254,6 +257,11 @@ internal abstract partial class ClientConnection : IClientConnection
             : default;
     }
 
+    /// <summary>
+    /// A decision about the caller that takes its time. The reader waits for it, and keeps its message: nothing is read before the caller is known. Null: none.
+    /// </summary>
+    protected virtual Task? Handshake => null;
+
     /// <summary>What follows authentication.</summary>
     protected virtual void OnAuthenticated(Caller caller)
     {
@@ -320,6 +328,11 @@ internal abstract partial class ClientConnection : IClientConnection
 
                 Outgoing.Cork();
                 Handle(message);
+                if (Handshake is { IsCompletedSuccessfully: false } deciding)
+                {
+                    Outgoing.Uncork();
+                    await deciding.ConfigureAwait(false);
+                }
             }
             finally
             {

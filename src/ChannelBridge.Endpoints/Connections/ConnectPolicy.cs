@@ -1,4 +1,4 @@
-using System.Text.Json.Nodes;
+using System.Net;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Core.Access.Devices;
@@ -7,73 +7,86 @@ using ChannelBridge.Protocol.OpenClaw;
 
 namespace ChannelBridge.Endpoints.Connections;
 
-/// <summary>Why a <c>connect</c> was refused.</summary>
-/// <param name="Error">What the client is told: the top code is always <c>INVALID_REQUEST</c>, <c>details.code</c> says more.</param>
-/// <param name="CloseCode">The WebSocket close code.</param>
-/// <param name="IsFailedAuthentication">True for a wrong token or device: it is logged and counted.</param>
-internal sealed record ConnectRefusal(BridgeException Error, int CloseCode = 1008, bool IsFailedAuthentication = false)
+/// <summary>What was decided about a <c>connect</c>: the client is in, or why not.</summary>
+internal sealed record ConnectOutcome
 {
-    /// <summary>The reason of a wrong token, for the audit.</summary>
-    public const string WrongToken = "a wrong or missing token";
+    /// <summary>The client, with what was granted; null when it was refused.</summary>
+    public Caller? Caller { get; init; }
 
-    /// <summary>The identity that the attempt named, for the counts and the audit; null for none.</summary>
-    public string? Identity { get; init; }
+    /// <summary>How it authenticated, for <c>hello-ok</c>.</summary>
+    public string Method { get; init; } = "token";
 
-    /// <summary>Why, for the audit.</summary>
-    public string Reason { get; init; } = WrongToken;
+    /// <summary>The device's part: what the connection relies on, and a new token; null without a device.</summary>
+    public DeviceAdmission? Device { get; init; }
+
+    /// <summary>Why it was refused; null when it is in.</summary>
+    public ConnectRefusal? Refusal { get; init; }
+
+    /// <summary>A refusal as an outcome.</summary>
+    public static implicit operator ConnectOutcome(ConnectRefusal refusal) => new() { Refusal = refusal };
 }
 
 /// <summary>Decides about a well-formed <c>connect</c> in the words of the gateway, so that its clients know what to do next.</summary>
 internal static class ConnectPolicy
 {
-    private const string NextSettings = "update_auth_configuration";
-    private const string NextCredentials = "update_auth_credentials";
+    private const Scopes NeverGranted = Scopes.Link | Scopes.Peer;
 
     /// <summary>
-    /// Checks protocol, role, device and credentials. A device must be what it says it is; what it may do is what its token may.
+    /// Checks protocol, role, device and credentials. A device must be what it says it is and be approved for what it asks for; it shows an access token, or its own.
     /// </summary>
-    /// <returns>The refusal, or null when the client is in.</returns>
-    public static ConnectRefusal? Check(
-        ConnectParams connect, EndpointRuntime runtime, ConnectionOrigin origin, Challenge challenge, out Caller? caller, out Scopes granted)
+    public static async ValueTask<ConnectOutcome> CheckAsync(
+        ConnectParams connect, EndpointRuntime runtime, ConnectionOrigin origin, Challenge challenge, CancellationToken cancellationToken)
     {
-        caller = null;
-        granted = Scopes.None;
-        if (connect.MinProtocol > OpenClawNames.Protocol || connect.MaxProtocol < OpenClawNames.Protocol)
-        {
-            return new ConnectRefusal(
-                Invalid("protocol mismatch", new JsonObject
-                {
-                    ["code"] = OpenClawNames.ConnectErrors.ProtocolMismatch,
-                    ["clientMinProtocol"] = connect.MinProtocol,
-                    ["clientMaxProtocol"] = connect.MaxProtocol,
-                    ["expectedProtocol"] = OpenClawNames.Protocol,
-                }),
-                CloseCode: 1002);
-        }
-
-        if (connect.Role is not (null or "operator")) return new ConnectRefusal(Invalid("invalid role", null));
+        if (connect.MinProtocol > OpenClawNames.Protocol || connect.MaxProtocol < OpenClawNames.Protocol) return ConnectRefusals.Protocol(connect);
+        if (connect.Role is not (null or "operator")) return new ConnectRefusal(ConnectRefusals.Invalid("invalid role", null));
+        if (connect.Device is null && runtime.Devices is { Options.Require: true }) return ConnectRefusals.DeviceRequired();
         if (connect.Device is not null && CheckDevice(connect, runtime, origin, challenge) is { } wrong) return wrong;
-        caller = string.IsNullOrEmpty(connect.Auth?.Token) ? null : runtime.Tokens.Authenticate(connect.Auth.Token, origin.Door);
+        var devices = connect.Device is null ? null : runtime.Devices;
+        var caller = string.IsNullOrEmpty(connect.Auth?.Token) ? null : runtime.Tokens.Authenticate(connect.Auth.Token, origin.Door);
         if (caller is null)
         {
+            if (devices is not null && await ByDeviceTokenAsync(connect, devices, origin, cancellationToken).ConfigureAwait(false) is { } decided) return decided;
             // A right token was let in above, whatever others have tried from the same address.
-            if (runtime.Attempts.Check(origin.Address, null) is { } tooMany) return TooMany(tooMany);
-            if (string.IsNullOrEmpty(connect.Auth?.Token)) return Missing(connect.Auth);
-            return new ConnectRefusal(
-                Invalid(
-                    "unauthorized: gateway token mismatch (provide gateway auth token)",
-                    Details(OpenClawNames.ConnectErrors.TokenMismatch, "token_mismatch", NextCredentials)),
-                IsFailedAuthentication: true);
+            if (runtime.Attempts.Check(origin.Address, connect.Device?.Id) is { } tooMany) return ConnectRefusals.TooMany(tooMany);
+            if (string.IsNullOrEmpty(connect.Auth?.Token) || !string.IsNullOrEmpty(connect.Auth.DeviceToken)) return ConnectRefusals.Missing(connect);
+            var canRetry = devices is not null && await devices.HasTokenAsync(connect.Device!.Id, cancellationToken).ConfigureAwait(false);
+            return ConnectRefusals.WrongToken(connect, canRetry);
         }
 
-        granted = Grant(caller.Scopes & ~(Scopes.Link | Scopes.Peer), connect.Scopes);
-        return granted != Scopes.None
-            ? null
-            : new ConnectRefusal(Invalid(
-                $"unauthorized: the token has none of the requested scopes; it has {string.Join(", ", (caller.Scopes & ~(Scopes.Link | Scopes.Peer)).ToNames())}",
-                Details(OpenClawNames.ConnectErrors.ScopeMismatch, "scope_mismatch", "review_auth_configuration")),
-                IsFailedAuthentication: caller.Scopes.IsPeerOnly());
+        var granted = Grant(caller.Scopes & ~NeverGranted, connect.Scopes);
+        if (granted == Scopes.None) return ConnectRefusals.NoScope(caller);
+        if (devices is null) return new ConnectOutcome { Caller = caller with { Scopes = granted } };
+        var claim = Claim(connect, origin);
+        return Outcome(await devices.AdmitAsync(claim, caller, granted, cancellationToken).ConfigureAwait(false), claim, "token")!;
     }
+
+    private static async ValueTask<ConnectOutcome?> ByDeviceTokenAsync(
+        ConnectParams connect, DevicePairing devices, ConnectionOrigin origin, CancellationToken cancellationToken)
+    {
+        // Some clients of the gateway send it in the place of the shared token.
+        var shown = !string.IsNullOrEmpty(connect.Auth?.DeviceToken) ? connect.Auth.DeviceToken : connect.Auth?.Token;
+        if (string.IsNullOrEmpty(shown)) return null;
+        var claim = Claim(connect, origin);
+        var asked = DeviceScopes.Read(connect.Scopes ?? []);
+        return Outcome(await devices.AdmitAsync(claim, shown, asked, origin.Door, cancellationToken).ConfigureAwait(false), claim, "device-token");
+    }
+
+    private static ConnectOutcome? Outcome(DeviceAdmission admission, DeviceClaim claim, string method) => admission switch
+    {
+        { Caller: { } caller } => new ConnectOutcome { Caller = caller, Device = admission, Method = method },
+        { Need: { } need } => ConnectRefusals.Pairing(need, claim),
+        { Mismatch: { } owned } => ConnectRefusals.ScopeMismatch(owned),
+        _ => null,
+    };
+
+    private static DeviceClaim Claim(ConnectParams connect, ConnectionOrigin origin) => new(
+        connect.Device!.Id, connect.Device.PublicKey.TrimEnd('='), connect.Client.Id, connect.Client.Mode, DeviceProof.Normalize(connect.Client.Platform),
+        DeviceProof.Normalize(connect.Client.DeviceFamily))
+    {
+        DisplayName = connect.Client.DisplayName,
+        Address = origin.Address?.ToString(),
+        IsLoopback = origin is { Address: { } address, IsForwarded: false } && IPAddress.IsLoopback(address),
+    };
 
     private static ConnectRefusal? CheckDevice(ConnectParams connect, EndpointRuntime runtime, ConnectionOrigin origin, Challenge challenge)
     {
@@ -90,23 +103,8 @@ internal static class ConnectPolicy
         if (fault is null) return null;
         // A right signature was let on above, whatever others have tried in the device's name or from its address.
         var device = connect.Device!.Id;
-        if (runtime.Attempts.Check(origin.Address, device) is { } tooMany) return TooMany(tooMany);
-        return new ConnectRefusal(
-            Invalid(fault.Message, new JsonObject { ["code"] = fault.Code, ["reason"] = fault.Reason }),
-            IsFailedAuthentication: true)
-        {
-            Identity = device,
-            Reason = fault.Message,
-        };
+        return runtime.Attempts.Check(origin.Address, device) is { } tooMany ? ConnectRefusals.TooMany(tooMany) : ConnectRefusals.WrongDevice(fault, device);
     }
-
-    private static ConnectRefusal TooMany(BridgeException tooMany) =>
-        new(new BridgeException(ErrorCodes.InvalidRequest, "unauthorized: too many failed authentication attempts (retry later)")
-        {
-            Retryable = true,
-            RetryAfter = tooMany.RetryAfter,
-            Details = Details(OpenClawNames.ConnectErrors.RateLimited, "rate_limited", "wait_then_retry"),
-        });
 
     // What was asked for and the token has; everything it has when nothing was asked for. Scopes of the gateway that the host doesn't know are nobody's.
     private static Scopes Grant(Scopes owned, IReadOnlyList<string>? asked)
@@ -121,30 +119,4 @@ internal static class ConnectPolicy
 
         return granted;
     }
-
-    private static ConnectRefusal Missing(ConnectAuth? auth)
-    {
-        var (code, reason, message) =
-            !string.IsNullOrEmpty(auth?.Password)
-                ? (OpenClawNames.ConnectErrors.PasswordMismatch, "password_mismatch",
-                    "unauthorized: this host knows no passwords (provide its token)")
-            : !string.IsNullOrEmpty(auth?.BootstrapToken)
-            ? (OpenClawNames.ConnectErrors.BootstrapTokenInvalid, "bootstrap_token_invalid",
-                "unauthorized: this host takes no setup codes (provide its token)")
-            : !string.IsNullOrEmpty(auth?.DeviceToken)
-            ? (OpenClawNames.ConnectErrors.DeviceTokenMismatch, "device_token_mismatch",
-                "unauthorized: device token rejected (provide gateway token)")
-            : (OpenClawNames.ConnectErrors.TokenMissing, "token_missing", "unauthorized: gateway token missing (provide gateway auth token)");
-        return new ConnectRefusal(Invalid(message, Details(code, reason, NextSettings)), IsFailedAuthentication: true);
-    }
-
-    private static JsonObject Details(string code, string reason, string next) => new()
-    {
-        ["code"] = code,
-        ["authReason"] = reason,
-        ["canRetryWithDeviceToken"] = false,
-        ["recommendedNextStep"] = next,
-    };
-
-    private static BridgeException Invalid(string message, JsonObject? details) => new(ErrorCodes.InvalidRequest, message) { Details = details };
 }

@@ -1,6 +1,7 @@
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Access.Devices;
 using ChannelBridge.Endpoints.Buffers;
 using ChannelBridge.Endpoints.Contributed;
 using ChannelBridge.Endpoints.Limits;
@@ -20,7 +21,8 @@ internal sealed class EndpointRuntime(
     TimeProvider time,
     ILoggerFactory loggers,
     IRegistry registry,
-    IAccessAudit? audit = null)
+    IAccessAudit? audit = null,
+    DevicePairing? devices = null)
 {
     /// <summary>True when a channel takes binary messages.</summary>
     public bool TakesBinary => registry.Current.Of<IBinaryReceiver>().Count > 0;
@@ -30,6 +32,9 @@ internal sealed class EndpointRuntime(
 
     /// <summary>The access tokens.</summary>
     public ITokenAuthority Tokens { get; } = tokens;
+
+    /// <summary>The devices; null at a host that has no store for them: a device comes in by its access token then.</summary>
+    public DevicePairing? Devices { get; } = devices;
 
     /// <summary>The bounds.</summary>
     public EndpointLimits Limits { get; } = limits.Value;

@@ -17,6 +17,8 @@ internal sealed class OpenClawConnection : ClientConnection
 {
     private readonly Audit _audit;
     private readonly Challenge _said;
+    private Task? _deciding;
+    private DeviceGrant? _device;
     private long _seq;
     private long _lastTick;
 
@@ -96,6 +98,10 @@ internal sealed class OpenClawConnection : ClientConnection
     protected override void WriteError(PendingRequest request, BridgeException error) =>
         ErrorRenderer.WriteOpenClaw(request.Response, request.Id.Span, error, request.Method?.LegacyErrors ?? error.LegacyText is not null);
 
+    protected override Task? Handshake => _deciding;
+
+    protected override void OnClosed() => _device?.Dispose();
+
     protected override CancellationToken TokenOf(PendingRequest request) => Closed;
 
     private static ReadOnlySpan<byte> Utf8(JsonObject value) => JsonSerializer.SerializeToUtf8Bytes(value, EndpointJson.Default.JsonObject);
@@ -157,20 +163,44 @@ internal sealed class OpenClawConnection : ClientConnection
             return;
         }
 
-        if (ConnectPolicy.Check(connect!, Runtime, Origin, _said, out var caller, out var granted) is { } refusal)
+        _deciding = DecideAsync(connect!, frame);
+    }
+
+    private async Task DecideAsync(ConnectParams connect, OpenClawFrame frame)
+    {
+        ConnectOutcome outcome;
+        try
         {
-            if (refusal.IsFailedAuthentication) _audit.Failed(this, connect!.Client.Id, refusal.Identity, refusal.Reason);
+            outcome = await ConnectPolicy.CheckAsync(connect, Runtime, Origin, _said, Closed).ConfigureAwait(false);
+        }
+        catch (BridgeException fault)
+        {
+            // The store can't say who the device is; a client that tries again gets in when it can.
+            Fail(frame, fault, closeCode: 1013);
+            return;
+        }
+        catch (OperationCanceledException) when (Closed.IsCancellationRequested)
+        {
+            return;
+        }
+
+        if (outcome.Refusal is { } refusal)
+        {
+            if (refusal.IsFailedAuthentication) _audit.Failed(this, connect.Client.Id, refusal.Identity, refusal.Reason);
             Fail(frame, refusal.Error, refusal.CloseCode);
             return;
         }
 
-        SetAuthenticated(caller! with { Scopes = granted });
+        var caller = outcome.Caller!;
+        _device = outcome.Device?.Grant;
+        if (IsClosing) return;
+        SetAuthenticated(caller);
         _lastTick = Runtime.Time.GetTimestamp();
-        _audit.Authenticated(this, connect!.Client.Id);
-        Send(Hello(frame.Id.Span, caller! with { Scopes = granted }));
+        _audit.Authenticated(this, connect.Client.Id);
+        Send(Hello(frame.Id.Span, caller, outcome));
     }
 
-    private OutgoingMessage Hello(ReadOnlySpan<byte> id, Caller caller)
+    private OutgoingMessage Hello(ReadOnlySpan<byte> id, Caller caller, ConnectOutcome outcome)
     {
         var limits = Runtime.Limits;
         var hello = new HelloOk
@@ -180,7 +210,7 @@ internal sealed class OpenClawConnection : ClientConnection
                 Runtime.Router.NamesFor(caller),
                 [OpenClawNames.ChallengeEvent, .. Runtime.Router.Events, OpenClawNames.ShutdownEvent, OpenClawNames.TickEvent],
                 []),
-            Auth = new HelloAuth("operator", caller.Scopes.ToNames(), "token"),
+            Auth = new HelloAuth(DeviceMethods.Role, caller.Scopes.ToNames(), outcome.Method, outcome.Device?.IssuedToken, outcome.Device?.IssuedAt),
             Policy = new HelloPolicy(limits.MaxPayloadBytes, limits.MaxBufferedBytes, (int)limits.TickInterval.TotalMilliseconds),
         };
         var message = OutgoingMessage.Rent();

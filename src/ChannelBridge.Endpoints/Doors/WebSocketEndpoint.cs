@@ -19,6 +19,9 @@ internal sealed partial class WebSocketEndpoint(EndpointRuntime runtime)
 {
     private const string JsonRpc = "jsonrpc";
 
+    // Of a proxy that the settings don't trust; what a trusted one says has become the address already.
+    private static readonly string[] ForwardingHeaders = ["X-Forwarded-For", "X-Real-IP", "Forwarded"];
+
     private readonly ILogger _logger = runtime.Logger;
 
     /// <summary>What a path is for when the client offers no subprotocol.</summary>
@@ -94,10 +97,11 @@ internal sealed partial class WebSocketEndpoint(EndpointRuntime runtime)
         }
 
         var (socket, stream) = await WebSocketHandshake.AcceptAsync(context, offersJsonRpc ? JsonRpc : null, runtime.Limits).ConfigureAwait(false);
+        var forwarded = Array.Exists(ForwardingHeaders, context.Request.Headers.ContainsKey);
         // The request lives as long as its connection; what it brought, a token perhaps, needn't.
         context.Request.Headers.Clear();
         var transport = new WebSocketTransport(socket, stream, runtime.Time, context.Abort);
-        var origin = new ConnectionOrigin(Door.Listener, address, place);
+        var origin = new ConnectionOrigin(Door.Listener, address, place) { IsForwarded = forwarded };
         ClientConnection connection = dialect == PathDialect.JsonRpc
             ? new JsonRpcConnection(runtime, transport, origin, caller)
             : new OpenClawConnection(runtime, transport, origin);

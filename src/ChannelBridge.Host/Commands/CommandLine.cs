@@ -82,6 +82,7 @@ internal static class CommandLine
             PluginCommand.Create(),
             OpenClawCommand.Create(),
             TokensCommand.Create(),
+            DevicesCommand.Create(),
             StoreCommand.Create(),
             ConfigCommand.Create(),
             PeersCommand.Create(),

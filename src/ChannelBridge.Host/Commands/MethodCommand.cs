@@ -21,7 +21,12 @@ internal static class MethodCommand
     /// <param name="write">Shows the answer.</param>
     /// <param name="connection">The options by which the host is found, where other than usual.</param>
     public static Command Make(
-        string name, string description, string method, Func<ParseResult, JsonObject> read, Action<JsonObject> write, ConnectionOptions? connection = null)
+        string name, string description, string method, Func<ParseResult, JsonObject> read, Action<JsonObject> write, ConnectionOptions? connection = null) =>
+        Make(name, description, _ => method, read, write, connection);
+
+    /// <summary>The same for a command whose options choose the method.</summary>
+    public static Command Make(
+        string name, string description, Func<ParseResult, string> method, Func<ParseResult, JsonObject> read, Action<JsonObject> write, ConnectionOptions? connection = null)
     {
         connection ??= Connection;
         var command = new Command(name, description);
@@ -44,7 +49,7 @@ internal static class MethodCommand
             await using (client.ConfigureAwait(false))
             {
                 await client.ConnectAsync(cancellationToken).ConfigureAwait(false);
-                var answer = await client.CallAsync(method, JsonSerializer.SerializeToUtf8Bytes(parameters, CommandJson.Default.JsonObject),
+                var answer = await client.CallAsync(method(parsed), JsonSerializer.SerializeToUtf8Bytes(parameters, CommandJson.Default.JsonObject),
                     cancellationToken).ConfigureAwait(false);
                 var result = JsonNode.Parse(answer.Span)!.AsObject();
                 if (parsed.GetValue(Json)) Console.WriteLine(result.ToJsonString(CommandJson.Indented));

@@ -72,6 +72,7 @@ internal static class HostComposition
             provider.GetService<ILaneClaims>()));
 
         var first = AccessToken.FromToken(AccessToken.FirstName, firstToken, Scopes.All);
+        services.AddSingleton(settings.Devices);
         services.AddAccess(
             [first, .. settings.Tokens],
             access => access.Patience = settings.Store.Postgres.ClaimTime);

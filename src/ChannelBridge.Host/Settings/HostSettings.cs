@@ -1,6 +1,7 @@
 using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Agents;
 using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Access.Devices;
 using ChannelBridge.Core.Messaging;
 using ChannelBridge.Core.Responses;
 using ChannelBridge.Core.Transfers;
@@ -65,6 +66,9 @@ internal sealed record HostSettings
 
     /// <summary>The further tokens.</summary>
     public required IReadOnlyList<AccessToken> Tokens { get; init; }
+
+    /// <summary>How devices come in.</summary>
+    public DeviceOptions Devices { get; init; } = new();
 
     /// <summary>The agent that answers messages of the own listener.</summary>
     public required string Agent { get; init; }

@@ -48,6 +48,7 @@ internal static class SettingsCatalog
         new("Access:Tokens:<name>:Methods", "every method", "The methods that it is limited to; `bncr.*` for all that begin so.",
             "bncr.*, diagnostics") { Kind = SettingKind.List },
         new("Access:Tokens:<name>:Accounts", "every account", "The accounts that it is limited to.", "Primary, shop") { Kind = SettingKind.List },
+        .. TokenSettings.Devices.Settings,
         new("Store:Data", Defaults.DataDirectoryText, "The data folder, made owner-only (0700).", "/var/lib/channelbridge") { Option = "--data" },
         new("Agents:Default", "echo", "The agent that answers messages of the own listener: `echo`, `openclaw`, or one of `Agents:<name>`.", "openclaw") { Option = "--agent" },
         new("Telemetry:Otlp", "none", "Where logs, traces and metrics go: an OTLP/HTTP endpoint.", "http://127.0.0.1:4318") { Option = "--otlp" },

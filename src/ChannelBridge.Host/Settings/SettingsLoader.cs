@@ -131,6 +131,7 @@ internal static class SettingsLoader
             StopTimeout = stop,
             FirstToken = TokenSettings.ReadFirst(reader),
             Tokens = TokenSettings.ReadFurther(reader),
+            Devices = TokenSettings.ReadDevices(reader),
             Agent = agent,
             Agents = agents,
             Messaging = messaging,

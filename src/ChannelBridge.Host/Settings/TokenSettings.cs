@@ -3,6 +3,7 @@ using System.Text;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Core.Access;
+using ChannelBridge.Core.Access.Devices;
 using ChannelBridge.Host.Composition;
 
 namespace ChannelBridge.Host.Settings;
@@ -10,6 +11,27 @@ namespace ChannelBridge.Host.Settings;
 /// <summary>Reads the tokens of the settings: <c>Access</c>.</summary>
 internal static class TokenSettings
 {
+    /// <summary>The keys of devices.</summary>
+    public static readonly SettingGroup<DeviceOptions> Devices = new SettingGroup<DeviceOptions>("Access:Devices:")
+        .Flag("AutoApproveLoopback", o => o.AutoApproveLoopback, (o, v) => o.AutoApproveLoopback = v,
+            "A client with a device key that connects from loopback with the first token is approved by itself")
+        .Flag("Require", o => o.Require, (o, v) => o.Require = v,
+            "True: the OpenClaw protocol of the own listener lets in clients with a device key only; JSON-RPC knows no devices")
+        .Duration("RequestLife", TimeSpan.FromMinutes(1), TimeSpan.FromDays(1), o => o.RequestLife, (o, v) => o.RequestLife = v,
+            "How long a device's request waits for an operator")
+        .Number("MostRequests", 1, 400, o => o.MostRequests, (o, v) => o.MostRequests = (int)v, "Requests that wait")
+        .Number("MostRequestsPerDevice", 1, 400, o => o.MostRequestsPerDevice, (o, v) => o.MostRequestsPerDevice = (int)v,
+            "Requests of one device that wait; a further one replaces its oldest")
+        .Number("MostDevices", 1, 1_000_000, o => o.MostDevices, (o, v) => o.MostDevices = (int)v, "Devices that are approved");
+
+    /// <summary>Reads how devices come in.</summary>
+    public static DeviceOptions ReadDevices(SettingsReader reader)
+    {
+        var devices = new DeviceOptions();
+        Devices.Apply(reader, devices);
+        return devices;
+    }
+
     /// <summary>Reads the first token; null when none is set.</summary>
     public static string? ReadFirst(SettingsReader reader) => ReadOne(reader, "Access:Token", "Access:TokenFile");
 
@@ -58,12 +80,13 @@ internal static class TokenSettings
         return null;
     }
 
-    /// <summary>Names by which the host itself tells callers apart: those of the gateway's clients begin with <c>gateway/</c>.</summary>
+    /// <summary>Names by which the host itself tells callers apart: those of the gateway's clients begin with <c>gateway/</c>, those of devices with <c>device/</c>.</summary>
     private static bool IsTaken(string name) =>
         string.Equals(name, AccessToken.FirstName, StringComparison.OrdinalIgnoreCase)
         || string.Equals(name, "local", StringComparison.OrdinalIgnoreCase)
         || string.Equals(name, "gateway", StringComparison.OrdinalIgnoreCase)
-        || name.StartsWith("gateway/", StringComparison.OrdinalIgnoreCase);
+        || name.StartsWith("gateway/", StringComparison.OrdinalIgnoreCase)
+        || name.StartsWith("device/", StringComparison.OrdinalIgnoreCase);
 
     public static List<AccessToken> ReadFurther(SettingsReader reader)
     {
