@@ -32,6 +32,15 @@ public interface IJujiAction
 /// <param name="Parameters">The parameters, always an object.</param>
 public sealed record JujiActionCall(long AgentId, string RequestId, JsonElement Parameters);
 
+/// <summary>
+/// A path below <c>/juji</c> that this host answers beside the endpoint's own: capabilities and <c>openapi.json</c> name it. Put it into the container beside the
+/// <c>IEndpointSource</c> that answers it.
+/// </summary>
+/// <param name="Verb">The verb, in upper case.</param>
+/// <param name="Path">The path behind <c>/juji</c>, e.g. <c>/task/create</c>.</param>
+/// <param name="Summary">What it does, in a sentence.</param>
+public sealed record JujiRestOperation(string Verb, string Path, string Summary);
+
 /// <summary>The members of this host's community, for actions that tell them something.</summary>
 public interface IJujiCommunity
 {

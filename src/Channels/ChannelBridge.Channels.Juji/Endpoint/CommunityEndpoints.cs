@@ -9,7 +9,8 @@ namespace ChannelBridge.Channels.Juji.Endpoint;
 
 /// <summary>Where members come in, below <c>/juji</c>.</summary>
 internal sealed class CommunityEndpoints(
-    AgentBook agents, SubscriptionBook subscriptions, Community community, ConnectionHub hub, ActionDesk actions, JujiEndpointOptions options, TimeProvider time)
+    AgentBook agents, SubscriptionBook subscriptions, Community community, ConnectionHub hub, ActionDesk actions, JujiEndpointOptions options, TimeProvider time,
+    IEnumerable<JujiRestOperation> further)
 {
     private const string Base = "/juji";
     private const int MaxBody = 1024 * 1024;
@@ -19,7 +20,7 @@ internal sealed class CommunityEndpoints(
 
     private static readonly EndpointRate Registrations = EndpointRate.PerMinute(600);
 
-    // Every path of the REST part: verb, path, what it is. The document of the interface and the capabilities are made of it.
+    // Every path of the REST part that is here itself: verb, path, what it is. The document of the interface and the capabilities are made of it.
     private static readonly (string Verb, string Path, string Summary)[] Paths =
     [
         ("POST", "/agent/register", "Registers an agent, or gives one that is known a new token."),
@@ -37,6 +38,7 @@ internal sealed class CommunityEndpoints(
         ("GET", "/openapi.json", "This document."),
     ];
 
+    private readonly (string Verb, string Path, string Summary)[] _paths = [.. Paths, .. further.Select(static one => (one.Verb, one.Path, one.Summary))];
     private readonly EndpointAccess _trusted = options.OpenSend ? EndpointAccess.Anonymous : EndpointAccess.Scope(Scopes.Write);
 
     /// <summary>Called for each request that names where this host is.</summary>
@@ -85,7 +87,7 @@ internal sealed class CommunityEndpoints(
             ["actions"] = new JsonArray([.. actions.Actions.Values.OrderBy(static action => action.Name, StringComparer.Ordinal).Select(static action =>
                 (JsonNode?)new JsonObject { ["action"] = action.Name, ["params_schema"] = action.ParametersSchema.DeepClone() })]),
         },
-        ["rest"] = new JsonArray([.. Paths.Select(static one => (JsonNode?)new JsonObject { ["method"] = one.Verb, ["path"] = one.Path, ["summary"] = one.Summary })]),
+        ["rest"] = new JsonArray([.. _paths.Select(static one => (JsonNode?)new JsonObject { ["method"] = one.Verb, ["path"] = one.Path, ["summary"] = one.Summary })]),
         ["topics"] = Texts(subscriptions.Topics),
         ["host_agent_id"] = community.OwnId > 0 ? community.OwnId : null,
     };
@@ -206,10 +208,10 @@ internal sealed class CommunityEndpoints(
     private static HttpExchange Skill(HttpExchange exchange) =>
         exchange.Request.PathValue("name") == SkillPackage.Name ? exchange : throw new BridgeException(ErrorCodes.NotFound, "there is no such skill");
 
-    private static JsonObject OpenApi()
+    private JsonObject OpenApi()
     {
         var paths = new JsonObject();
-        foreach (var (verb, path, summary) in Paths)
+        foreach (var (verb, path, summary) in _paths)
         {
             if (paths[path] is not JsonObject operations) paths[path] = operations = [];
             var answers = new JsonObject { ["200"] = new JsonObject { ["description"] = "JSON, but for downloads" } };

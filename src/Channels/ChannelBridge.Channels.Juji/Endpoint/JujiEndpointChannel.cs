@@ -32,7 +32,7 @@ internal sealed class JujiEndpointChannel : IChannel, IEndpointSource, IDiagnost
 
     public JujiEndpointChannel(
         IOptions<JujiOptions> options, AgentBook agents, SubscriptionBook subscriptions, Community community, IEnumerable<IJujiAction> further, IOutbox outbox,
-            TimeProvider time, ILoggerFactory loggers)
+            TimeProvider time, ILoggerFactory loggers, IEnumerable<JujiRestOperation> rest)
     {
         _options = options.Value.Endpoint;
         _agents = agents;
@@ -41,7 +41,7 @@ internal sealed class JujiEndpointChannel : IChannel, IEndpointSource, IDiagnost
         var actions = new Dictionary<string, IJujiAction>(StringComparer.Ordinal);
         _actions = new ActionDesk(actions, _options, time, loggers.CreateLogger<ActionDesk>());
         _hub = new ConnectionHub(outbox, _actions, _options, time, loggers.CreateLogger<ConnectionHub>());
-        _endpoints = new CommunityEndpoints(agents, subscriptions, community, _hub, _actions, _options, time);
+        _endpoints = new CommunityEndpoints(agents, subscriptions, community, _hub, _actions, _options, time, rest);
         foreach (var action in BuiltInActions.All(agents, subscriptions, community, _endpoints.Capabilities)) actions.Add(action.Name, action);
         foreach (var action in further)
         {
