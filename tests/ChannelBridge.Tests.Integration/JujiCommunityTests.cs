@@ -35,6 +35,9 @@ public sealed class JujiCommunityTests
             Assert.Equal(("1000000000000000000000", 1), (asset["total_supply"]!.ToJsonString(), (int)asset["proposal_id"]!));
             Assert.Equal(2, (int)(await RunAsync("gov-create", "--title", "调整治理参数", "--description", "31"))["proposal_id"]!);
             Assert.Equal(1, (int)(await RunAsync("vote-proposal", "--proposal-id", "2", "--support", "true"))["support_votes"]!);
+            // The voter is the connection's agent, whatever the parameters say.
+            var claimed = await RunAsync("ws-call", "--action", "proposal/vote", "--params", """{"proposal_id":2,"support":true,"voter_agent_id":7}""");
+            Assert.Equal((1, 1), ((int)claimed["voter_agent_id"]!, (int)claimed["support_votes"]!));
             await KillAsync();
             Assert.Equal(
                 [("Issue JUJIC", 0), ("调整治理参数", 1)],

@@ -100,6 +100,21 @@ public sealed class ConnectionTests
     }
 
     [Fact]
+    public async Task Call_ThatIsAnsweredTooLate_StaysATimeout_AndTheNextOneIsItsOwn()
+    {
+        await using var lab = await JujiLab.StartAsync((options, _) => options.CallTimeout = TimeSpan.FromSeconds(1));
+        var side = await lab.Community.NextConnectionAsync();
+        var late = lab.CallAsync("juji.call", new JsonObject { ["action"] = "a" });
+        var asked = await side.NextCallAsync();
+        Assert.Equal(ErrorCodes.Timeout, (await Assert.ThrowsAsync<BridgeException>(() => late)).Code);
+        await side.AnswerAsync(asked, "late");
+        await lab.UntilAsync(status => (long)status["lateAnswers"]! == 1);
+        var next = lab.CallAsync("juji.call", new JsonObject { ["action"] = "b" });
+        await side.AnswerAsync(await side.NextCallAsync(), "next");
+        Assert.Equal("next", (string)(await next)["result"]!);
+    }
+
+    [Fact]
     public async Task Refused_ItRegistersAnewOnce_AndGoesOn()
     {
         await using var lab = await JujiLab.StartAsync();
