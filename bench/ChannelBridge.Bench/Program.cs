@@ -31,6 +31,9 @@ static int Help()
           broker    publish, consume, ack: beside RabbitMQ with confirms (needs Debian's rabbitmq-server)
           postgres  acks of one host and of three on PostgreSQL, beside a queue written with bare Npgsql (needs Debian's postgresql)
           endpoint  a channel's HTTP endpoint that answers 200 and nothing, beside bare Kestrel's
+          identity  signatures verified a second, beside NSec alone and Node's crypto
+          devices   connect with a device, beside connect with a token
+          juji      juji.call through two hosts beside a bare WebSocket echo, and the memory of members that say nothing
           files     uploads and downloads beside bare ones, their memory, and messages beside them
           streams   Open Responses through the host beside the provider asked directly: latency, processor time, first tokens, memory
           allocations  bytes allocated for each event of a stream, in this process (part of streams)

@@ -29,7 +29,7 @@ internal sealed partial class Suite
             else rows.Add(arguments[index]);
         }
 
-        if (rows.Count == 0) rows = ["acks", "drain", "disk", "idle", "start", "stuck", "broker", "postgres", "streams", "files", "endpoint"];
+        if (rows.Count == 0) rows = ["acks", "drain", "disk", "idle", "start", "stuck", "broker", "postgres", "streams", "files", "endpoint", "identity", "devices", "juji"];
         // The rows beside another build have a heading of their own.
         if (rows is not ["before"])
         {
@@ -72,6 +72,9 @@ internal sealed partial class Suite
         "allocations" => AllocationsAsync(),
         "files" => FilesAsync(),
         "endpoint" => EndpointAsync(),
+        "identity" => IdentityAsync(),
+        "devices" => DevicesAsync(),
+        "juji" => JujiAsync(),
         "steady" => SteadyAsync(),
         "before" => BeforeAsync(),
         "a2a" => A2AAsync(),

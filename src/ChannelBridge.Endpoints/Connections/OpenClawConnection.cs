@@ -15,10 +15,14 @@ namespace ChannelBridge.Endpoints.Connections;
 /// <summary>A client that speaks the OpenClaw gateway's own protocol, version 4: existing bridges, unchanged.</summary>
 internal sealed class OpenClawConnection : ClientConnection
 {
+    private static readonly TimeSpan Arrival = TimeSpan.FromSeconds(5);
+
     private readonly Audit _audit;
     private readonly Challenge _said;
     private Task? _deciding;
     private DeviceGrant? _device;
+    private string? _issued;
+    private long _issuedAt;
     private long _seq;
     private long _lastTick;
 
@@ -35,6 +39,7 @@ internal sealed class OpenClawConnection : ClientConnection
     public override void Sweep()
     {
         base.Sweep();
+        if (!IsClosing && Volatile.Read(ref _issued) is not null && Runtime.Time.GetElapsedTime(_issuedAt) > Arrival) TokenArrived();
         var interval = Runtime.Limits.TickInterval;
         if (!IsAuthenticated || IsClosing || interval <= TimeSpan.Zero) return;
         if (Runtime.Time.GetElapsedTime(_lastTick) < interval) return;
@@ -118,6 +123,7 @@ internal sealed class OpenClawConnection : ClientConnection
             return;
         }
 
+        TokenArrived();
         if (!understood)
         {
             Reply(frame.Id.Span, TakeRate() ?? ErrorRenderer.Describe(error, "invalid request frame: "));
@@ -197,7 +203,14 @@ internal sealed class OpenClawConnection : ClientConnection
         SetAuthenticated(caller);
         _lastTick = Runtime.Time.GetTimestamp();
         _audit.Authenticated(this, connect.Client.Id);
+        (_issuedAt, _issued) = (_lastTick, outcome.Device?.IssuedToken);
         Send(Hello(frame.Id.Span, caller, outcome));
+    }
+
+    /// <summary>A client that speaks, or stays, has read its hello, and with it the token that was issued.</summary>
+    private void TokenArrived()
+    {
+        if (Interlocked.Exchange(ref _issued, null) is { } token) _ = Runtime.Devices!.ArrivedAsync(_device!.DeviceId, token);
     }
 
     private OutgoingMessage Hello(ReadOnlySpan<byte> id, Caller caller, ConnectOutcome outcome)

@@ -50,18 +50,41 @@ public sealed class DevicePairingTests : IAsyncDisposable
         var stored = await StoredAsync(identity);
         Assert.Equal([Read, Write], stored!.Scopes);
         Assert.Equal(1, _commits);
+        await first.CallAsync("device.pair.list");
+        await Wait.UntilAsync(() => _commits == 2);
 
         // No shared token, no scopes named: what was approved. Nothing is written for it.
         var alone = await ConnectAsync(host, identity, null);
         Assert.Equal([Read, Write], alone.Server!.Scopes);
         await ConnectAsync(host, identity, WireHost.Token, Read);
-        Assert.Equal(1, _commits);
+        Assert.Equal(2, _commits);
         Assert.Equal(stored.Token, (await StoredAsync(identity))!.Token);
         foreach (var record in await _store.ListRecordsAsync(DeviceRecord.Namespace, null, null, 10))
             Assert.DoesNotContain(stored.Token, Encoding.UTF8.GetString(record.Value.Span), StringComparison.Ordinal);
 
         // Another host, and this one after a restart, know it from the store.
         Assert.Equal([Read], (await ConnectAsync(await HostAsync(), identity, null, Read)).Server!.Scopes);
+    }
+
+    [Fact]
+    public async Task TokenThatMayNotHaveArrived_IsIssuedAgain_AndTheOneBeforeHoldsMeanwhile()
+    {
+        var host = await HostAsync();
+        var identity = NewIdentity();
+        await (await ConnectAsync(host, identity, WireHost.Token, Read)).DisposeAsync();
+        var lost = (await StoredAsync(identity))!;
+        await (await ConnectAsync(host, identity, WireHost.Token, Read)).DisposeAsync();
+        var second = (await StoredAsync(identity))!;
+        Assert.NotEqual(lost.Token, second.Token);
+        // It was lost, or not: both hold until one of them is shown.
+        await identity.WriteTokenAsync(lost, CancellationToken.None);
+        await (await ConnectAsync(host, identity, null)).DisposeAsync();
+        await identity.WriteTokenAsync(second, CancellationToken.None);
+        await (await ConnectAsync(host, identity, null)).DisposeAsync();
+        await identity.WriteTokenAsync(lost, CancellationToken.None);
+        Assert.Equal("AUTH_DEVICE_TOKEN_MISMATCH", await RefusedAsync(host, identity, null, Read));
+        await ConnectAsync(host, identity, WireHost.Token, Read);
+        Assert.Null(await StoredAsync(identity));
     }
 
     [Fact]

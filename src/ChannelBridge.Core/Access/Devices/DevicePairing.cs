@@ -54,8 +54,13 @@ internal sealed partial class DevicePairing(
                 var now = store.Now();
                 record = record with
                 {
-                    IsTokenDue = false,
-                    Token = new DeviceTokenRecord(hash, record.Scopes, record.Token?.CreatedAt ?? now) { RotatedAt = record.Token is null ? 0 : now },
+                    // Until it is known to have arrived.
+                    IsTokenDue = true,
+                    Token = new DeviceTokenRecord(hash, record.Scopes, record.Token?.CreatedAt ?? now)
+                    {
+                        FormerHash = record.Token?.FormerHash ?? record.Token?.Hash,
+                        RotatedAt = record.Token is null ? 0 : now,
+                    },
                 };
                 RecordWrite[] along = reason is null ? [] : [audit.Record("device-approved", caller.Name, claim.DeviceId, "by itself: loopback and the first token")];
                 // What is committed must reach the client: from here on nobody gives up.
@@ -93,7 +98,12 @@ internal sealed partial class DevicePairing(
         if (!owned.Covers(asked)) return new DeviceAdmission { Mismatch = owned };
         var caller = new Caller(DeviceTokens.CallerName(claim.DeviceId), asked, door);
         caller = record.Limits?.ApplyTo(caller) ?? caller;
-        if (!claim.DiffersFrom(record)) return In(record, caller, seen);
+        if (!claim.DiffersFrom(record))
+        {
+            if (record.IsTokenDue) await ArrivedAsync(claim.DeviceId, token).ConfigureAwait(false);
+            return In(record, caller, seen);
+        }
+
         await _deciding.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
@@ -102,6 +112,23 @@ internal sealed partial class DevicePairing(
         finally
         {
             _deciding.Release();
+        }
+    }
+
+    /// <summary>
+    /// A device has a token that was issued to it: it has called something since, or shows it. Until then its next connection gets another one, and the one before holds.
+    /// </summary>
+    public async Task ArrivedAsync(string deviceId, string token)
+    {
+        try
+        {
+            if (await store.ReadAsync(deviceId, CancellationToken.None).ConfigureAwait(false) is not ({ IsTokenDue: true, Token: { } issued } record, var version)) return;
+            if (issued.Hash != DeviceTokens.HashOf(token)) return;
+            await store.PutAsync(record with { IsTokenDue = false, Token = issued with { FormerHash = null } }, version, [], CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (BridgeException)
+        {
+            // It is noticed another time.
         }
     }
 

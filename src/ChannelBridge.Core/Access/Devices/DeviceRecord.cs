@@ -44,7 +44,7 @@ internal sealed record DeviceRecord
 
     public DeviceTokenRecord? Token { get; init; }
 
-    /// <summary>True: its next connection with an access token gets a new token of its own.</summary>
+    /// <summary>True: its next connection with an access token gets a new token of its own. It stays so until one has arrived.</summary>
     public bool IsTokenDue { get; init; }
 
     [JsonIgnore]
@@ -57,6 +57,9 @@ internal sealed record DeviceRecord
 /// <param name="CreatedAt">When the first one was made (Unix ms).</param>
 internal sealed record DeviceTokenRecord(string? Hash, IReadOnlyList<string> Scopes, long CreatedAt)
 {
+    /// <summary>The hash of the token before: it holds until the new one has arrived, for an answer may be lost.</summary>
+    public string? FormerHash { get; init; }
+
     public long RotatedAt { get; init; }
 
     public long RevokedAt { get; init; }

@@ -17,11 +17,12 @@ internal sealed record ActionAnswer(bool Ok, ReadOnlyMemory<byte> Content)
 }
 
 /// <summary>
-/// Runs actions: each <c>u_id</c> of a member once in ten minutes, and whoever sends it again gets the first answer, also while it is still being made.
+/// Runs actions: each <c>u_id</c> of a member once in ten minutes, and whoever sends it again gets the first answer, also while it is still being made. Of a member that
+/// calls more than is kept the oldest answers go first.
 /// </summary>
 internal sealed partial class ActionDesk(IReadOnlyDictionary<string, IJujiAction> actions, JujiEndpointOptions options, TimeProvider time, ILogger<ActionDesk> logger)
 {
-    private const int MostPerAgent = 2000;
+    private const int MostPerAgent = 10_000;
     private const int MostBytesPerAgent = 8 * 1024 * 1024;
     private static readonly TimeSpan Kept = TimeSpan.FromMinutes(10);
     private readonly Lock _lock = new();
@@ -48,7 +49,6 @@ internal sealed partial class ActionDesk(IReadOnlyDictionary<string, IJujiAction
 
             // A member's connections bound what it has under way; one that reconnects has no more.
             if (calls.Running >= AgentConnection.MostAtOnce * options.MaxConnectionsPerAgent) return Task.FromResult(ActionAnswer.Failed("too many calls are running"));
-            if (calls.Order.Count >= MostPerAgent) return Task.FromResult(ActionAnswer.Failed($"more than {MostPerAgent} calls in ten minutes"));
             var call = new Call(requestId, time.GetTimestamp());
             calls.ById.Add(requestId, call);
             calls.Order.Enqueue(call);
@@ -85,7 +85,8 @@ internal sealed partial class ActionDesk(IReadOnlyDictionary<string, IJujiAction
 
     private void Trim(AgentCalls calls)
     {
-        while (calls.Order.TryPeek(out var oldest) && oldest.Answer.IsCompleted && (time.GetElapsedTime(oldest.At) >= Kept || calls.Bytes > MostBytesPerAgent))
+        while (calls.Order.TryPeek(out var oldest) && oldest.Answer.IsCompleted
+            && (time.GetElapsedTime(oldest.At) >= Kept || calls.Bytes > MostBytesPerAgent || calls.Order.Count >= MostPerAgent))
         {
             calls.Order.Dequeue();
             calls.ById.Remove(oldest.Id);
