@@ -51,6 +51,7 @@ public static class EndpointServices
         services.TryAddSingleton<EndpointRuntime>();
         services.TryAddSingleton<IAccessAttempts>(provider => provider.GetRequiredService<EndpointRuntime>().Attempts);
         services.TryAddSingleton<HttpAccess>();
+        services.TryAddSingleton<IHostAddresses, HostAddresses>();
         services.TryAddSingleton(provider => new ContributedEndpoints(
             provider.GetRequiredService<IRegistry>(), provider.GetRequiredService<EndpointRuntime>(), provider.GetRequiredService<HttpAccess>()));
         services.TryAddSingleton<WebSocketEndpoint>();

@@ -20,6 +20,9 @@ public sealed record AccessVerdict
     /// <summary>The value of <c>WWW-Authenticate</c>, or null.</summary>
     public string? Challenge { get; init; }
 
+    /// <summary>The SHA-256 that the body must have, because it was signed; null: any. The door reads the body and compares before the handler sees anything of it.</summary>
+    public ReadOnlyMemory<byte>? BodyHash { get; init; }
+
     /// <summary>Lets the request in.</summary>
     public static AccessVerdict Allow(Caller caller) => new() { Caller = caller };
 

@@ -23,4 +23,7 @@ public sealed class AccessOptions
 
     /// <summary>About how many audit records are kept; default 10,000.</summary>
     public int AuditLimit { get; set; } = 10_000;
+
+    /// <summary>The file with the key that secrets in the store are sealed with; null (default): <c>key</c> in the data folder. Hosts of one store name one file.</summary>
+    public string? SealKeyFile { get; set; }
 }

@@ -1,5 +1,6 @@
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Hosting;
+using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Core.Access;
 using ChannelBridge.Core.Access.Devices;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -93,6 +94,8 @@ public static class AccessServices
             provider.GetServices<GivenToken>().Select(given => given.Make()), provider.GetRequiredService<StoredTokens>()));
         services.TryAddSingleton<ITokenAuthority>(provider => provider.GetRequiredService<TokenAuthority>());
         services.TryAddSingleton<ITokenStore, TokenStore>();
+        services.TryAddSingleton<ISecretSeal>(provider => new SecretSeal(
+            options.SealKeyFile ?? (provider.GetService<HostFacts>()?.DataDirectory is { } folder ? Path.Combine(folder, "key") : null)));
         services.AddContributor<TokenMethods>();
         services.TryAddSingleton(new DeviceOptions());
         services.TryAddSingleton<DeviceStore>();

@@ -7,7 +7,7 @@ namespace ChannelBridge.Core.Net;
 /// <summary>Where a request may go: the public internet, named networks, or both.</summary>
 internal sealed class AllowedNetworks
 {
-    private const int Most = 64;
+    private const int Most = 128;
 
     private readonly bool _public;
     private readonly IPNetwork[] _networks;

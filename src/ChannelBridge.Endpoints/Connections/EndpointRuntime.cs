@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Core.Access;
@@ -7,6 +8,7 @@ using ChannelBridge.Endpoints.Contributed;
 using ChannelBridge.Endpoints.Limits;
 using ChannelBridge.Endpoints.Router;
 using ChannelBridge.Protocol.Json;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -84,5 +86,23 @@ internal sealed class EndpointRuntime(
         if (receivers.Count < 2) return receivers is [var only] ? only : null;
         var channel = BinaryMessage.ChannelOf(message);
         return receivers.FirstOrDefault(receiver => string.Equals(receiver.Channel, channel ?? "bncr", StringComparison.OrdinalIgnoreCase));
+    }
+
+    /// <summary>Who knows the scheme that a request authenticates by, where that isn't a bearer; or null.</summary>
+    public IRequestAuthenticator? AuthenticatorOf(HttpRequest request, out string credentials)
+    {
+        credentials = "";
+        var header = request.Headers.Authorization.ToString();
+        var end = header.IndexOf(' ', StringComparison.Ordinal);
+        if (end <= 0) return null;
+        var scheme = header.AsSpan(0, end);
+        foreach (var known in registry.Current.Of<IRequestAuthenticator>())
+        {
+            if (!scheme.Equals(known.Scheme, StringComparison.OrdinalIgnoreCase)) continue;
+            credentials = header[(end + 1)..].Trim();
+            return known;
+        }
+
+        return null;
     }
 }

@@ -130,7 +130,7 @@ internal sealed partial class ContributedEndpoints : IDisposable
         try
         {
             if (await entry.EnterAsync(context, route, request, endpoint.Access, endpoint.AnyOrigin, endpoint.Rate).ConfigureAwait(false) is not { } entered) return;
-            await RunAsync(context, route, new DoorExchange(context, _runtime, route, request, entered.Caller)).ConfigureAwait(false);
+            await RunAsync(context, route, new DoorExchange(context, _runtime, route, request, entered)).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -149,7 +149,7 @@ internal sealed partial class ContributedEndpoints : IDisposable
         try
         {
             // The bounds hold before the channel sees anything of it.
-            if (HasBody(context)) await exchange.ReadBodyAsync(exchange.Closed).ConfigureAwait(false);
+            if (HasBody(context) || exchange.IsSigned) await exchange.ReadBodyAsync(exchange.Closed).ConfigureAwait(false);
             await endpoint.Handler(exchange, exchange.Closed).ConfigureAwait(false);
             if (!exchange.HasAnswered) throw new InvalidOperationException($"The handler of {endpoint.Path} ended without an answer.");
         }

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Security.Cryptography;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Endpoints;
 using ChannelBridge.Abstractions.Errors;
@@ -24,6 +25,8 @@ internal sealed class DoorExchange : HttpExchange, IOpenExchange, IDisposable
     private readonly HttpContext _context;
     private readonly EndpointRuntime _runtime;
     private readonly HttpEndpoint _endpoint;
+    private readonly string _channel;
+    private readonly ReadOnlyMemory<byte>? _bodyHash;
     private readonly CancellationTokenSource _end = new();
     private readonly Lock _gate = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -36,8 +39,11 @@ internal sealed class DoorExchange : HttpExchange, IOpenExchange, IDisposable
     private bool _answered;
     private bool _disposed;
 
-    public DoorExchange(HttpContext context, EndpointRuntime runtime, RouteTable.Route route, EndpointRequest request, Caller? caller)
+    public DoorExchange(HttpContext context, EndpointRuntime runtime, RouteTable.Route route, EndpointRequest request, EndpointEntry.Entered entered)
     {
+        var caller = entered.Caller;
+        _bodyHash = entered.BodyHash;
+        _channel = route.Channel;
         _context = context;
         _runtime = runtime;
         _endpoint = route.Http!;
@@ -54,6 +60,9 @@ internal sealed class DoorExchange : HttpExchange, IOpenExchange, IDisposable
 
     /// <inheritdoc/>
     public override Caller? Caller { get; }
+
+    /// <summary>True when the caller has signed the body, or that there is none.</summary>
+    public bool IsSigned => _bodyHash is not null;
 
     /// <inheritdoc/>
     public override bool HasAnswered => _answered;
@@ -72,6 +81,13 @@ internal sealed class DoorExchange : HttpExchange, IOpenExchange, IDisposable
     {
         if (_body is { } known) return known.Content;
         var body = await BodyReader.ReadAsync(_context, _runtime, _endpoint.MaxBodyBytes, _endpoint.Body == BodyFormat.Json).ConfigureAwait(false);
+        if (_bodyHash is { } signed && !CryptographicOperations.FixedTimeEquals(SHA256.HashData(body.Content.Span), signed.Span))
+        {
+            body.Dispose();
+            _runtime.Attempts.Failed(Door.Listener, _context.Connection.RemoteIpAddress, Caller?.Name, $"another body than the signed one, for the channel {_channel}");
+            throw new BridgeException(ErrorCodes.Unauthorized, "The body isn't the one that was signed.");
+        }
+
         if (_endpoint.Body == BodyFormat.Json && !JsonShape.Check(body.Content.Span, _runtime.Json, out var wrong))
         {
             body.Dispose();

@@ -16,7 +16,19 @@ internal readonly struct EndpointEntry(EndpointRuntime runtime, HttpAccess acces
         HttpContext context, RouteTable.Route route, EndpointRequest request, EndpointAccess rule, bool anyOrigin, EndpointRate? rate)
     {
         Caller? caller = null;
-        if (rule.Needed != Scopes.None)
+        ReadOnlyMemory<byte>? bodyHash = null;
+        if (rule.Needed != Scopes.None && runtime.AuthenticatorOf(context.Request, out var credentials) is { } authenticator)
+        {
+            if (!anyOrigin && access.CheckOrigin(context) is { } foreign) return await RefuseAsync(context, 403, foreign).ConfigureAwait(false);
+            var verdict = await authenticator.AuthenticateAsync(credentials, route.Channel, request, context.RequestAborted).ConfigureAwait(false);
+            caller = verdict.Caller;
+            if (caller is not null && !(caller.Scopes.Covers(rule.Needed) && caller.MayUseChannel(route.Channel)))
+                verdict = new AccessVerdict { Status = 403, Message = "This endpoint isn't for you.", Identity = caller.Name };
+            if (verdict.Caller is null || verdict.Caller.Revoked.IsCancellationRequested) return await RefuseAsync(context, route, verdict).ConfigureAwait(false);
+            if (access.CheckRate(context, caller) is { } tooFast) return await RefuseAsync(context, 429, tooFast).ConfigureAwait(false);
+            bodyHash = verdict.BodyHash;
+        }
+        else if (rule.Needed != Scopes.None)
         {
             caller = access.Enter(context, rule.Needed, route.Channel, anyOrigin, out var fault);
             if (caller is null)
@@ -30,13 +42,14 @@ internal readonly struct EndpointEntry(EndpointRuntime runtime, HttpAccess acces
             {
                 var verdict = await check(request, context.RequestAborted).ConfigureAwait(false);
                 caller = verdict.Caller;
+                bodyHash = verdict.BodyHash;
                 if (caller is null || caller.Revoked.IsCancellationRequested) return await RefuseAsync(context, route, verdict).ConfigureAwait(false);
             }
 
             if (access.CheckRate(context, caller) is { } tooFast) return await RefuseAsync(context, 429, tooFast).ConfigureAwait(false);
         }
 
-        if (rate is null || runtime.Rates.TryTakeOperation(route.Operation, NameOf(context, caller), rate, out var wait)) return new Entered(caller);
+        if (rate is null || runtime.Rates.TryTakeOperation(route.Operation, NameOf(context, caller), rate, out var wait)) return new Entered(caller, bodyHash);
         return await RefuseAsync(context, 429, HttpAccess.TooMany(wait)).ConfigureAwait(false);
     }
 
@@ -64,5 +77,6 @@ internal readonly struct EndpointEntry(EndpointRuntime runtime, HttpAccess acces
 
     /// <summary>Who was let in.</summary>
     /// <param name="Caller">The caller; null at an anonymous endpoint.</param>
-    internal sealed record Entered(Caller? Caller);
+    /// <param name="BodyHash">The SHA-256 that the body must have, or null.</param>
+    internal sealed record Entered(Caller? Caller, ReadOnlyMemory<byte>? BodyHash);
 }

@@ -75,7 +75,11 @@ internal static class HostComposition
         services.AddSingleton(settings.Devices);
         services.AddAccess(
             [first, .. settings.Tokens],
-            access => access.Patience = settings.Store.Postgres.ClaimTime);
+            access =>
+            {
+                access.Patience = settings.Store.Postgres.ClaimTime;
+                access.SealKeyFile = settings.SealKeyFile;
+            });
         // Added first, so that the core and the channels take them as they are.
         services.AddSingleton(settings.Source);
         services.AddSingleton(settings.Facts);

@@ -64,6 +64,9 @@ internal sealed record HostSettings
     /// <summary>The first token, or null when it is read from the data folder or made.</summary>
     public string? FirstToken { get; init; }
 
+    /// <summary>The file with the key that secrets in the store are sealed with.</summary>
+    public required string SealKeyFile { get; init; }
+
     /// <summary>The further tokens.</summary>
     public required IReadOnlyList<AccessToken> Tokens { get; init; }
 

@@ -37,6 +37,8 @@ internal static class SettingsCatalog
         new("Access:Token", "made at the first start", "The first token, which has every scope; printable ASCII without spaces, 16 characters or more.",
             "a-long-random-text") { Option = "--token", IsSecret = true },
         new("Access:TokenFile", "none", "A file whose first line is the first token.", "/run/secrets/channelbridge-token") { Option = "--token-file" },
+        new("Access:SealKeyFile", "DATA/key",
+            "The file with the key that secrets in the store are sealed with, made at first use; hosts of one store name one file.", "/etc/channelbridge/seal.key"),
         new("Access:Tokens:<name>:Token", "none", "A further token; printable ASCII without spaces, 16 characters or more.", "another-long-random-text") { IsSecret = true },
         new("Access:Tokens:<name>:TokenFile", "none", "A file whose first line is the token.", "/run/secrets/bridge-qq"),
         new("Access:Tokens:<name>:TokenHash", "none", "The token's SHA-256 in hexadecimal.", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),

@@ -130,6 +130,7 @@ internal static class SettingsLoader
             CertificateKeyFile = certificateKey,
             StopTimeout = stop,
             FirstToken = TokenSettings.ReadFirst(reader),
+            SealKeyFile = SettingText.FullPath(reader.Text("Access:SealKeyFile") ?? Path.Combine(dataDirectory, "key")),
             Tokens = TokenSettings.ReadFurther(reader),
             Devices = TokenSettings.ReadDevices(reader),
             Agent = agent,
