@@ -14,4 +14,10 @@ internal static class LogEvents
     public const int SessionUnexpected = 6;
     public const int SessionDeskFault = 7;
     public const int SessionDeskUnexpected = 8;
+    public const int MemberNotTold = 200;
+    public const int MemberToldAtLast = 201;
+    public const int TeamSpreadFault = 202;
+    public const int TeamsNotRefreshed = 203;
+    public const int TeamChanged = 204;
+    public const int OnboardingNotTold = 205;
 }

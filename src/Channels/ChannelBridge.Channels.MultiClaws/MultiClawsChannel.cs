@@ -5,12 +5,13 @@ using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Tools;
 using ChannelBridge.Channels.MultiClaws.Sessions;
+using ChannelBridge.Channels.MultiClaws.Teams;
 using ChannelBridge.Channels.MultiClaws.Tools;
 
 namespace ChannelBridge.Channels.MultiClaws;
 
 /// <summary>The sessions as a part of the host. It has no accounts and no conversations of its own: other agents' messages come in by A2A.</summary>
-internal sealed class MultiClawsChannel(SessionDesk desk, SessionCalls calls) : IChannel, IToolSource, IDiagnosticsSource
+internal sealed class MultiClawsChannel(SessionDesk desk, SessionCalls calls, TeamLife teams) : IChannel, IToolSource, IDiagnosticsSource
 {
     public const string ChannelId = "multiclaws";
 
@@ -24,13 +25,17 @@ internal sealed class MultiClawsChannel(SessionDesk desk, SessionCalls calls) : 
 
     public IEnumerable<AgentTool> Tools { get; } = [.. calls.Tools];
 
-    public ValueTask StartAsync(CancellationToken cancellationToken)
+    public async ValueTask StartAsync(CancellationToken cancellationToken)
     {
+        await teams.StartAsync(cancellationToken).ConfigureAwait(false);
         desk.Start();
-        return default;
     }
 
-    public ValueTask StopAsync(CancellationToken cancellationToken) => desk.StopAsync(cancellationToken);
+    public async ValueTask StopAsync(CancellationToken cancellationToken)
+    {
+        await desk.StopAsync(cancellationToken).ConfigureAwait(false);
+        await teams.StopAsync().ConfigureAwait(false);
+    }
 
     public IReadOnlyList<ChannelAccountStatus> GetAccounts() => [];
 

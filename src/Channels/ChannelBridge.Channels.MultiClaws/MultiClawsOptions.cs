@@ -6,6 +6,18 @@ public sealed class MultiClawsOptions
     /// <summary>The section that the host binds: <c>Channels:MultiClaws</c>.</summary>
     public const string Section = "Channels:MultiClaws";
 
+    /// <summary>How this host is called in teams until its profile says otherwise. Null (default): the machine's name.</summary>
+    public string? DisplayName { get; set; }
+
+    /// <summary>True: teams that ask for no proof, as nodes without keys make them, may be created and joined. Default false.</summary>
+    public bool AllowOpenTeams { get; set; }
+
+    /// <summary>
+    /// Where agents and members may be: <c>public</c>, and networks such as <c>10.1.0.0/16</c>. Empty (default): anywhere that an operator may lead, which is neither
+    /// link-local nor where clouds hand out secrets.
+    /// </summary>
+    public IReadOnlyList<string> Networks { get; set; } = [];
+
     /// <summary>How long a session's turn may take at the other agent before it counts as failed. Default 5 minutes.</summary>
     public TimeSpan SessionTimeout { get; set; } = TimeSpan.FromMinutes(5);
 

@@ -4,6 +4,7 @@ using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.MultiClaws.Agents;
 using ChannelBridge.Channels.MultiClaws.Sessions;
+using ChannelBridge.Channels.MultiClaws.Teams;
 using ChannelBridge.Channels.MultiClaws.Tools;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -26,7 +27,7 @@ public static class MultiClawsServices
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(Random.Shared);
         services.TryAddSingleton(static provider => provider.GetRequiredService<IOptions<MultiClawsOptions>>().Value);
-        services.TryAddSingleton<IAgentBook, AgentBook>();
+        services.AddTeams();
         services.TryAddSingleton<SessionBook>();
         services.TryAddSingleton<SessionNotices>();
         services.TryAddSingleton(static provider => new SessionWriter(

@@ -9,6 +9,13 @@ internal static class MultiClawsSettings
     public static readonly ChannelSettings<MultiClawsOptions> All = new ChannelSettings<MultiClawsOptions>("MultiClaws", Channel);
 
     private static void Channel(SettingGroup<MultiClawsOptions> keys) => keys
+        .Text("DisplayName", o => o.DisplayName, (o, v) => o.DisplayName = v,
+            "How this host is called in teams until its profile says otherwise; none: the machine's name", "The shop's assistant")
+        .Flag("AllowOpenTeams", o => o.AllowOpenTeams, (o, v) => o.AllowOpenTeams = v,
+            "Whether teams that ask for no proof, as nodes without keys make them, may be created and joined")
+        .List("Networks", (o, v) => o.Networks = v,
+            "Where agents and members may be: `public`, networks, or both; none: anywhere but link-local addresses and those where clouds hand out secrets",
+            "public, 10.1.0.0/16")
         .Duration("SessionTimeout", TimeSpan.FromSeconds(1), TimeSpan.FromDays(7), o => o.SessionTimeout, (o, v) => o.SessionTimeout = v,
             "How long a session's turn may take at the other agent before it counts as failed")
         .Number("MaxConcurrentSessions", 1, 1000, o => o.MaxConcurrentSessions, (o, v) => o.MaxConcurrentSessions = (int)v,

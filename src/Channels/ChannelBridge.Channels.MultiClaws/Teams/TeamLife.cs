@@ -1,0 +1,97 @@
+using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Diagnostics;
+using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Hosting;
+using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Channels.MultiClaws.Profile;
+using Microsoft.Extensions.Logging;
+
+namespace ChannelBridge.Channels.MultiClaws.Teams;
+
+/// <summary>The teams' part of the channel's life: reads them, tells members what has changed about this host, and takes what other hosts of the store have changed.</summary>
+internal sealed partial class TeamLife(
+    TeamBook book,
+    TeamSpread spread,
+    TeamDesk desk,
+    OwnProfile profile,
+    Onboarding onboarding,
+    IHostAddresses? addresses,
+    TimeProvider time,
+    ILogger<TeamLife> logger,
+    ILaneClaims? claims) : IDiagnosticsSource, IDisposable
+{
+    private static readonly TimeSpan s_untilOpen = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_sharedPause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(30);
+
+    private readonly CancellationTokenSource _stop = new();
+    private Task _running = Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public string Section => "teams";
+
+    /// <summary>Begins.</summary>
+    public async ValueTask StartAsync(CancellationToken cancellationToken)
+    {
+        await book.LoadAsync(cancellationToken).ConfigureAwait(false);
+        await profile.StartAsync(cancellationToken).ConfigureAwait(false);
+        await onboarding.TellMainAsync(cancellationToken).ConfigureAwait(false);
+        spread.Start();
+        _running = Task.Run(RunAsync, CancellationToken.None);
+    }
+
+    /// <summary>Ends.</summary>
+    public async ValueTask StopAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _running.ConfigureAwait(false);
+        await spread.StopAsync().ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<JsonObject> CollectAsync(CancellationToken cancellationToken) => ValueTask.FromResult(new JsonObject
+    {
+        ["teams"] = book.Teams.Count,
+        ["members"] = book.Teams.Sum(static team => team.Table.Members.Count),
+        ["membersNotToldYet"] = spread.Owed,
+        ["profileComplete"] = OwnProfile.IsComplete(profile.Known),
+    });
+
+    /// <inheritdoc/>
+    public void Dispose() => _stop.Dispose();
+
+    private async Task RunAsync()
+    {
+        try
+        {
+            // The listeners open after the channels have started.
+            while (desk.SelfUrl is null && addresses is not null) await Task.Delay(s_untilOpen, time, _stop.Token).ConfigureAwait(false);
+            while (true)
+            {
+                try
+                {
+                    if (claims is { IsShared: true })
+                    {
+                        await book.RefreshAsync(_stop.Token).ConfigureAwait(false);
+                        await profile.ReadAsync(_stop.Token).ConfigureAwait(false);
+                    }
+
+                    await desk.TellOwnAsync(_stop.Token).ConfigureAwait(false);
+                }
+                catch (BridgeException fault)
+                {
+                    LogNotRefreshed(fault.Code);
+                }
+
+                await Task.Delay(claims is { IsShared: true } ? s_sharedPause : s_pause, time, _stop.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping.
+        }
+    }
+
+    [LoggerMessage(LogEvents.TeamsNotRefreshed, LogLevel.Warning, "The teams can't be looked after now ({Code}); it is tried again")]
+    private partial void LogNotRefreshed(string code);
+}
