@@ -120,7 +120,7 @@ internal sealed class TeamDesk(
     public async ValueTask<Team> RequireAsync(string? teamId, CancellationToken cancellationToken)
     {
         await book.LoadAsync(cancellationToken).ConfigureAwait(false);
-        if (teamId is null) return book.Teams.FirstOrDefault() ?? throw new BridgeException(ErrorCodes.NotFound, "no team exists");
+        if (teamId is null) return book.Teams is [var first, ..] ? first : throw new BridgeException(ErrorCodes.NotFound, "no team exists");
         return book.Find(teamId) ?? throw new BridgeException(ErrorCodes.NotFound, $"team not found: {(TeamIds.IsPlain(teamId) ? teamId : "that is no team's id")}");
     }
 

@@ -78,8 +78,8 @@ internal sealed class TeamEndpoints(TeamBook book, TeamSpread spread, NonceBook 
             return AccessVerdict.Refuse(Refusal, id);
         if (!await nonces.TryTakeAsync(proof, cancellationToken).ConfigureAwait(false)) return AccessVerdict.Refuse(Refusal, id);
         if (isMember) spread.Heard(id);
-        return AccessVerdict.Allow(new Caller(isMember ? id : Joiner + id, Scopes.Peer, Door.Listener) { Channels = new HashSet<string> { ChannelId } })
-            with { BodyHash = proof.BodyHash };
+        var caller = new Caller(isMember ? id : Joiner + id, Scopes.Peer, Door.Listener) { Channels = new HashSet<string> { ChannelId } };
+        return AccessVerdict.Allow(caller) with { BodyHash = proof.BodyHash };
     }
 
     private static async ValueTask HealthAsync(HttpExchange exchange, CancellationToken cancellationToken) =>
