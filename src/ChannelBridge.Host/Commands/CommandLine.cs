@@ -5,6 +5,7 @@ using ChannelBridge.Client;
 using ChannelBridge.Host.Commands.A2A;
 using ChannelBridge.Host.Commands.Aun;
 using ChannelBridge.Host.Commands.Juji;
+using ChannelBridge.Host.Commands.MultiClaws;
 using ChannelBridge.Host.Composition;
 using ChannelBridge.Host.Settings;
 using ChannelBridge.Host.Terminal;
@@ -91,6 +92,9 @@ internal static class CommandLine
             A2ACommand.Create(),
             JujiCommand.Create(),
             AunCommand.Create(),
+            TeamsCommand.Create(),
+            AgentsCommand.Create(),
+            ProfileCommand.Create(),
         };
         root.Options.OfType<VersionOption>().Single().Aliases.Add("-v");
         foreach (var option in root.Options.OfType<HelpOption>())

@@ -45,6 +45,11 @@ internal static class Examples
         "juji" => ["channelbridge juji init", "channelbridge juji task-list --status open --format md"],
         "juji ws-call" => ["channelbridge juji ws-call --action proposal/list_with_stats --params '{\"only_open\": true}'"],
         "juji daemon" => ["channelbridge juji daemon --reconnect-window 180 --reconnect-interval 3"],
+        "teams" => ["channelbridge teams create \"The shop\"", "channelbridge teams join mc:eyJ0Ijoi…", "channelbridge teams members"],
+        "teams create" => ["channelbridge teams create \"The shop\""],
+        "teams rotate" => ["channelbridge teams rotate --team 6a2f6f0e-1c53-4f0a-9d11-0c2b7d6c51a0"],
+        "agents" => ["channelbridge agents list", "channelbridge agents add https://agent.example.com --key-file ~/.agent-key"],
+        "profile" => ["channelbridge profile show", "channelbridge profile set --name Ann --bio-file bio.md"],
         "demo" => ["channelbridge demo", "channelbridge demo --data ~/.channelbridge --agent openclaw"],
         "chat" =>
         [

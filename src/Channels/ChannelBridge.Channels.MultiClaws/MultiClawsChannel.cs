@@ -11,7 +11,7 @@ using ChannelBridge.Channels.MultiClaws.Tools;
 namespace ChannelBridge.Channels.MultiClaws;
 
 /// <summary>The sessions as a part of the host. It has no accounts and no conversations of its own: other agents' messages come in by A2A.</summary>
-internal sealed class MultiClawsChannel(SessionDesk desk, SessionCalls calls, TeamLife teams) : IChannel, IToolSource, IDiagnosticsSource
+internal sealed class MultiClawsChannel(SessionDesk desk, SessionCalls calls, TeamLife? teams = null) : IChannel, IToolSource, IDiagnosticsSource
 {
     public const string ChannelId = "multiclaws";
 
@@ -27,14 +27,14 @@ internal sealed class MultiClawsChannel(SessionDesk desk, SessionCalls calls, Te
 
     public async ValueTask StartAsync(CancellationToken cancellationToken)
     {
-        await teams.StartAsync(cancellationToken).ConfigureAwait(false);
+        if (teams is not null) await teams.StartAsync(cancellationToken).ConfigureAwait(false);
         desk.Start();
     }
 
     public async ValueTask StopAsync(CancellationToken cancellationToken)
     {
         await desk.StopAsync(cancellationToken).ConfigureAwait(false);
-        await teams.StopAsync().ConfigureAwait(false);
+        if (teams is not null) await teams.StopAsync().ConfigureAwait(false);
     }
 
     public IReadOnlyList<ChannelAccountStatus> GetAccounts() => [];
