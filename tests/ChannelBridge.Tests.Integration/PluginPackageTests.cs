@@ -10,9 +10,9 @@ namespace ChannelBridge.Tests.Integration;
 public sealed class PluginPackageTests
 {
     /// <summary>
-    /// Called by operators of the host, never by gateway clients: it speaks to an account's client and waits for a person's program.
+    /// Called by operators of the host, never by gateway clients: one speaks to an account's client and waits for a person's program, the other takes over files.
     /// </summary>
-    private static readonly string[] NotThroughTheGateway = ["bncr.rpc.call"];
+    private static readonly string[] NotThroughTheGateway = ["bncr.rpc.call", "multiclaws.import"];
 
     private static readonly JsonNode Manifest = Read("openclaw.plugin.json");
     private static readonly JsonNode Offers = Read(Path.Combine("plugin-manifest", "offers.json"));

@@ -92,6 +92,7 @@ internal static class CommandLine
             A2ACommand.Create(),
             JujiCommand.Create(),
             AunCommand.Create(),
+            SessionsCommand.Create(),
             TeamsCommand.Create(),
             AgentsCommand.Create(),
             ProfileCommand.Create(),

@@ -48,6 +48,8 @@ internal static class Examples
         "teams" => ["channelbridge teams create \"The shop\"", "channelbridge teams join mc:eyJ0Ijoi…", "channelbridge teams members"],
         "teams create" => ["channelbridge teams create \"The shop\""],
         "teams rotate" => ["channelbridge teams rotate --team 6a2f6f0e-1c53-4f0a-9d11-0c2b7d6c51a0"],
+        "sessions" => ["channelbridge sessions start https://agent.example.com What is open?", "channelbridge sessions list"],
+        "import multiclaws" => ["channelbridge import multiclaws ~/.openclaw/multiclaws"],
         "agents" => ["channelbridge agents list", "channelbridge agents add https://agent.example.com --key-file ~/.agent-key"],
         "profile" => ["channelbridge profile show", "channelbridge profile set --name Ann --bio-file bio.md"],
         "demo" => ["channelbridge demo", "channelbridge demo --data ~/.channelbridge --agent openclaw"],

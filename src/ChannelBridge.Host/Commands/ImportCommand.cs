@@ -22,6 +22,7 @@ internal static class ImportCommand
         command.Arguments.Add(File);
         StoreOptions.AddTo(command);
         command.Options.Add(DryRun);
+        command.Subcommands.Add(MultiClaws.ImportMultiClawsCommand.Create());
         command.SetAction((parsed, cancellationToken) => RunAsync(parsed.GetValue(File)!, StoreOptions.Load(parsed), parsed.GetValue(DryRun), cancellationToken));
         return command;
     }

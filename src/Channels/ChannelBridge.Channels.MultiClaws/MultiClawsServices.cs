@@ -51,6 +51,7 @@ public static class MultiClawsServices
             provider.GetService<IOwnPlace>()));
         services.TryAddSingleton(static provider => new SessionCalls(provider.GetRequiredService<SessionDesk>(), provider.GetService<IOwnPlace>()));
         services.AddContributor<MultiClawsChannel>();
+        services.AddContributor<ImportCalls>();
         return builder;
     }
 }
