@@ -3,6 +3,7 @@
 // everything durable and every decision lives in the host (.NET) or in the gateway.
 import { defineChannelPluginEntry } from 'openclaw/plugin-sdk/channel-core';
 import { createChannel } from './channel.mjs';
+import { registerHealth } from './health.mjs';
 import { CHANNELS, PLUGIN_ID } from './manifest.mjs';
 import { registerMethods } from './methods.mjs';
 import { createService } from './service.mjs';
@@ -19,6 +20,7 @@ const entry = defineChannelPluginEntry({
     registerTools(api);
     if (api.registrationMode !== 'full') return; // also called to list tools: nothing live then
     registerMethods(api);
+    registerHealth(api);
     api.registerService(createService({ runtime: api.runtime, workflow: api.session?.workflow, pluginConfig: api.pluginConfig ?? {}, logger: api.logger }));
   },
 });

@@ -20,8 +20,8 @@ export const FIRST_CHANNEL = CHANNELS[0];
 
 export const isOwnChannel = (channel) => CHANNELS.includes(channel);
 
-/** The methods (name → scope) and the agent's tools (name → label, description, parameters) that the host has. */
-export const { methods: METHODS, tools: TOOLS } = JSON.parse(read('offers.json'));
+/** The methods (name → scope) and the agent's tools (name → label, description, parameters) that the host has, and the names that have a health route. */
+export const { methods: METHODS, tools: TOOLS, health: HEALTH = [] } = JSON.parse(read('offers.json'));
 
 /** How a channel is shown, from its entry in the manifest. */
 export function channelInfo(channel) {

@@ -99,7 +99,7 @@ public static class GatewayPackage
     {
         ArgumentNullException.ThrowIfNull(package);
         ArgumentNullException.ThrowIfNull(files);
-        var all = files.Append(KeyValuePair.Create("package.json", package.Description)).OrderBy(file => file.Key, StringComparer.Ordinal);
+        var all = files.Append(KeyValuePair.Create("package.json", package.Description)).Concat(package.Skills).OrderBy(file => file.Key, StringComparer.Ordinal);
         var zip = new GZipStream(archive, CompressionLevel.Optimal, leaveOpen: true);
         await using (zip.ConfigureAwait(false))
         {

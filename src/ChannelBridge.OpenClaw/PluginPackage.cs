@@ -21,6 +21,7 @@ public sealed class PluginPackage
     public const string Other = "other";
 
     private const string Prefix = "plugin/";
+    private const string Beside = "package/";
 
     private volatile string _expected;
     private volatile IReadOnlyList<string> _channels;
@@ -28,7 +29,7 @@ public sealed class PluginPackage
     /// <summary>Reads the files that this assembly carries.</summary>
     public PluginPackage()
     {
-        Files = ReadFiles();
+        Files = ReadFiles(Prefix, "");
         _expected = HashOf(Files);
         _channels = ChannelsOf(Files[Manifest]);
     }
@@ -38,6 +39,9 @@ public sealed class PluginPackage
 
     /// <summary>The package's <c>package.json</c>, which isn't part of its hash.</summary>
     public ReadOnlyMemory<byte> Description { get; } = Read("package/package.json");
+
+    /// <summary>Texts for agents that travel with the package and aren't part of its hash either, by their names in it.</summary>
+    public IReadOnlyDictionary<string, ReadOnlyMemory<byte>> Skills { get; } = ReadFiles(Beside, "plugin-manifest/skills/");
 
     /// <summary>The hash of the package that belongs to this host.</summary>
     public string Hash => _expected;
@@ -77,14 +81,14 @@ public sealed class PluginPackage
         return [.. document.RootElement.GetProperty("channels").EnumerateArray().Select(channel => channel.GetString() ?? "")];
     }
 
-    private static Dictionary<string, ReadOnlyMemory<byte>> ReadFiles()
+    private static Dictionary<string, ReadOnlyMemory<byte>> ReadFiles(string prefix, string below)
     {
         var assembly = typeof(PluginPackage).Assembly;
         var files = new Dictionary<string, ReadOnlyMemory<byte>>(StringComparer.Ordinal);
         foreach (var name in assembly.GetManifestResourceNames())
         {
-            if (!name.StartsWith(Prefix, StringComparison.Ordinal)) continue;
-            files[name[Prefix.Length..]] = Read(name);
+            if (!name.StartsWith(prefix + below, StringComparison.Ordinal)) continue;
+            files[name[prefix.Length..]] = Read(name);
         }
 
         return files;
