@@ -84,5 +84,5 @@ internal static class ImportMultiClawsCommand
         Console.WriteLine($"{kind}: took over {taken}{(known > 0 ? $", {known} were here already" : "")}");
     }
 
-    private static Task TellAsync(string kind, string why) => Console.Error.WriteLineAsync(PlainText.Clean($"skipped: a {kind}: {why}"));
+    private static Task TellAsync(string kind, string why) => Console.Error.WriteLineAsync(PlainText.Clean($"skipped ({kind}): {why}"));
 }

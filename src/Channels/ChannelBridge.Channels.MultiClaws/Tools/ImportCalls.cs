@@ -15,9 +15,9 @@ namespace ChannelBridge.Channels.MultiClaws.Tools;
 /// <c>multiclaws.import</c>: takes over what the plugin MultiClaws has kept, one record at a time. What is there already stays as it is, so that a repetition does no harm.
 /// For operators of this host, not for clients of a gateway.
 /// </summary>
-internal sealed class ImportCalls(SessionDesk sessions, IAgentBook agents, OwnProfile profile, TeamBook teams, MultiClawsOptions options, TimeProvider time) : IMethodSource
+internal sealed class ImportCalls(SessionDesk sessions, AgentBook agents, OwnProfile profile, TeamBook teams, MultiClawsOptions options, TimeProvider time) : IMethodSource
 {
-    private const int MaxName = 200;
+    private const int MaxName = 64;
 
     /// <inheritdoc/>
     public IEnumerable<RpcMethod> Methods =>
@@ -90,7 +90,8 @@ internal sealed class ImportCalls(SessionDesk sessions, IAgentBook agents, OwnPr
     {
         var url = AgentUrls.Normalise(old.Url) ?? throw BridgeException.Invalid("url is no address");
         if (await agents.FindAsync(url, cancellationToken).ConfigureAwait(false) is not null) return "it is here already";
-        await agents.AddAsync(url, old.ApiKey is { Length: > 0 } key ? key : null, cancellationToken).ConfigureAwait(false);
+        var card = new AgentCardFacts(Short(old.Name) is { Length: > 0 } name ? name : url, Short(old.Description) ?? "", [.. (old.Skills ?? []).Take(64).Select(static skill => Short(skill)!)]);
+        await agents.AddAsync(url, old.ApiKey is { Length: > 0 } key ? key : null, card, cancellationToken).ConfigureAwait(false);
         return null;
     }
 
@@ -195,7 +196,10 @@ internal sealed record OldMessage(string? Role, string? Content, long TimestampM
 /// <summary>An agent of the plugin.</summary>
 /// <param name="Url">Its address.</param>
 /// <param name="ApiKey">Its key.</param>
-internal sealed record OldAgent(string? Url, string? ApiKey);
+/// <param name="Name">Its name.</param>
+/// <param name="Description">What it says of itself.</param>
+/// <param name="Skills">Its skills.</param>
+internal sealed record OldAgent(string? Url, string? ApiKey, string? Name, string? Description, IReadOnlyList<string>? Skills);
 
 /// <summary>A delegated task of the plugin.</summary>
 internal sealed record OldTask
