@@ -31,7 +31,7 @@ internal sealed class SessionHost : IAsyncDisposable
     {
         if (_client is null)
         {
-            var client = new ChannelBridgeClient(new ChannelBridgeClientOptions { Endpoint = $"unix:{Process.Socket}" });
+            var client = new ChannelBridgeClient(new ChannelBridgeClientOptions { Endpoint = $"unix:{Process.Socket}", Token = Process.Token });
             await client.ConnectAsync();
             _client = client;
         }
