@@ -163,7 +163,8 @@ public sealed class MultiClawsTeamTests
         public async Task<JsonObject> CallAsync(string method, JsonObject parameters) =>
             JsonNode.Parse((await _client.CallAsync(method, Encoding.UTF8.GetBytes(parameters.ToJsonString()))).Span)!.AsObject();
 
-        public async Task<string> FaultAsync(string method, JsonObject parameters) => (await Assert.ThrowsAsync<ChannelBridgeClientException>(() => CallAsync(method, parameters))).Code;
+        public async Task<string> FaultAsync(string method, JsonObject parameters) =>
+            (await Assert.ThrowsAsync<ChannelBridgeClientException>(() => CallAsync(method, parameters))).Code;
 
         public Task UntilMembersAsync(string team, string names) => Wait.UntilAsync(async () =>
         {

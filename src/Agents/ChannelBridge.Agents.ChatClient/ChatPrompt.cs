@@ -26,7 +26,7 @@ internal static class ChatPrompt
     public static ChatOptions Options(AgentTurn turn, ChatClientAgentOptions options)
     {
         var request = turn.Request ?? new ResponseRequest();
-        var instructions = string.Join("\n\n", new[] { options.Instructions, request.Instructions }.Where(text => !string.IsNullOrEmpty(text)));
+        var instructions = string.Join("\n\n", new[] { options.Instructions, turn.Instructions, request.Instructions }.Where(text => !string.IsNullOrEmpty(text)));
         var chat = new ChatOptions
         {
             Instructions = instructions.Length > 0 ? instructions : null,

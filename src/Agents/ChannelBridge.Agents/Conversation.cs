@@ -18,14 +18,8 @@ internal sealed record Conversation(string Model, string? Instructions, IReadOnl
     {
         var request = turn.Request ?? Plain;
         IReadOnlyList<ResponseItem> items = turn.Request?.Input ?? [.. turn.History, new MessageItem("user", PartsOf(turn.Message))];
-        var instructions = (options.Instructions, request.Instructions) switch
-        {
-            ({ Length: > 0 } own, { Length: > 0 } asked) => $"{own}\n\n{asked}",
-            ({ Length: > 0 } own, _) => own,
-            (_, { Length: > 0 } asked) => asked,
-            _ => null,
-        };
-        return new Conversation(ModelOf(request, options), instructions, items, request);
+        var told = string.Join("\n\n", new[] { options.Instructions, turn.Instructions, request.Instructions }.Where(static text => !string.IsNullOrEmpty(text)));
+        return new Conversation(ModelOf(request, options), told.Length > 0 ? told : null, items, request);
     }
 
     /// <summary>

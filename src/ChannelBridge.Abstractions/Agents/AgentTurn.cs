@@ -21,6 +21,9 @@ public sealed record AgentTurn(Guid Id, InboundMessage Message, int Attempt)
     /// </summary>
     public IReadOnlyList<MessageItem> History { get; init; } = [];
 
+    /// <summary>What the host's parts (<see cref="ITurnInstructions"/>) have the agent told behind its own instructions; null: nothing.</summary>
+    public string? Instructions { get; init; }
+
     /// <summary>
     /// Signalled when the turn was cancelled for good: an agent that works elsewhere tells it there. A stop of the host ends the run as well, without this: then
     /// the turn runs again.

@@ -7,8 +7,8 @@ using ChannelBridge.Abstractions.Errors;
 namespace ChannelBridge.Core.Access;
 
 /// <summary>
-/// AES-256-GCM under a key for each secret, made of the host's key and a salt by HKDF: however much is sealed, no key and nonce come together twice. The host's key is read, or made, when
-/// something is first sealed or opened.
+/// AES-256-GCM under a key for each secret, made of the host's key and a salt by HKDF: however much is sealed, no key and nonce come
+/// together twice. The host's key is read, or made, when something is first sealed or opened.
 /// </summary>
 /// <param name="path">The file of the host's key; null: this host has no place for one.</param>
 internal sealed class SecretSeal(string? path) : ISecretSeal

@@ -53,6 +53,9 @@ internal sealed partial class TurnRunner(
         using var running = cancels.Begin(item.Id);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(abort, timeout.Token, running.Cancelled);
         var turn = new AgentTurn(item.Id, item.Message, item.Attempts + 1) { Cancelled = running.Cancelled };
+        if (registry.Current.Of<ITurnInstructions>() is { Count: > 0 } parts
+            && string.Join("\n\n", parts.Select(part => part.InstructionsFor(turn)).Where(static text => !string.IsNullOrEmpty(text))) is { Length: > 0 } instructions)
+            turn = turn with { Instructions = instructions };
         var heard = new TurnEvents(registry, turn, logger);
         var record = new TurnRecord();
         string outcome;

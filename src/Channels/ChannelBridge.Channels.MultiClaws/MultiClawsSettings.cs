@@ -6,7 +6,8 @@ namespace ChannelBridge.Channels.MultiClaws;
 internal static class MultiClawsSettings
 {
     /// <summary>The channel's settings.</summary>
-    public static readonly ChannelSettings<MultiClawsOptions> All = new ChannelSettings<MultiClawsOptions>("MultiClaws", Channel);
+    public static readonly ChannelSettings<MultiClawsOptions> All = new ChannelSettings<MultiClawsOptions>("MultiClaws", Channel)
+        .WithCheck(new MultiClawsOptionsValidator());
 
     private static void Channel(SettingGroup<MultiClawsOptions> keys) => keys
         .Text("DisplayName", o => o.DisplayName, (o, v) => o.DisplayName = v,

@@ -115,7 +115,8 @@ internal sealed class TeamLab : IAsyncDisposable
             return default;
         }
 
-        public override ValueTask<IEventWriter> BeginEventsAsync(EventStreamStart? start = null, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+        public override ValueTask<IEventWriter> BeginEventsAsync(EventStreamStart? start = null, CancellationToken cancellationToken = default) =>
+            throw new NotSupportedException();
     }
 }
 
@@ -190,14 +191,16 @@ internal sealed class TeamNode : IGuardedHttp, IHostAddresses, ISettingsSource, 
     public IReadOnlyList<string> Children(string key) => [];
 
     /// <summary>The names of a team's members, in order.</summary>
-    public string Names(string teamId) => Book.Find(teamId) is { } team ? string.Join(' ', team.Table.Members.Select(static member => member.Name).Order(StringComparer.Ordinal)) : "-";
+    public string Names(string teamId) => Book.Find(teamId) is { } team
+        ? string.Join(' ', team.Table.Members.Select(static member => member.Name).Order(StringComparer.Ordinal))
+        : "-";
 
     public async Task<GuardedAnswer> SendAsync(GuardedRequest request, CancellationToken cancellationToken = default)
     {
         await Task.Yield();
         if (_lab.Away.ContainsKey(Url)) throw BridgeException.Unavailable("The address can't be reached, or it takes too long.");
-        var (status, body, proof) = await _lab.SendAsync(
-            request.Verb, request.Url.ToString(), request.Content.ToArray(), request.Headers.FirstOrDefault(static header => header.Key == "Authorization").Value, new Uri(Url).Host);
+        var authorization = request.Headers.FirstOrDefault(static header => header.Key == "Authorization").Value;
+        var (status, body, proof) = await _lab.SendAsync(request.Verb, request.Url.ToString(), request.Content.ToArray(), authorization, new Uri(Url).Host);
         return new Answer(status, request.Url, body, proof);
     }
 

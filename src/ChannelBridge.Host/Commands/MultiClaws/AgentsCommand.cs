@@ -24,7 +24,10 @@ internal static class AgentsCommand
         return line.Length <= MostWords ? line : line[..MostWords] + "…";
     }
 
-    private static Command List() => MethodCommand.Make("list", "Lists the agents, the one heard of last first; never their keys.", "agents.list", static _ => new JsonObject(), static answer =>
+    private static Command List() => MethodCommand.Make(
+        "list", "Lists the agents, the one heard of last first; never their keys.", "agents.list", static _ => new JsonObject(), WriteList);
+
+    private static void WriteList(JsonObject answer)
     {
         var table = Tables.New("!name", "!url", "from", "what it says of itself");
         foreach (var agent in MethodCommand.Items(answer, "agents"))
@@ -34,7 +37,7 @@ internal static class AgentsCommand
         }
 
         Tables.Output().Write(table);
-    });
+    }
 
     private static Command Add()
     {

@@ -56,9 +56,11 @@ internal sealed class AgentBook(IRecords records, ISecretSeal seal, TeamBook tea
                 found.Add(With(added, member));
             }
 
-            if (page.Count < Page) return [.. found.Concat(members.Values).OrderByDescending(static agent => agent.LastSeenAtMs).ThenBy(static agent => agent.Url, StringComparer.Ordinal)];
+            if (page.Count < Page) break;
             after = page[^1].Key;
         }
+
+        return [.. found.Concat(members.Values).OrderByDescending(static agent => agent.LastSeenAtMs).ThenBy(static agent => agent.Url, StringComparer.Ordinal)];
     }
 
     /// <inheritdoc/>
@@ -68,7 +70,8 @@ internal sealed class AgentBook(IRecords records, ISecretSeal seal, TeamBook tea
     public async ValueTask<AgentEntry> AddAsync(string url, string? apiKey, AgentCardFacts? card, CancellationToken cancellationToken)
     {
         var key = AgentUrls.Normalise(url) ?? throw BridgeException.Invalid("url must be an http or https address without a user in it");
-        if (apiKey is { } given && (given.Length > MaxKey || given.Any(static c => c is <= ' ' or > '~'))) throw BridgeException.Invalid("apiKey has characters that no key has, or too many");
+        if (apiKey is { } given && (given.Length > MaxKey || given.Any(static c => c is <= ' ' or > '~')))
+            throw BridgeException.Invalid("apiKey has characters that no key has, or too many");
         CheckPlace(key);
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
         var before = await ReadAsync(key, cancellationToken).ConfigureAwait(false);

@@ -22,8 +22,8 @@ internal sealed record AgentCardFacts(string Name, string Description, IReadOnly
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 32 });
             if (document.RootElement is not { ValueKind: JsonValueKind.Object } card || Text(card, "name") is not { Length: > 0 } name) return null;
             var skills = card.TryGetProperty("skills", out var listed) && listed.ValueKind == JsonValueKind.Array
-                ? listed.EnumerateArray().Take(MostSkills).Where(static skill => skill.ValueKind == JsonValueKind.Object).Select(static skill => Text(skill, "name") ?? Text(skill, "id"))
-                    .OfType<string>().Select(static skill => Cut(skill, TeamMember.MaxName)).ToList()
+                ? listed.EnumerateArray().Take(MostSkills).Where(static skill => skill.ValueKind == JsonValueKind.Object)
+                    .Select(static skill => Text(skill, "name") ?? Text(skill, "id")).OfType<string>().Select(static skill => Cut(skill, TeamMember.MaxName)).ToList()
                 : [];
             return new AgentCardFacts(Cut(name, TeamMember.MaxName), Cut(Text(card, "description") ?? "", TeamMember.MaxBio / 4), skills);
         }

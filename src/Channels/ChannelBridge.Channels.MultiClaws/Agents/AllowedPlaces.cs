@@ -23,7 +23,9 @@ internal sealed class AllowedPlaces
 
     /// <summary>What is wrong with one of the names; null: nothing.</summary>
     public static string? FaultOf(string name) =>
-        name == GuardedRequest.Public || IPAddress.TryParse(name, out _) || IPNetwork.TryParse(name, out _) ? null : $"'{name}' is no network; write public, 10.1.0.0/16 or 127.0.0.1";
+        name == GuardedRequest.Public || IPAddress.TryParse(name, out _) || IPNetwork.TryParse(name, out _)
+            ? null
+            : $"'{name}' is no network; write public, 10.1.0.0/16 or 127.0.0.1";
 
     /// <summary>True when an agent may be at an address.</summary>
     /// <param name="address">The address.</param>

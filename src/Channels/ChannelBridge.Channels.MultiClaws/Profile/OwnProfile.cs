@@ -30,6 +30,9 @@ internal sealed class OwnProfile(IRecords records, MultiClawsOptions options, Ti
     /// <summary>What is known of it without a wait; before it was read, the name only.</summary>
     public ProfileView Known => View(_profile);
 
+    /// <summary>The same as <see cref="IsPendingAsync"/> without a wait; false before it was read.</summary>
+    public bool IsPendingNow => _profile is { Cleared: false } && !IsComplete(Known);
+
     /// <summary>Reads it, once.</summary>
     public async ValueTask<ProfileView> GetAsync(CancellationToken cancellationToken)
     {

@@ -48,7 +48,7 @@ internal sealed record InviteCode(string TeamId, string Url, byte[]? Secret)
 
     /// <inheritdoc/>
     public bool Equals(InviteCode? other) =>
-        other is not null && TeamId == other.TeamId && Url == other.Url && (Secret is null ? other.Secret is null : other.Secret is not null && Secret.AsSpan().SequenceEqual(other.Secret));
+        other is not null && TeamId == other.TeamId && Url == other.Url && (Secret is null) == (other.Secret is null) && Secret.AsSpan().SequenceEqual(other.Secret);
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(TeamId, Url);

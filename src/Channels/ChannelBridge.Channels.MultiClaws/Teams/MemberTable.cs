@@ -41,7 +41,8 @@ internal sealed class MemberTable
     }
 
     /// <summary>The members, the one that joined first before the others.</summary>
-    public IReadOnlyList<TeamMember> Members => [.. All.Where(static member => !member.Left).OrderBy(static member => member.JoinedAtMs).ThenBy(static member => member.Url, StringComparer.Ordinal)];
+    public IReadOnlyList<TeamMember> Members =>
+        [.. All.Where(static member => !member.Left).OrderBy(static member => member.JoinedAtMs).ThenBy(static member => member.Url, StringComparer.Ordinal)];
 
     /// <summary>The record of a member, or null.</summary>
     public TeamMember? Find(string id)

@@ -51,7 +51,7 @@ internal sealed class SelfAddress(ISettingsSource settings, IHostAddresses? host
         {
             return
             [
-                .. NetworkInterface.GetAllNetworkInterfaces().Where(static one => one.OperationalStatus is OperationalStatus.Up or OperationalStatus.Unknown).SelectMany(static one =>
+                .. NetworkInterface.GetAllNetworkInterfaces().Where(IsUp).SelectMany(static one =>
                 {
                     var properties = one.GetIPProperties();
                     var leads = properties.GatewayAddresses.Any(static gateway => !gateway.Address.Equals(IPAddress.Any) && !gateway.Address.Equals(IPAddress.IPv6Any));
@@ -65,6 +65,8 @@ internal sealed class SelfAddress(ISettingsSource settings, IHostAddresses? host
             return [];
         }
     }
+
+    private static bool IsUp(NetworkInterface one) => one.OperationalStatus is OperationalStatus.Up or OperationalStatus.Unknown;
 
     private static IPAddress? Best(IReadOnlyList<InterfaceAddress> all)
     {

@@ -19,7 +19,8 @@ internal sealed class TeamBook(IRecords records, ISecretSeal seal, HostKey key, 
     private volatile bool _loaded;
 
     /// <summary>The teams that this host is in, the oldest first.</summary>
-    public IReadOnlyList<Team> Teams => [.. _teams.Values.Where(static team => !team.IsLeft).OrderBy(static team => team.Stored.CreatedAtMs).ThenBy(static team => team.Id, StringComparer.Ordinal)];
+    public IReadOnlyList<Team> Teams =>
+        [.. _teams.Values.Where(static team => !team.IsLeft).OrderBy(static team => team.Stored.CreatedAtMs).ThenBy(static team => team.Id, StringComparer.Ordinal)];
 
     /// <summary>The teams that it has left, whose members are still being told.</summary>
     public IReadOnlyList<Team> Left => [.. _teams.Values.Where(static team => team.IsLeft)];
@@ -165,8 +166,8 @@ internal sealed class TeamBook(IRecords records, ISecretSeal seal, HostKey key, 
         {
             if (!_teams.TryGetValue(team.Id, out var now) || !ReferenceEquals(now, team)) return;
             var members = team.Table.All;
-            await records.WriteAsync(
-                [.. members.Select(member => DeleteOf(team.Id, member.Id)), new RecordDelete { Namespace = TeamNamespace, Key = team.Id }], cancellationToken).ConfigureAwait(false);
+            RecordWrite[] writes = [.. members.Select(member => DeleteOf(team.Id, member.Id)), new RecordDelete { Namespace = TeamNamespace, Key = team.Id }];
+            await records.WriteAsync(writes, cancellationToken).ConfigureAwait(false);
             _teams.TryRemove(team.Id, out _);
             Changed(members.Select(static member => member.Id));
         }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Channels.MultiClaws.Agents;
@@ -9,10 +10,21 @@ namespace ChannelBridge.Channels.MultiClaws.Teams;
 
 /// <summary>What the host's user does with teams: makes, joins and leaves them, gives one another secret. Faults have the words that clients show.</summary>
 internal sealed class TeamDesk(
-    TeamBook book, TeamSpread spread, TeamClient client, HostKey keys, OwnProfile profile, SelfAddress address, MultiClawsOptions options, TimeProvider time) : IOwnPlace, IDisposable
+    TeamBook book,
+    TeamSpread spread,
+    TeamClient client,
+    HostKey keys,
+    OwnProfile profile,
+    SelfAddress address,
+    MultiClawsOptions options,
+    TimeProvider time) : IOwnPlace, IDisposable
 {
     /// <summary>Where Tailscale is.</summary>
     public const string Tailscale = "https://tailscale.com/download";
+
+    private const string OtherNetwork =
+        " That address is reached within one network only. In another network, install Tailscale on both sides (" + Tailscale + "), sign in to the same tailnet, "
+        + "restart both hosts, and ask for a new invite code.";
 
     private const int MaxTeams = 64;
 
@@ -53,7 +65,8 @@ internal sealed class TeamDesk(
         };
         var own = await OwnAsync(stored.TeamId, self, now, now, cancellationToken).ConfigureAwait(false);
         // A team for nodes without keys asks for nothing: a secret that only some need to show keeps nobody out.
-        var team = await book.PutAsync(stored, options.AllowOpenTeams ? null : RandomNumberGenerator.GetBytes(InviteCode.SecretBytes), [own], cancellationToken).ConfigureAwait(false);
+        var secret = options.AllowOpenTeams ? null : RandomNumberGenerator.GetBytes(InviteCode.SecretBytes);
+        var team = await book.PutAsync(stored, secret, [own], cancellationToken).ConfigureAwait(false);
         return (team, MemberUrls.IsLoopback(self)
             ? "This host listens on this machine only, so that only hosts on it can join: set Listen:Urls to an address that others reach, e.g. http://0.0.0.0:7788."
             : null);
@@ -68,14 +81,19 @@ internal sealed class TeamDesk(
         var code = InviteCode.Parse(text) ?? throw BridgeException.Invalid("invalid invite code");
         await CheckProfileAsync(cancellationToken).ConfigureAwait(false);
         if (code.Secret is null && !options.AllowOpenTeams)
-            throw BridgeException.Invalid("This invite code is of a team that asks for no proof of its members: join it only if you must, with Channels:MultiClaws:AllowOpenTeams=true.");
+        {
+            throw BridgeException.Invalid(
+                "This invite code is of a team that asks for no proof of its members: join it only if you must, with Channels:MultiClaws:AllowOpenTeams=true.");
+        }
+
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             await book.LoadAsync(cancellationToken).ConfigureAwait(false);
             if (book.Find(code.TeamId) is not null) throw BridgeException.Invalid("This host is in that team already.");
             CheckRoom();
-            var self = address.Find() ?? throw BridgeException.Invalid("This host listens nowhere, so that the team could not reach it: set Listen:Urls, e.g. to http://0.0.0.0:7788.");
+            var self = address.Find() ?? throw BridgeException.Invalid(
+                "This host listens nowhere, so that the team could not reach it: set Listen:Urls, e.g. to http://0.0.0.0:7788.");
             if (code.Url == self) throw BridgeException.Invalid("This invite code leads to this host itself, which isn't in that team (any more).");
             if (MemberUrls.IsLoopback(self) && !MemberUrls.IsLoopback(code.Url))
                 throw BridgeException.Invalid("This host listens on this machine only, so that the team could not reach it: set Listen:Urls, e.g. to http://0.0.0.0:7788.");
@@ -198,16 +216,14 @@ internal sealed class TeamDesk(
             var elsewhere = IPAddress.TryParse(new Uri(code.Url).IdnHost, out var ip) && (MemberUrls.IsPrivate(ip) || MemberUrls.IsTailnet(ip));
             throw new BridgeException(
                 ErrorCodes.Unavailable,
-                $"Unable to reach team seed node at {code.Url}." + (elsewhere
-                    ? $" That address is reached within one network only. In another network, install Tailscale on both sides ({Tailscale}), sign in to the same tailnet, restart both hosts, and ask for a new invite code."
-                    : ""),
+                $"Unable to reach team seed node at {code.Url}." + (elsewhere ? OtherNetwork : ""),
                 fault)
             { Retryable = true };
         }
     }
 
-    private static bool IsProven(byte[] secret, string nonce, MemberAnswer answer) => answer.Proof is { } said
-        && CryptographicOperations.FixedTimeEquals(System.Text.Encoding.UTF8.GetBytes(said), System.Text.Encoding.UTF8.GetBytes(RequestProof.Answer(secret, nonce, answer.Body.Span)));
+    private static bool IsProven(byte[] secret, string nonce, MemberAnswer answer) =>
+        answer.Proof is { } said && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(said), Encoding.UTF8.GetBytes(RequestProof.Answer(secret, nonce, answer.Body.Span)));
 
     private static BridgeException Refused(MemberAnswer answer, string url, string message)
     {
@@ -226,7 +242,8 @@ internal sealed class TeamDesk(
         try
         {
             using var document = JsonDocument.Parse(answer.Body);
-            if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("error", out var error) || error.ValueKind != JsonValueKind.String) return null;
+            if (document.RootElement is not { ValueKind: JsonValueKind.Object } said || !said.TryGetProperty("error", out var error)) return null;
+            if (error.ValueKind != JsonValueKind.String) return null;
             return new string([.. error.GetString()!.Take(200).Where(static c => !char.IsControl(c))]);
         }
         catch (JsonException)

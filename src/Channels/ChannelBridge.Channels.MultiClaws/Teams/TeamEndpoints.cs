@@ -72,7 +72,8 @@ internal sealed class TeamEndpoints(TeamBook book, TeamSpread spread, NonceBook 
         if (book.Find(request.PathValue("id")) is not { } team) return AccessVerdict.Allow(Nobody(Stranger, request));
         if (ProofOf(request) is not { } proof) return team.Stored.Open ? AccessVerdict.Allow(Nobody(Open, request)) : AccessVerdict.Refuse(Refusal);
         var id = proof.Key.Id;
-        if (proof.To != team.Stored.SelfUrl || !proof.IsFresh(time.GetUtcNow()) || !proof.IsOf(request.Verb, request.Path, request.QueryText)) return AccessVerdict.Refuse(Refusal, id);
+        if (proof.To != team.Stored.SelfUrl || !proof.IsFresh(time.GetUtcNow()) || !proof.IsOf(request.Verb, request.Path, request.QueryText))
+            return AccessVerdict.Refuse(Refusal, id);
         var isMember = team.Table.Find(id) is { Left: false };
         if (!isMember && !team.Stored.Open && !(team.Secret is { } secret && proof.IsAdmitted(secret, request.Verb, request.Path, request.QueryText)))
             return AccessVerdict.Refuse(Refusal, id);

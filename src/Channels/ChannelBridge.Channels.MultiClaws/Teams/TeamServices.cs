@@ -28,7 +28,6 @@ internal static class TeamServices
         services.TryAddSingleton<AgentBook>();
         services.TryAddSingleton<IAgentBook>(static provider => provider.GetRequiredService<AgentBook>());
         services.TryAddSingleton<CardFetcher>();
-        services.TryAddSingleton<Onboarding>();
         services.TryAddSingleton(static provider => new TeamLife(
             provider.GetRequiredService<TeamBook>(),
             provider.GetRequiredService<TeamSpread>(),
@@ -40,6 +39,7 @@ internal static class TeamServices
             provider.GetRequiredService<ILogger<TeamLife>>(),
             provider.GetService<ILaneClaims>()));
         services.AddContributor<OwnProfile>();
+        services.AddContributor<Onboarding>();
         services.AddContributor<TeamEndpoints>();
         services.AddContributor<MemberGate>();
         services.AddContributor<TeamCalls>();

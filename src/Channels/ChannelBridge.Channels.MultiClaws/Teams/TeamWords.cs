@@ -11,7 +11,10 @@ internal static class TeamWords
 
     /// <summary>The records that can be taken; the rest is as if it hadn't been said.</summary>
     public static IReadOnlyList<TeamMember> Usable(Team team, IReadOnlyList<TeamMember>? members, DateTimeOffset now) =>
-        [.. (members ?? []).Take(MostRecords).OfType<TeamMember>().Select(member => Plain(member, now)).Where(member => FaultOf(team, member, now) is null).DistinctBy(static member => member.Id)];
+    [
+        .. (members ?? []).Take(MostRecords).OfType<TeamMember>().Select(member => Plain(member, now)).Where(member => FaultOf(team, member, now) is null)
+            .DistinctBy(static member => member.Id),
+    ];
 
     /// <summary>Reads a body with one record, or several as <c>{"members":[…]}</c>.</summary>
     /// <exception cref="BridgeException"><c>INVALID_REQUEST</c>: it makes no sense, or one of them can't be taken; the message names the member at fault.</exception>

@@ -67,7 +67,8 @@ internal sealed class TeamCalls(TeamDesk desk, AgentBook agents, CardFetcher car
         Tool("multiclaws_team_create", "Makes a team and returns the invite code that the user hands on to others. The profile must be complete before.",
             Json.TeamCreateArguments, Json.TeamInviteResult, (arguments, cancellationToken) => CreateAsync(new TeamCreateParams(arguments.Name), cancellationToken)),
         Tool("multiclaws_team_join", "Joins a team by the invite code that the user was given. The profile must be complete before.", Json.TeamJoinArguments, Json.TeamResult,
-            async (arguments, cancellationToken) => new TeamResult(Quoted((await JoinAsync(new TeamJoinParams(arguments.InviteCode), cancellationToken).ConfigureAwait(false)).Team))),
+            async (arguments, cancellationToken) =>
+                new TeamResult(Quoted((await JoinAsync(new TeamJoinParams(arguments.InviteCode), cancellationToken).ConfigureAwait(false)).Team))),
         Tool("multiclaws_team_leave", "Leaves a team.", Json.TeamParams, Json.TeamLeftResult, LeaveAsync),
         Tool("multiclaws_team_members", "Lists teams and members, each with what it says it can do.", Json.TeamParams, Json.TeamMembersResult,
             (parameters, cancellationToken) => MembersAsync(parameters, quoted: true, cancellationToken)),
@@ -122,7 +123,8 @@ internal sealed class TeamCalls(TeamDesk desk, AgentBook agents, CardFetcher car
 
     private async ValueTask<TeamMembersResult> MembersAsync(TeamParams parameters, bool quoted, CancellationToken cancellationToken)
     {
-        var teams = (await desk.ListAsync(Optional(parameters.TeamId), cancellationToken).ConfigureAwait(false)).Select(TeamView.Of).Select(team => quoted ? Quoted(team) : team).ToList();
+        var found = await desk.ListAsync(Optional(parameters.TeamId), cancellationToken).ConfigureAwait(false);
+        var teams = found.Select(TeamView.Of).Select(team => quoted ? Quoted(team) : team).ToList();
         if (teams.Count == 0) throw new BridgeException(ErrorCodes.NotFound, "no team found");
         var note = quoted ? Note : null;
         return teams is [var only]
@@ -167,7 +169,9 @@ internal sealed class TeamCalls(TeamDesk desk, AgentBook agents, CardFetcher car
 
     private static AgentView Quoted(AgentView agent) => agent with { Description = Quote(agent.Description) };
 
-    private static TeamView Quoted(TeamView team) => team with { Members = [.. team.Members.Select(static member => member with { Description = member.Description is { } said ? Quote(said) : null })] };
+    private static TeamView Quoted(TeamView team) => team with { Members = [.. team.Members.Select(Quoted)] };
+
+    private static MemberView Quoted(MemberView member) => member with { Description = member.Description is { } said ? Quote(said) : null };
 
     // A quotation of Markdown: whatever is in it stays inside.
     private static string Quote(string text) => text.Length == 0 ? "" : "> " + text.ReplaceLineEndings("\n").Replace("\n", "\n> ", StringComparison.Ordinal);
