@@ -218,7 +218,7 @@ public sealed class TeamBadInputTests : IAsyncLifetime
 
     private string Members() => string.Join('\n', _a.Book.Find(_team)!.Table.All.Select(static member => member.ToString()).Order(StringComparer.Ordinal));
 
-    private long Now() => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+    private static long Now() => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
 
     private async Task<TeamMember> OwnAsync(TeamNode node, bool left) =>
         new TeamMember { Url = node.Url, Name = "new name", JoinedAtMs = 1, ChangedAtMs = Now(), Left = left }.Signed(_team, await node.Keys.GetAsync(default));
