@@ -7,6 +7,8 @@ namespace ChannelBridge.OpenClaw;
 /// <inheritdoc cref="IGatewayAdmission"/>
 internal sealed class GatewayAdmission(LinkSession session) : IGatewayAdmission
 {
+    public bool IsConnected => session.Current is not null;
+
     public bool Governs(string channel, string agent) => agent == OpenClawAgent.AgentName && session.Owns(channel);
 
     public ValueTask<AdmissionDecision> AdmitAsync(IClientConnection connection, AdmissionRequest request, CancellationToken cancellationToken = default) =>

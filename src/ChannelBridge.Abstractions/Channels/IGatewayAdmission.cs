@@ -11,6 +11,9 @@ namespace ChannelBridge.Abstractions.Channels;
 /// </summary>
 public interface IGatewayAdmission
 {
+    /// <summary>True while the link to the gateway is up.</summary>
+    bool IsConnected => false;
+
     /// <summary>Asks the gateway that <paramref name="connection"/> belongs to.</summary>
     /// <param name="connection">The caller's connection; its door is <see cref="Door.Gateway"/>.</param>
     /// <param name="request">Who wants to speak where.</param>

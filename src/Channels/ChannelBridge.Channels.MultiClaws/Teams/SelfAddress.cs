@@ -27,7 +27,8 @@ internal sealed class SelfAddress(ISettingsSource settings, IHostAddresses? host
         foreach (var text in host?.Listening ?? [])
         {
             // http://+:80 and http://*:80 are written so for every address.
-            if (!Uri.TryCreate(text.Replace("://+", "://0.0.0.0", StringComparison.Ordinal).Replace("://*", "://0.0.0.0", StringComparison.Ordinal), UriKind.Absolute, out var url))
+            if (!Uri.TryCreate(text.Replace("://+", "://0.0.0.0", StringComparison.Ordinal).Replace("://*", "://0.0.0.0", StringComparison.Ordinal), UriKind.Absolute, out var url)
+                || url.Port <= 0)
                 continue;
             var bound = IPAddress.TryParse(url.IdnHost, out var address) ? address : null;
             if (url.IsLoopback || (bound is not null && IPAddress.IsLoopback(bound)))

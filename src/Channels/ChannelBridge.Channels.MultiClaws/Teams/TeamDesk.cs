@@ -200,7 +200,7 @@ internal sealed class TeamDesk(
         if (!told.IsDone) throw Refused(told, code.Url, $"Failed to announce self to {code.Url}: HTTP {told.Status}");
         var team = await book.PutAsync(stored, code.Secret, [.. members.Where(member => member.Id != own.Id), own], cancellationToken).ConfigureAwait(false);
         // The member that was asked tells the others; whom it doesn't reach, this host may.
-        spread.OweAll(team);
+        spread.Introduce(team);
         return team;
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Hosting;
@@ -18,11 +19,12 @@ internal sealed partial class TeamLife(
     IHostAddresses? addresses,
     TimeProvider time,
     ILogger<TeamLife> logger,
-    ILaneClaims? claims) : IDiagnosticsSource, IDisposable
+    ILaneClaims? claims,
+    IGatewayAdmission? gateway) : IDiagnosticsSource, IDisposable
 {
     private static readonly TimeSpan s_untilOpen = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan s_sharedPause = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource _stop = new();
     private Task _running = Task.CompletedTask;
@@ -35,7 +37,6 @@ internal sealed partial class TeamLife(
     {
         await book.LoadAsync(cancellationToken).ConfigureAwait(false);
         await profile.StartAsync(cancellationToken).ConfigureAwait(false);
-        await onboarding.TellMainAsync(cancellationToken).ConfigureAwait(false);
         spread.Start();
         _running = Task.Run(RunAsync, CancellationToken.None);
     }
@@ -65,7 +66,7 @@ internal sealed partial class TeamLife(
         try
         {
             // The listeners open after the channels have started.
-            while (desk.SelfUrl is null && addresses is not null) await Task.Delay(s_untilOpen, time, _stop.Token).ConfigureAwait(false);
+            for (var i = 0; desk.SelfUrl is null && addresses is not null && i < s_pause / s_untilOpen; i++) await Task.Delay(s_untilOpen, time, _stop.Token).ConfigureAwait(false);
             while (true)
             {
                 try
@@ -77,6 +78,8 @@ internal sealed partial class TeamLife(
                     }
 
                     await desk.TellOwnAsync(_stop.Token).ConfigureAwait(false);
+                    // Without a gateway there is nobody to tell: nothing is to wait in the outbox for one that may never come.
+                    if (gateway is { IsConnected: true }) await onboarding.TellMainAsync(_stop.Token).ConfigureAwait(false);
                 }
                 catch (BridgeException fault)
                 {

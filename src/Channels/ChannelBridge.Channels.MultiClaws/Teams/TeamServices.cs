@@ -1,3 +1,4 @@
+using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Settings;
 using ChannelBridge.Abstractions.Storage;
@@ -37,7 +38,8 @@ internal static class TeamServices
             provider.GetService<IHostAddresses>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<TeamLife>>(),
-            provider.GetService<ILaneClaims>()));
+            provider.GetService<ILaneClaims>(),
+            provider.GetService<IGatewayAdmission>()));
         services.AddContributor<OwnProfile>();
         services.AddContributor<Onboarding>();
         services.AddContributor<TeamEndpoints>();

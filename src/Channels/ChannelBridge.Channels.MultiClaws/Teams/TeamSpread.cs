@@ -86,6 +86,13 @@ internal sealed partial class TeamSpread(TeamBook book, TeamClient client, HostK
         Wake();
     }
 
+    /// <summary>This host is new: it shows all members that it has the secret, whoever tells them of it meanwhile, and compares then.</summary>
+    public void Introduce(Team team)
+    {
+        foreach (var other in OthersOf(team)) Owe(team.Id, other.Id, static debt => debt.Introduce = debt.Whole = true);
+        Wake();
+    }
+
     /// <summary>Somebody was heard who may have been away: what it is owed is told now.</summary>
     public void Heard(string memberId)
     {
@@ -212,11 +219,17 @@ internal sealed partial class TeamSpread(TeamBook book, TeamClient client, HostK
         if (team.IsLeft)
         {
             if (time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(team.Stored.LeftAtMs) > s_farewell) return null;
-            answer = await PostAsync(team, member, [.. OwnOf(team)], _stop.Token).ConfigureAwait(false);
+            answer = await PostAsync(team, member, OwnOf(team), null, _stop.Token).ConfigureAwait(false);
             // Whoever doesn't know the team, or us, needs not be told that we have left.
             if (answer is { Status: 400 or 401 or 403 or 404 }) answer = null;
         }
-        else if (whole)
+        else if (debt.Introduce && OwnOf(team) is [var own])
+        {
+            answer = await PostAsync(team, member, [own], team.Secret, _stop.Token).ConfigureAwait(false);
+            if (answer.IsDone) debt.Introduce = false;
+        }
+
+        if (whole && !team.IsLeft && answer is null or { IsDone: true })
         {
             (answer, news, secret) = await CompareAsync(team, member, _stop.Token).ConfigureAwait(false);
         }
@@ -225,7 +238,7 @@ internal sealed partial class TeamSpread(TeamBook book, TeamClient client, HostK
         {
             foreach (var part in news.Chunk(MostInOneBody))
             {
-                answer = await PostAsync(team, member, part, _stop.Token).ConfigureAwait(false);
+                answer = await PostAsync(team, member, part, null, _stop.Token).ConfigureAwait(false);
                 if (!answer.IsDone) break;
             }
 
@@ -298,12 +311,12 @@ internal sealed partial class TeamSpread(TeamBook book, TeamClient client, HostK
             cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task<MemberAnswer> PostAsync(Team team, TeamMember member, TeamMember[] records, CancellationToken cancellationToken)
+    private async Task<MemberAnswer> PostAsync(Team team, TeamMember member, TeamMember[] records, byte[]? secret, CancellationToken cancellationToken)
     {
         var (path, body) = records is [var only]
             ? (only.Left ? "leave" : only.Id == keys.Known?.Public.Id && only.ChangedAtMs > only.JoinedAtMs ? "profile-update" : "announce", Team.Write(only))
             : ("announce", JsonSerializer.SerializeToUtf8Bytes(new AnnounceBatch { Members = records }, TeamJson.Default.AnnounceBatch));
-        return (await client.AskAsync("POST", member.Url, $"/team/{team.Id}/{path}", body, null, team.WithLoopback, cancellationToken).ConfigureAwait(false)).Answer;
+        return (await client.AskAsync("POST", member.Url, $"/team/{team.Id}/{path}", body, secret, team.WithLoopback, cancellationToken).ConfigureAwait(false)).Answer;
     }
 
     private async Task<MemberAnswer?> TellSecretAsync(Team team, TeamMember member, CancellationToken cancellationToken)
@@ -313,7 +326,7 @@ internal sealed partial class TeamSpread(TeamBook book, TeamClient client, HostK
         return (await client.AskAsync("POST", member.Url, $"/team/{team.Id}/rotate", body, null, team.WithLoopback, cancellationToken).ConfigureAwait(false)).Answer;
     }
 
-    private IEnumerable<TeamMember> OwnOf(Team team) => keys.Known is { } key && team.Table.Find(key.Public.Id) is { } own ? [own] : [];
+    private TeamMember[] OwnOf(Team team) => keys.Known is { } key && team.Table.Find(key.Public.Id) is { } own ? [own] : [];
 
     /// <summary>A team that was left is forgotten when all know it, or when it is long ago.</summary>
     private async Task ForgetAsync(Team team)
@@ -371,6 +384,8 @@ internal sealed partial class TeamSpread(TeamBook book, TeamClient client, HostK
         public bool Whole { get; set; }
 
         public bool Secret { get; set; }
+
+        public bool Introduce { get; set; }
 
         public int Failures { get; set; }
 
