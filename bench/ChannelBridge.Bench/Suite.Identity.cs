@@ -105,10 +105,10 @@ internal sealed partial class Suite
         var frame = new JsonObject { ["type"] = "req", ["id"] = "1", ["method"] = "connect", ["params"] = connect };
         await socket.SendAsync(Encoding.UTF8.GetBytes(frame.ToJsonString()), WebSocketMessageType.Text, true, CancellationToken.None);
         var length = 0;
-        WebSocketReceiveResult part;
+        ValueWebSocketReceiveResult part;
         do
         {
-            part = await socket.ReceiveAsync(buffer.AsMemory(length).ToArray(), CancellationToken.None);
+            part = await socket.ReceiveAsync(buffer.AsMemory(length), CancellationToken.None);
             length += part.Count;
         }
         while (!part.EndOfMessage);
