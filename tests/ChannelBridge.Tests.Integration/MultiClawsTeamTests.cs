@@ -192,7 +192,7 @@ public sealed class MultiClawsTeamTests
 
         private async Task ConnectAsync()
         {
-            _client = new ChannelBridgeClient(new ChannelBridgeClientOptions { Endpoint = $"unix:{Process.Socket}" });
+            _client = new ChannelBridgeClient(new ChannelBridgeClientOptions { Endpoint = $"unix:{Process.Socket}", Token = Process.Token });
             await _client.ConnectAsync();
         }
     }

@@ -223,7 +223,8 @@ internal sealed class TeamDesk(
     }
 
     private static bool IsProven(byte[] secret, string nonce, MemberAnswer answer) =>
-        answer.Proof is { } said && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(said), Encoding.UTF8.GetBytes(RequestProof.Answer(secret, nonce, answer.Body.Span)));
+        answer.Proof is { } said
+        && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(said), Encoding.UTF8.GetBytes(RequestProof.Answer(secret, nonce, answer.Body.Span)));
 
     private static BridgeException Refused(MemberAnswer answer, string url, string message)
     {
