@@ -8,6 +8,8 @@ namespace ChannelBridge.Tests.Aun.Endpoint;
 /// <summary>An identity that registers, logs in and connects, each step on a WebSocket of its own as the SDKs do.</summary>
 internal sealed class TestAgent(Uri gateway, string aid)
 {
+    private Uri _gateway = gateway;
+
     public ECDsa Key { get; } = ECDsa.Create(ECCurve.NamedCurves.nistP256);
 
     public string Aid => aid;
@@ -20,9 +22,12 @@ internal sealed class TestAgent(Uri gateway, string aid)
 
     public string PublicKey => Convert.ToBase64String(Key.ExportSubjectPublicKeyInfo());
 
+    /// <summary>The gateway is elsewhere now.</summary>
+    public void Move(Uri gateway) => _gateway = gateway;
+
     public async Task<JsonObject> ShortAsync(string method, JsonObject parameters)
     {
-        await using var line = await TestLine.OpenAsync(gateway);
+        await using var line = await TestLine.OpenAsync(_gateway);
         return await line.CallAsync(method, parameters);
     }
 
@@ -80,7 +85,7 @@ internal sealed class TestAgent(Uri gateway, string aid)
 
     public async Task<TestLine> ConnectAsync(string? device = null, string slot = "", JsonNode? mode = null, string? kind = null, int? ttl = null)
     {
-        var line = await TestLine.OpenAsync(gateway);
+        var line = await TestLine.OpenAsync(_gateway);
         var answer = await line.CallAsync("auth.connect", Hello(line, device, slot, mode, kind, ttl));
         Assert.Equal(aid, (string?)answer["identity"]!["aid"]);
         return line;

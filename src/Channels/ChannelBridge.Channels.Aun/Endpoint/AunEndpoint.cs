@@ -112,6 +112,9 @@ internal sealed partial class AunEndpoint : IAunPart, IEndpointSource, IDisposab
         });
     }
 
+    /// <summary>Revokes an identity; false when there is none.</summary>
+    internal ValueTask<bool> RevokeAsync(string aid, CancellationToken cancellationToken) => _room!.Identities.RevokeAsync(aid, cancellationToken);
+
     private static SocketEndpoint Socket(Room room, string path, EndpointPlace place) => new()
     {
         Path = path,
