@@ -275,8 +275,9 @@ public sealed class MessageTests
         Assert.Equal("delivered", (string)(await line.CallAsync("message.send", send))["status"]!);
         var reply = await line.EventAsync("message.received");
         Assert.True((bool)reply["encrypted"]!);
-        var opened = await sealer.OpenAsync(
-            new SealedMessage(GatewayLab.Bot, alice.Aid, (string)reply["message_id"]!, System.Text.Json.JsonElement.Parse(reply["payload"]!.ToJsonString()), true), CancellationToken.None);
+        var received = new SealedMessage(
+            GatewayLab.Bot, alice.Aid, (string)reply["message_id"]!, System.Text.Json.JsonElement.Parse(reply["payload"]!.ToJsonString()), true);
+        var opened = await sealer.OpenAsync(received, CancellationToken.None);
         Assert.Equal("echo: secret", (string)JsonNode.Parse(opened.Payload.Span)!["text"]!);
         Assert.Equal("duplicate", (string)(await line.CallAsync("message.send", send.DeepClone().AsObject()))["status"]!);
     }

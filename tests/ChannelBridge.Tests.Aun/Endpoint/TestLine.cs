@@ -56,6 +56,7 @@ internal sealed class TestLine : IAsyncDisposable
         var waiting = new TaskCompletionSource<JsonObject>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_calls) _calls[id] = waiting;
         await SayAsync(new JsonObject { ["jsonrpc"] = "2.0", ["id"] = id, ["method"] = method, ["params"] = parameters }.ToJsonString());
+        if (_closed.Task.IsCompleted) waiting.TrySetException(new IOException("closed"));
         return AnswerAsync(waiting.Task);
     }
 
