@@ -32,7 +32,8 @@ public static partial class AunServices
             provider.GetRequiredService<IAccessAttempts>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILoggerFactory>(),
-            provider.GetService<IGatewayAdmission>()));
+            provider.GetService<IGatewayAdmission>(),
+            provider.GetService<ILaneClaims>()?.IsShared is true));
         services.AddContributor<AunEndpoint>();
         services.AddSingleton<IAunPart>(static provider => provider.GetRequiredService<AunEndpoint>());
         AddConnector(services);

@@ -10,6 +10,8 @@ internal static class LogEvents
     public const int EndpointConnectionFault = 6411;
     public const int EndpointPushFault = 6412;
     public const int EndpointMailboxFault = 6413;
+    public const int EndpointNewsNotRead = 6414;
+    public const int EndpointNewsNotTold = 6415;
     public const int EndpointAgentRefused = 6421;
     public const int EndpointAgentFault = 6422;
     public const int EndpointAgentNameTaken = 6424;

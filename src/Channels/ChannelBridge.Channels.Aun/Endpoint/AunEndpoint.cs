@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Channels;
@@ -33,11 +34,11 @@ internal sealed partial class AunEndpoint : IAunPart, IEndpointSource, IDisposab
 
     public AunEndpoint(
         IOptions<AunOptions> options, IRecords records, IInbox inbox, IOutbox outbox, IAccessAttempts attempts, TimeProvider time, ILoggerFactory loggers,
-        IGatewayAdmission? gateway = null)
+        IGatewayAdmission? gateway = null, bool isShared = false)
     {
         _options = options.Value;
         _outbox = outbox;
-        if (_options.IsEndpointOn) _room = new Room(_options, records, inbox, outbox, attempts, time, loggers, gateway);
+        if (_options.IsEndpointOn) _room = new Room(_options, records, inbox, outbox, attempts, time, loggers, gateway, isShared);
         var methods = new EndpointMethods(() => _room?.Identities, () => _room?.Pairing);
         Methods = [.. methods.Methods];
     }
@@ -58,7 +59,7 @@ internal sealed partial class AunEndpoint : IAunPart, IEndpointSource, IDisposab
     {
         var room = _room!;
         await room.Agents.RegisterAsync(room.Identities, cancellationToken).ConfigureAwait(false);
-        _running = Task.WhenAll(room.Hub.RunAsync(_stop.Token), room.Agents.RunAsync(_stop.Token));
+        _running = Task.WhenAll(room.Hub.RunAsync(_stop.Token), room.Agents.RunAsync(_stop.Token), room.ListenAsync(_stop.Token));
     }
 
     public async ValueTask StopAsync(CancellationToken cancellationToken)
@@ -133,16 +134,18 @@ internal sealed partial class AunEndpoint : IAunPart, IEndpointSource, IDisposab
     private sealed class Room : IDisposable
     {
         public Room(
-            AunOptions options, IRecords records, IInbox inbox, IOutbox outbox, IAccessAttempts attempts, TimeProvider time, ILoggerFactory loggers, IGatewayAdmission? gateway)
+            AunOptions options, IRecords records, IInbox inbox, IOutbox outbox, IAccessAttempts attempts, TimeProvider time, ILoggerFactory loggers, IGatewayAdmission? gateway,
+            bool isShared)
         {
-            Authority = Authority.Open(options.PkiFolder!, GatewayName(options), time);
+            Authority = Open(options, time);
             if (Authority.IsNew) LogPkiMade(loggers.CreateLogger<AunEndpoint>(), options.PkiFolder!);
             Identities = new IdentityBook(records, Authority, options, time);
             Pairing = new PairingDesk(records, time);
             var prekeys = new PrekeyDesk(records, Identities, time);
             var queues = new QueueBook(options, time);
             var recalls = new RecallDesk(records, time);
-            var messages = new MessageDesk(records, Identities, prekeys, new WaitingBook(records, options, time), queues, recalls, options, time);
+            News = new HostNews(records, isShared, time, loggers.CreateLogger<HostNews>());
+            var messages = new MessageDesk(records, Identities, prekeys, new WaitingBook(records, options, time), queues, recalls, News, options, time);
             Hub = new Hub(aid => new Mailbox(aid, records, queues, loggers.CreateLogger<Mailbox>()), options, time, loggers.CreateLogger<Hub>());
             Agents = new AgentDesk(
                 HeldAgents.Make(options, Authority, prekeys, records, time), inbox, outbox, records, messages, prekeys, time, loggers.CreateLogger<AgentDesk>(), gateway);
@@ -151,7 +154,11 @@ internal sealed partial class AunEndpoint : IAunPart, IEndpointSource, IDisposab
             var logins = new LoginDesk(Identities, new TokenDesk(Authority, records, options, time), Pairing, Authority, records, attempts, options, time);
             Server = new GatewayServer(Hub, logins, messages, prekeys, options, time, loggers.CreateLogger<GatewayServer>());
             Http = new PkiEndpoints(Authority, Identities, options);
-            Identities.Revoked = aid => Hub.Close(aid, Hub.Revoked, "the certificate was revoked");
+            Identities.Revoked = aid =>
+            {
+                CloseRevoked(aid);
+                News.TellRevoked(aid);
+            };
         }
 
         public Authority Authority { get; }
@@ -167,6 +174,26 @@ internal sealed partial class AunEndpoint : IAunPart, IEndpointSource, IDisposab
         public GatewayServer Server { get; }
 
         public PkiEndpoints Http { get; }
+
+        public HostNews News { get; }
+
+        public Task ListenAsync(CancellationToken stop) => News.RunAsync((aid, number) => Hub.Find(aid)?.Wake(number), CloseRevoked, stop);
+
+        private static Authority Open(AunOptions options, TimeProvider time)
+        {
+            try
+            {
+                return Authority.Open(options.PkiFolder!, GatewayName(options), time);
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or CryptographicException)
+            {
+                throw new OptionsValidationException(AunOptions.Section, typeof(AunOptions),
+                    [$"{AunOptions.Section}:PkiFolder: the keys in {options.PkiFolder} can't be used ({fault.Message.ReplaceLineEndings(" ")}); "
+                        + "example: /var/lib/channelbridge/aun"]);
+            }
+        }
+
+        private void CloseRevoked(string aid) => Hub.Close(aid, Hub.Revoked, "the certificate was revoked");
 
         public void Dispose()
         {

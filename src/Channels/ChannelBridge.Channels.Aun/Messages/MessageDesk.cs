@@ -10,7 +10,7 @@ namespace ChannelBridge.Channels.Aun.Messages;
 
 /// <summary>Takes messages, keeps them in their receivers' numbered logs, tells who is there, and gives them out again.</summary>
 internal sealed class MessageDesk(
-    IRecords records, IdentityBook identities, PrekeyDesk prekeys, WaitingBook waiting, QueueBook queues, RecallDesk recalls, AunOptions options, TimeProvider time)
+    IRecords records, IdentityBook identities, PrekeyDesk prekeys, WaitingBook waiting, QueueBook queues, RecallDesk recalls, HostNews news, AunOptions options, TimeProvider time)
 {
     private const int DefaultPull = 100;
     private const int MostPulled = 200;
@@ -197,6 +197,7 @@ internal sealed class MessageDesk(
     private bool Offer(string aid, SequenceAppend append)
     {
         waiting.Note(aid, append.Number);
+        news.Tell(aid, append.Number);
         return Hub.Find(aid)?.Offer(append.Number, append.Value) is true;
     }
 

@@ -1,0 +1,143 @@
+using System.Net;
+using System.Text.Json;
+using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Connections;
+using ChannelBridge.Abstractions.Endpoints;
+using ChannelBridge.Channels.Aun;
+using ChannelBridge.Channels.Aun.Endpoint;
+using ChannelBridge.Channels.Aun.Messages;
+using ChannelBridge.Tests.Unit.Support;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace ChannelBridge.Tests.Aun.Endpoint;
+
+/// <summary>Slots and queues against what must hold whatever comes, by many random courses; and hosts that tell each other.</summary>
+public sealed class HubTests
+{
+    [Fact]
+    public void RandomConnects_NeverBreakTheNumbersOfASlot()
+    {
+        for (var seed = 0; seed < 30; seed++)
+        {
+            var random = new Random(seed);
+            var options = new AunOptions();
+            var store = new MemoryStore(TimeProvider.System);
+            var queues = new QueueBook(options, TimeProvider.System);
+            var hub = new Hub(aid => new Mailbox(aid, store, queues, NullLogger.Instance), options, TimeProvider.System, NullLogger<Hub>.Instance);
+            var there = new List<(GatewayConnection Connection, FakePeer Peer)>();
+            for (var step = 0; step < 400; step++)
+            {
+                if (there.Count > 0 && random.Next(3) == 0)
+                {
+                    var gone = there[random.Next(there.Count)];
+                    there.Remove(gone);
+                    hub.Left(gone.Connection);
+                    continue;
+                }
+
+                var peer = new FakePeer();
+                var connection = new GatewayConnection(peer, "nonce", TimeProvider.System);
+                hub.Arrived(connection);
+                var key = new SlotKey($"aid{random.Next(3)}", random.Next(4) == 0 ? "" : $"device{random.Next(2)}", $"slot{random.Next(3)}");
+                if (key.Device.Length == 0) key = key with { Slot = "" };
+                var isShort = random.Next(2) == 0;
+                var shorts = there.Count(one => one.Connection.Key == key && !one.Connection.IsLong);
+                var request = ConnectRequest.Read(JsonElement.Parse(isShort ? """{"options":{"kind":"short"}}""" : "{}"));
+                try
+                {
+                    hub.Enter(connection, key, request, "1.0", static () => { });
+                    there.Add((connection, peer));
+                    Assert.True(!isShort || key.Device.Length == 0 || shorts < Hub.MostShorts);
+                }
+                catch (RpcFault fault)
+                {
+                    Assert.Equal((Hub.ShortsFull, Hub.MostShorts), (fault.Close, shorts));
+                    hub.Left(connection);
+                }
+
+                // Whoever was told to go has gone from the hub, too.
+                foreach (var kicked in there.Where(static one => one.Peer.Code is not null).ToArray())
+                {
+                    Assert.Equal(Hub.Replaced, kicked.Peer.Code);
+                    there.Remove(kicked);
+                    hub.Left(kicked.Connection);
+                }
+
+                Assert.Equal(there.Count, hub.Count);
+                Assert.Equal(0, hub.WaitingCount);
+                foreach (var slot in there.Where(static one => one.Connection.Key!.Value.Device.Length > 0).GroupBy(static one => one.Connection.Key))
+                {
+                    Assert.True(slot.Count(static one => one.Connection.IsLong) <= 1);
+                    Assert.True(slot.Count(static one => !one.Connection.IsLong) <= Hub.MostShorts);
+                }
+
+                foreach (var aid in there.Select(static one => one.Connection.Aid).Distinct(StringComparer.Ordinal))
+                    Assert.Equal(there.Any(one => one.Connection.Aid == aid && one.Connection.IsLong), hub.IsOnline(aid));
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("{}", false, false, 0)]
+    [InlineData("""{"delivery_mode":null}""", false, false, 0)]
+    [InlineData("""{"delivery_mode":"fanout"}""", false, false, 0)]
+    [InlineData("""{"delivery_mode":{"mode":"fanout","routing":"round_robin","affinity_ttl_ms":5}}""", false, false, 0)]
+    [InlineData("""{"delivery_mode":{"mode":"queue","routing":"","affinity_ttl_ms":0}}""", true, false, 0)]
+    [InlineData("""{"delivery_mode":{"mode":"queue","routing":"round_robin","affinity_ttl_ms":7}}""", true, false, 0)]
+    [InlineData("""{"delivery_mode":{"mode":"queue","routing":"sender_affinity","affinity_ttl_ms":1000}}""", true, true, 1000)]
+    public void Modes_AreComparedInOneForm(string parameters, bool isQueue, bool hasAffinity, long affinity) =>
+        Assert.Equal(new DeliveryMode(isQueue, hasAffinity, affinity), DeliveryMode.Read(JsonElement.Parse(parameters)));
+
+    [Fact]
+    public async Task Hosts_TellEachOther_AndNotThemselves()
+    {
+        var store = new MemoryStore(TimeProvider.System);
+        var one = new HostNews(store, true, TimeProvider.System, NullLogger<HostNews>.Instance);
+        var two = new HostNews(store, true, TimeProvider.System, NullLogger<HostNews>.Instance);
+        one.Tell("alice", 7);
+        one.TellRevoked("bob");
+        await Wait.UntilAsync(async () => (await store.ReadSequenceAsync("aun.news", 0, 10)).Count == 2);
+        var heard = new List<string>();
+        foreach (var host in new[] { one, two })
+            await host.ReadAsync((aid, number) => heard.Add($"{aid} {number}"), aid => heard.Add($"{aid} revoked"), CancellationToken.None);
+        Assert.Equal(["alice 7", "bob revoked"], heard.Order(StringComparer.Ordinal));
+    }
+
+    private sealed class FakePeer : ISocketPeer
+    {
+        public int? Code { get; private set; }
+
+        public string Id => "peer";
+
+        public EndpointRequest Request { get; } =
+            new() { Id = "r", Verb = "GET", Path = "/aun", Origin = "http://127.0.0.1", Template = "/aun", RemoteAddress = IPAddress.Loopback };
+
+        public string? Subprotocol => null;
+
+        public Caller? Caller => null;
+
+        public DateTimeOffset LastHeardAt => DateTimeOffset.UtcNow;
+
+        public long QueuedBytes => 0;
+
+        public CancellationToken Closed => default;
+
+        public SocketEnd? End => null;
+
+        public void Authenticate(Caller caller)
+        {
+            // Nobody asks.
+        }
+
+        public void AuthenticationFailed(string? identity)
+        {
+            // As above.
+        }
+
+        public ValueTask<SocketMessage?> ReceiveAsync(CancellationToken cancellationToken = default) => default;
+
+        public ValueTask<PushOutcome> SendAsync(ReadOnlyMemory<byte> content, bool binary = false, CancellationToken cancellationToken = default) => new(PushOutcome.Flushed);
+
+        public void Close(int code = 1000, string reason = "") => Code = code;
+    }
+}

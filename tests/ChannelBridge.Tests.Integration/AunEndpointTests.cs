@@ -1,0 +1,136 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Text.Json.Nodes;
+using ChannelBridge.Tests.Aun.Endpoint;
+
+namespace ChannelBridge.Tests.Integration;
+
+/// <summary>The AUN endpoint of the real host: before a client in another language, plain and with TLS, and killed with messages under way.</summary>
+public sealed class AunEndpointTests
+{
+    private const string Python = "/usr/bin/python3";
+    private const string Bot = "bot.agentid.pub";
+
+    [Fact]
+    public async Task ClientInPython_RunsBothProgramsOfTheQuickStart_PlainAndWithTls()
+    {
+        if (!await HasPythonAsync()) return;
+        var data = HostProcess.NewDataFolder();
+        var issued = await HostProcess.RunAsync(["aun", "tls", "localhost", "127.0.0.1", "--data", data]);
+        Assert.Equal(0, issued.ExitCode);
+        var files = issued.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var root = Path.Combine(data, "root.pem");
+        await File.WriteAllTextAsync(root, (await HostProcess.RunAsync(["aun", "root", "--data", data])).Output);
+        await using var host = await HostProcess.StartAsync(
+            data,
+            ["--Channels:Aun:Issuers=agentid.pub", $"--Channels:Aun:Agents:{Bot}=echo", "--Listen:Addresses:aun:Url=https://127.0.0.1:0", "--Listen:Addresses:aun:Channels=aun",
+                .. files.Select(static line => "--" + line)]);
+        var own = host.Output.Split('\n').First(static line => line.Contains("only endpoints of", StringComparison.Ordinal)).Split(' ')[1];
+        foreach (var address in new[] { host.Url.GetLeftPart(UriPartial.Authority), own })
+        {
+            var said = await RunAsync("two_programs.py", "--base", address, "--root", root, "--agent", Bot);
+            Assert.EndsWith("done", said.Trim(), StringComparison.Ordinal);
+        }
+
+        var listed = await HostProcess.RunAsync(["aun", "list", "--data", data]);
+        Assert.Contains($"{Bot}  since", listed.Output, StringComparison.Ordinal);
+        Assert.Equal(0, await host.StopAsync());
+        foreach (var said in new[] { host.Output, host.Errors }) Assert.DoesNotContain("Hello from Alice", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Killed_WithMessagesUnderWay_LosesNoneAndDoublesNone()
+    {
+        const int Rounds = 4;
+        const int Agents = 10;
+        const int Each = 8;
+        var random = new Random(1);
+        var host = await StartAsync(HostProcess.NewDataFolder());
+        try
+        {
+            var agents = new List<TestAgent>();
+            for (var i = 0; i < Agents; i++)
+            {
+                var agent = new TestAgent(GatewayOf(host), $"agent{i}.agentid.pub");
+                await agent.CreateAsync();
+                await agent.LoginAsync();
+                agents.Add(agent);
+            }
+
+            var owed = agents.ToDictionary(static agent => agent.Aid, static _ => new HashSet<string>(StringComparer.Ordinal), StringComparer.Ordinal);
+            for (var round = 0; round < Rounds; round++)
+            {
+                var open = agents.Select((_, from) => Enumerable.Range(0, Each).ToDictionary(
+                    each => $"{round}-{from}-{each}", each => agents[(from + 1 + each) % Agents].Aid, StringComparer.Ordinal)).ToArray();
+                foreach (var (id, to) in open.SelectMany(static one => one)) owed[to].Add(id);
+                var first = Task.WhenAll(agents.Select((agent, from) => SendAsync(agent, open[from])));
+                await Task.WhenAny(first, Task.Delay(random.Next(60)));
+                await host.KillAsync();
+                await first;
+                var data = host.Data;
+                await host.DisposeAsync();
+                host = await StartAsync(data);
+                foreach (var agent in agents) agent.Move(GatewayOf(host));
+                await Task.WhenAll(agents.Select((agent, from) => SendAsync(agent, open[from])));
+                Assert.All(open, static rest => Assert.Empty(rest));
+            }
+
+            foreach (var agent in agents)
+            {
+                await using var line = await agent.ConnectAsync("reader");
+                var got = (await line.CallAsync("message.pull", new JsonObject { ["limit"] = 200 }))["messages"]!.AsArray();
+                Assert.Equal(Enumerable.Range(1, got.Count), got.Select(static one => (int)one!["seq"]!));
+                Assert.Equal(owed[agent.Aid].Order(StringComparer.Ordinal), got.Select(static one => (string)one!["message_id"]!).Order(StringComparer.Ordinal));
+            }
+        }
+        finally
+        {
+            await host.DisposeAsync();
+        }
+    }
+
+    // What is answered is taken out; what isn't is sent again, under the same id.
+    private static async Task SendAsync(TestAgent agent, Dictionary<string, string> open)
+    {
+        try
+        {
+            await using var line = await agent.ConnectAsync("writer");
+            var calls = new List<(string Id, Task<JsonObject> Answer)>();
+            foreach (var (id, to) in open) calls.Add((id, await line.BeginAsync("message.send", TestAgent.Text(to, id, id))));
+            foreach (var (id, answer) in calls)
+            {
+                await answer;
+                open.Remove(id);
+            }
+        }
+        catch (Exception fault) when (fault is IOException or System.Net.WebSockets.WebSocketException or System.Threading.Channels.ChannelClosedException)
+        {
+            // The host was killed.
+        }
+    }
+
+    private static Uri GatewayOf(HostProcess host) => new UriBuilder(host.Url) { Scheme = "ws", Path = "/aun" }.Uri;
+
+    private static Task<HostProcess> StartAsync(string data) => HostProcess.StartAsync(data, ["--Channels:Aun:Issuers=agentid.pub", "--Channels:Aun:ChallengeDelay=0ms"]);
+
+    private static async Task<bool> HasPythonAsync()
+    {
+        if (!File.Exists(Python)) return false;
+        using var process = Process.Start(new ProcessStartInfo(Python, ["-c", "import cryptography, websockets"]) { RedirectStandardError = true })!;
+        await process.WaitForExitAsync();
+        return process.ExitCode == 0;
+    }
+
+    private static async Task<string> RunAsync(string program, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Python, [Path.Combine(Drivers(), program), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        using var process = Process.Start(start)!;
+        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync().WaitAsync(Wait.Limit);
+        Assert.True(process.ExitCode == 0, await errors);
+        return await output;
+    }
+
+    private static string Drivers([CallerFilePath] string here = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "ChannelBridge.Tests.Aun", "Drivers"));
+}
