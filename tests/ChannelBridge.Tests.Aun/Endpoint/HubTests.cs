@@ -51,7 +51,8 @@ public sealed class HubTests
                 }
                 catch (RpcFault fault)
                 {
-                    Assert.Equal((Hub.ShortsFull, Hub.MostShorts), (fault.Close, shorts));
+                    Assert.Equal(Hub.ShortsFull, fault.Close);
+                    Assert.Equal(Hub.MostShorts, shorts);
                     hub.Left(connection);
                 }
 
