@@ -21,10 +21,20 @@ public sealed class AunEndpointTests
         var files = issued.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         var root = Path.Combine(data, "root.pem");
         await File.WriteAllTextAsync(root, (await HostProcess.RunAsync(["aun", "root", "--data", data])).Output);
-        await using var host = await HostProcess.StartAsync(
-            data,
-            ["--Channels:Aun:Issuers=agentid.pub", $"--Channels:Aun:Agents:{Bot}=echo", "--Listen:Addresses:aun:Url=https://127.0.0.1:0", "--Listen:Addresses:aun:Channels=aun",
-                .. files.Select(static line => "--" + line)]);
+        var environment = new Dictionary<string, string>
+        {
+            ["CHANNELBRIDGE__CHANNELS__AUN__ISSUERS"] = "agentid.pub",
+            ["CHANNELBRIDGE__CHANNELS__AUN__AGENTS__" + Bot] = "echo",
+            ["CHANNELBRIDGE__LISTEN__ADDRESSES__AUN__URL"] = "https://127.0.0.1:0",
+            ["CHANNELBRIDGE__LISTEN__ADDRESSES__AUN__CHANNELS"] = "aun",
+        };
+        foreach (var line in files)
+        {
+            var parts = line.Split('=', 2);
+            environment["CHANNELBRIDGE__" + parts[0].Replace(":", "__", StringComparison.Ordinal)] = parts[1];
+        }
+
+        await using var host = await HostProcess.StartAsync(data, environment: environment);
         var own = host.Output.Split('\n').First(static line => line.Contains("only endpoints of", StringComparison.Ordinal)).Split(' ')[1];
         foreach (var address in new[] { host.Url.GetLeftPart(UriPartial.Authority), own })
         {
@@ -111,7 +121,11 @@ public sealed class AunEndpointTests
 
     private static Uri GatewayOf(HostProcess host) => new UriBuilder(host.Url) { Scheme = "ws", Path = "/aun" }.Uri;
 
-    private static Task<HostProcess> StartAsync(string data) => HostProcess.StartAsync(data, ["--Channels:Aun:Issuers=agentid.pub", "--Channels:Aun:ChallengeDelay=0ms"]);
+    private static Task<HostProcess> StartAsync(string data) => HostProcess.StartAsync(data, environment: new Dictionary<string, string>
+    {
+        ["CHANNELBRIDGE__CHANNELS__AUN__ISSUERS"] = "agentid.pub",
+        ["CHANNELBRIDGE__CHANNELS__AUN__CHALLENGEDELAY"] = "0ms",
+    });
 
     private static async Task<bool> HasPythonAsync()
     {
