@@ -36,7 +36,14 @@ internal static class Examples
             "channelbridge a2a send https://agent.example.com --key-file ~/.agent-key --stream How is the weather in Bern?",
             "channelbridge a2a send https://agent.example.com --task 6a2f6f0e --json In the afternoon",
         ],
-        "aun" => ["channelbridge aun root > root.pem", "channelbridge aun list"],
+        "aun" => ["channelbridge aun root > root.pem", "channelbridge aun list", "channelbridge aun send alice.agentid.pub --root-ca root.pem bob.agentid.pub Hello"],
+        "aun create" => ["channelbridge aun create alice.agentid.pub --root-ca root.pem --gateway ws://127.0.0.1:7788/aun"],
+        "aun send" =>
+        [
+            "channelbridge aun send alice.agentid.pub --root-ca root.pem bob.agentid.pub Hello Bob",
+            "channelbridge aun send alice.agentid.pub --root-ca root.pem bob.agentid.pub --payload '{\"type\":\"image\",\"url\":\"https://example.com/a.png\"}'",
+        ],
+        "aun listen" => ["channelbridge aun listen alice.agentid.pub --root-ca root.pem --json"],
         "aun list" => ["channelbridge aun list", "channelbridge aun list --json"],
         "aun revoke" => ["channelbridge aun revoke alice.agentid.pub"],
         "aun pair" => ["channelbridge aun pair alice.agentid.pub"],

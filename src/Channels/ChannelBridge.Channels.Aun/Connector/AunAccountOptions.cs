@@ -47,6 +47,9 @@ public sealed class AunAccountOptions
 
     /// <summary>The agent that answers; null: the host's.</summary>
     public string? Agent { get; set; }
+
+    /// <summary>True for a command that sends and ends: it takes nobody's slot, and leaves the device's prekey as it is.</summary>
+    internal bool IsShort { get; set; }
 }
 
 /// <summary>How a gateway delivers an AID's messages.</summary>

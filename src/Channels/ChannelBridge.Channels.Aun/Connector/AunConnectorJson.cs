@@ -10,6 +10,7 @@ namespace ChannelBridge.Channels.Aun.Connector;
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(JsonNode))]
 [JsonSerializable(typeof(AunTokens))]
+[JsonSerializable(typeof(SortedDictionary<string, FileRecord>))]
 [JsonSerializable(typeof(Refusal))]
 [JsonSerializable(typeof(SendParams))]
 [JsonSerializable(typeof(SendResult))]

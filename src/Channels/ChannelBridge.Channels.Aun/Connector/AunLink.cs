@@ -73,6 +73,9 @@ internal sealed partial class AunLink(
     /// <summary>Called when it is connected, and with null when it no longer is.</summary>
     public Action<GatewaySocket?>? Changed { get; set; }
 
+    /// <summary>Called when it has come to its end: <see cref="LinkState.TerminalFailed"/>.</summary>
+    public Action? Ended { get; set; }
+
     /// <summary>Called for each message that is pushed.</summary>
     public Action<GatewaySocket, JsonElement>? Pushed { get; set; }
 
@@ -114,7 +117,36 @@ internal sealed partial class AunLink(
             _lastError = fault.Message;
             Enter(LinkState.TerminalFailed);
             LogEnded(logger, accountId, fault.Message);
+            Ended?.Invoke();
             await Task.Delay(Timeout.InfiniteTimeSpan, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Makes sure that the identity exists, and connects no further: for a command.</summary>
+    /// <exception cref="BridgeException">It can't be made.</exception>
+    public async Task EnsureAsync(CancellationToken cancellationToken) =>
+        await IdentifyAsync((await FindGatewayAsync(cancellationToken).ConfigureAwait(false)).Login, cancellationToken).ConfigureAwait(false);
+
+    /// <summary>Connects, does something, and leaves: for a command.</summary>
+    /// <exception cref="BridgeException">What fails isn't tried again.</exception>
+    public async Task<T> OnceAsync<T>(Func<GatewaySocket, Task<T>> action, CancellationToken cancellationToken)
+    {
+        var view = await FindGatewayAsync(cancellationToken).ConfigureAwait(false);
+        await IdentifyAsync(view.Login, cancellationToken).ConfigureAwait(false);
+        var socket = await AuthenticateAsync(view, cancellationToken).ConfigureAwait(false);
+        await using (socket.ConfigureAwait(false))
+        {
+            _socket = socket;
+            try
+            {
+                var result = await action(socket).ConfigureAwait(false);
+                await socket.CloseAsync().ConfigureAwait(false);
+                return result;
+            }
+            finally
+            {
+                _socket = null;
+            }
         }
     }
 
@@ -249,7 +281,7 @@ internal sealed partial class AunLink(
         {
             var (nonce, token) = (socket.Nonce, _tokens!.Access);
             var hello = await socket.CallAsync(
-                "auth.connect", writer => ConnectParameters.Write(writer, nonce, token, _deviceId, account), _connector.CallTimeout, stop).ConfigureAwait(false);
+                "auth.connect", writer => ConnectParameters.Write(writer, nonce, token, _deviceId, account, account.IsShort ? "short" : "long"), _connector.CallTimeout, stop).ConfigureAwait(false);
             var named = hello.ValueKind == JsonValueKind.Object && hello.TryGetProperty("identity"u8, out var identity) ? Wire.Text(identity, "aid") : null;
             if (named is not null && named != account.Aid) throw AunCallException.Make(AunErrorClass.Auth, 0, "the gateway takes the account for another AID");
             _heartbeat = Wire.Whole(hello, "heartbeat_interval") switch

@@ -72,7 +72,10 @@ internal sealed class AunPushes(string accountId, AunAccountOptions account, Aun
         return PushOutcome.Flushed;
     }
 
-    private async Task SendAsync(GatewaySocket socket, PushItem item, CancellationToken cancellationToken)
+    /// <summary>Sends a message; gives the gateway's answer.</summary>
+    /// <exception cref="SealingException">It can't be sealed.</exception>
+    /// <exception cref="BridgeException">It isn't taken, or it isn't known whether it was.</exception>
+    public async Task<JsonElement> SendAsync(GatewaySocket socket, PushItem item, CancellationToken cancellationToken)
     {
         var message = item.Message;
         if (message.Attachment is not null) throw BridgeException.Invalid("files don't travel over AUN; send a link in the text");
@@ -98,6 +101,8 @@ internal sealed class AunPushes(string accountId, AunAccountOptions account, Aun
             var why = AunCallException.Clean(Wire.Text(answer, "error") ?? "no reason");
             throw AunCallException.Make(AunErrorClass.Validation, 0, $"the receiver's host didn't take it: {why}");
         }
+
+        return answer;
     }
 
     /// <summary>Writes the parameters of <c>message.send</c>.</summary>

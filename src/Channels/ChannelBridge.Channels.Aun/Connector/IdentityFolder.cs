@@ -39,6 +39,9 @@ internal sealed class IdentityFolder : IDisposable
     /// <summary>Where the private key is.</summary>
     public string KeyPath => Path.Combine(Home, "private", "key.json");
 
+    /// <summary>Where a command without a host keeps its records.</summary>
+    public string RecordsPath => Path.Combine(Home, "tokens", "channelbridge.json");
+
     private string CertificatePath => Path.Combine(Home, "public", "cert.pem");
 
     /// <summary>Where the tokens are.</summary>

@@ -17,7 +17,7 @@ internal sealed class PkiTrust(IReadOnlyList<X509Certificate2> roots, TimeProvid
     /// <exception cref="AunCallException">There is none.</exception>
     public static PkiTrust Load(string? path, TimeProvider time)
     {
-        if (path is null) throw Refused("no root certificate is trusted: name the gateway's root by RootCaPath");
+        if (path is null) throw Refused("no root certificate is trusted: name the gateway's root by RootCaPath, or --root-ca");
         try
         {
             string[] files = Directory.Exists(path)
