@@ -168,7 +168,7 @@ internal sealed class ConnectorLab : IAsyncDisposable
         public Backlog GetBacklog(string channel, string accountId) => default;
     }
 
-    private sealed class Nobody : IClientConnection
+    internal sealed class Nobody : IClientConnection
     {
         public string Id => "test";
 

@@ -315,8 +315,9 @@ internal sealed partial class AunLink(
         {
             if (name == "message.received" && parameters.ValueKind == JsonValueKind.Object) Pushed?.Invoke(socket, parameters);
             else if (name == "gateway.disconnect")
-                goodbye = $"the gateway disconnects ({Wire.Whole(parameters, "code")?.ToString(CultureInfo.InvariantCulture) ?? "no code"}): "
-                    + AunCallException.Clean(Wire.Text(parameters, "reason") ?? "no reason");
+                goodbye = string.Create(
+                    CultureInfo.InvariantCulture, $"the gateway disconnects ({Wire.Whole(parameters, "code") ?? 0}, {AunCallException.Clean(Wire.Text(parameters, "reason") ?? "no reason")}): ")
+                    + CloseCodes.Explain((int)Math.Clamp(Wire.Whole(parameters, "code") ?? 0, 0, int.MaxValue));
         };
         _socket = socket;
         Volatile.Write(ref _connectedAt, time.GetUtcNow().ToUnixTimeMilliseconds());

@@ -14,9 +14,7 @@ internal static class PayloadText
     public static (string Text, string Kind) Of(JsonElement payload)
     {
         var kind = Wire.Text(payload, "type", 100) is { Length: > 0 } word ? word : "text";
-        // A text with members beside it (attachments, mentions) isn't only a text.
-        var isPlain = kind == "text" && Wire.Text(payload, "text", int.MaxValue) is not null && payload.EnumerateObject().All(static one => one.Name is "type" or "text");
-        return isPlain ? (Wire.Text(payload, "text", int.MaxValue)!, kind) : (payload.GetRawText(), kind);
+        return kind == "text" && Wire.Text(payload, "text", int.MaxValue) is { } text ? (text, kind) : (payload.GetRawText(), kind);
     }
 
     /// <summary>The payload of a text.</summary>
