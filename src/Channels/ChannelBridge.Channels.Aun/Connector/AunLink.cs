@@ -279,9 +279,9 @@ internal sealed partial class AunLink(
         var socket = await GatewaySocket.OpenAsync(dialer, view.Gateway, view.Trust.ForTls(_isDevelopment), _connector, Heard, time, stop).ConfigureAwait(false);
         try
         {
-            var (nonce, token) = (socket.Nonce, _tokens!.Access);
+            var (nonce, token, kind) = (socket.Nonce, _tokens!.Access, account.IsShort ? "short" : "long");
             var hello = await socket.CallAsync(
-                "auth.connect", writer => ConnectParameters.Write(writer, nonce, token, _deviceId, account, account.IsShort ? "short" : "long"), _connector.CallTimeout, stop).ConfigureAwait(false);
+                "auth.connect", writer => ConnectParameters.Write(writer, nonce, token, _deviceId, account, kind), _connector.CallTimeout, stop).ConfigureAwait(false);
             var named = hello.ValueKind == JsonValueKind.Object && hello.TryGetProperty("identity"u8, out var identity) ? Wire.Text(identity, "aid") : null;
             if (named is not null && named != account.Aid) throw AunCallException.Make(AunErrorClass.Auth, 0, "the gateway takes the account for another AID");
             _heartbeat = Wire.Whole(hello, "heartbeat_interval") switch
@@ -315,9 +315,7 @@ internal sealed partial class AunLink(
         {
             if (name == "message.received" && parameters.ValueKind == JsonValueKind.Object) Pushed?.Invoke(socket, parameters);
             else if (name == "gateway.disconnect")
-                goodbye = string.Create(
-                    CultureInfo.InvariantCulture, $"the gateway disconnects ({Wire.Whole(parameters, "code") ?? 0}, {AunCallException.Clean(Wire.Text(parameters, "reason") ?? "no reason")}): ")
-                    + CloseCodes.Explain((int)Math.Clamp(Wire.Whole(parameters, "code") ?? 0, 0, int.MaxValue));
+                goodbye = GoodbyeOf(parameters);
         };
         _socket = socket;
         Volatile.Write(ref _connectedAt, time.GetUtcNow().ToUnixTimeMilliseconds());
@@ -473,6 +471,13 @@ internal sealed partial class AunLink(
     private void Heard() => Volatile.Write(ref _heardAt, time.GetUtcNow().ToUnixTimeMilliseconds());
 
     private void Enter(LinkState state) => Volatile.Write(ref _state, (int)state);
+
+    private static string GoodbyeOf(JsonElement parameters)
+    {
+        var code = (int)Math.Clamp(Wire.Whole(parameters, "code") ?? 0, 0, int.MaxValue);
+        var reason = AunCallException.Clean(Wire.Text(parameters, "reason") ?? "no reason");
+        return string.Create(CultureInfo.InvariantCulture, $"the gateway disconnects ({code}, {reason}): {CloseCodes.Explain(code)}");
+    }
 
     private static string ClosedWith(int code) => string.Create(CultureInfo.InvariantCulture, $"the gateway closed the connection with {code}: {CloseCodes.Explain(code)}");
 
