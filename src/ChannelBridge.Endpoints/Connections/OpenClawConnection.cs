@@ -105,7 +105,11 @@ internal sealed class OpenClawConnection : ClientConnection
 
     protected override Task? Handshake => _deciding;
 
-    protected override void OnClosed() => _device?.Dispose();
+    protected override void OnClosed()
+    {
+        if (ClosedByClient) TokenArrived();
+        _device?.Dispose();
+    }
 
     protected override CancellationToken TokenOf(PendingRequest request) => Closed;
 
@@ -207,7 +211,7 @@ internal sealed class OpenClawConnection : ClientConnection
         Send(Hello(frame.Id.Span, caller, outcome));
     }
 
-    /// <summary>A client that speaks, or stays, has read its hello, and with it the token that was issued.</summary>
+    /// <summary>A client that speaks, stays, or takes its leave has read its hello, and with it the token that was issued.</summary>
     private void TokenArrived()
     {
         if (Interlocked.Exchange(ref _issued, null) is { } token) _ = Runtime.Devices!.ArrivedAsync(_device!.DeviceId, token);
