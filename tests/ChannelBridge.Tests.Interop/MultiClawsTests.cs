@@ -88,6 +88,54 @@ public sealed class MultiClawsTests
         }, "the notice is handed over");
     }
 
+    /// <summary>Teams and the profile through the gateway; its main session is told once that the profile isn't finished, and no other is.</summary>
+    [OpenClawFact]
+    public async Task The_gateway_has_teams_a_health_route_and_the_skill_and_its_main_session_is_told_of_the_profile()
+    {
+        if (OpenClawInstallation.Missing is { } reason) Assert.Fail(reason);
+        await using var model = await FakeModel.StartAsync();
+        await using var host = await HostProcess.StartAsync(arguments: ["--agent", "openclaw"]);
+        await using var client = await ClientAsync(host);
+        var state = Scratch.NewFolder("cbmulticlaws");
+        await using var gateway = GatewayProcess.Configure(
+            state, model.Port, InteropLab.CopyPlugin(state), new JsonObject { ["endpoint"] = $"unix:{host.Socket}" },
+            new JsonObject { ["enabled"] = true, ["dmPolicy"] = "open", ["allowFrom"] = new JsonArray("*") });
+        await gateway.StartAsync();
+        await using var bridge = await BncrClient.ConnectAsync(gateway.Url, GatewayProcess.Token);
+        using var http = new HttpClient { BaseAddress = new UriBuilder(gateway.Url) { Scheme = "http", Path = "/" }.Uri };
+        Assert.Equal("""{"ok":true,"plugin":"multiclaws"}""", await http.GetStringAsync(new Uri("multiclaws/health", UriKind.Relative)));
+
+        // A session of somebody is told nothing; the main one is, once it is there.
+        await bridge.AcceptedAsync("greta", "ask:stranger", "stranger-1");
+        await bridge.PushAsync("greta");
+        Assert.DoesNotContain("profile isn't finished", model.PromptOf("stranger"), StringComparison.Ordinal);
+        var (ran, said) = await gateway.CommandAsync("agent", "--session-key", "agent:main:main", "--message", "ask:main-first");
+        Assert.True(ran == 0, said);
+        await Wait.UntilAsync(async () =>
+        {
+            var list = (await CallAsync(client, "outbox.list", new JsonObject { ["channel"] = "openclaw", ["sessionKey"] = "agent:main:main" }))["entries"]!.AsArray();
+            return list.Count == 1 && (string?)list[0]!["state"] is "acked" or "delivered";
+        }, "the main session is told");
+        (ran, said) = await gateway.CommandAsync("agent", "--session-key", "agent:main:main", "--message", "ask:main-second");
+        Assert.True(ran == 0, said);
+        var prompts = model.PromptOf("main-first") + model.PromptOf("main-second");
+        Assert.Contains("profile isn't finished", prompts, StringComparison.Ordinal);
+        Assert.Contains("multiclaws/SKILL.md", prompts, StringComparison.Ordinal);
+
+        Assert.Equal("team_create_failed", (string?)(await bridge.CallAsync("multiclaws.team.create", new JsonObject { ["name"] = "us" }))["error"]!["code"]);
+        Assert.True((bool)(await bridge.CallAsync("multiclaws.profile.set", new JsonObject { ["ownerName"] = "Ann", ["bio"] = "knows" }))["ok"]!);
+        var made = await bridge.CallAsync("multiclaws.team.create", new JsonObject { ["name"] = "us" });
+        Assert.StartsWith("mc:", (string)made["payload"]!["inviteCode"]!, StringComparison.Ordinal);
+        Assert.Equal("us", (string)(await bridge.CallAsync("multiclaws.team.members", []))["payload"]!["team"]!["teamName"]!);
+
+        await host.KillAsync();
+        await Wait.UntilAsync(async () =>
+        {
+            using var answer = await http.GetAsync(new Uri("multiclaws/health", UriKind.Relative));
+            return answer.StatusCode == System.Net.HttpStatusCode.ServiceUnavailable;
+        }, "the gateway says that the host is away");
+    }
+
     private static async Task<ChannelBridgeClient> ClientAsync(HostProcess host)
     {
         var client = new ChannelBridgeClient(new ChannelBridgeClientOptions { Endpoint = $"unix:{host.Socket}" });
