@@ -28,7 +28,7 @@ public sealed class SessionKillTests
             });
         await using var host = await SessionHost.StartAsync();
         var peer = await remote.CallAsync("a2a.peers.add", new JsonObject { ["name"] = "host" });
-        await host.CallAsync("agents.add", new JsonObject { ["url"] = remote.Url, ["apiKey"] = (string)peer["token"]! });
+        await host.CallAsync("agents.add", new JsonObject { ["url"] = remote.Url, ["apiKey"] = (string)peer["secret"]! });
         var started = new ConcurrentDictionary<string, string>();
         for (var round = 0; round < Rounds; round++)
         {

@@ -52,8 +52,11 @@ internal sealed class SessionHost : IAsyncDisposable
 
     public async Task<JsonObject> UntilAsync(string id, string status)
     {
-        await Wait.UntilAsync(async () => (string?)(await StatusAsync(id))["status"] == status, $"the session is {status}");
-        return await StatusAsync(id);
+        // An end that isn't awaited is told at once, with its reason.
+        await Wait.UntilAsync(async () => (string?)(await StatusAsync(id))["status"] is "completed" or "failed" or "canceled" or "input-required", $"the session is {status}");
+        var session = await StatusAsync(id);
+        Assert.True((string?)session["status"] == status, session.ToJsonString());
+        return session;
     }
 
     /// <summary>How many notices a session of the gateway has to get.</summary>
