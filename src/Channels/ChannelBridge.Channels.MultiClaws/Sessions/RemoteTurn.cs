@@ -103,7 +103,8 @@ internal sealed class RemoteTurn(string? expected, IReadOnlyDictionary<string, i
                 _ => "",
             };
             if (words.Length == 0) continue;
-            if (text.Length > 0) text.Append('\n');
+            // Some agents keep a text that was said in pieces as so many parts.
+            if (text.Length > 0 && !char.IsWhiteSpace(text[^1]) && !char.IsWhiteSpace(words[0])) text.Append('\n');
             text.Append(words);
         }
 
