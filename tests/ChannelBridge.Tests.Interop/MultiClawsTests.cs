@@ -111,7 +111,7 @@ public sealed class MultiClawsTests
         // A session of somebody is told nothing; the main one is, once it is there.
         await bridge.AcceptedAsync("greta", "ask:stranger", "stranger-1");
         await bridge.PushAsync("greta");
-        Assert.DoesNotContain("profile isn't finished", model.PromptOf("stranger"), StringComparison.Ordinal);
+        Assert.DoesNotContain("multiclaws_profile_clear_pending_review", model.PromptOf("stranger"), StringComparison.Ordinal);
         var (ran, said) = await gateway.CommandAsync("agent", "--session-key", "agent:main:main", "--message", "ask:main-first");
         Assert.True(ran == 0, said);
         await Wait.UntilAsync(async () =>
@@ -122,7 +122,7 @@ public sealed class MultiClawsTests
         (ran, said) = await gateway.CommandAsync("agent", "--session-key", "agent:main:main", "--message", "ask:main-second");
         Assert.True(ran == 0, said);
         var prompts = model.PromptOf("main-first") + model.PromptOf("main-second");
-        Assert.Contains("profile isn't finished", prompts, StringComparison.Ordinal);
+        Assert.Contains("multiclaws_profile_clear_pending_review", prompts, StringComparison.Ordinal);
         Assert.Contains("multiclaws/SKILL.md", prompts, StringComparison.Ordinal);
 
         Assert.Equal("team_create_failed", (string?)(await bridge.CallAsync("multiclaws.team.create", new JsonObject { ["name"] = "us" }))["error"]!["code"]);

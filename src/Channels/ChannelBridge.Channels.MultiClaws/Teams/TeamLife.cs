@@ -28,6 +28,8 @@ internal sealed partial class TeamLife(
 
     private readonly CancellationTokenSource _stop = new();
     private Task _running = Task.CompletedTask;
+    private volatile bool _begun;
+    private string? _said;
 
     /// <inheritdoc/>
     public string Section => "teams";
@@ -35,9 +37,16 @@ internal sealed partial class TeamLife(
     /// <summary>Begins.</summary>
     public async ValueTask StartAsync(CancellationToken cancellationToken)
     {
-        await book.LoadAsync(cancellationToken).ConfigureAwait(false);
-        await profile.StartAsync(cancellationToken).ConfigureAwait(false);
-        spread.Start();
+        try
+        {
+            await BeginAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (BridgeException fault)
+        {
+            // A host whose key for the teams' secrets is lost does everything else; the calls say what is wrong.
+            Say(fault);
+        }
+
         _running = Task.Run(RunAsync, CancellationToken.None);
     }
 
@@ -61,6 +70,23 @@ internal sealed partial class TeamLife(
     /// <inheritdoc/>
     public void Dispose() => _stop.Dispose();
 
+    private async ValueTask BeginAsync(CancellationToken cancellationToken)
+    {
+        if (_begun) return;
+        await book.LoadAsync(cancellationToken).ConfigureAwait(false);
+        await profile.StartAsync(cancellationToken).ConfigureAwait(false);
+        spread.Start();
+        _begun = true;
+    }
+
+    // Once for each reason, not every few seconds.
+    private void Say(BridgeException fault)
+    {
+        if (_said == fault.Message) return;
+        _said = fault.Message;
+        LogNotRefreshed(fault.Code, fault.Message);
+    }
+
     private async Task RunAsync()
     {
         try
@@ -71,6 +97,7 @@ internal sealed partial class TeamLife(
             {
                 try
                 {
+                    await BeginAsync(_stop.Token).ConfigureAwait(false);
                     if (claims is { IsShared: true })
                     {
                         await book.RefreshAsync(_stop.Token).ConfigureAwait(false);
@@ -83,7 +110,7 @@ internal sealed partial class TeamLife(
                 }
                 catch (BridgeException fault)
                 {
-                    LogNotRefreshed(fault.Code);
+                    Say(fault);
                 }
 
                 await Task.Delay(claims is { IsShared: true } ? s_sharedPause : s_pause, time, _stop.Token).ConfigureAwait(false);
@@ -95,6 +122,6 @@ internal sealed partial class TeamLife(
         }
     }
 
-    [LoggerMessage(LogEvents.TeamsNotRefreshed, LogLevel.Warning, "The teams can't be looked after now ({Code}); it is tried again")]
-    private partial void LogNotRefreshed(string code);
+    [LoggerMessage(LogEvents.TeamsNotRefreshed, LogLevel.Warning, "The teams can't be looked after now ({Code}): {Problem} It is tried again")]
+    private partial void LogNotRefreshed(string code, string problem);
 }
