@@ -63,7 +63,13 @@ internal sealed class WaitingBook(IRecords records, AunOptions options, TimeProv
     {
         if (_known.Count >= MostKnown) _known.Clear();
         var known = _known.GetOrAdd(aid, _ => new Waiting(time));
-        if (!known.IsOlderThan(Fresh)) throw Full();
+        if (!known.IsOlderThan(Fresh))
+        {
+            // Just read by another call: what it found holds.
+            if (known.Latest - known.Floor >= options.MaxWaiting) throw Full();
+            return;
+        }
+
         var oldest = await records.ReadSequenceAsync(Mailbox.LogOf(aid), 0, 1, cancellationToken).ConfigureAwait(false);
         var acks = await records.ListRecordsAsync(Namespace, aid, null, MostSlots, cancellationToken).ConfigureAwait(false);
         var acked = acks.Count > 0 ? acks.Max(NumberOf) : 0;
