@@ -91,9 +91,9 @@ public sealed class MultiClawsTests
         }, "the notice is handed over");
     }
 
-    /// <summary>The gateway's main session is told that the profile isn't finished, and no other is.</summary>
+    /// <summary>Teams and the profile through the gateway; its main session is told once that the profile isn't finished, and no other is.</summary>
     [OpenClawFact]
-    public async Task The_gateway_has_a_health_route_and_its_main_session_is_told_of_the_profile()
+    public async Task The_gateway_has_teams_a_health_route_and_the_skill_and_its_main_session_is_told_of_the_profile()
     {
         if (OpenClawInstallation.Missing is { } reason) Assert.Fail(reason);
         await using var model = await FakeModel.StartAsync();
@@ -123,6 +123,20 @@ public sealed class MultiClawsTests
         Assert.True(ran == 0, said);
         var prompts = model.PromptOf("main-first") + model.PromptOf("main-second");
         Assert.Contains("multiclaws_profile_clear_pending_review", prompts, StringComparison.Ordinal);
+        Assert.Contains("multiclaws/SKILL.md", prompts, StringComparison.Ordinal);
+
+        Assert.Equal("team_create_failed", (string?)(await bridge.CallAsync("multiclaws.team.create", new JsonObject { ["name"] = "us" }))["error"]!["code"]);
+        Assert.True((bool)(await bridge.CallAsync("multiclaws.profile.set", new JsonObject { ["ownerName"] = "Ann", ["bio"] = "knows" }))["ok"]!);
+        var made = await bridge.CallAsync("multiclaws.team.create", new JsonObject { ["name"] = "us" });
+        Assert.StartsWith("mc:", (string)made["payload"]!["inviteCode"]!, StringComparison.Ordinal);
+        Assert.Equal("us", (string)(await bridge.CallAsync("multiclaws.team.members", []))["payload"]!["team"]!["teamName"]!);
+
+        await host.KillAsync();
+        await Wait.UntilAsync(async () =>
+        {
+            using var answer = await http.GetAsync(new Uri("multiclaws/health", UriKind.Relative));
+            return answer.StatusCode == System.Net.HttpStatusCode.ServiceUnavailable;
+        }, "the gateway says that the host is away");
     }
 
     private static async Task<ChannelBridgeClient> ClientAsync(HostProcess host)

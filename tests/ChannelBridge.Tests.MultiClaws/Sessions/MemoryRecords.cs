@@ -32,7 +32,8 @@ internal sealed class MemoryRecords : IRecords
         lock (_lock)
         {
             return ValueTask.FromResult<IReadOnlyList<StoreRecord>>([.. _records
-                .Where(record => record.Key.Namespace == ns && (index is null || record.Value.Index == index) && (after is null || string.CompareOrdinal(record.Key.Key, after) > 0))
+                .Where(record => record.Key.Namespace == ns && (index is null || record.Value.Index == index))
+                .Where(record => after is null || string.CompareOrdinal(record.Key.Key, after) > 0)
                 .Select(static record => record.Value).Take(limit)]);
         }
     }

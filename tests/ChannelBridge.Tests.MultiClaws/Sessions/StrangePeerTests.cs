@@ -154,7 +154,8 @@ public sealed class StrangePeerTests
         $$$$$$"""{"artifactUpdate":{"taskId":"t","contextId":"c","append":{{{{{{(append ? "true" : "false")}}}}}},"artifact":{"artifactId":"a","parts":[{"text":"{{{{{{text}}}}}}"}]}}}""";
 
     /// <summary>A node as the plugin 0.4.9 is one: a card of its shape, no key, an answer that is a message.</summary>
-    private static Task<PeerServer> PublishedNodeAsync(string answer, List<JsonNode> asked, Func<HttpContext, bool>? fails = null) => PeerServer.StartAsync(async (server, context) =>
+    private static Task<PeerServer> PublishedNodeAsync(
+        string answer, List<JsonNode> asked, Func<HttpContext, bool>? fails = null) => PeerServer.StartAsync(async (server, context) =>
     {
         if (context.Request.Path == "/.well-known/agent-card.json")
         {

@@ -90,7 +90,8 @@ internal sealed class ImportCalls(SessionDesk sessions, AgentBook agents, OwnPro
     {
         var url = AgentUrls.Normalise(old.Url) ?? throw BridgeException.Invalid("url is no address");
         if (await agents.FindAsync(url, cancellationToken).ConfigureAwait(false) is not null) return "it is here already";
-        var card = new AgentCardFacts(Short(old.Name) is { Length: > 0 } name ? name : url, Short(old.Description) ?? "", [.. (old.Skills ?? []).Take(64).Select(static skill => Short(skill)!)]);
+        IReadOnlyList<string> skills = [.. (old.Skills ?? []).Take(64).Select(static skill => Short(skill)!)];
+        var card = new AgentCardFacts(Short(old.Name) is { Length: > 0 } name ? name : url, Short(old.Description) ?? "", skills);
         await agents.AddAsync(url, old.ApiKey is { Length: > 0 } key ? key : null, card, cancellationToken).ConfigureAwait(false);
         return null;
     }
