@@ -98,11 +98,12 @@ public sealed class InteropLab : IAsyncLifetime
     public static string CopyPlugin(string state)
     {
         var target = Path.Combine(state, "plugin");
-        Directory.CreateDirectory(Path.Combine(target, "plugin-manifest"));
-        foreach (var file in new[] { "openclaw.plugin.json", "package.json" }.Concat(
-            Directory.GetFiles(Path.Combine(OpenClawInstallation.Repository, "plugin-manifest")).Select(file => Path.Combine("plugin-manifest", Path.GetFileName(file)))))
+        var repository = OpenClawInstallation.Repository;
+        var files = Directory.GetFiles(Path.Combine(repository, "plugin-manifest"), "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(repository, file));
+        foreach (var file in files.Concat(["openclaw.plugin.json", "package.json"]))
         {
-            File.Copy(Path.Combine(OpenClawInstallation.Repository, file), Path.Combine(target, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(target, file))!);
+            File.Copy(Path.Combine(repository, file), Path.Combine(target, file));
         }
 
         return target;
