@@ -33,6 +33,7 @@ internal sealed partial class SessionDesk(
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _room = new(1);
     private TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private CancellationToken _held = CancellationToken.None;
     private Task _running = Task.CompletedTask;
     private int _coming;
@@ -277,6 +278,7 @@ internal sealed partial class SessionDesk(
 
     private async ValueTask ReadyAsync(CancellationToken cancellationToken)
     {
+        _asked.TrySetResult();
         if (_ready.Task.IsCompleted && !_held.IsCancellationRequested) return;
         try
         {
@@ -291,6 +293,8 @@ internal sealed partial class SessionDesk(
     /// <summary>Holds the sessions for as long as this host may.</summary>
     private async Task HoldAsync(CancellationToken stop)
     {
+        await NeededAsync(stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (stop.IsCancellationRequested) return;
         var claim = claims.Take("multiclaws/sessions");
         await using (claim.ConfigureAwait(false))
         {
@@ -316,6 +320,27 @@ internal sealed partial class SessionDesk(
                 await Task.WhenAll(_work.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 _sessions.Clear();
             }
+        }
+    }
+
+    /// <summary>
+    /// Completes when there is a session, or somebody asks for one: a claim that several hosts share is written anew all the time, for nothing where nobody has sessions.
+    /// </summary>
+    private async Task NeededAsync(CancellationToken stop)
+    {
+        while (!_asked.Task.IsCompleted)
+        {
+            try
+            {
+                if ((await book.LoadAsync(stop).ConfigureAwait(false)).Count > 0) return;
+            }
+            catch (BridgeException fault)
+            {
+                LogFault(logger, fault.Code);
+            }
+
+            await Task.WhenAny(_asked.Task, Task.Delay(SettleEvery, time, stop)).ConfigureAwait(false);
+            stop.ThrowIfCancellationRequested();
         }
     }
 
