@@ -51,7 +51,7 @@ public sealed class AunEndpointTests
     [Fact]
     public async Task Killed_WithMessagesUnderWay_LosesNoneAndDoublesNone()
     {
-        const int Rounds = 4;
+        const int Rounds = 2;
         const int Agents = 10;
         const int Each = 8;
         var random = new Random(1);

@@ -9,7 +9,7 @@ namespace ChannelBridge.Tests.Integration.MultiClaws;
 /// <summary>Sessions between hosts as processes: each ends once, with one notice, whichever side is killed in whatever state.</summary>
 public sealed class SessionKillTests
 {
-    private static int Rounds => int.TryParse(Environment.GetEnvironmentVariable("CHANNELBRIDGE_KILL_ROUNDS"), out var rounds) ? rounds : 8;
+    private static int Rounds => int.TryParse(Environment.GetEnvironmentVariable("CHANNELBRIDGE_KILL_ROUNDS"), out var rounds) ? rounds : 5;
 
     [Fact]
     public async Task Killed_at_random_moments_on_either_side_each_session_ends_once_and_is_told_once()
