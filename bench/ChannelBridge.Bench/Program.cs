@@ -39,7 +39,7 @@ static int Help()
           allocations  bytes allocated for each event of a stream, in this process (part of streams)
           a2a       A2A's blocking sends and streams beside the JavaScript SDK's server (needs npm's @a2a-js/sdk 0.3.14 and express, as .ci/run installs them)
           cold      memory for a thousand active conversations with a million stored, beside a thousand stored (some minutes)
-          before    acks, drains and the whole way, this build in turn with another one, e.g. of the commit before a change of the hot path:
+          before    acks, drains, the whole way and /v1/responses, this build in turn with another one, e.g. of the commit before a change of the hot path:
                     before --host ../old/src/ChannelBridge.Host/bin/Release/net10.0/channelbridge.dll --runs 5 --seconds 15
           steady    half of the peak for some minutes: memory and p99 of the first and the last third
 

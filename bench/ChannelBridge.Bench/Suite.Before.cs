@@ -1,3 +1,5 @@
+using System.Net.Http.Headers;
+
 namespace ChannelBridge.Bench;
 
 /// <summary>The hot path of this host beside that of another build, in turn: whether a change made it slower.</summary>
@@ -6,7 +8,7 @@ internal sealed partial class Suite
     private string? _before;
 
     /// <summary>
-    /// Alternating rounds: acks, drains over one and over 64 conversations, the whole way over a thousand; of each the rate, p99, processor time, bytes written to
+    /// Alternating rounds: acks, drains over one and over 64 conversations, the whole way over a thousand; responses, whole and as a stream; of each the rate, p99, processor time, bytes written to
     /// the disk, and memory at its end.
     /// </summary>
     private async Task BeforeAsync()
@@ -37,7 +39,7 @@ internal sealed partial class Suite
             var before = Usage.Of(subject);
             var clock = System.Diagnostics.Stopwatch.StartNew();
             var (count, latencies) = await client.LoadAsync(64, _duration, Inbound);
-            series.Note("acks, 64 in flight", count, clock.Elapsed, latencies, before, Usage.Of(subject));
+            series.Note("bncr.inbound, 64 in flight", count, clock.Elapsed, latencies, before, Usage.Of(subject));
         }
 
         foreach (var lanes in (int[])[1, 64])
@@ -64,6 +66,44 @@ internal sealed partial class Suite
             var (latencies, rate) = await bridge.ConverseAsync(64, 1000, _duration, InboundTo);
             series.Note("whole way over a thousand", (long)(rate * clock.Elapsed.TotalSeconds), clock.Elapsed, latencies, before, Usage.Of(subject));
         }
+
+        foreach (var stream in (bool[])[false, true])
+        {
+            await using var subject = await Subject.HostAsync(host: host, environment: ManySlots);
+            using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 64 });
+            await RespondAsync(http, subject, stream, TimeSpan.FromSeconds(2));
+            var before = Usage.Of(subject);
+            var clock = System.Diagnostics.Stopwatch.StartNew();
+            var latencies = await RespondAsync(http, subject, stream, _duration);
+            series.Note($"/v1/responses{(stream ? " as a stream" : "")}, stored, 16 at a time", latencies.Count, clock.Elapsed, latencies, before, Usage.Of(subject));
+        }
+    }
+
+    /// <summary>Asks for responses of the echo agent, sixteen at a time: the time of each, in microseconds.</summary>
+    private static async Task<List<double>> RespondAsync(HttpClient http, Subject subject, bool stream, TimeSpan duration)
+    {
+        var address = new UriBuilder(subject.Url) { Scheme = "http", Path = "/v1/responses" }.Uri;
+        var token = new AuthenticationHeaderValue("Bearer", subject.Token);
+        var body = $$"""{"model":"echo","stream":{{(stream ? "true" : "false")}},"input":"What is the weather like in Paris today?"}""";
+        var until = System.Diagnostics.Stopwatch.StartNew();
+        var all = await Task.WhenAll(Enumerable.Range(0, 16).Select(async _ =>
+        {
+            var latencies = new List<double>();
+            while (until.Elapsed < duration)
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Post, address);
+                request.Headers.Authorization = token;
+                request.Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+                var started = System.Diagnostics.Stopwatch.GetTimestamp();
+                using var response = await http.SendAsync(request);
+                var answer = await response.Content.ReadAsStringAsync();
+                if (!answer.Contains("completed", StringComparison.Ordinal)) throw new InvalidOperationException($"{(int)response.StatusCode}: {answer}");
+                latencies.Add(System.Diagnostics.Stopwatch.GetElapsedTime(started).TotalMicroseconds);
+            }
+
+            return latencies;
+        }));
+        return [.. all.SelectMany(latencies => latencies)];
     }
 
     private readonly record struct Usage(double CpuSeconds, long WrittenBytes, double ResidentMiB)
