@@ -35,7 +35,7 @@ internal sealed partial class Suite
         await using (var subject = await Subject.HostAsync(host: host))
         {
             await using var client = await BenchClient.ConnectAsync(subject, bridge: false);
-            await client.LoadAsync(64, TimeSpan.FromSeconds(2), Inbound);
+            await client.LoadAsync(64, _duration, Inbound);
             var before = Usage.Of(subject);
             var clock = System.Diagnostics.Stopwatch.StartNew();
             var (count, latencies) = await client.LoadAsync(64, _duration, Inbound);
@@ -60,7 +60,7 @@ internal sealed partial class Suite
         await using (var subject = await Subject.HostAsync(host: host))
         {
             await using var bridge = await BenchClient.ConnectAsync(subject, bridge: true);
-            await bridge.ConverseAsync(64, 1000, TimeSpan.FromSeconds(2), InboundTo);
+            await bridge.ConverseAsync(64, 1000, _duration, InboundTo);
             var before = Usage.Of(subject);
             var clock = System.Diagnostics.Stopwatch.StartNew();
             var (latencies, rate) = await bridge.ConverseAsync(64, 1000, _duration, InboundTo);
@@ -71,7 +71,7 @@ internal sealed partial class Suite
         {
             await using var subject = await Subject.HostAsync(host: host, environment: ManySlots);
             using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 64 });
-            await RespondAsync(http, subject, stream, TimeSpan.FromSeconds(2));
+            await RespondAsync(http, subject, stream, _duration);
             var before = Usage.Of(subject);
             var clock = System.Diagnostics.Stopwatch.StartNew();
             var latencies = await RespondAsync(http, subject, stream, _duration);
