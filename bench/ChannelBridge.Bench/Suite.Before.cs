@@ -8,8 +8,8 @@ internal sealed partial class Suite
     private string? _before;
 
     /// <summary>
-    /// Alternating rounds: acks, drains over one and over 64 conversations, the whole way over a thousand; responses, whole and as a stream; of each the rate, p99, processor time, bytes written to
-    /// the disk, and memory at its end.
+    /// Alternating rounds: acks, drains over one and over 64 conversations, the whole way over a thousand; responses, whole and as a stream; of each the rate,
+    /// p99, processor time, bytes written to the disk, and memory at its end. Each is warmed up as long as it is measured: a host that has just started compiles.
     /// </summary>
     private async Task BeforeAsync()
     {

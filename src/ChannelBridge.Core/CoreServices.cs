@@ -20,6 +20,7 @@ using ChannelBridge.Core.Settings;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
@@ -34,10 +35,10 @@ internal static class CoreServices
     {
         ArgumentNullException.ThrowIfNull(services);
         services.TryAddSingleton<ISettingsSource>(provider => new ConfigurationSettings(provider.GetService<IConfiguration>()));
+        services.AddSettingGroup(MessagingSettings.Limits, configure);
         services.TryAddSingleton(provider =>
         {
-            var options = new MessagingOptions();
-            configure?.Invoke(options);
+            var options = provider.GetRequiredService<IOptions<MessagingOptions>>().Value;
             ChannelDeliveries.Read(provider, options);
             return options;
         });
@@ -99,7 +100,8 @@ internal static class CoreServices
         services.TryAddSingleton<SentKeys>();
         services.AddContributor<SendMethods>();
         services.AddSingleton<IAgent, EchoAgent>();
-        services.TryAddSingleton<ResponseOptions>();
+        services.AddSettingGroup(ResponseSettings.Keys);
+        services.TryAddSingleton(provider => provider.GetRequiredService<IOptions<ResponseOptions>>().Value);
         services.TryAddSingleton<ResponseRuns>();
         services.TryAddSingleton<IResponseRuns>(provider => provider.GetRequiredService<ResponseRuns>());
         services.AddContributor<ResponsesDiagnostics>();

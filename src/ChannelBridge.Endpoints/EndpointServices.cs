@@ -27,7 +27,7 @@ public static class EndpointServices
     /// </summary>
     /// <param name="builder">The builder.</param>
     /// <param name="configure">Sets the options.</param>
-    /// <param name="limits">Sets the limits.</param>
+    /// <param name="limits">Sets the limits; the keys <c>Limits:*</c> are read before it.</param>
     public static IChannelBridgeBuilder AddEndpoints(
         this IChannelBridgeBuilder builder, Action<EndpointOptions>? configure = null, Action<EndpointLimits>? limits = null)
     {
@@ -45,7 +45,7 @@ public static class EndpointServices
         services.AddOptions();
         services.AddLogging();
         if (configure is not null) services.Configure(configure);
-        if (limits is not null) services.Configure(limits);
+        services.AddSettingGroup(EndpointSettings.Limits, limits);
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<MethodRouter>();
         services.TryAddSingleton<EndpointRuntime>();

@@ -5,6 +5,7 @@ using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Transfers;
 using ChannelBridge.OpenClaw;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
@@ -27,9 +28,8 @@ public static class LinkServices
     internal static IServiceCollection AddOpenClawLink(this IServiceCollection services, Action<LinkOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
-        var options = new LinkOptions();
-        configure?.Invoke(options);
-        services.TryAddSingleton(options);
+        services.AddSettingGroup(LinkSettings.Keys, configure);
+        services.TryAddSingleton(provider => provider.GetRequiredService<IOptions<LinkOptions>>().Value);
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<PluginPackage>();
         services.TryAddSingleton<ChannelDirectory>();

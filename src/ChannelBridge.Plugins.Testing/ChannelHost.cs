@@ -74,7 +74,7 @@ public sealed class ChannelHost : IAsyncDisposable
         builder.Logging.SetMinimumLevel(LogLevel.None);
         var bridge = builder.Services.AddChannelBridge()
             .UseSqlite(store => store.Path = Path.Combine(Folder, "messages.db"))
-            .AddTransfers(new TransferOptions { Folder = Path.Combine(Folder, "spool") });
+            .AddTransfers(files => files.Folder = Path.Combine(Folder, "spool"));
         if (_add is not null) _add(bridge, Folder);
         else bridge.AddPlugins(new PluginHostOptions { DataFolder = Folder, Times = Times() });
         _host = builder.Build();

@@ -1,9 +1,10 @@
 using System.Text.RegularExpressions;
+using ChannelBridge.Storage.Common;
 
 namespace ChannelBridge.Storage.Postgres;
 
 /// <summary>Settings of the PostgreSQL store.</summary>
-public sealed partial class PostgresStoreOptions
+public sealed partial class PostgresStoreOptions : IQueueOptions
 {
     /// <summary>Where the database is, e.g. <c>Host=db;Database=channelbridge;Username=bridge;Password=…</c>: Npgsql's keywords. A secret.</summary>
     public string ConnectionString { get; set; } = "";

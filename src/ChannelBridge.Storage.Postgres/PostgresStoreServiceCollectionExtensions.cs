@@ -13,7 +13,7 @@ public static class PostgresStoreServiceCollectionExtensions
 {
     /// <summary>Messages are kept in a PostgreSQL database, which several hosts may share.</summary>
     /// <param name="builder">The builder.</param>
-    /// <param name="configure">Sets the options, at least <see cref="PostgresStoreOptions.ConnectionString"/>.</param>
+    /// <param name="configure">Sets the options, at least <see cref="PostgresStoreOptions.ConnectionString"/>; the keys <c>Store:*</c> are read before it.</param>
     public static IChannelBridgeBuilder UsePostgres(this IChannelBridgeBuilder builder, Action<PostgresStoreOptions> configure)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -31,7 +31,7 @@ public static class PostgresStoreServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(configure);
-        services.AddOptions<PostgresStoreOptions>().Configure(configure);
+        services.AddSettingGroup(PostgresSettings.Keys, configure);
         if (services.Any(service => service.ServiceType == typeof(IStore))) return services;
         services.TryAddSingleton<ILaneClaims>(provider => new PostgresClaims(
             (PostgresStore)provider.GetRequiredService<IStore>(),

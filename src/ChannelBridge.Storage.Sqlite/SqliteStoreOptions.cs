@@ -1,3 +1,5 @@
+using ChannelBridge.Storage.Common;
+
 namespace ChannelBridge.Storage.Sqlite;
 
 /// <summary>Where the SQLite engine comes from.</summary>
@@ -11,7 +13,7 @@ public enum SqliteEngine
 }
 
 /// <summary>Settings of the SQLite store.</summary>
-public sealed class SqliteStoreOptions
+public sealed class SqliteStoreOptions : IQueueOptions
 {
     /// <summary>
     /// The database file, e.g. <c>/var/lib/channelbridge/channelbridge.db</c>. It is made when it doesn't exist, readable by its owner only. Beside it

@@ -12,7 +12,7 @@ public static class SqliteStoreServiceCollectionExtensions
 {
     /// <summary>Messages are kept in a SQLite file: the store of one host.</summary>
     /// <param name="builder">The builder.</param>
-    /// <param name="configure">Sets the options, at least <see cref="SqliteStoreOptions.Path"/>.</param>
+    /// <param name="configure">Sets the options, at least <see cref="SqliteStoreOptions.Path"/>; the keys <c>Store:*</c> are read before it.</param>
     public static IChannelBridgeBuilder UseSqlite(this IChannelBridgeBuilder builder, Action<SqliteStoreOptions> configure)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -27,7 +27,7 @@ public static class SqliteStoreServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(configure);
-        services.AddOptions<SqliteStoreOptions>().Configure(configure);
+        services.AddSettingGroup(SqliteSettings.Keys, configure);
         services.TryAddSingleton<IStore>(provider => new SqliteStore(
             provider.GetRequiredService<IOptions<SqliteStoreOptions>>().Value,
             provider.GetRequiredService<ILogger<SqliteStore>>(),

@@ -36,7 +36,7 @@ internal sealed class HostedPlugins : IAsyncDisposable
             },
         };
         builder.Services.AddChannelBridge().UseSqlite(store => store.Path = Path.Combine(folder, "messages.db"))
-            .AddTransfers(new TransferOptions { Folder = Path.Combine(folder, "spool") }).AddPlugins(options);
+            .AddTransfers(files => files.Folder = Path.Combine(folder, "spool")).AddPlugins(options);
         _host = builder.Build();
     }
 

@@ -24,7 +24,7 @@ public static class ChannelBridgeServices
     /// channels; the echo agent is there from the start.
     /// </summary>
     /// <param name="services">The container of a host (<c>Host.CreateApplicationBuilder</c>, <c>WebApplication.CreateBuilder</c>).</param>
-    /// <param name="configure">Sets the bounds and times of inbox, turns and outbox.</param>
+    /// <param name="configure">Sets the bounds and times of inbox, turns and outbox; the keys <c>Limits:*</c> are read before it.</param>
     /// <exception cref="InvalidOperationException">It was called before on this container.</exception>
     public static IChannelBridgeBuilder AddChannelBridge(this IServiceCollection services, Action<MessagingOptions>? configure = null)
     {
@@ -92,11 +92,11 @@ public static class ChannelBridgeServices
 
     /// <summary>Adds the spool: files that come with messages, in both directions.</summary>
     /// <param name="builder">The builder.</param>
-    /// <param name="options">The folder and the limits.</param>
-    public static IChannelBridgeBuilder AddTransfers(this IChannelBridgeBuilder builder, TransferOptions options)
+    /// <param name="configure">Sets the folder and the limits; the keys <c>Store:Files:*</c> are read before it.</param>
+    public static IChannelBridgeBuilder AddTransfers(this IChannelBridgeBuilder builder, Action<TransferOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        builder.Services.AddChannelBridgeTransfers(options);
+        builder.Services.AddChannelBridgeTransfers(configure);
         return builder;
     }
 

@@ -53,7 +53,7 @@ internal static class PluginRun
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.Services.AddChannelBridge()
             .UseSqlite(store => store.Path = Path.Combine(data, "messages.db"))
-            .AddTransfers(new TransferOptions { Folder = Path.Combine(data, "spool") })
+            .AddTransfers(files => files.Folder = Path.Combine(data, "spool"))
             .AddPlugins(new PluginHostOptions { DataFolder = data });
         using var host = builder.Build();
         // Ctrl+C and SIGTERM are the host's once it has started; the command's own token isn't told of them then.

@@ -85,10 +85,11 @@ internal static class HostComposition
         services.AddSingleton(settings.Facts);
         services.AddSingleton(settings.Messaging);
         services.AddSingleton(settings.Responses);
+        services.AddSingleton(settings.Files);
         services.AddSingleton(settings.Link);
         settings.Store.AddTo(services);
         services.AddSingleton(_ => PackedPackage.Read(settings.DataDirectory));
-        var bridge = services.AddChannelBridge().AddTransfers(settings.Files).AddOpenClaw();
+        var bridge = services.AddChannelBridge().AddTransfers().AddOpenClaw();
         foreach (var agent in settings.Agents) services.AddProviderAgent(agent);
         AddChannels(bridge);
         if (settings.Facts.Agents?.Contains(AgentSettings.Conformance) is true) bridge.AddA2AConformance();

@@ -1,5 +1,10 @@
 using ChannelBridge.Abstractions.Settings;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Responses;
+using ChannelBridge.Core.Transfers;
+using ChannelBridge.Endpoints;
 using ChannelBridge.Host.Composition;
+using ChannelBridge.OpenClaw;
 
 namespace ChannelBridge.Host.Settings;
 
@@ -10,7 +15,7 @@ internal static class SettingsCatalog
     public static readonly IReadOnlyList<Setting> All =
     [
         .. HostKeys(), .. LinkSettings.Keys.Settings, .. AgentSettings.Named, .. AgentSettings.Keys.Settings, .. StoreSettings.Connection,
-        .. StoreSettings.Keys.Settings, .. FileSettings.Keys.Settings, .. HostComposition.ChannelSettings.SelectMany(channel => channel.Settings),
+        .. StoreSettings.Keys, .. TransferSettings.Keys.Settings, .. HostComposition.ChannelSettings.SelectMany(channel => channel.Settings),
         .. PluginConfiguration.Keys, .. ResponseSettings.Keys.Settings, .. MessagingSettings.Limits.Settings, .. EndpointSettings.Limits.Settings,
     ];
 

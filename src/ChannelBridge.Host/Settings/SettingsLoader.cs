@@ -1,8 +1,13 @@
 using System.Text;
 using ChannelBridge.Abstractions.Settings;
+using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Responses;
+using ChannelBridge.Core.Settings;
+using ChannelBridge.Core.Transfers;
 using ChannelBridge.Endpoints;
 using ChannelBridge.Host.Composition;
 using LinkOptions = ChannelBridge.OpenClaw.LinkOptions;
+using LinkSettings = ChannelBridge.OpenClaw.LinkSettings;
 
 namespace ChannelBridge.Host.Settings;
 
@@ -95,13 +100,16 @@ internal static class SettingsLoader
         var store = StoreSettings.Read(reader, dataDirectory);
         var limits = new EndpointLimits();
         EndpointSettings.Limits.Apply(reader, limits);
-        var messaging = MessagingSettings.Read(reader, HostComposition.ChannelSettings);
+        var messaging = ReadMessaging(reader);
         var stop = reader.Duration("Listen:StopTimeout", TimeSpan.FromSeconds(25), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10), "25s");
         reader.MustBeLess("Limits:StopGrace", messaging.StopGrace, "Listen:StopTimeout", stop);
         reader.MustBeLess("Limits:StopTimeout", limits.StopTimeout, "Listen:StopTimeout", stop);
         reader.MustBeLess("Agents:openclaw:TurnTimeout", link.TurnTimeout, "Limits:TurnTimeout", messaging.TurnTimeout);
         AgentSettings.CheckTimes(reader, agents, messaging.TurnTimeout);
-        var files = FileSettings.Read(reader, dataDirectory);
+        var files = new TransferOptions { Folder = Path.Combine(dataDirectory, "spool") };
+        TransferSettings.Keys.Apply(reader, files);
+        var responses = new ResponseOptions { DefaultAgent = agent, Directory = Path.Combine(dataDirectory, "responses") };
+        ResponseSettings.Keys.Apply(reader, responses);
         var secrets = SecretFiles.Of(merged, dataDirectory, files, store);
         files.Refused = [.. secrets];
         reader.Facts = reader.Facts with { OwnFiles = secrets };
@@ -136,13 +144,22 @@ internal static class SettingsLoader
             Agent = agent,
             Agents = agents,
             Messaging = messaging,
-            Responses = ResponseSettings.Read(reader, dataDirectory, agent),
+            Responses = responses,
             Store = store,
             Files = files,
             Link = link,
             Otlp = ReadOtlp(reader),
             LogLevel = Enum.Parse<LogLevel>(reader.Choice("Telemetry:LogLevel", nameof(LogLevel.Information), Enum.GetNames<LogLevel>())),
         };
+    }
+
+    private static MessagingOptions ReadMessaging(SettingsReader reader)
+    {
+        var options = new MessagingOptions();
+        MessagingSettings.Limits.Apply(reader, options);
+        if (reader.IsSet("Limits:TurnAttempts")) reader.Warn("Limits:TurnAttempts: ignored; how long a message is tried again is Limits:TurnPatience, a time");
+        foreach (var channel in HostComposition.ChannelSettings) ChannelDeliveries.Take(channel, reader, options);
+        return options;
     }
 
     private static List<string> ReadUrls(SettingsReader reader)

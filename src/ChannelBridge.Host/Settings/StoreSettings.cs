@@ -40,28 +40,8 @@ internal static class StoreSettings
 {
     private const string Example = "Host=db.internal;Database=channelbridge;Username=bridge";
 
-    /// <summary>The keys.</summary>
-    public static readonly SettingGroup<StoreChoice> Keys = new SettingGroup<StoreChoice>("Store:")
-        .Text("Schema", o => o.Postgres.Schema, (o, v) => o.Postgres.Schema = v, "PostgreSQL: the schema that holds the tables; made when it doesn't exist", "channelbridge")
-        .Duration("ClaimTime", TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5), o => o.Postgres.ClaimTime, (o, v) => o.Postgres.ClaimTime = v,
-            "PostgreSQL: how long a host that isn't heard of keeps its conversations before others go on with them")
-        .Duration("ClaimLinger", TimeSpan.Zero, TimeSpan.FromHours(1), o => o.Postgres.ClaimLinger, (o, v) => o.Postgres.ClaimLinger = v,
-            "PostgreSQL: how long a host keeps a conversation that has nothing to do")
-        .Duration("CommandTimeout", TimeSpan.FromSeconds(1), TimeSpan.FromHours(1), o => o.Postgres.CommandTimeout,
-            (o, v) => o.Postgres.CommandTimeout = v, "PostgreSQL: how long a statement may take before it counts as failed")
-        .Number("QueueCapacity", 1, 1 << 20, o => o.Sqlite.QueueCapacity, (o, v) => o.Sqlite.QueueCapacity = o.Postgres.QueueCapacity = (int)v,
-            "Commits that may wait for the writer; more are answered `BUSY`")
-        .Number("MaxGroupSize", 1, 1 << 16, o => o.Sqlite.MaxGroupSize, (o, v) => o.Sqlite.MaxGroupSize = o.Postgres.MaxGroupSize = (int)v,
-            "Commits that share one flush to the disk at most")
-        .Size("MaxGroupBytes", 1, int.MaxValue, o => o.Sqlite.MaxGroupBytes, (o, v) => o.Sqlite.MaxGroupBytes = o.Postgres.MaxGroupBytes = (int)v,
-            "Payload that shares one flush at most")
-        .Number("LaneCacheSize", 1, 1 << 20, o => o.Sqlite.LaneCacheSize, (o, v) => o.Sqlite.LaneCacheSize = o.Postgres.LaneCacheSize = (int)v,
-            "Conversations whose numbers the writer keeps in memory")
-        .Choice<SqliteEngine>("SqliteEngine", o => o.Sqlite.Engine, (o, v) => o.Sqlite.Engine = v, "SQLite: the engine that comes with ChannelBridge, or the system's")
-        .Number("Readers", 1, 64, o => o.Sqlite.Readers, (o, v) => o.Sqlite.Readers = (int)v, "SQLite: connections that serve reads")
-        .Size("CacheBytes", 1 << 20, int.MaxValue, o => o.Sqlite.CacheBytes, (o, v) => o.Sqlite.CacheBytes = (int)v, "SQLite: the writer's page cache")
-        .Duration("BusyTimeout", TimeSpan.Zero, TimeSpan.FromMinutes(5), o => o.Sqlite.BusyTimeout, (o, v) => o.Sqlite.BusyTimeout = v,
-            "SQLite: how long to wait for a lock that another program (a backup) holds");
+    /// <summary>The keys of both engines; those that they share stand once.</summary>
+    public static IEnumerable<Setting> Keys => PostgresSettings.Keys.Settings.Concat(SqliteSettings.Keys.Settings).DistinctBy(setting => setting.Key);
 
     /// <summary>Where the database is: the keys that may hold a secret, and so are never repeated in a message.</summary>
     public static IEnumerable<Setting> Connection { get; } =
@@ -76,7 +56,8 @@ internal static class StoreSettings
     public static StoreChoice Read(SettingsReader reader, string dataDirectory)
     {
         var choice = new StoreChoice { Sqlite = { Path = Path.Combine(dataDirectory, Defaults.DatabaseFile) } };
-        Keys.Apply(reader, choice);
+        SqliteSettings.Keys.Apply(reader, choice.Sqlite);
+        PostgresSettings.Keys.Apply(reader, choice.Postgres);
         if (!PostgresStoreOptions.IsSchemaName(choice.Postgres.Schema))
             reader.Problem("Store:Schema", $"{SettingText.Show(choice.Postgres.Schema)} is not a valid schema name; use lower-case "
                 + "letters, digits and underscores, 63 at most", "channelbridge");

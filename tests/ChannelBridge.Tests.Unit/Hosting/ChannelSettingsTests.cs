@@ -4,6 +4,12 @@ using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Channels.InstaClaw;
 using ChannelBridge.Core.Messaging;
+using ChannelBridge.Core.Responses;
+using ChannelBridge.Core.Transfers;
+using ChannelBridge.Endpoints;
+using ChannelBridge.OpenClaw;
+using ChannelBridge.Storage.Postgres;
+using ChannelBridge.Storage.Sqlite;
 using ChannelBridge.Tests.Unit.Support;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -12,7 +18,7 @@ using Microsoft.Extensions.Options;
 
 namespace ChannelBridge.Tests.Unit.Hosting;
 
-/// <summary>A host of one's own binds the settings groups that channels hand over from its own configuration: the same keys, checks and defaults.</summary>
+/// <summary>A host of one's own binds the settings groups of channels, core, doors and stores from its own configuration: the same keys, checks and defaults.</summary>
 public sealed class ChannelSettingsTests
 {
     [Fact]
@@ -47,6 +53,55 @@ public sealed class ChannelSettingsTests
         Assert.Contains("Channels:Bncr:MaxAccounts: 'many' is not a whole number", text, StringComparison.Ordinal);
         Assert.Contains("Channels:Bncr:Delivery:Factor: 0.5 is not between 1 and 100", text, StringComparison.Ordinal);
         Assert.Contains("Channels:InstaClaw:WsUrl", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Bounds_OfAHostOfOnesOwn_AreReadByTheSameKeysAndCodeGoesBefore()
+    {
+        using var host = Build(
+            bridge =>
+            {
+                bridge.AddEndpoints(limits: limits => limits.MaxBatchItems = 9).AddOpenClaw().AddTransfers(files => files.Folder = "/srv/files");
+                bridge.Services.AddSqliteStore(store => store.Readers = 2);
+                bridge.Services.AddPostgresStore(_ => { });
+            },
+            ("Limits:InboxCapacity", "17"),
+            ("Limits:MaxBatchItems", "8"),
+            ("Limits:MaxJsonDepth", "20"),
+            ("Responses:Slots", "3"),
+            ("Store:Readers", "7"),
+            ("Store:QueueCapacity", "99"),
+            ("Store:Schema", "bridge"),
+            ("Store:Files:MaxFileBytes", "5MiB"),
+            ("Store:Files:Folder", "/tmp/not/this"),
+            ("Agents:openclaw:RecentTurns", "44"));
+        var services = host.Services;
+        Assert.Equal(17, services.GetRequiredService<MessagingOptions>().InboxCapacity);
+        var limits = services.GetRequiredService<IOptions<EndpointLimits>>().Value;
+        Assert.Equal((9, 20), (limits.MaxBatchItems, limits.MaxJsonDepth));
+        Assert.Equal(3, services.GetRequiredService<ResponseOptions>().Slots);
+        var sqlite = services.GetRequiredService<IOptions<SqliteStoreOptions>>().Value;
+        Assert.Equal((2, 99), (sqlite.Readers, sqlite.QueueCapacity));
+        var postgres = services.GetRequiredService<IOptions<PostgresStoreOptions>>().Value;
+        Assert.Equal(("bridge", 99), (postgres.Schema, postgres.QueueCapacity));
+        var files = services.GetRequiredService<TransferOptions>();
+        Assert.Equal((5L << 20, "/srv/files"), (files.MaxFileBytes, files.Folder));
+        Assert.Equal(44, services.GetRequiredService<LinkOptions>().RecentTurns);
+    }
+
+    [Fact]
+    public async Task Start_WrongBoundsOfSeveralParts_NamesEachProblem()
+    {
+        using var host = Build(
+            bridge => bridge.AddOpenClaw(),
+            ("Limits:InboxCapacity", "0"),
+            ("Responses:Slots", "many"),
+            ("Agents:openclaw:CallTimeout", "soon"),
+            ("Channels:Bncr:MaxAccounts", "many"));
+        var text = (await Assert.ThrowsAnyAsync<Exception>(() => host.StartAsync())).ToString();
+        foreach (var key in (string[])["Limits:InboxCapacity", "Responses:Slots", "Agents:openclaw:CallTimeout"]) Assert.Contains(key + ": ", text, StringComparison.Ordinal);
+        // A channel that isn't added has no say.
+        Assert.DoesNotContain("Channels:Bncr", text, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,10 +1,8 @@
 using ChannelBridge.Abstractions.Settings;
-using ChannelBridge.Core.Messaging;
-using ChannelBridge.Core.Settings;
 
-namespace ChannelBridge.Host.Settings;
+namespace ChannelBridge.Core.Messaging;
 
-/// <summary>The keys of the durable core: <c>Limits</c>; the policies of delivery stand with their channels.</summary>
+/// <summary>The keys of inbox, turns and outbox; the policies of delivery stand with their channels.</summary>
 internal static class MessagingSettings
 {
     private static readonly TimeSpan Day = TimeSpan.FromDays(1);
@@ -44,14 +42,4 @@ internal static class MessagingSettings
             "How long dead letters are kept")
         .Number("DeadLetterCapacity", 1, int.MaxValue, o => o.DeadLetterCapacity, (o, v) => o.DeadLetterCapacity = (int)v,
             "Dead letters that one account keeps at most; the oldest go beyond it");
-
-    /// <summary>Reads the bounds, and how each channel's messages are delivered.</summary>
-    public static MessagingOptions Read(SettingsReader reader, IEnumerable<ChannelSettings> channels)
-    {
-        var options = new MessagingOptions();
-        Limits.Apply(reader, options);
-        if (reader.IsSet("Limits:TurnAttempts")) reader.Warn("Limits:TurnAttempts: ignored; how long a message is tried again is Limits:TurnPatience, a time");
-        foreach (var channel in channels) ChannelDeliveries.Take(channel, reader, options);
-        return options;
-    }
 }

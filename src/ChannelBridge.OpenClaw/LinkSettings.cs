@@ -1,8 +1,6 @@
 using ChannelBridge.Abstractions.Settings;
 
-using LinkOptions = ChannelBridge.OpenClaw.LinkOptions;
-
-namespace ChannelBridge.Host.Settings;
+namespace ChannelBridge.OpenClaw;
 
 /// <summary>The keys of the agent <c>openclaw</c> and the link to its plugin.</summary>
 internal static class LinkSettings

@@ -1,17 +1,16 @@
 using ChannelBridge.Abstractions.Settings;
-using ChannelBridge.Core.Transfers;
 
-namespace ChannelBridge.Host.Settings;
+namespace ChannelBridge.Core.Transfers;
 
 /// <summary>The keys of the spool and of file transfers.</summary>
-internal static class FileSettings
+internal static class TransferSettings
 {
     private const long MaxBytes = 1L << 50;
     private static readonly TimeSpan Year = TimeSpan.FromDays(366);
 
     /// <summary>The keys.</summary>
     public static readonly SettingGroup<TransferOptions> Keys = new SettingGroup<TransferOptions>("Store:Files:")
-        .Text("Folder", _ => "DATA/spool", (o, v) => o.Folder = v,
+        .Text("Folder", _ => "DATA/spool", (o, v) => o.Folder = SettingText.FullPath(v),
             "Where files are kept, owner-only; several hosts that share a store need one folder that all of them see", "/var/lib/channelbridge/spool")
         .Size("MaxFileBytes", 1, MaxBytes, o => o.MaxFileBytes, (o, v) => o.MaxFileBytes = v, "The largest file")
         .Size("MaxChunkBytes", 1024, 64 << 20, o => o.MaxChunkBytes, (o, v) => o.MaxChunkBytes = (int)v,
@@ -35,13 +34,4 @@ internal static class FileSettings
         .Size("MaxUrlBytes", 0, MaxBytes, o => o.MaxUrlBytes, (o, v) => o.MaxUrlBytes = v, "The largest file that is fetched from a URL that an agent or an operator sends")
         .Size("AgentInlineBytes", 0, 1 << 30, o => o.AgentInlineBytes, (o, v) => o.AgentInlineBytes = (int)v,
             "The largest file that is read into memory for an agent that takes bytes");
-
-    /// <summary>Reads them.</summary>
-    public static TransferOptions Read(SettingsReader reader, string dataDirectory)
-    {
-        var options = new TransferOptions { Folder = Path.Combine(dataDirectory, "spool") };
-        Keys.Apply(reader, options);
-        options.Folder = SettingText.FullPath(options.Folder);
-        return options;
-    }
 }

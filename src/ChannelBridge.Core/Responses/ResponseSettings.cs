@@ -1,7 +1,6 @@
 using ChannelBridge.Abstractions.Settings;
-using ChannelBridge.Core.Responses;
 
-namespace ChannelBridge.Host.Settings;
+namespace ChannelBridge.Core.Responses;
 
 /// <summary>The keys of Open Responses: <c>Responses</c>.</summary>
 internal static class ResponseSettings
@@ -51,12 +50,4 @@ internal static class ResponseSettings
         .Duration("Heartbeat", TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10), o => o.Heartbeat, (o, v) => o.Heartbeat = v,
             "How often a comment keeps an idle event stream alive")
         .Duration("SocketLifetime", TimeSpan.FromMinutes(1), Day, o => o.SocketLifetime, (o, v) => o.SocketLifetime = v, "How long a WebSocket of `/v1/responses` may live");
-
-    /// <summary>Reads the keys.</summary>
-    public static ResponseOptions Read(SettingsReader reader, string dataDirectory, string agent)
-    {
-        var options = new ResponseOptions { DefaultAgent = agent, Directory = Path.Combine(dataDirectory, "responses") };
-        Keys.Apply(reader, options);
-        return options;
-    }
 }

@@ -1,7 +1,6 @@
 using ChannelBridge.Abstractions.Settings;
-using ChannelBridge.Endpoints;
 
-namespace ChannelBridge.Host.Settings;
+namespace ChannelBridge.Endpoints;
 
 /// <summary>The keys of the doors' limits.</summary>
 internal static class EndpointSettings
