@@ -41,6 +41,7 @@ static int Help()
           cold      memory for a thousand active conversations with a million stored, beside a thousand stored (some minutes)
           before    acks, drains, the whole way and /v1/responses, this build in turn with another one, e.g. of the commit before a change of the hot path:
                     before --host ../old/src/ChannelBridge.Host/bin/Release/net10.0/channelbridge.dll --runs 5 --seconds 15
+                    --only acks|drain|whole|responses for a part of it
           steady    half of the peak for some minutes: memory and p99 of the first and the last third
 
           dotnet run -c Release --project bench/ChannelBridge.Bench                 all but a2a, before, cold and steady, some ten minutes

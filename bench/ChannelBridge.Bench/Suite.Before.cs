@@ -6,6 +6,7 @@ namespace ChannelBridge.Bench;
 internal sealed partial class Suite
 {
     private string? _before;
+    private string? _only;
 
     /// <summary>
     /// Alternating rounds: acks, drains over one and over 64 conversations, the whole way over a thousand; responses, whole and as a stream; of each the rate,
@@ -32,8 +33,9 @@ internal sealed partial class Suite
 
     private async Task HostRoundAsync(HostSeries series, string? host)
     {
-        await using (var subject = await Subject.HostAsync(host: host))
+        if (Wanted("acks"))
         {
+            await using var subject = await Subject.HostAsync(host: host);
             await using var client = await BenchClient.ConnectAsync(subject, bridge: false);
             await client.LoadAsync(64, _duration, Inbound);
             var before = Usage.Of(subject);
@@ -42,7 +44,7 @@ internal sealed partial class Suite
             series.Note("bncr.inbound, 64 in flight", count, clock.Elapsed, latencies, before, Usage.Of(subject));
         }
 
-        foreach (var lanes in (int[])[1, 64])
+        foreach (var lanes in Wanted("drain") ? (int[])[1, 64] : [])
         {
             const int Messages = 20_000;
             await using var subject = await Subject.HostAsync(host: host);
@@ -57,8 +59,9 @@ internal sealed partial class Suite
             series.Note($"drain over {lanes}", Messages, clock.Elapsed, [], before, Usage.Of(subject));
         }
 
-        await using (var subject = await Subject.HostAsync(host: host))
+        if (Wanted("whole"))
         {
+            await using var subject = await Subject.HostAsync(host: host);
             await using var bridge = await BenchClient.ConnectAsync(subject, bridge: true);
             await bridge.ConverseAsync(64, 1000, _duration, InboundTo);
             var before = Usage.Of(subject);
@@ -67,7 +70,7 @@ internal sealed partial class Suite
             series.Note("whole way over a thousand", (long)(rate * clock.Elapsed.TotalSeconds), clock.Elapsed, latencies, before, Usage.Of(subject));
         }
 
-        foreach (var stream in (bool[])[false, true])
+        foreach (var stream in Wanted("responses") ? (bool[])[false, true] : [])
         {
             await using var subject = await Subject.HostAsync(host: host, environment: ManySlots);
             using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 64 });
@@ -78,6 +81,8 @@ internal sealed partial class Suite
             series.Note($"/v1/responses{(stream ? " as a stream" : "")}, stored, 16 at a time", latencies.Count, clock.Elapsed, latencies, before, Usage.Of(subject));
         }
     }
+
+    private bool Wanted(string part) => _only is null || _only == part;
 
     /// <summary>Asks for responses of the echo agent, sixteen at a time: the time of each, in microseconds.</summary>
     private static async Task<List<double>> RespondAsync(HttpClient http, Subject subject, bool stream, TimeSpan duration)

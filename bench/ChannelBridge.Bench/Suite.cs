@@ -25,6 +25,7 @@ internal sealed partial class Suite
             else if (arguments[index] == "--minutes") suite._minutes = double.Parse(arguments[++index], CultureInfo.InvariantCulture);
             else if (arguments[index] == "--conversations") suite._conversations = int.Parse(arguments[++index], CultureInfo.InvariantCulture);
             else if (arguments[index] == "--host") suite._before = Path.GetFullPath(arguments[++index]);
+            else if (arguments[index] == "--only") suite._only = arguments[++index];
             else if (arguments[index] == "--file-mib") suite._fileMiB = int.Parse(arguments[++index], CultureInfo.InvariantCulture);
             else rows.Add(arguments[index]);
         }

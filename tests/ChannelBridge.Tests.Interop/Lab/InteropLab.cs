@@ -110,8 +110,8 @@ public sealed class InteropLab : IAsyncLifetime
     }
 }
 
-/// <summary>The tests that share one gateway run one after the other.</summary>
-[CollectionDefinition(Name, DisableParallelization = true)]
+/// <summary>The tests that share one gateway run one after the other, beside those that need none.</summary>
+[CollectionDefinition(Name)]
 public sealed class InteropCollection : ICollectionFixture<InteropLab>
 {
     public const string Name = "one gateway";
