@@ -17,6 +17,7 @@ public sealed class OfferTests
             Assert.False((bool)offer["parameters"]!["additionalProperties"]!);
             var (ours, theirs) = (tool.ArgumentsSchema["properties"]!.AsObject(), offer["parameters"]!["properties"]!.AsObject());
             Assert.Equal(ours.Select(static one => one.Key).Order(), theirs.Select(static one => one.Key).Order());
+            Assert.All(ours, static one => Assert.NotEmpty((string?)one.Value!["description"] ?? ""));
             var required = tool.ArgumentsSchema["required"]?.AsArray().Select(static name => (string)name!) ?? [];
             Assert.Equal(required.Order(), offer["parameters"]!["required"]!.AsArray().Select(static name => (string)name!).Order());
         }

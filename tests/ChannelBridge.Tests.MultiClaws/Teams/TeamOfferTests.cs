@@ -35,6 +35,7 @@ public sealed class TeamOfferTests : IAsyncLifetime
             var theirs = offer["parameters"]!["properties"]!.AsObject();
             var ours = tool.ArgumentsSchema["properties"]?.AsObject() ?? [];
             Assert.Equal(ours.Select(static one => one.Key).Order(), theirs.Select(static one => one.Key).Order());
+            Assert.All(ours, static one => Assert.NotEmpty((string?)one.Value!["description"] ?? ""));
             var required = tool.ArgumentsSchema["required"]?.AsArray().Select(static name => (string)name!) ?? [];
             Assert.Equal(required.Order(), offer["parameters"]!["required"]!.AsArray().Select(static name => (string)name!).Order());
         }
