@@ -61,7 +61,13 @@ internal static class ImportMultiClawsCommand
             return;
         }
 
-        var items = list is null ? [content] : (content as JsonObject)?[list] as JsonArray ?? [];
+        // Some versions keep a list, others a map by id.
+        IEnumerable<JsonNode?> items = list is null ? [content] : (content as JsonObject)?[list] switch
+        {
+            JsonArray several => several,
+            JsonObject byId => byId.Select(static one => one.Value),
+            _ => [],
+        };
         var (taken, known) = (0, 0);
         foreach (var item in items)
         {
