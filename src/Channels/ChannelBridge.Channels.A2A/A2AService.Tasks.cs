@@ -32,7 +32,7 @@ internal sealed partial class A2AService
         CheckId(request.ContextId, "contextId");
         // Sealed for another peer: as unknown as a task of another's.
         if (request.ContextId is { Length: > 0 } context && keys.OwnerOf(peer, context) is ContextOwner.Foreign) throw NotFound();
-        var agent = request.Tenant is { Length: > 0 } ? AgentOf(request.Tenant) : null;
+        var agent = request.Tenant is { Length: > 0 } ? AgentOf(request.Tenant, client) : null;
         var filter = $"{request.ContextId}\0{(int)request.Status}\0{request.StatusTimestampAfter?.ToUnixTimeMilliseconds()}\0{agent}";
         (string After, int Total)? from = null;
         if (request.PageToken is { Length: > 0 } token) from = keys.ReadPageToken(peer, filter, token) ?? throw NotFound();
@@ -104,7 +104,7 @@ internal sealed partial class A2AService
     public Task<AgentCard> GetExtendedCardAsync(string client, ExtendedCardRequest request, CancellationToken cancellationToken) => GuardAsync(() =>
     {
         rates.Take(client, send: false);
-        return Task.FromResult(cards.Extended(client, request.Tenant is { Length: > 0 } ? AgentOf(request.Tenant) : null));
+        return Task.FromResult(cards.Extended(client, request.Tenant is { Length: > 0 } ? AgentOf(request.Tenant, client) : null));
     }, cancellationToken);
 
     /// <summary>Cancels a task for its peer or an operator.</summary>
@@ -240,7 +240,7 @@ internal sealed partial class A2AService
     private async ValueTask<StoredTask> NeededAsync(string client, string id, string? tenant, bool withArtifacts, CancellationToken cancellationToken)
     {
         var stored = await book.FindAsync(client.ToLowerInvariant(), id, withArtifacts, cancellationToken).ConfigureAwait(false) ?? throw NotFound();
-        return tenant is { Length: > 0 } && AgentOf(tenant) != stored.Head.Agent ? throw NotFound() : stored;
+        return tenant is { Length: > 0 } && AgentOf(tenant, client) != stored.Head.Agent ? throw NotFound() : stored;
     }
 
     private static A2AException EndedFault() => new(A2AError.UnsupportedOperation, "The task has ended: ask for it by its id.");

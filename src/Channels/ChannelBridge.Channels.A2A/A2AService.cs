@@ -1,7 +1,9 @@
 using ChannelBridge.A2A;
 using ChannelBridge.A2A.Server;
+using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Channels.A2A.Conformance;
@@ -31,7 +33,8 @@ internal sealed partial class A2AService(
     PushSenders senders,
     TimeProvider time,
     ILogger<A2AService> logger,
-    IGatewayAdmission? gateway = null) : IA2AService
+    IGatewayAdmission? gateway = null,
+    IRegistry? registry = null) : IA2AService
 {
     private const int MaxIdLength = 200;
 
@@ -47,7 +50,7 @@ internal sealed partial class A2AService(
     public Task<SendResult> SendAsync(string client, SendRequest request, CancellationToken cancellationToken) => GuardAsync(async () =>
     {
         rates.Take(client, send: true);
-        if (Direct(request) is { } message) return new SendResult { Message = message };
+        if (Direct(client, request) is { } message) return new SendResult { Message = message };
         var waits = request.Configuration is not { ReturnImmediately: true };
         using var hold = await BeginAsync(client, request, waits, cancellationToken).ConfigureAwait(false);
         var task = waits ? await hold.Feed.WaitAsync(cancellationToken).ConfigureAwait(false) : hold.Feed.Snapshot();
@@ -58,15 +61,15 @@ internal sealed partial class A2AService(
     public Task<IA2AEvents> StreamAsync(string client, SendRequest request, CancellationToken cancellationToken) => GuardAsync<IA2AEvents>(async () =>
     {
         rates.Take(client, send: true);
-        if (Direct(request) is { } message) return new SingleEvent(new FeedEvent(new StreamItem { Message = message }));
+        if (Direct(client, request) is { } message) return new SingleEvent(new FeedEvent(new StreamItem { Message = message }));
         IA2AEvents? events = null;
         await BeginAsync(client, request, waits: false, cancellationToken, hold => events = hold.Read()).ConfigureAwait(false);
         return events!;
     }, cancellationToken);
 
-    private A2AMessage? Direct(SendRequest request)
+    private A2AMessage? Direct(string client, SendRequest request)
     {
-        if (AgentOf(request.Tenant) != ConformanceAgent.AgentName) return null;
+        if (AgentOf(request.Tenant, client) != ConformanceAgent.AgentName) return null;
         ConformanceAgent.CheckTypes(request.Message);
         return ConformanceAgent.DirectAnswer(request.Message);
     }
@@ -232,7 +235,7 @@ internal sealed partial class A2AService(
         }
 
         if (await book.FindAsync(peer, id, withArtifacts: true, cancellationToken).ConfigureAwait(false) is not { } stored) throw NotFound();
-        if (request.Tenant is { Length: > 0 } && AgentOf(request.Tenant) != stored.Head.Agent) throw NotFound();
+        if (request.Tenant is { Length: > 0 } && AgentOf(request.Tenant, peer) != stored.Head.Agent) throw NotFound();
         if (context is { Length: > 0 } && context != stored.Task.ContextId)
             throw new A2AException(A2AError.InvalidParams, "message.contextId is another conversation's than message.taskId.");
         if ((stored.Task.History ?? []).Any(said => said.Role is MessageRole.User && said.MessageId == message.MessageId)) return new Known(stored, IsRepeated: true);
@@ -255,7 +258,7 @@ internal sealed partial class A2AService(
         return new StoredTask
         {
             Peer = peer,
-            Head = new TaskHead { Agent = AgentOf(request.Tenant), LastMessageId = message.MessageId, CreatedAt = now.ToUnixTimeMilliseconds() },
+            Head = new TaskHead { Agent = AgentOf(request.Tenant, peer), LastMessageId = message.MessageId, CreatedAt = now.ToUnixTimeMilliseconds() },
             Task = new A2ATask
             {
                 Id = id,
@@ -300,11 +303,14 @@ internal sealed partial class A2AService(
             throw new A2AException(A2AError.InvalidParams, $"{name} has more than {MaxIdLength} characters, or control characters.");
     }
 
-    /// <summary>The agent that a tenant names.</summary>
-    private string AgentOf(string? tenant)
+    /// <summary>The agent that a tenant names; without one, the agent that answers the peer.</summary>
+    private string AgentOf(string? tenant, string? peer = null)
     {
-        if (string.IsNullOrEmpty(tenant)) return options.Agent;
-        return options.Expose.Append(options.Agent).FirstOrDefault(agent => string.Equals(agent, tenant, StringComparison.OrdinalIgnoreCase))
+        var own = options.Agent;
+        if (peer is not null && registry is not null)
+            own = registry.Current.Of<IPeerAgents>().Select(source => source.AgentFor(peer)).FirstOrDefault(static agent => agent is not null) ?? own;
+        if (string.IsNullOrEmpty(tenant)) return own;
+        return options.Expose.Append(options.Agent).Append(own).FirstOrDefault(agent => string.Equals(agent, tenant, StringComparison.OrdinalIgnoreCase))
             ?? throw new A2AException(A2AError.InvalidParams, "tenant names no agent of this host.");
     }
 

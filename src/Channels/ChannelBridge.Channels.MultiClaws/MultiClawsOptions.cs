@@ -9,6 +9,9 @@ public sealed class MultiClawsOptions
     /// <summary>How this host is called in teams until its profile says otherwise. Null (default): the machine's name.</summary>
     public string? DisplayName { get; set; }
 
+    /// <summary>The agent of this host that answers members of its teams; null (default): the one that answers every peer, <c>Channels:A2A:Agent</c>.</summary>
+    public string? Agent { get; set; }
+
     /// <summary>True: teams that ask for no proof, as nodes without keys make them, may be created and joined. Default false.</summary>
     public bool AllowOpenTeams { get; set; }
 

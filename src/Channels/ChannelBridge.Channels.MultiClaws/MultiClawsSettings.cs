@@ -12,6 +12,7 @@ internal static class MultiClawsSettings
     private static void Channel(SettingGroup<MultiClawsOptions> keys) => keys
         .Text("DisplayName", o => o.DisplayName, (o, v) => o.DisplayName = v,
             "How this host is called in teams until its profile says otherwise; none: the machine's name", "The shop's assistant")
+        .Agent("Agent", (o, v) => o.Agent = v, "The agent that answers members of this host's teams where they name none", "Channels:A2A:Agent")
         .Flag("AllowOpenTeams", o => o.AllowOpenTeams, (o, v) => o.AllowOpenTeams = v,
             "Whether teams that ask for no proof, as nodes without keys make them, may be created and joined")
         .List("Networks", (o, v) => o.Networks = v,

@@ -32,6 +32,9 @@ internal sealed class TeamLab : IAsyncDisposable
 
     public ConcurrentDictionary<string, bool> Away { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Two nodes that don't reach each other.</summary>
+    public (TeamNode One, TeamNode Other)? Cut { get; set; }
+
     public async Task<TeamNode> AddAsync(string name, Action<MultiClawsOptions>? configure = null, MemoryStore? store = null, string? url = null, bool withProfile = true)
     {
         var node = new TeamNode(this, url ?? $"http://10.0.0.{_nodes.Count + 1}:7788", store ?? new MemoryStore(), configure);
@@ -62,6 +65,8 @@ internal sealed class TeamLab : IAsyncDisposable
     {
         var target = new Uri(url);
         var origin = target.GetLeftPart(UriPartial.Authority);
+        bool IsBetween(TeamNode one, TeamNode other) => new Uri(one.Url).Host == from && other.Url == origin;
+        if (Cut is { } cut && (IsBetween(cut.One, cut.Other) || IsBetween(cut.Other, cut.One))) throw BridgeException.Unavailable("The address can't be reached.");
         if (Away.ContainsKey(origin) || !_nodes.TryGetValue(origin, out var node)) throw BridgeException.Unavailable("The address can't be reached, or it takes too long.");
         var headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         if (authorization is not null) headers["Authorization"] = authorization;
@@ -142,7 +147,7 @@ internal sealed class TeamNode : IGuardedHttp, IHostAddresses, ISettingsSource, 
         Spread = new TeamSpread(Book, Client, Keys, Time, new Random(1), NullLogger<TeamSpread>.Instance);
         Desk = new TeamDesk(Book, Spread, Client, Keys, Profile, new SelfAddress(this, this, static () => []), options, Time);
         Endpoints = new TeamEndpoints(Book, Spread, new NonceBook(store, Time), Time);
-        Gate = new MemberGate(Book, new NonceBook(store, Time), Time);
+        Gate = new MemberGate(Book, new NonceBook(store, Time), options, Time);
         Agents = new AgentBook(store, seal, Book, Keys, options, Time);
         Onboarding = new Onboarding(Profile, store, this, options, Time, NullLogger<Onboarding>.Instance);
         Calls = new TeamCalls(Desk, Agents, new CardFetcher(this, options), Profile, Onboarding);

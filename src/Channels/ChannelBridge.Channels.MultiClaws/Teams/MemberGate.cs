@@ -1,4 +1,5 @@
 using ChannelBridge.Abstractions.Access;
+using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Endpoints;
 
 namespace ChannelBridge.Channels.MultiClaws.Teams;
@@ -7,7 +8,7 @@ namespace ChannelBridge.Channels.MultiClaws.Teams;
 /// Lets members in where a peer's token else would: at the A2A endpoints, each as a peer of its own. What they show is a signature, so that no key and no secret
 /// travels, and a local network may be plain HTTP.
 /// </summary>
-internal sealed class MemberGate(TeamBook book, NonceBook nonces, TimeProvider time) : IRequestAuthenticator
+internal sealed class MemberGate(TeamBook book, NonceBook nonces, MultiClawsOptions options, TimeProvider time) : IRequestAuthenticator, IPeerAgents
 {
     /// <summary>The channel that members may call.</summary>
     public const string Channel = "a2a";
@@ -28,6 +29,9 @@ internal sealed class MemberGate(TeamBook book, NonceBook nonces, TimeProvider t
         if (!await nonces.TryTakeAsync(proof, cancellationToken).ConfigureAwait(false)) return AccessVerdict.Refuse(Refusal, proof.Key.Id);
         return AccessVerdict.Allow(CallerOf(proof.Key.Id)) with { BodyHash = proof.BodyHash };
     }
+
+    /// <inheritdoc/>
+    public string? AgentFor(string peer) => options.Agent is { } agent && book.TeamsOf(peer).Count > 0 ? agent : null;
 
     /// <summary>A member as a caller.</summary>
     public Caller CallerOf(string memberId) =>
