@@ -8,7 +8,9 @@ namespace ChannelBridge.A2A.Client;
 /// </summary>
 internal sealed class EventReader(Stream stream, A2AClientOptions options) : IDisposable
 {
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
+    private const int BufferBytes = 16 * 1024;
+
+    private byte[] _buffer = [];
     private int _start;
     private int _scanned;
     private int _end;
@@ -44,6 +46,19 @@ internal sealed class EventReader(Stream stream, A2AClientOptions options) : IDi
         if (_buffer.Length == 0) return;
         ArrayPool<byte>.Shared.Return(_buffer);
         _buffer = [];
+    }
+
+    /// <summary>Waits for bytes without a buffer, of which a thousand streams that say nothing would hold a thousand; then there is one.</summary>
+    private async ValueTask<int> ReadAsync(Stream from, CancellationToken cancellationToken)
+    {
+        if (_end == 0)
+        {
+            Dispose();
+            await from.ReadAsync(Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
+            _buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
+        }
+
+        return await from.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
     }
 
     private bool TryLine(out ReadOnlyMemory<byte> line)
@@ -97,7 +112,7 @@ internal sealed class EventReader(Stream stream, A2AClientOptions options) : IDi
             _start = 0;
         }
 
-        if (_end == _buffer.Length)
+        if (_end > 0 && _end == _buffer.Length)
         {
             if (_end > options.MaxEventBytes) throw TooLarge("An event", options.MaxEventBytes);
             var larger = ArrayPool<byte>.Shared.Rent(_buffer.Length * 2);
@@ -111,7 +126,7 @@ internal sealed class EventReader(Stream stream, A2AClientOptions options) : IDi
         int read;
         try
         {
-            read = await stream.ReadAsync(_buffer.AsMemory(_end), either.Token).ConfigureAwait(false);
+            read = await ReadAsync(stream, either.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (silence.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
