@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.WebSockets;
 using System.Text;
+using System.Text.Json.Nodes;
 
 namespace ChannelBridge.Bench;
 
@@ -200,6 +201,20 @@ internal sealed class BenchClient : IAsyncDisposable
 
     public Task SendAsync(string text) =>
         _socket.SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, endOfMessage: true, CancellationToken.None);
+
+    /// <summary>A single call, and what it is answered.</summary>
+    public async Task<JsonObject> CallAsync(string method, string parameters)
+    {
+        var id = $"c{++_next}";
+        await SendAsync($$"""{"type":"req","id":"{{id}}","method":"{{method}}","params":{{parameters}}}""");
+        while (true)
+        {
+            var length = await ReceiveAsync();
+            if (!Response(_receive.AsSpan(0, length), out var answered) || answered != id) continue;
+            var answer = JsonNode.Parse(_receive.AsSpan(0, length))!;
+            return (bool)answer["ok"]! ? answer["payload"]!.AsObject() : throw new InvalidOperationException($"{method}: {answer.ToJsonString()}");
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {

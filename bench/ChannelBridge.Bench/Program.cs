@@ -32,6 +32,7 @@ static int Help()
           postgres  acks of one host and of three on PostgreSQL, beside a queue written with bare Npgsql (needs Debian's postgresql)
           endpoint  a channel's HTTP endpoint that answers 200 and nothing, beside bare Kestrel's
           identity  signatures verified a second, beside NSec alone and Node's crypto
+          multiclaws  sessions with another host's agent beside the A2A sends alone, a thousand that wait, and how soon wait_all is answered; only when named
           devices   connect with a device, beside connect with a token
           juji      juji.call through two hosts beside a bare WebSocket echo, and the memory of members that say nothing
           files     uploads and downloads beside bare ones, their memory, and messages beside them

@@ -75,6 +75,7 @@ internal sealed partial class Suite
         "endpoint" => EndpointAsync(),
         "identity" => IdentityAsync(),
         "devices" => DevicesAsync(),
+        "multiclaws" => MultiClawsAsync(),
         "juji" => JujiAsync(),
         "steady" => SteadyAsync(),
         "before" => BeforeAsync(),
