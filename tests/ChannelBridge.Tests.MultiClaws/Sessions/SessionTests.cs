@@ -4,6 +4,7 @@ using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Channels.MultiClaws.Sessions;
 using ChannelBridge.Tests.Shared.A2A;
+using ChannelBridge.Tests.Unit.A2A;
 
 namespace ChannelBridge.Tests.MultiClaws.Sessions;
 
@@ -224,6 +225,27 @@ public sealed class SessionTests
         Assert.Equal(ErrorCodes.Busy, await lab.CodeAsync("session.start", new JsonObject { ["agentUrl"] = remote.Url.AbsoluteUri, ["message"] = "x" }));
         Assert.Equal(8, (await lab.CallAsync("session.status", []))["sessions"]!.AsArray().Count);
         Assert.Equal(8, lab.Records.Count("multiclaws.session"));
+    }
+
+    [Fact]
+    public async Task A_thousand_starts_at_once_are_all_taken_and_few_run_at_one_time()
+    {
+        var (running, most) = (0, 0);
+        var gate = new Lock();
+        await using var peer = await PeerServer.WithCardAsync(async context =>
+        {
+            lock (gate) most = Math.Max(most, ++running);
+            await Task.Yield();
+            lock (gate) running--;
+            await PeerServer.EventAsync(context, $$"""{"task":{{PeerServer.TaskText("COMPLETED")}}}""");
+        });
+        await using var lab = await SessionLab.StartAsync();
+        lab.Agents.Add(peer.Url);
+        var ids = await Task.WhenAll(Enumerable.Range(0, 1000).Select(_ => Task.Run(() => lab.BeginAsync(peer.Url.AbsoluteUri, "x"))));
+        var waited = await lab.CallAsync("session.wait_all", new JsonObject { ["sessionIds"] = new JsonArray([.. ids.Select(static id => JsonValue.Create(id))]) });
+        Assert.All(waited["results"]!.AsArray(), static result => Assert.Equal("completed", (string?)result!["status"]));
+        Assert.InRange(most, 1, 32);
+        Assert.Equal(1000, lab.Notifier.Told.Count);
     }
 
     [Fact]
