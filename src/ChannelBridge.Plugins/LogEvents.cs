@@ -10,9 +10,11 @@ internal static class LogEvents
     public const int SupervisorLogKilled = 5;
     public const int SupervisorLogStderr = 6;
     public const int SupervisorLogCallFailed = 7;
+    public const int SupervisorLogFull = 8;
     public const int PluginDeskLine = 20;
     public const int PluginSocketRefused = 25;
     public const int PluginHostRefused = 30;
     public const int PluginHostMissing = 31;
     public const int PluginHostUntrusted = 32;
+    public const int PluginHostTakenBack = 33;
 }

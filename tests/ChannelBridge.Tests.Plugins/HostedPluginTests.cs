@@ -13,7 +13,7 @@ public sealed class HostedPluginTests
     private static string Python => Path.Combine(PythonPlugin.Samples(), "plugin-python");
 
     // Answers by echo, notes what it was pushed, and writes down what the host said to calls that aren't its to make.
-    private const string Busy = """
+    internal const string Busy = """
         import json, os, threading
         from channelbridge import HostError, Plugin
         plugin = Plugin("busy", "1.0.0", channels=["busy"])
@@ -266,7 +266,7 @@ public sealed class HostedPluginTests
         AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal)
             ? "Release" : "Debug";
 
-    private static string Write(string id, string script, string? channel = null, string version = "1.0.0")
+    internal static string Write(string id, string script, string? channel = null, string version = "1.0.0")
     {
         var folder = Scratch.NewFolder("source");
         File.WriteAllText(Path.Combine(folder, "main.py"), script);

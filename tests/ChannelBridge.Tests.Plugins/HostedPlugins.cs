@@ -19,16 +19,18 @@ internal sealed class HostedPlugins : IAsyncDisposable
 {
     private readonly IHost _host;
 
-    private HostedPlugins(string folder, Func<PluginManifest, PluginSettings>? settings)
+    private readonly ErrorLog _log = new();
+
+    private HostedPlugins(string folder, Func<PluginManifest, PluginSettings>? settings, SupervisorTimes? times)
     {
         Folder = folder;
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
-        builder.Logging.SetMinimumLevel(LogLevel.None);
+        builder.Logging.SetMinimumLevel(LogLevel.Error).AddProvider(_log);
         var options = new PluginHostOptions
         {
             DataFolder = folder,
             SettingsOf = settings ?? (_ => new PluginSettings()),
-            Times = new SupervisorTimes
+            Times = times ?? new SupervisorTimes
             {
                 Handshake = TimeSpan.FromMinutes(2),
                 Silence = TimeSpan.FromMinutes(2),
@@ -42,13 +44,17 @@ internal sealed class HostedPlugins : IAsyncDisposable
 
     public string Folder { get; }
 
+    /// <summary>What the host has logged as errors.</summary>
+    public string Errors => _log.Text;
+
     public IServiceProvider Services => _host.Services;
 
     public PluginRoom Room => Services.GetRequiredService<PluginRoom>();
 
-    public static async Task<HostedPlugins> StartAsync(string? folder = null, Func<PluginManifest, PluginSettings>? settings = null)
+    public static async Task<HostedPlugins> StartAsync(
+        string? folder = null, Func<PluginManifest, PluginSettings>? settings = null, SupervisorTimes? times = null)
     {
-        var host = new HostedPlugins(folder ?? Scratch.NewFolder("host"), settings);
+        var host = new HostedPlugins(folder ?? Scratch.NewFolder("host"), settings, times);
         await host._host.StartAsync();
         return host;
     }
@@ -98,5 +104,34 @@ internal sealed class HostedPlugins : IAsyncDisposable
         public ValueTask<PushOutcome> PushAsync(
             string eventName, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken = default) =>
             new(PushOutcome.Flushed);
+    }
+
+    private sealed class ErrorLog : ILoggerProvider, ILogger
+    {
+        private readonly List<string> _lines = [];
+
+        public string Text
+        {
+            get
+            {
+                lock (_lines) return string.Join('\n', _lines);
+            }
+        }
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void Dispose()
+        {
+        }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Error;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            lock (_lines) _lines.Add(formatter(state, exception));
+        }
     }
 }

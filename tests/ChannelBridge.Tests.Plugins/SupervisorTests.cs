@@ -139,6 +139,47 @@ public sealed class SupervisorTests
     }
 
     [Fact]
+    public async Task PluginWhoseFolderIsFull_IsStoppedInOrder_AndRunsAgainWhenThereIsRoom()
+    {
+        await using var plugin = new PythonPlugin(
+            """
+            import os, sys
+            from channelbridge import Plugin
+            plugin = Plugin("test", "1.0.0", channels=["chat"])
+            @plugin.on("start")
+            def start(start):
+                os.makedirs(os.path.join(plugin.data_folder, "cache"), exist_ok=True)
+                if not os.path.exists(os.path.join(plugin.data_folder, "enough")):
+                    with open(os.path.join(plugin.data_folder, "cache", "big"), "wb") as file:
+                        file.write(bytes(3 << 20))
+                return {"accounts": {}}
+            plugin.on("stop")(lambda reason: print("asked:", reason, file=sys.stderr, flush=True))
+            plugin.run()
+            """,
+            new PluginOptions { MaxDisk = 1 << 20 },
+            s_short with { Silence = TimeSpan.FromMinutes(1), Stop = TimeSpan.FromMinutes(1) });
+        plugin.Supervisor.Start();
+        var status = await plugin.ReachesAsync(PluginState.Quarantined);
+        const string Reason = "its data folder holds 3072 KiB, and 1024 KiB are allowed (Plugins:test:MaxDisk)";
+        Assert.Equal((Reason, 1, 3L << 20), (status.LastEnd, status.Starts, status.Disk));
+        Assert.Contains($"asked: {Reason}", plugin.Log, StringComparison.Ordinal);
+
+        // Started again with nothing changed, it isn't.
+        var said = plugin.Log.Split("plugins restart test").Length;
+        plugin.Supervisor.Start();
+        await Wait.UntilAsync(() => plugin.Log.Split("plugins restart test").Length == said + 1, "the second refusal");
+        Assert.Equal(1, plugin.Supervisor.Status.Starts);
+        File.Delete(Path.Combine(plugin.Folder, "data", "cache", "big"));
+        await File.WriteAllTextAsync(Path.Combine(plugin.Folder, "data", "enough"), "");
+        await Wait.UntilAsync(() =>
+        {
+            plugin.Supervisor.Start();
+            return plugin.Supervisor.Status.Starts == 2;
+        }, "the next start");
+        await plugin.RunsAsync();
+    }
+
+    [Fact]
     public async Task PluginThatDoesNotStop_IsKilled_WithItsChildren()
     {
         await using var plugin = new PythonPlugin(

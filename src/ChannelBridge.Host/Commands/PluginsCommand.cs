@@ -302,6 +302,7 @@ internal static class PluginsCommand
 
             if (plugin["detail"] is { } detail) Console.WriteLine($"  says: {detail}");
             if (plugin["lastEnd"] is { } end) Console.WriteLine($"  last ended because {end}");
+            if (plugin["lastUpdate"] is { } update) Console.WriteLine($"  last update: {update}");
         }
 
         if (!any) Console.WriteLine("no plugin is installed; install one with: channelbridge plugins install PATH");

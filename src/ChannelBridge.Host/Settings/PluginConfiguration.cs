@@ -16,7 +16,7 @@ namespace ChannelBridge.Host.Settings;
 /// </summary>
 internal static class PluginConfiguration
 {
-    private static readonly string[] Known = ["Enabled", "Command", "Environment", "Paths", "MaxMemory", "MaxFiles", "Settings"];
+    private static readonly string[] Known = ["Enabled", "Command", "Environment", "Paths", "MaxMemory", "MaxDisk", "MaxFiles", "Settings"];
 
     /// <summary>The keys, for the catalogue. What a plugin itself takes is in its manifest.</summary>
     public static readonly IReadOnlyList<Setting> Keys =
@@ -37,6 +37,8 @@ internal static class PluginConfiguration
             "Paths of endpoints that the plugin may have beside those below its channels' ids, each with what is below it.",
             "/hooks") { Kind = SettingKind.List },
         new("Plugins:<id>:MaxMemory", "512 MiB", "Over it, the process is ended and started again.", "1 GiB") { Kind = SettingKind.Size },
+        new("Plugins:<id>:MaxDisk", "1 GiB",
+            "The most that its data folder may hold; over it, it is stopped until there is room and `plugins restart` is said.", "10 GiB") { Kind = SettingKind.Size },
         new("Plugins:<id>:MaxFiles", "4096", "Open files of the process, on Linux.", "1024") { Kind = SettingKind.Number },
     ];
 
@@ -61,9 +63,8 @@ internal static class PluginConfiguration
                 Command = List(section, "Command"),
                 Environment = List(section, "Environment"),
                 Paths = List(section, "Paths"),
-                MaxMemory = section["MaxMemory"] is { } size
-                    ? SettingText.ParseSize(size) ?? throw Wrong(section, "MaxMemory", "512 MiB")
-                    : plain.MaxMemory,
+                MaxMemory = Size(section, "MaxMemory", plain.MaxMemory, "512 MiB"),
+                MaxDisk = Size(section, "MaxDisk", plain.MaxDisk, "1 GiB"),
                 MaxFiles = section["MaxFiles"] is { } files ? ReadFiles(section, files) : plain.MaxFiles,
             },
             Settings = manifest.Settings is { } schema
@@ -123,6 +124,9 @@ internal static class PluginConfiguration
     private static List<string> List(IConfigurationSection section, string key) => section[key] is { } text
         ? [.. text.Split([',', ';'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)]
         : [.. section.GetSection(key).GetChildren().Select(child => child.Value).OfType<string>()];
+
+    private static long Size(IConfigurationSection section, string key, long otherwise, string example) =>
+        section[key] is not { } text ? otherwise : SettingText.ParseSize(text) ?? throw Wrong(section, key, example);
 
     private static int ReadFiles(IConfigurationSection section, string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var most) && most > 15 ? most : throw Wrong(section, "MaxFiles", "4096");

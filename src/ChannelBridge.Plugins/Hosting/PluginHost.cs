@@ -13,14 +13,20 @@ namespace ChannelBridge.Plugins.Hosting;
 /// pushed.
 /// </summary>
 internal sealed partial class PluginHost(
-    PluginHostOptions options, PluginStore store, PluginRoom room, IRegistry registry, ILogger<PluginHost> logger) : IHostedLifecycleService
+    PluginHostOptions options, PluginStore store, PluginRoom room, IRegistry registry, ILogger<PluginHost> logger) : IHostedLifecycleService, IDisposable
 {
+    // What is on the disk and what runs are changed together, by one operator at a time.
+    private readonly SemaphoreSlim _changing = new(1, 1);
+
+    public void Dispose() => _changing.Dispose();
+
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public async Task StartedAsync(CancellationToken cancellationToken)
     {
+        using var alone = await AloneAsync(cancellationToken).ConfigureAwait(false);
         var installed = store.List((id, fault) => LogRefused(id, fault.Message));
         if (installed.Count > 0 && SystemTools.Found.Missing is { } missing) LogMissing(missing);
         foreach (var plugin in installed)
@@ -45,9 +51,12 @@ internal sealed partial class PluginHost(
 
     public async Task StoppedAsync(CancellationToken cancellationToken) => await room.DisposeAsync().ConfigureAwait(false);
 
-    /// <summary>Installs or updates, and starts it.</summary>
+    /// <summary>
+    /// Installs or updates, and starts it. An update whose version isn't ready in 10 s is taken back, and the version before starts again.
+    /// </summary>
     public async Task<JsonObject> InstallAsync(string source, bool allowOlder, string? update, CancellationToken cancellationToken)
     {
+        using var alone = await AloneAsync(cancellationToken).ConfigureAwait(false);
         if (update is not null && store.Find(update) is null)
             throw new BridgeException(ErrorCodes.NotFound, $"plugin {update} isn't installed; 'channelbridge plugins install' installs it");
         var own = room.Units.SelectMany(unit => unit.Contributors).OfType<IChannel>();
@@ -59,19 +68,44 @@ internal sealed partial class PluginHost(
             RequireSignature = options.RequireSignature,
             MustBe = update,
         };
-        var plugin = await store.InstallAsync(source, rules, cancellationToken).ConfigureAwait(false);
-        var doubt = await store.VerifyAsync(plugin, options.RequireSignature, cancellationToken).ConfigureAwait(false);
-        if (doubt is not null) LogUntrusted(doubt);
-        if (store.IsEnabled(plugin.Manifest.Id))
-            await room.AddAsync(plugin, options.SettingsOf(plugin.Manifest), cancellationToken).ConfigureAwait(false);
-        var described = Describe(plugin.Manifest.Id)!;
+        var installation = await store.PrepareAsync(source, rules, cancellationToken).ConfigureAwait(false);
+        var id = installation.Plugin.Manifest.Id;
+        // A first version stays on the disk whatever comes: its settings may be yet to be written.
+        if (installation.Before is null) installation.Keep();
+        string? doubt;
+        try
+        {
+            doubt = await store.VerifyAsync(installation.Plugin, options.RequireSignature, cancellationToken).ConfigureAwait(false);
+            if (doubt is not null) LogUntrusted(doubt);
+            if (store.IsEnabled(id))
+                await StartNewAsync(installation, cancellationToken).ConfigureAwait(false);
+        }
+        catch when (installation.Before is not null)
+        {
+            installation.Undo();
+            throw;
+        }
+
+        if (installation.Before is not null) installation.Keep();
+        var described = Describe(id)!;
         if (doubt is not null) described["warning"] = doubt;
         return described;
+    }
+
+    private async Task StartNewAsync(PluginInstallation installation, CancellationToken cancellationToken)
+    {
+        var manifest = installation.Plugin.Manifest;
+        if (await room.UpdateAsync(installation.Plugin, options.SettingsOf(manifest), installation.Undo, cancellationToken).ConfigureAwait(false)
+            is not { } reason) return;
+        LogTakenBack(manifest.Id, manifest.Version, reason, installation.Before!);
+        throw new BridgeException(
+            ErrorCodes.Unavailable, $"plugin {manifest.Id} {manifest.Version} wasn't taken, and {installation.Before} is in use again: {reason}");
     }
 
     /// <summary>Stops it and removes it from the disk.</summary>
     public async Task<bool> RemoveAsync(string id, bool withData)
     {
+        using var alone = await AloneAsync(CancellationToken.None).ConfigureAwait(false);
         await room.RemoveAsync(id).ConfigureAwait(false);
         return store.Remove(id, withData);
     }
@@ -79,6 +113,7 @@ internal sealed partial class PluginHost(
     /// <summary>Enables it and starts it, or disables it and stops it.</summary>
     public async Task<bool> SetEnabledAsync(string id, bool enabled, CancellationToken cancellationToken)
     {
+        using var alone = await AloneAsync(cancellationToken).ConfigureAwait(false);
         if (!store.SetEnabled(id, enabled)) return false;
         if (!enabled) await room.RemoveAsync(id).ConfigureAwait(false);
         else if (store.Find(id) is { } plugin)
@@ -160,6 +195,16 @@ internal sealed partial class PluginHost(
         };
     }
 
+    private async Task<IDisposable> AloneAsync(CancellationToken cancellationToken)
+    {
+        await _changing.WaitAsync(cancellationToken).ConfigureAwait(false);
+        return new Turn(_changing);
+    }
+
+    [LoggerMessage(EventId = LogEvents.PluginHostTakenBack, Level = LogLevel.Error,
+        Message = "Plugin {Plugin} {Version} wasn't taken: {Reason}; {Before} is in use again")]
+    private partial void LogTakenBack(string plugin, string version, string reason, string before);
+
     [LoggerMessage(EventId = LogEvents.PluginHostRefused, Level = LogLevel.Error, Message = "Plugin {Plugin} isn't started: {Reason}")]
     private partial void LogRefused(string plugin, string reason);
 
@@ -168,4 +213,9 @@ internal sealed partial class PluginHost(
 
     [LoggerMessage(EventId = LogEvents.PluginHostMissing, Level = LogLevel.Warning, Message = "This system lacks {Missing}")]
     private partial void LogMissing(string missing);
+
+    private sealed class Turn(SemaphoreSlim semaphore) : IDisposable
+    {
+        public void Dispose() => semaphore.Release();
+    }
 }

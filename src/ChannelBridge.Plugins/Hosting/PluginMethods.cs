@@ -24,7 +24,8 @@ internal sealed class PluginMethods(PluginHost host) : IMethodSource
                     await host.InstallAsync(parameters.Source, parameters.AllowOlder, update: null, cancellationToken).ConfigureAwait(false))),
         RpcMethod.Create(
             "plugins.update", Scopes.Admin,
-            "Updates an installed plugin from a package or folder on the host's machine: the old version stops, the new one starts, and what wasn't acked goes to it.",
+            "Updates an installed plugin from a package or folder on the host's machine: the old version stops, the new one starts, and "
+                + "what wasn't acked goes to it. One that isn't ready in 10 s is taken back, and the old version starts again.",
             PluginMethodJson.Default.PluginUpdateParams, PluginMethodJson.Default.PluginResult,
             async (parameters, _, cancellationToken) =>
                 new PluginResult(

@@ -3,6 +3,7 @@ using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
 using ChannelBridge.Abstractions.Tools;
 using ChannelBridge.Plugins.Manifest;
+using ChannelBridge.Plugins.Supervision;
 
 namespace ChannelBridge.Plugins.Hosting;
 
@@ -11,11 +12,13 @@ public sealed class PluginRoom : IAsyncDisposable
 {
     private readonly IRegistry _registry;
     private readonly PluginServices _services;
-    private readonly Supervision.SupervisorTimes? _times;
+    private readonly SupervisorTimes? _times;
     private readonly Dictionary<string, (PluginUnit Unit, IDisposable Registration)> _units = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _changing = new(1, 1);
+    private readonly CancellationTokenSource _stop = new();
+    private int _disposed;
 
-    internal PluginRoom(IRegistry registry, PluginServices services, Supervision.SupervisorTimes? times = null)
+    internal PluginRoom(IRegistry registry, PluginServices services, SupervisorTimes? times = null)
     {
         _registry = registry;
         _services = services;
@@ -37,7 +40,23 @@ public sealed class PluginRoom : IAsyncDisposable
     /// <param name="cancellationToken">Stops waiting for the old one's end.</param>
     /// <exception cref="BridgeException">Its settings don't fit its manifest, or a name of it is another's; nothing was
     /// changed.</exception>
-    public async Task AddAsync(InstalledPlugin plugin, PluginSettings settings, CancellationToken cancellationToken = default)
+    public Task AddAsync(InstalledPlugin plugin, PluginSettings settings, CancellationToken cancellationToken = default) =>
+        AddAsync(plugin, settings, goBack: null, cancellationToken);
+
+    /// <summary>
+    /// The same for an update: when the new version isn't ready in the time of a handshake, the version that ran before starts again.
+    /// </summary>
+    /// <param name="plugin">The plugin.</param>
+    /// <param name="settings">What the operator set for it.</param>
+    /// <param name="goBack">Puts the version before in place again, when the new one has ended and before that one starts.</param>
+    /// <param name="cancellationToken">Stops waiting for the old one's end.</param>
+    /// <returns>Why the new version wasn't taken; null when it runs, or when there was none before.</returns>
+    /// <exception cref="BridgeException">Its settings don't fit its manifest, or a name of it is another's; nothing was
+    /// changed.</exception>
+    internal async Task<string?> UpdateAsync(InstalledPlugin plugin, PluginSettings settings, Action goBack, CancellationToken cancellationToken) =>
+        await AddAsync(plugin, settings, goBack, cancellationToken).ConfigureAwait(false);
+
+    private async Task<string?> AddAsync(InstalledPlugin plugin, PluginSettings settings, Action? goBack, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(plugin);
         ArgumentNullException.ThrowIfNull(settings);
@@ -56,19 +75,17 @@ public sealed class PluginRoom : IAsyncDisposable
             }
 
             CheckNames(manifest, old.Unit);
-            if (old.Unit is not null)
-            {
-                await old.Unit.DisposeAsync().ConfigureAwait(false);
-                old.Registration.Dispose();
-            }
-
-            var registration = _registry.Add(unit.Contributors);
-            lock (_units)
-            {
-                _units[manifest.Id] = (unit, registration);
-            }
-
-            if (settings.Options.Enabled) unit.Supervisor.Start();
+            if (old.Unit is not null) await EndAsync(old).ConfigureAwait(false);
+            Begin(unit);
+            if (goBack is null || old.Unit is null || !settings.Options.Enabled) return null;
+            if (await WhyNotReadyAsync(unit.Supervisor).ConfigureAwait(false) is not { } reason) return null;
+            // What the old version hadn't acked is pushed to it again; what the new one has taken in its short life is in the store.
+            await EndAsync((unit, Entry(manifest.Id).Registration)).ConfigureAwait(false);
+            goBack();
+            var before = new PluginUnit(old.Unit.Plugin, old.Unit.Settings, _services, _times) { LastUpdate = $"{manifest.Version} wasn't taken: {reason}" };
+            Begin(before);
+            await WhyNotReadyAsync(before.Supervisor).ConfigureAwait(false);
+            return reason;
         }
         finally
         {
@@ -90,8 +107,7 @@ public sealed class PluginRoom : IAsyncDisposable
                 if (!_units.Remove(id, out entry)) return false;
             }
 
-            await entry.Unit.DisposeAsync().ConfigureAwait(false);
-            entry.Registration.Dispose();
+            await EndAsync(entry).ConfigureAwait(false);
             return true;
         }
         finally
@@ -118,8 +134,57 @@ public sealed class PluginRoom : IAsyncDisposable
     /// <summary>Stops every plugin.</summary>
     public async ValueTask DisposeAsync()
     {
+        // The host stops it, and then its container.
+        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        // An update that waits for its new version is waited for no longer.
+        await _stop.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(Units.Select(unit => RemoveAsync(unit.Manifest.Id))).ConfigureAwait(false);
         _changing.Dispose();
+        _stop.Dispose();
+    }
+
+    private (PluginUnit Unit, IDisposable Registration) Entry(string id)
+    {
+        lock (_units) return _units[id];
+    }
+
+    private void Begin(PluginUnit unit)
+    {
+        var registration = _registry.Add(unit.Contributors);
+        lock (_units)
+        {
+            _units[unit.Manifest.Id] = (unit, registration);
+        }
+
+        if (unit.Settings.Options.Enabled) unit.Supervisor.Start();
+    }
+
+    private static async Task EndAsync((PluginUnit Unit, IDisposable Registration) entry)
+    {
+        await entry.Unit.DisposeAsync().ConfigureAwait(false);
+        entry.Registration.Dispose();
+    }
+
+    // Null when it runs. One that ends is started again by its supervisor; its first end says enough.
+    private async Task<string?> WhyNotReadyAsync(PluginSupervisor supervisor)
+    {
+        var patience = (_times ?? new SupervisorTimes()).Handshake;
+        using var timeout = new CancellationTokenSource(patience, _services.Time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stop.Token);
+        try
+        {
+            var state = await supervisor.WaitForAsync(
+                both.Token, PluginState.Running, PluginState.Waiting, PluginState.Quarantined).ConfigureAwait(false);
+            return state == PluginState.Running ? null : supervisor.Status.LastEnd ?? "it ended";
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            return "the host stops";
+        }
+        catch (OperationCanceledException)
+        {
+            return $"it wasn't ready in {patience.TotalSeconds:0.#} s";
+        }
     }
 
     private void CheckNames(PluginManifest manifest, PluginUnit? old)

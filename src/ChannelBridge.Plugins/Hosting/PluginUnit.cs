@@ -26,6 +26,8 @@ internal sealed class PluginUnit : IPluginSide, IAsyncDisposable
 
     public PluginUnit(InstalledPlugin plugin, PluginSettings settings, PluginServices services, SupervisorTimes? times = null)
     {
+        Plugin = plugin;
+        Settings = settings;
         Manifest = plugin.Manifest;
         _link = new PluginLink(Manifest.Id);
         Lines = new PluginLines(services.Time);
@@ -48,6 +50,13 @@ internal sealed class PluginUnit : IPluginSide, IAsyncDisposable
             .. channels.Values, calls, new PluginTurns(channels, _link), .. PluginEndpoints.Of(Manifest, _link, services.Logger), new Section(this),
         ];
     }
+
+    public InstalledPlugin Plugin { get; }
+
+    public PluginSettings Settings { get; }
+
+    /// <summary>What became of the last update when its version wasn't taken, or null.</summary>
+    public string? LastUpdate { get; init; }
 
     public PluginManifest Manifest { get; }
 
@@ -91,8 +100,10 @@ internal sealed class PluginUnit : IPluginSide, IAsyncDisposable
             ["channels"] = new JsonArray([.. Manifest.Channels.Select(channel => (JsonNode)channel.Id)]),
             ["process"] = status.ProcessId,
             ["memory"] = status.Memory,
+            ["disk"] = status.Disk,
             ["starts"] = status.Starts,
             ["lastEnd"] = status.LastEnd,
+            ["lastUpdate"] = LastUpdate,
             ["detail"] = status.Detail,
             ["refused"] = status.Refused,
             ["dropped"] = status.Dropped,

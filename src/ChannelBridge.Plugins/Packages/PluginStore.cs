@@ -80,6 +80,15 @@ public sealed class PluginStore(string dataFolder)
     /// <exception cref="BridgeException">Refused, and by what; nothing was changed.</exception>
     public async Task<InstalledPlugin> InstallAsync(string source, PluginInstallRules rules, CancellationToken cancellationToken = default)
     {
+        var installation = await PrepareAsync(source, rules, cancellationToken).ConfigureAwait(false);
+        installation.Keep();
+        return installation.Plugin;
+    }
+
+    /// <summary>The same, but the version that is in use stays so until the caller has seen that the new one is good.</summary>
+    /// <exception cref="BridgeException">Refused, and by what; nothing was changed.</exception>
+    internal async Task<PluginInstallation> PrepareAsync(string source, PluginInstallRules rules, CancellationToken cancellationToken)
+    {
         ArgumentNullException.ThrowIfNull(rules);
         Directory.CreateDirectory(_root);
         var work = Path.Combine(_root, $".new-{Guid.NewGuid():N}");
@@ -121,11 +130,23 @@ public sealed class PluginStore(string dataFolder)
 
             var folder = Path.Combine(_root, manifest.Id, manifest.Version);
             Directory.CreateDirectory(Path.GetDirectoryName(folder)!);
-            if (Directory.Exists(folder)) Directory.Move(folder, Path.Combine(_root, $".old-{Guid.NewGuid():N}"));
+            // The same version again, or what an update that was cut off has left.
+            var aside = Directory.Exists(folder) ? Path.Combine(_root, $".old-{Guid.NewGuid():N}") : null;
+            if (aside is not null) Directory.Move(folder, aside);
             Directory.Move(work, folder);
-            WriteState(manifest.Id, new PluginDiskState(manifest.Version, state?.Enabled ?? true, key));
-            Sweep(manifest.Id, manifest.Version);
-            return Find(manifest.Id)!;
+            return new PluginInstallation(
+                new InstalledPlugin(manifest, folder, Path.Combine(dataFolder, "plugin-data", manifest.Id)) { SignedBy = key },
+                state?.Version,
+                keep: () =>
+                {
+                    WriteState(manifest.Id, new PluginDiskState(manifest.Version, state?.Enabled ?? true, key));
+                    Sweep(manifest.Id, manifest.Version);
+                },
+                undo: () =>
+                {
+                    Directory.Delete(folder, recursive: true);
+                    if (aside is not null) Directory.Move(aside, folder);
+                });
         }
         finally
         {

@@ -20,6 +20,9 @@ public sealed record PluginOptions
     /// <summary>The most memory of the process in bytes; over it, it is ended and started again. Default 512 MiB.</summary>
     public long MaxMemory { get; init; } = 512L * 1024 * 1024;
 
+    /// <summary>The most that its data folder may hold in bytes; over it, it is stopped until an operator starts it again. Default 1 GiB.</summary>
+    public long MaxDisk { get; init; } = 1024L * 1024 * 1024;
+
     /// <summary>Open files of the process, where the system can bound them. Default 4,096.</summary>
     public int MaxFiles { get; init; } = 4096;
 }

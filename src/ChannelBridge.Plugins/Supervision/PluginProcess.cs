@@ -162,7 +162,7 @@ internal sealed partial class PluginProcess : IAsyncDisposable
     private async Task<string> WhyAsync()
     {
         if (Connection.Ended is { IsCompletedSuccessfully: true } ended
-            && await ended.ConfigureAwait(false) is PluginProtocolException fault)
+            && await ended.ConfigureAwait(false) is BridgeException { Code: ErrorCodes.InvalidRequest or ErrorCodes.Busy } fault)
             return $": {fault.Message}";
         try
         {

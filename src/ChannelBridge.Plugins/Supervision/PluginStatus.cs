@@ -40,6 +40,9 @@ public sealed record PluginStatus
     /// <summary>Its process's memory in bytes.</summary>
     public long Memory { get; init; }
 
+    /// <summary>What its data folder holds in bytes, as it was last counted.</summary>
+    public long Disk { get; init; }
+
     /// <summary>Processes started since the host did.</summary>
     public int Starts { get; init; }
 

@@ -22,6 +22,7 @@ public sealed class PluginSupervisor : IAsyncDisposable
     private readonly SupervisorTimes _times;
     private readonly string[] _secrets;
     private readonly PluginLines _lines;
+    private readonly DiskUse _disk;
     private readonly Queue<DateTimeOffset> _starts = new();
     private readonly Lock _lock = new();
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -67,6 +68,7 @@ public sealed class PluginSupervisor : IAsyncDisposable
         _time = time;
         _times = times ?? new SupervisorTimes();
         _lines = lines;
+        _disk = new DiskUse(dataFolder, time);
         _secrets = [.. Secrets.Find(manifest, start)];
     }
 
@@ -85,6 +87,7 @@ public sealed class PluginSupervisor : IAsyncDisposable
                     State = _state,
                     ProcessId = _process?.Id,
                     Memory = _process?.Memory ?? 0,
+                    Disk = _disk.Bytes,
                     Starts = _count,
                     LastEnd = _lastEnd,
                     Detail = _detail,
@@ -160,10 +163,10 @@ public sealed class PluginSupervisor : IAsyncDisposable
         while (!stop.IsCancellationRequested)
         {
             var begun = _time.GetUtcNow();
-            string reason;
+            End end;
             try
             {
-                reason = await RunOnceAsync(stop).ConfigureAwait(false);
+                end = await RunOnceAsync(stop).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -171,27 +174,28 @@ public sealed class PluginSupervisor : IAsyncDisposable
             }
             catch (Exception fault)
             {
-                reason = Secrets.Mask(fault is BridgeException ? fault.Message : $"it can't be started: {fault.Message}", _secrets);
+                end = new End(Secrets.Mask(fault is BridgeException ? fault.Message : $"it can't be started: {fault.Message}", _secrets));
             }
 
             if (stop.IsCancellationRequested) break;
             // Whatever has run for a while begins anew with short waits.
             if (_time.GetUtcNow() - begun > _times.LongestDelay) failures = 0;
-            if (!await WaitAsync(reason, failures++, stop).ConfigureAwait(false)) return;
+            if (!await WaitAsync(end, failures++, stop).ConfigureAwait(false)) return;
         }
     }
 
     // One process from its start to its end; says why it ended.
-    private async Task<string> RunOnceAsync(CancellationToken stop)
+    private async Task<End> RunOnceAsync(CancellationToken stop)
     {
         Set(PluginState.Starting);
+        Directory.CreateDirectory(_dataFolder);
+        if (IsFull(now: true) is { } full) return full;
         lock (_lock)
         {
             _count++;
             _starts.Enqueue(_time.GetUtcNow());
         }
 
-        Directory.CreateDirectory(_dataFolder);
         var launch = PluginLaunch.Create(_manifest, _folder, _dataFolder, _options, SystemTools.Found);
         var hello = new PluginHello
         {
@@ -222,7 +226,10 @@ public sealed class PluginSupervisor : IAsyncDisposable
             await _side.OnStartedAsync(started, stop).ConfigureAwait(false);
             SupervisorLog.Running(_logger, _manifest.Id, _manifest.Version, process.Id);
             Set(PluginState.Running);
-            return await WatchAsync(process, stop).ConfigureAwait(false);
+            var end = await WatchAsync(process, stop).ConfigureAwait(false);
+            // Nothing is wrong with the process itself: it may put its things in order.
+            if (end.IsFull && !await process.StopAsync(end.Reason).ConfigureAwait(false)) SupervisorLog.Killed(_logger, _manifest.Id);
+            return end;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -247,10 +254,10 @@ public sealed class PluginSupervisor : IAsyncDisposable
         }
     }
 
-    private async Task<string> WatchAsync(PluginProcess process, CancellationToken stop)
+    private async Task<End> WatchAsync(PluginProcess process, CancellationToken stop)
     {
         using var watching = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        var end = process.WaitForEndAsync(watching.Token);
+        var end = WaitForEndAsync(process, watching.Token);
         var sick = WaitForSicknessAsync(process, watching.Token);
         var first = await Task.WhenAny(end, sick).ConfigureAwait(false);
         await watching.CancelAsync().ConfigureAwait(false);
@@ -259,16 +266,26 @@ public sealed class PluginSupervisor : IAsyncDisposable
         return await first.ConfigureAwait(false);
     }
 
-    private async Task<string> WaitForSicknessAsync(PluginProcess process, CancellationToken cancellationToken)
+    private static async Task<End> WaitForEndAsync(PluginProcess process, CancellationToken cancellationToken) =>
+        new(await process.WaitForEndAsync(cancellationToken).ConfigureAwait(false));
+
+    private End? IsFull(bool now = false) => _disk.Count(now) is var bytes && bytes <= _options.MaxDisk ? null : new End(
+        $"its data folder holds {Size(bytes)}, and {Size(_options.MaxDisk)} are allowed (Plugins:{_manifest.Id}:MaxDisk)", IsFull: true);
+
+    private static string Size(long bytes) => bytes < 10 * 1024 * 1024 ? $"{bytes / 1024} KiB" : $"{bytes / (1024 * 1024)} MiB";
+
+    private async Task<End> WaitForSicknessAsync(PluginProcess process, CancellationToken cancellationToken)
     {
         while (true)
         {
             await Task.Delay(_times.Heartbeat, _time, cancellationToken).ConfigureAwait(false);
             if (process.Memory is var memory && memory > _options.MaxMemory)
             {
-                return $"it took {memory / (1024 * 1024)} MiB of memory, and {_options.MaxMemory / (1024 * 1024)} MiB are allowed "
-                    + $"(Plugins:{_manifest.Id}:MaxMemory)";
+                return new End($"it took {memory / (1024 * 1024)} MiB of memory, and {_options.MaxMemory / (1024 * 1024)} MiB are allowed "
+                    + $"(Plugins:{_manifest.Id}:MaxMemory)");
             }
+
+            if (IsFull() is { } full) return full;
 
             try
             {
@@ -282,7 +299,7 @@ public sealed class PluginSupervisor : IAsyncDisposable
             }
             catch (TimeoutException)
             {
-                return $"it didn't answer for {_times.Silence.TotalSeconds:0.#} s";
+                return new End($"it didn't answer for {_times.Silence.TotalSeconds:0.#} s");
             }
             catch (BridgeException answered) when (answered.Code != ErrorCodes.Unavailable)
             {
@@ -300,14 +317,23 @@ public sealed class PluginSupervisor : IAsyncDisposable
     }
 
     // False when it is in quarantine.
-    private async Task<bool> WaitAsync(string reason, int failures, CancellationToken stop)
+    private async Task<bool> WaitAsync(End end, int failures, CancellationToken stop)
     {
         int starts;
+        var reason = end.Reason;
         lock (_lock)
         {
             _lastEnd = PluginText.Cut(reason, 500);
             while (_starts.TryPeek(out var oldest) && _time.GetUtcNow() - oldest > _times.QuarantineWindow) _starts.Dequeue();
             starts = _starts.Count;
+        }
+
+        if (end.IsFull)
+        {
+            // Another start makes no room.
+            SupervisorLog.Full(_logger, _manifest.Id, reason);
+            Set(PluginState.Quarantined);
+            return false;
         }
 
         if (starts >= _times.QuarantineStarts)
@@ -334,4 +360,7 @@ public sealed class PluginSupervisor : IAsyncDisposable
             changed.TrySetResult();
         }
     }
+
+    // Why a process ended; full: an operator has to make room first.
+    private readonly record struct End(string Reason, bool IsFull = false);
 }

@@ -26,4 +26,8 @@ internal static partial class SupervisorLog
 
     [LoggerMessage(LogEvents.SupervisorLogCallFailed, LogLevel.Error, "A call of plugin {Plugin} failed: {Method}")]
     public static partial void CallFailed(ILogger logger, Exception fault, string plugin, string method);
+
+    [LoggerMessage(LogEvents.SupervisorLogFull, LogLevel.Error,
+        "Plugin {Plugin}: {Reason}; it is stopped until you have made room, or allow more, and say 'plugins restart {Plugin}'. Its messages wait")]
+    public static partial void Full(ILogger logger, string plugin, string reason);
 }
