@@ -79,7 +79,7 @@ internal static class Examples
         "plugin keygen" => ["channelbridge plugin keygen ~/.my-chat.key"],
         "plugin pack" => ["channelbridge plugin pack ./my-chat --sign ~/.my-chat.key"],
         "plugin" => ["channelbridge plugin check ./my-chat", "channelbridge plugin pack ./my-chat --out my-chat.cbplugin"],
-        "openclaw" or "openclaw pack" => ["channelbridge openclaw pack", "channelbridge openclaw pack --out channelbridge-openclaw.tgz"],
+        "openclaw" or "openclaw pack" => ["channelbridge openclaw pack --out channelbridge-openclaw.tgz", "channelbridge openclaw pack --install"],
         "watch" => ["channelbridge watch", "channelbridge watch outbox.changed --json"],
         "conversations" => ["channelbridge conversations", "channelbridge conversations --account Chat-alice --json | jq -r "
             + "'.entries[].target'"],
