@@ -25,7 +25,7 @@ public sealed class ChannelCompliance(ChannelHost host, IPlatform platform)
 
     /// <summary>The names of the checks.</summary>
     public static IReadOnlyList<string> Checks { get; } =
-        ["accept", "duplicate", "ack", "refuse", "retry", "restart", "order", "hostile", "backPressure", "stopWhileBusy"];
+        ["accept", "duplicate", "ack", "refuse", "retry", "restart", "order", "hostile", "backPressure", "stopWhileBusy", "settings"];
 
     /// <summary>How long something that must come may take; machines that run tests are crowded. Default 2 minutes.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(2);
@@ -44,6 +44,8 @@ public sealed class ChannelCompliance(ChannelHost host, IPlatform platform)
             _ => PlatformTraits.None,
         };
         if ((platform.Traits & needs) != needs) return false;
+        // It starts the host by itself, with settings that aren't to be taken.
+        if (check == "settings") return await SettingsAsync(cancellationToken).ConfigureAwait(false);
         await StartAsync(cancellationToken).ConfigureAwait(false);
         await (check switch
         {
@@ -166,7 +168,7 @@ public sealed class ChannelCompliance(ChannelHost host, IPlatform platform)
     {
         const int Count = 60;
         platform.Block(true);
-        for (var i = 0; i < Count; i++) await host.SendAsync(platform.Account, Lanes[i % Lanes.Length], $"send {i}.", $"bp{i}", stop).ConfigureAwait(false);
+        for (var i = 0; i < Count; i++) await host.SendAsync(platform.Account, platform.TargetOf(Lanes[i % Lanes.Length]), $"send {i}.", $"bp{i}", stop).ConfigureAwait(false);
         Never("send 1.");
         platform.Block(false);
         for (var i = 0; i < Count; i++) await UntilAsync(() => Find($"send {i}.").Count > 0, $"users hear 'send {i}.'", stop).ConfigureAwait(false);
@@ -182,6 +184,25 @@ public sealed class ChannelCompliance(ChannelHost host, IPlatform platform)
         await host.StopAsync(stop).WaitAsync(timeout.Token).ConfigureAwait(false);
         await StartAsync(stop).ConfigureAwait(false);
         for (var i = 0; i < Rounds * 2; i++) await HearsAsync($"busy {i}.", stop).ConfigureAwait(false);
+    }
+
+    // Settings with a fault are refused with their place, and the plugin runs as soon as they are mended.
+    private async Task<bool> SettingsAsync(CancellationToken stop)
+    {
+        if (host.Manifest is not { } manifest) return false;
+        var faults = SettingsFaults.Of(manifest, host.Settings).Concat(platform.BadSettings.Select(bad => new SettingsFaults.Fault("", bad))).ToList();
+        if (faults.Count == 0) return false;
+        foreach (var (place, settings) in faults)
+        {
+            var refusal = await host.RefusalOfAsync(settings, stop).ConfigureAwait(false)
+                ?? throw new ComplianceException($"the plugin runs with these settings, which have a fault{(place.Length > 0 ? $" at {place}" : "")}: {settings.GetRawText()}");
+            if (!refusal.Contains(place, StringComparison.Ordinal)) throw new ComplianceException($"settings with a fault at {place} are refused without its place: {refusal}");
+            if (place.Length == 0 && refusal.Length == 0) throw new ComplianceException($"nothing says why these settings are refused: {settings.GetRawText()}");
+        }
+
+        await StartAsync(stop).ConfigureAwait(false);
+        await AcceptAsync(stop).ConfigureAwait(false);
+        return true;
     }
 
     private static string Numbered(string lane, int number) => string.Create(CultureInfo.InvariantCulture, $"{lane} says {number}.");

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace ChannelBridge.Plugins.Testing;
 
 /// <summary>What a platform, as a test stands in for it, can do beyond carrying texts.</summary>
@@ -39,6 +41,16 @@ public interface IPlatform
 
     /// <summary>Everything that users have been told since the beginning.</summary>
     IReadOnlyList<PlatformMessage> Heard { get; }
+
+    /// <summary>
+    /// Settings that the manifest's schema takes and the plugin itself must refuse, because together they make no sense. What the schema refuses the suite
+    /// finds by itself.
+    /// </summary>
+    IReadOnlyList<JsonElement> BadSettings => [];
+
+    /// <summary>How an operator names a conversation when they send something to it.</summary>
+    /// <param name="conversation">As in <see cref="SayAsync"/>.</param>
+    string TargetOf(string conversation) => conversation;
 
     /// <summary>The host has started; its folders are there.</summary>
     /// <param name="host">The host.</param>
