@@ -6,7 +6,9 @@ namespace ChannelBridge.Tests.Integration;
 /// <summary>Plugins in the host as it is shipped: two processes and a pipe, operated by the command line, killed at any moment.</summary>
 public sealed class PluginHostTests
 {
-    private const int Count = 40;
+    // More of them in the long tests.
+    private static readonly int s_rounds = int.TryParse(Environment.GetEnvironmentVariable("CHANNELBRIDGE_PLUGIN_ROUNDS"), out var rounds) ? rounds : 9;
+    private static readonly int s_count = Math.Max(40, s_rounds * 5);
     private static readonly string[] s_lanes = ["ann", "bob", "cid"];
 
     // Accepts the same messages under the same keys at each start, and notes each push on disk before it acks.
@@ -83,11 +85,11 @@ public sealed class PluginHostTests
         try
         {
             await PluginsAsync(host, "install", source);
-            for (var round = 0; round < 9 && Distinct(data).Count < s_lanes.Length * Count; round++)
+            for (var round = 0; round < s_rounds && Distinct(data).Count < s_lanes.Length * s_count; round++)
             {
                 var seen = PushLog.Read(data).Count;
                 var more = random.Next(1, 12);
-                await Wait.UntilAsync(() => PushLog.Read(data).Count >= seen + more || Distinct(data).Count == s_lanes.Length * Count, "some pushes");
+                await Wait.UntilAsync(() => PushLog.Read(data).Count >= seen + more || Distinct(data).Count == s_lanes.Length * s_count, "some pushes");
                 var plugin = int.Parse(await File.ReadAllTextAsync(Path.Combine(data, "pid")), System.Globalization.CultureInfo.InvariantCulture);
                 if (round % 3 != 1) Kill(plugin);
                 if (round % 3 == 0) continue;
@@ -98,11 +100,11 @@ public sealed class PluginHostTests
                 host = await HostProcess.StartAsync(folder);
             }
 
-            await Wait.UntilAsync(() => Distinct(data).Count == s_lanes.Length * Count, "every answer");
+            await Wait.UntilAsync(() => Distinct(data).Count == s_lanes.Length * s_count, "every answer");
             foreach (var lane in s_lanes)
             {
                 var first = Distinct(data).Where(push => push.Route == lane).Select(push => int.Parse(push.Text.Split(' ')[^1], System.Globalization.CultureInfo.InvariantCulture));
-                Assert.Equal(Enumerable.Range(0, Count), first);
+                Assert.Equal(Enumerable.Range(0, s_count), first);
             }
         }
         finally
@@ -148,7 +150,7 @@ public sealed class PluginHostTests
     private static string WriteBusy()
     {
         var folder = Scratch.NewFolder("cbplugin");
-        File.WriteAllText(Path.Combine(folder, "main.py"), Busy.Replace("COUNT", $"{Count}", StringComparison.Ordinal));
+        File.WriteAllText(Path.Combine(folder, "main.py"), Busy.Replace("COUNT", $"{s_count}", StringComparison.Ordinal));
         File.Copy(Path.Combine(Samples(), "plugin-python", "channelbridge.py"), Path.Combine(folder, "channelbridge.py"));
         File.WriteAllText(
             Path.Combine(folder, "channelbridge.plugin.json"),
