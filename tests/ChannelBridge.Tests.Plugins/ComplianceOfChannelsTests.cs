@@ -24,7 +24,6 @@ public sealed class ComplianceOfChannelsTests
     }
 
     [Theory]
-    [InlineData("accept")]
     [InlineData("restart")]
     [InlineData("order")]
     [InlineData("hostile")]
@@ -36,7 +35,6 @@ public sealed class ComplianceOfChannelsTests
     }
 
     [Theory]
-    [InlineData("ack")]
     [InlineData("restart")]
     [InlineData("order")]
     [InlineData("hostile")]

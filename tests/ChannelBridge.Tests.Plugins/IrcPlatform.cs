@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Text;
 using ChannelBridge.Plugins.Testing;
 using ChannelBridge.Tests.Irc;
 
@@ -38,7 +39,8 @@ internal sealed class IrcPlatform(IrcServer server, string bot) : IPlatform, IAs
         var person = await _people.GetOrAdd(conversation, JoinAsync);
         // What a client of IRC makes of a text: one line, of what a line may have.
         var line = new string([.. text.Select(c => c is '\r' or '\n' or '\0' ? ' ' : c)]);
-        if (line.Length > Longest) line = line[..Longest];
+        // A server ends the connection of who sends more.
+        while (Encoding.UTF8.GetByteCount(line) > Longest) line = line[..^1];
         await _turn.WaitAsync(cancellationToken);
         try
         {
