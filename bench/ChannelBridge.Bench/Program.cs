@@ -39,13 +39,14 @@ static int Help()
           streams   Open Responses through the host beside the provider asked directly: latency, processor time, first tokens, memory
           allocations  bytes allocated for each event of a stream, in this process (part of streams)
           a2a       A2A's blocking sends and streams beside the JavaScript SDK's server (needs npm's @a2a-js/sdk 0.3.14 and express, as .ci/run installs them)
+          a2a-before  A2A's sends and streams, this build in turn with another one: a2a-before --host …/channelbridge.dll
           cold      memory for a thousand active conversations with a million stored, beside a thousand stored (some minutes)
           before    acks, drains, the whole way and /v1/responses, this build in turn with another one, e.g. of the commit before a change of the hot path:
                     before --host ../old/src/ChannelBridge.Host/bin/Release/net10.0/channelbridge.dll --runs 5 --seconds 15
                     --only acks|drain|whole|responses for a part of it
           steady    half of the peak for some minutes: memory and p99 of the first and the last third
 
-          dotnet run -c Release --project bench/ChannelBridge.Bench                 all but a2a, before, cold and steady, some ten minutes
+          dotnet run -c Release --project bench/ChannelBridge.Bench                 all but a2a, a2a-before, before, cold and steady, some ten minutes
           dotnet run -c Release --project bench/ChannelBridge.Bench -- acks --seconds 10 --runs 5
           dotnet run -c Release --project bench/ChannelBridge.Bench -- steady --minutes 10
           dotnet run -c Release --project bench/ChannelBridge.Bench -- simulate     a million lanes on 32 hosts that die and hang, over a model of the claims

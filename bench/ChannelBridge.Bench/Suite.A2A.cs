@@ -58,6 +58,35 @@ internal sealed partial class Suite
         }
     }
 
+    /// <summary>Blocking sends and streams of this build in turn with another one's, for a change of the way of a task.</summary>
+    private async Task A2ABeforeAsync()
+    {
+        if (_before is null || !File.Exists(_before)) throw new ArgumentException("name the other build: a2a-before --host /path/to/channelbridge.dll");
+        var (before, now) = (new A2ASeries(), new A2ASeries());
+        for (var run = 0; run < _runs; run++)
+        {
+            // Each goes first as often as the other.
+            foreach (var series in run % 2 == 0 ? (A2ASeries[])[before, now] : [now, before])
+            {
+                var host = series == now ? null : _before;
+                Progress($"a2a {(series == now ? "now" : "before")}, round {run + 1} of {_runs}");
+                await using (var subject = await Subject.HostAsync(environment: ManySends, host: host))
+                    await SendsAsync(new A2APeer(subject, "a2a", await subject.PeerTokenAsync("bench")), series.Rate, series.Cpu, series.Alone);
+                await using var provider = await Subject.ProviderAsync();
+                await using var streaming = await Subject.HostAsync(agent: $"responses={provider.Url}v1", environment: ManySends, host: host);
+                await EventsAsync(new A2APeer(streaming, "a2a", await streaming.PeerTokenAsync("bench")), "stream {0} 0", series.Events);
+            }
+        }
+
+        Console.WriteLine("| what | before: median (range) | now: median (range) | now / before |");
+        Console.WriteLine("|---|---|---|---|");
+        Add($"A2A: blocking sends, {SendsInFlight} in flight", before.Rate, now.Rate, "/s");
+        Add("A2A: processor time for each of them, µs (lower is better)", before.Cpu, now.Cpu, "");
+        Add("A2A: one send at a time, p50 µs (lower is better)", before.Alone, now.Alone, "");
+        foreach (var length in StreamLengths)
+            Add($"A2A: streams of {length} pieces of text, processor time for each, µs (lower is better)", before.Events[length], now.Events[length], "");
+    }
+
     private static async Task EventsAsync(A2APeer peer, string text, Dictionary<int, List<double>> into)
     {
         using (peer)
@@ -85,6 +114,17 @@ internal sealed partial class Suite
         var few = host.ResidentMiB();
         await peer.SendAsync(SendsInFlight, TimeSpan.FromMinutes(10), Many - Few);
         Add($"A2A: resident memory, MiB, after {Few:#,0} and after {Many:#,0} ended tasks (lower is better)", [few], [host.ResidentMiB()], "");
+    }
+
+    private sealed class A2ASeries
+    {
+        public List<double> Rate { get; } = [];
+
+        public List<double> Cpu { get; } = [];
+
+        public List<double> Alone { get; } = [];
+
+        public Dictionary<int, List<double>> Events { get; } = StreamLengths.ToDictionary(length => length, _ => new List<double>());
     }
 
     /// <summary>A client of version 0.3 over JSON-RPC that costs little: it looks for the words that it needs and reads nothing else.</summary>

@@ -32,7 +32,7 @@ internal sealed partial class Suite
 
         if (rows.Count == 0) rows = ["acks", "drain", "disk", "idle", "start", "stuck", "broker", "postgres", "streams", "files", "endpoint", "identity", "devices", "juji"];
         // The rows beside another build have a heading of their own.
-        if (rows is not ["before"])
+        if (rows is not (["before"] or ["a2a-before"]))
         {
             Console.WriteLine("| what | floor: median (range) | ChannelBridge: median (range) | ratio |");
             Console.WriteLine("|---|---|---|---|");
@@ -80,6 +80,7 @@ internal sealed partial class Suite
         "steady" => SteadyAsync(),
         "before" => BeforeAsync(),
         "a2a" => A2AAsync(),
+        "a2a-before" => A2ABeforeAsync(),
         _ => throw new ArgumentException($"there is no row '{row}'; --help names them"),
     };
 

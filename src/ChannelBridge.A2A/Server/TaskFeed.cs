@@ -10,6 +10,7 @@ public sealed class TaskFeed
     private readonly Lock _lock = new();
     private readonly TaskFold _fold;
     private Node _last = new();
+    private TaskCompletionSource? _rest;
     private int _readers;
 
     /// <summary>Begins with a task as it is.</summary>
@@ -40,7 +41,9 @@ public sealed class TaskFeed
         lock (_lock)
         {
             var result = _fold.Apply(item);
-            if (result is FoldResult.Applied) Tell(item);
+            if (result is not FoldResult.Applied) return result;
+            Tell(item);
+            NoteRest();
             return result;
         }
     }
@@ -60,6 +63,7 @@ public sealed class TaskFeed
             }
 
             _fold.Settle(kept);
+            NoteRest();
         }
     }
 
@@ -70,6 +74,7 @@ public sealed class TaskFeed
         lock (_lock)
         {
             foreach (var item in _fold.Advance(next)) Tell(item);
+            NoteRest();
         }
     }
 
@@ -95,19 +100,29 @@ public sealed class TaskFeed
     {
         while (true)
         {
-            Node next;
+            Task rest;
             lock (_lock)
             {
                 if (TaskStates.EndsStream(_fold.State)) return _fold.Snapshot();
-                next = _last;
+                rest = (_rest ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             }
 
-            await next.Reached.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await rest.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>Wakes those who wait for the end: once, however much is told before.</summary>
+    private void NoteRest()
+    {
+        if (_rest is not { } rest || !TaskStates.EndsStream(_fold.State)) return;
+        _rest = null;
+        rest.SetResult();
     }
 
     private void Tell(StreamItem item)
     {
+        // Who comes later begins with the task as it is: without a reader nobody will ever ask for the event.
+        if (Volatile.Read(ref _readers) == 0) return;
         var node = _last;
         _last = new Node();
         node.Set(new FeedEvent(item), _last, EndsStream(item));

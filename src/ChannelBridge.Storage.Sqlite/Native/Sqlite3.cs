@@ -106,6 +106,9 @@ internal static unsafe partial class Sqlite3
     [LibraryImport(Library, EntryPoint = "sqlite3_reset")]
     public static partial void Reset(nint statement);
 
+    [LibraryImport(Library, EntryPoint = "sqlite3_stmt_status")]
+    public static partial int StatementStatus(nint statement, int counter, int reset);
+
     [LibraryImport(Library, EntryPoint = "sqlite3_clear_bindings")]
     public static partial void ClearBindings(nint statement);
 

@@ -21,6 +21,9 @@ internal sealed class SqliteDatabase : IDisposable
     /// <summary>The key of the last inserted row.</summary>
     public long LastRowId => Sqlite3.LastInsertRowId(_handle);
 
+    /// <summary>How often the engine has prepared a lasting statement anew.</summary>
+    public int PreparedAnew => _statements.Sum(static statement => statement.PreparedAnew);
+
     /// <summary>Opens a file that exists.</summary>
     public static SqliteDatabase Open(string path, bool readOnly, TimeSpan busyTimeout)
     {

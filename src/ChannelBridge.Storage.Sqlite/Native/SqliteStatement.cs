@@ -16,8 +16,14 @@ internal sealed unsafe class SqliteStatement(SqliteDatabase database, nint handl
     // A copy of a large payload isn't kept between two uses of a statement.
     private const int LargeBlob = 64 * 1024;
 
+    // SQLITE_STMTSTATUS_REPREPARE
+    private const int PreparedAnewCounter = 5;
+
     private nint _handle = handle;
     private bool _large;
+
+    /// <summary>How often the engine has prepared it anew: its schema has changed, or a value that its plan may depend on.</summary>
+    public int PreparedAnew => Sqlite3.StatementStatus(_handle, PreparedAnewCounter, 0);
 
     /// <summary>Binds a number.</summary>
     public SqliteStatement Bind(int index, long value)

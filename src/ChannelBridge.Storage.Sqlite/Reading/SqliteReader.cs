@@ -12,6 +12,9 @@ internal sealed partial class SqliteReader(string path, TimeSpan busyTimeout) : 
     /// <summary>Opens the connection now, to see whether that works.</summary>
     public void Open() => _ = Use();
 
+    /// <summary>How often the engine has prepared a statement anew because of a bound value.</summary>
+    public int PreparedAnew => _database?.PreparedAnew ?? 0;
+
     /// <summary>Forgets the connection, which is opened again at the next use.</summary>
     public void Dispose()
     {
@@ -57,6 +60,8 @@ internal sealed partial class SqliteReader(string path, TimeSpan busyTimeout) : 
     }
 
     // Everything that is read often, prepared once. INDEXED BY: a plan that scans the table would be a fault, so it fails when the store opens.
+    // A bound value that the planner may look at, a limit or one that a partial index could be chosen by, has the engine prepare the statement anew each time
+    // that another value is bound. The plus signs keep it from looking.
     private sealed class Statements(SqliteDatabase database)
     {
         public const string InboxColumns = "uuid, lane, ordinal, state, attempts, next_attempt_at, accepted_at, error, payload, ended_at";
@@ -89,7 +94,7 @@ internal sealed partial class SqliteReader(string path, TimeSpan busyTimeout) : 
         public readonly SqliteStatement DeadInbox = database.Prepare(
             $"""
             SELECT {InboxColumns} FROM inbox INDEXED BY inbox_dead
-            WHERE state = 2 AND ended_at >= ?1 AND (ended_at > ?1 OR uuid > ?2) ORDER BY ended_at, uuid LIMIT ?3
+            WHERE state = 2 AND ended_at >= ?1 AND (ended_at > ?1 OR uuid > ?2) ORDER BY ended_at, uuid LIMIT ?3 + 0
             """);
 
         public readonly SqliteStatement InboxById = database.Prepare($"SELECT {InboxColumns} FROM inbox WHERE uuid = ?1");
@@ -102,7 +107,7 @@ internal sealed partial class SqliteReader(string path, TimeSpan busyTimeout) : 
         public readonly SqliteStatement Records = database.Prepare(
             """
             SELECT key, value, version, idx, updated_at FROM record
-            WHERE ns = ?1 AND key > ?2 AND (expires_at = 0 OR expires_at > ?3) ORDER BY key LIMIT ?4
+            WHERE ns = ?1 AND key > ?2 AND (+expires_at = 0 OR +expires_at > ?3) ORDER BY key LIMIT ?4 + 0
             """);
 
         public readonly SqliteStatement LogPlaces = database.Prepare(LogSql("log_place"));
@@ -112,15 +117,15 @@ internal sealed partial class SqliteReader(string path, TimeSpan busyTimeout) : 
         public readonly SqliteStatement RecordsByIndex = database.Prepare(
             """
             SELECT key, value, version, idx, updated_at FROM record INDEXED BY record_index
-            WHERE ns = ?1 AND key > ?2 AND (expires_at = 0 OR expires_at > ?3) AND idx = ?5 ORDER BY key LIMIT ?4
+            WHERE ns = ?1 AND key > ?2 AND (+expires_at = 0 OR +expires_at > ?3) AND idx = ?5 ORDER BY key LIMIT ?4 + 0
             """);
 
         // CROSS JOIN keeps the order of the tables: the places lead to the entries, in order and without sorting.
         private static string LogSql(string places) =>
             $"""
             SELECT e.number, e.value, e.expires_at FROM log l CROSS JOIN {places} p CROSS JOIN log_entry e
-            WHERE l.name = ?1 AND p.log = l.id AND p.number > ?2 AND e.id = p.entry AND (e.expires_at = 0 OR e.expires_at > ?3)
-            ORDER BY p.number LIMIT ?4
+            WHERE l.name = ?1 AND p.log = l.id AND p.number > ?2 AND e.id = p.entry AND (+e.expires_at = 0 OR +e.expires_at > ?3)
+            ORDER BY p.number LIMIT ?4 + 0
             """;
     }
 }

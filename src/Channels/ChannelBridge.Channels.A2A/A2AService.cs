@@ -86,7 +86,8 @@ internal sealed partial class A2AService(
         var peer = client.ToLowerInvariant();
         var message = Checked(request.Message);
         if (request.Configuration?.TaskPushNotificationConfig is { } wanted) await pushes.CheckAsync(wanted, cancellationToken).ConfigureAwait(false);
-        var known = await KnownAsync(peer, request, message, cancellationToken).ConfigureAwait(false);
+        // A stream begins with the task as it is, so that it must be known before.
+        var known = held is null && IsLeftToInbox(peer, request, message) ? null : await KnownAsync(peer, request, message, cancellationToken).ConfigureAwait(false);
         if (known is { IsRepeated: true })
         {
             var again = await lives.HoldAsync(peer, known.Stored.Task.Id, cancellationToken).ConfigureAwait(false) ?? throw NotFound();
@@ -103,6 +104,22 @@ internal sealed partial class A2AService(
             await LetGoAsync(known.Stored).ConfigureAwait(false);
             throw;
         }
+    }
+
+    /// <summary>
+    /// True when nobody needs to ask whether a message has a task: it begins one, or the inbox says with its commit that it was sent before, and nothing is to be done
+    /// for it that a repeated message may not have.
+    /// </summary>
+    private bool IsLeftToInbox(string peer, SendRequest request, A2AMessage message)
+    {
+        if (lives.IsShared || message.TaskId is { Length: > 0 } || !book.InboxKnowsAll(peer) || !book.HasRoom(peer)) return false;
+        if (message.ContextId is { Length: > 0 } context && keys.OwnerOf(peer, context) is ContextOwner.Foreign) return false;
+        foreach (var part in message.Parts)
+        {
+            if (part.Raw is not null) return false;
+        }
+
+        return gateway?.Governs(A2AChannel.GatewayChannelId, AgentOf(request.Tenant)) != true && !lives.Knows(peer, keys.TaskOf(peer, message.MessageId));
     }
 
     /// <summary>Writes a message and its task down.</summary>
@@ -133,7 +150,7 @@ internal sealed partial class A2AService(
             senders.Attach(peer);
         }
 
-        var hold = lives.Open(next);
+        var hold = lives.Open(next, record);
         held?.Invoke(hold);
         try
         {

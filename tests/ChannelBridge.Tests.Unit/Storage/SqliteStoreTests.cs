@@ -3,6 +3,7 @@ using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Storage.Sqlite;
 using ChannelBridge.Storage.Sqlite.Native;
+using ChannelBridge.Storage.Sqlite.Reading;
 using ChannelBridge.Tests.Unit.Support;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -37,6 +38,34 @@ public sealed class SqliteStoreTests : IAsyncLifetime
         foreach (var file in Directory.GetFiles(Path.GetDirectoryName(path)!)) Assert.Equal((file, OwnerFile), (file, File.GetUnixFileMode(file)));
         Assert.Equal(["store.db", "store.db-shm", "store.db-wal", "store.db.lock"], Directory.GetFiles(Path.GetDirectoryName(path)!).Select(Path.GetFileName).Order());
         Assert.Equal(OwnerFile | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.GetDirectoryName(path)!));
+    }
+
+    /// <summary>The engine prepares a statement anew for each bound value that its plan may depend on, which takes many times what the reading does.</summary>
+    [Fact]
+    public async Task Reads_WithOtherValues_PrepareNoStatementAnew()
+    {
+        var store = await OpenAsync();
+        await store.CommitAsync(Message());
+        await store.CommitAsync([
+            new RecordPut { Namespace = "n", Key = "k", Index = "i", Value = "v"u8.ToArray(), At = 1, ExpiresAt = long.MaxValue },
+            new SequenceAppend { Sequence = "s", Value = "v"u8.ToArray(), At = 1 },
+        ]);
+        using var reader = new SqliteReader(DbPath, TimeSpan.FromSeconds(1));
+        for (var step = 0; step < 3; step++)
+        {
+            var (limit, now) = (10 + step, 1000 + step);
+            Assert.NotNull(reader.GetRecord("n", "k", now));
+            Assert.Single(reader.ListRecords("n", null, step == 0 ? null : "a", limit, now));
+            Assert.Single(reader.ListRecords("n", "i", step == 0 ? null : "a", limit, now));
+            Assert.Single(reader.ReadSequence("s", 0, limit, now));
+            var lane = Assert.Single(reader.ListTurnLanes(0, limit));
+            Assert.Single(reader.ReadInbox(lane.Id, 0, limit, 1 << 20));
+            Assert.Empty(reader.ReadOutbox(lane.Id, 0, limit, 1 << 20));
+            Assert.Empty(reader.ListPushLanes("bncr", $"account-{step}", 0, limit));
+            Assert.Empty(reader.ListDeadInbox((step, Guid.NewGuid()), limit, headersOnly: false));
+        }
+
+        Assert.Equal(0, reader.PreparedAnew);
     }
 
     [Fact]

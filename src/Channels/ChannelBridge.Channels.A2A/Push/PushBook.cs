@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -30,9 +31,15 @@ internal sealed record KeptPush
 }
 
 /// <summary>Where changes of tasks are posted to. What is read back never has credentials.</summary>
-internal sealed class PushBook(IRecords records, IOutbox outbox, IGuardedHttp http, A2AOptions options, TimeProvider time)
+internal sealed class PushBook(IRecords records, IOutbox outbox, IGuardedHttp http, A2AOptions options, TimeProvider time, ILaneClaims? claims = null)
 {
     private const string Owed = "a2a.owed";
+
+    private readonly bool _isShared = claims is { IsShared: true };
+
+    // Peers that may have configurations, and tasks of which something is owed: of all others nobody needs to ask the store when a turn ends.
+    private readonly ConcurrentDictionary<string, bool> _users = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(string Peer, string Task), bool> _owing = new();
 
     // What is owed is put into the outbox at once, or at the next start; what nobody has put there by then is of no use to anybody.
     private static readonly TimeSpan OwedFor = TimeSpan.FromDays(30);
@@ -42,6 +49,13 @@ internal sealed class PushBook(IRecords records, IOutbox outbox, IGuardedHttp ht
 
     /// <summary>Configurations of one task.</summary>
     public const int MaxPerTask = 16;
+
+    /// <summary>Looks at the start whether a peer has configurations.</summary>
+    public async ValueTask LoadAsync(string peer, CancellationToken cancellationToken)
+    {
+        var first = await records.ListRecordsAsync(Of(peer), null, null, 1, cancellationToken).ConfigureAwait(false);
+        if (first.Count > 0) _users[peer] = true;
+    }
 
     /// <summary>Checks a configuration: where it leads, and its sizes.</summary>
     /// <exception cref="A2AException"><c>-32602</c>: it can't be used.</exception>
@@ -138,8 +152,11 @@ internal sealed class PushBook(IRecords records, IOutbox outbox, IGuardedHttp ht
     public async ValueTask<IReadOnlyList<RecordWrite>> OweAsync(StoredTask task, CancellationToken cancellationToken)
     {
         var (peer, id) = (task.Peer, task.Task.Id);
+        // Another host may have set one.
+        if (!_isShared && !_users.ContainsKey(peer)) return [];
         var configs = await records.ListRecordsAsync(Of(peer), id, null, MaxPerTask, cancellationToken).ConfigureAwait(false);
         if (configs.Count == 0) return [];
+        _owing[(peer, id)] = true;
         var item = new StreamItem { StatusUpdate = new TaskStatusUpdate { TaskId = id, ContextId = task.Task.ContextId, Status = task.Task.Status } };
         var value = A2ADialect.V10.Item.ToBytes(item);
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
@@ -163,9 +180,10 @@ internal sealed class PushBook(IRecords records, IOutbox outbox, IGuardedHttp ht
         return writes;
     }
 
-    /// <summary>Puts a task's notifications into the outbox, if any are owed.</summary>
+    /// <summary>Puts a task's notifications into the outbox, if a change that was made here owes any.</summary>
     public async Task SettleAsync(string peer, string taskId, CancellationToken cancellationToken)
     {
+        if (!_owing.TryRemove((peer, taskId), out _)) return;
         foreach (var owed in await records.ListRecordsAsync(Owed, $"{peer}/{taskId}", null, 200, cancellationToken).ConfigureAwait(false))
             await SettleAsync(owed, cancellationToken).ConfigureAwait(false);
     }
@@ -224,6 +242,8 @@ internal sealed class PushBook(IRecords records, IOutbox outbox, IGuardedHttp ht
 
     private RecordPut Put(string peer, string taskId, string id, ReadOnlyMemory<byte> value, long endedAt, long? expected = null)
     {
+        // Before it is written: who ends the task next must not miss it.
+        _users[peer] = true;
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
         return new RecordPut
         {

@@ -26,6 +26,9 @@ internal sealed class LiveTask((string Peer, string Id) key)
     /// <summary>Its turn, where it was accepted here.</summary>
     public Guid? Turn { get; set; }
 
+    /// <summary>The task as its last message's commit, which was made here, writes it; null where there was none since it is in memory.</summary>
+    public TaskBegin? Begun { get; set; }
+
     /// <summary>The version of its record up to which the feed knows everything.</summary>
     public long Version { get; private set; }
 
@@ -53,6 +56,15 @@ internal sealed class LiveTask((string Peer, string Id) key)
         Changes++;
         if (Feed is { } feed) tell?.Invoke(feed);
     }
+}
+
+/// <summary>What a task is when the message of its turn is accepted.</summary>
+/// <param name="Task">The task.</param>
+/// <param name="Record">Its record in the commit that accepts the message.</param>
+internal sealed record TaskBegin(StoredTask Task, RecordPut Record)
+{
+    /// <summary>True once it is durable.</summary>
+    public bool IsWritten => Record is { Version: > 0, Conflict: false };
 }
 
 /// <summary>How a task's turn ends.</summary>

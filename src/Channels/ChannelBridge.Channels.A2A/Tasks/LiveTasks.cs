@@ -22,6 +22,9 @@ internal sealed class LiveTasks(TaskBook book, A2AOptions options, bool isShared
     /// <summary>How large a task may become.</summary>
     public TaskBounds Bounds { get; } = TaskBounds.Default with { ArtifactBytes = options.MaxArtifactBytes };
 
+    /// <summary>True where other hosts may work with the same tasks.</summary>
+    public bool IsShared => isShared;
+
     /// <summary>How many are in memory.</summary>
     public int Count
     {
@@ -33,11 +36,14 @@ internal sealed class LiveTasks(TaskBook book, A2AOptions options, bool isShared
 
     /// <summary>Holds a task that is about to be written: its first event is the task as it is given.</summary>
     /// <param name="task">The task, with the version of the record that it follows; 0 for a new one.</param>
-    public LiveHold Open(StoredTask task)
+    /// <param name="record">Its record in the commit to come.</param>
+    public LiveHold Open(StoredTask task, RecordPut record)
     {
         var live = Enter((task.Peer, task.Task.Id));
         lock (live.Gate)
         {
+            // Of two that write at once, the one that gets through has a version then.
+            if (live.Begun is not { IsWritten: true }) live.Begun = new TaskBegin(task, record);
             live.Learn(task.Version, null);
             if (live.Feed is { } feed) feed.Advance(task.Task);
             else live.Begin(task.Task, task.Version, Bounds);
@@ -68,8 +74,8 @@ internal sealed class LiveTasks(TaskBook book, A2AOptions options, bool isShared
                 int changes;
                 lock (live.Gate)
                 {
-                    // What another host does with it stands in the record only.
-                    if (live.Feed is not null && (!isShared || live.Run is not null)) return hold;
+                    // What another host does with it stands in the record only, and what isn't written yet may never be.
+                    if (live.Feed is not null && (!isShared || live.Run is not null) && (live.Version > 0 || live.Run is not null)) return hold;
                     changes = live.Changes;
                 }
 
@@ -102,6 +108,24 @@ internal sealed class LiveTasks(TaskBook book, A2AOptions options, bool isShared
         if (Find(stored.Peer, stored.Task.Id) is not { } live) return stored.Task;
         lock (live.Gate) return live.Feed is { } feed && live.Version >= stored.Version ? feed.Snapshot() : stored.Task;
     }
+
+    /// <summary>
+    /// The task as its record is at the end of a turn, where that is known without asking: nobody but the turn changes a task between the commit that accepts its
+    /// message and the one that ends it. Null: the store knows.
+    /// </summary>
+    public StoredTask? BegunBy(string peer, string id, string? messageId)
+    {
+        // Another host may have accepted another message meanwhile.
+        if (isShared || Find(peer, id) is not { } live) return null;
+        lock (live.Gate)
+        {
+            if (live.Begun is not { IsWritten: true } begun || begun.Task.Head.LastMessageId != messageId || live.Version > begun.Record.Version) return null;
+            return begun.Task with { Version = begun.Record.Version };
+        }
+    }
+
+    /// <summary>True when a task is in memory.</summary>
+    public bool Knows(string peer, string id) => Find(peer, id) is not null;
 
     /// <summary>The turn of a task, where it runs here or was accepted here.</summary>
     public Guid? TurnOf(string peer, string id) => Find(peer, id) is { } live ? live.Run?.Turn ?? live.Turn : null;
@@ -151,6 +175,7 @@ internal sealed class LiveTasks(TaskBook book, A2AOptions options, bool isShared
             var view = run ?? new RunView(id, ContextOf(turn), turn.Id, turn.Attempt, repliesAreStatus, time);
             var end = live.Final is { } final && final.Turn == turn.Id ? final : null;
             ran = run is not null;
+            live.Begun = null;
             if (ran) live.Run = null;
             if (end is not null) live.Final = null;
             if (end is { IsWritten: true })

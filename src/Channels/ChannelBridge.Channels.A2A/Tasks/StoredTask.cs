@@ -30,13 +30,13 @@ internal sealed record StoredTask
     public string? NextAt(DateTimeOffset now) => now.ToUnixTimeMilliseconds() - Head.NextAt < (long)NextHolds.TotalMilliseconds ? Head.Next : null;
 
     /// <summary>The record: one line of what only the host knows, then the task as 1.0 writes it.</summary>
-    public byte[] Write()
+    public ReadOnlyMemory<byte> Write()
     {
         var output = new ArrayBufferWriter<byte>(1024);
         using (var writer = new Utf8JsonWriter(output)) JsonSerializer.Serialize(writer, Head, RecordJson.Default.TaskHead);
         output.Write("\n"u8);
         A2ADialect.V10.Task.Write(output, Head.HasArtifacts ? Task with { Artifacts = [] } : Task);
-        return output.WrittenSpan.ToArray();
+        return output.WrittenMemory;
     }
 
     /// <summary>Reads a record.</summary>

@@ -19,7 +19,12 @@ internal sealed class TaskBook(IRecords records, PushBook pushes, A2AOptions opt
     // Artifacts up to this size lie in the task's own record: one write less for most tasks.
     private const int ArtifactsInline = 16 * 1024;
 
+    // Together less than the time for which the inbox knows a message again (A2AService.DedupeWindow): how long this host has run, and how old what it found then may be.
+    private static readonly TimeSpan LongestRun = TimeSpan.FromDays(20);
+    private static readonly TimeSpan OldAtStart = TimeSpan.FromDays(9);
+
     private readonly ConcurrentDictionary<string, PeerCount> _counts = new(StringComparer.Ordinal);
+    private readonly DateTimeOffset _startedAt = time.GetUtcNow();
 
     /// <summary>The peers that ever had a task here.</summary>
     public IReadOnlyCollection<string> Peers => [.. _counts.Keys];
@@ -31,7 +36,10 @@ internal sealed class TaskBook(IRecords records, PushBook pushes, A2AOptions opt
     public async Task LoadAsync(CancellationToken cancellationToken)
     {
         await foreach (var peer in ReadAllAsync(KnownPeers, null, null, cancellationToken).ConfigureAwait(false))
+        {
             await CountAsync(peer.Key, cancellationToken).ConfigureAwait(false);
+            await pushes.LoadAsync(peer.Key, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Counts the tasks of peers that another host has met first.</summary>
@@ -45,6 +53,13 @@ internal sealed class TaskBook(IRecords records, PushBook pushes, A2AOptions opt
 
     /// <summary>How many tasks a peer has.</summary>
     public int CountOf(string peer) => _counts.TryGetValue(peer, out var count) ? Volatile.Read(ref count.Tasks) : 0;
+
+    /// <summary>
+    /// True when the inbox knows each message again whose task is still here. It remembers them for a month, longer than ended tasks are kept as a rule, but a task that
+    /// waits for its peer may be there for longer. Only where no other host works with the peer's tasks.
+    /// </summary>
+    public bool InboxKnowsAll(string peer) =>
+        (!_counts.TryGetValue(peer, out var count) || !count.MayBeOld) && time.GetUtcNow() - _startedAt < LongestRun;
 
     /// <summary>A task of a peer, or null.</summary>
     public async ValueTask<StoredTask?> FindAsync(string peer, string id, bool withArtifacts, CancellationToken cancellationToken)
@@ -65,6 +80,7 @@ internal sealed class TaskBook(IRecords records, PushBook pushes, A2AOptions opt
     /// <returns>The task as it is stored then.</returns>
     public StoredTask Put(StoredTask? before, StoredTask next, long? expected, List<RecordWrite> writes)
     {
+        if (TaskStates.IsInterrupted(next.Task.Status.State)) _counts.GetOrAdd(next.Peer, static _ => new PeerCount()).MayBeOld = true;
         var now = time.GetUtcNow();
         var at = now.ToUnixTimeMilliseconds();
         var changed = (next.Task.Status.Timestamp ?? now).ToUnixTimeMilliseconds();
@@ -82,7 +98,7 @@ internal sealed class TaskBook(IRecords records, PushBook pushes, A2AOptions opt
         }
 
         if (before is not null && before.Head.ListKey != key) writes.Add(new RecordDelete { Namespace = ListOf(next.Peer), Key = before.Head.ListKey });
-        var entry = new ListEntry(next.Task.Id, next.Task.ContextId, next.Task.Status.State, changed);
+        var entry = new ListEntry(next.Task.Id, next.Task.ContextId, next.Task.Status.State, changed, next.Head.CreatedAt);
         writes.Add(new RecordPut
         {
             Namespace = ListOf(next.Peer),
@@ -139,6 +155,9 @@ internal sealed class TaskBook(IRecords records, PushBook pushes, A2AOptions opt
     /// <summary>The key behind which everything is older than a time.</summary>
     public static string ListKey(long at, string id) => string.Create(CultureInfo.InvariantCulture, $"{long.MaxValue - at:x16}.{id}");
 
+    /// <summary>True when another task of a peer takes no other one's place.</summary>
+    public bool HasRoom(string peer) => CountOf(peer) < options.MaxTasksPerPeer && Total < options.MaxTasks;
+
     /// <summary>Makes room for another task of a peer: the oldest ended ones go.</summary>
     /// <exception cref="BridgeException"><c>BUSY</c>: none has ended.</exception>
     public async ValueTask MakeRoomAsync(string peer, CancellationToken cancellationToken)
@@ -193,7 +212,7 @@ internal sealed class TaskBook(IRecords records, PushBook pushes, A2AOptions opt
         if (open == 0) batch.Add(new RecordDelete { Namespace = KnownPeers, Key = peer });
         if (batch.Count > 0) await records.WriteAsync(batch, cancellationToken).ConfigureAwait(false);
         if (open == 0) _counts.TryRemove(peer, out _);
-        else _counts[peer] = new PeerCount { Tasks = open };
+        else _counts[peer] = new PeerCount { Tasks = open, MayBeOld = true };
         return (gone, open);
     }
 
@@ -227,9 +246,15 @@ internal sealed class TaskBook(IRecords records, PushBook pushes, A2AOptions opt
 
     private async Task CountAsync(string peer, CancellationToken cancellationToken)
     {
-        var count = 0;
-        await foreach (var _ in ReadAllAsync(ListOf(peer), null, null, cancellationToken).ConfigureAwait(false)) count++;
-        _counts[peer] = new PeerCount { Tasks = count };
+        var (count, isOld) = (0, false);
+        var old = (_startedAt - OldAtStart).ToUnixTimeMilliseconds();
+        await foreach (var (_, entry) in ReadListAsync(peer, null, null, cancellationToken).ConfigureAwait(false))
+        {
+            count++;
+            isOld |= !TaskStates.IsTerminal(entry.State) || entry.MadeAt < old;
+        }
+
+        _counts[peer] = new PeerCount { Tasks = count, MayBeOld = isOld || (_counts.TryGetValue(peer, out var before) && before.MayBeOld) };
     }
 
     private async IAsyncEnumerable<StoreRecord> ReadAllAsync(
@@ -255,5 +280,8 @@ internal sealed class TaskBook(IRecords records, PushBook pushes, A2AOptions opt
     private sealed class PeerCount
     {
         public int Tasks;
+
+        // It may have a task that was made long ago: it had one that waited for its peer, or one that was old or hadn't ended when this host started.
+        public volatile bool MayBeOld;
     }
 }

@@ -16,7 +16,8 @@ internal sealed class TaskEnds(TaskBook book, LiveTasks lives, MessageMapper map
         var turn = ending.Turn;
         var (peer, id) = (turn.Message.AccountId.ToLowerInvariant(), turn.Message.Route);
         // Forgotten, or cancelled while it waited for its peer: nothing is left to say.
-        if (await book.FindAsync(peer, id, withArtifacts: true, cancellationToken).ConfigureAwait(false) is not { Ended: false } stored) return [];
+        var stored = lives.BegunBy(peer, id, turn.Message.MessageId) ?? await book.FindAsync(peer, id, withArtifacts: true, cancellationToken).ConfigureAwait(false);
+        if (stored is not { Ended: false }) return [];
         var isStatus = AnswersByStatus(turn.Message.Agent);
         var task = await FoldAsync(stored.Task, ending, isStatus, cancellationToken).ConfigureAwait(false);
         var writes = new List<RecordWrite>(5);

@@ -35,7 +35,8 @@ internal sealed record TaskHead
 /// <param name="ContextId">Its conversation.</param>
 /// <param name="State">Its state.</param>
 /// <param name="At">Since when (Unix ms).</param>
-internal sealed record ListEntry(string Id, string ContextId, ChannelBridge.A2A.TaskState State, long At);
+/// <param name="MadeAt">When it was made (Unix ms); 0 in records of earlier versions.</param>
+internal sealed record ListEntry(string Id, string ContextId, ChannelBridge.A2A.TaskState State, long At, long MadeAt = 0);
 
 /// <summary>The channel's own records as JSON.</summary>
 [JsonSourceGenerationOptions(
