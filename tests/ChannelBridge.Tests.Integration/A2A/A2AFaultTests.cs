@@ -125,28 +125,30 @@ public sealed class A2AFaultTests
         Assert.Equal(1, (int)(await peer.CallAsync("ListTasks", new JsonObject { ["status"] = "TASK_STATE_COMPLETED" }))["totalSize"]!);
     }
 
-    [Fact]
-    public async Task A_full_disk_is_told_and_leaves_no_task_that_was_not_accepted()
+    [Theory]
+    [InlineData("full", "STORE_FULL")]
+    [InlineData("readonly", "STORE_UNAVAILABLE")]
+    public async Task A_store_that_is_full_or_read_only_is_told_and_leaves_no_task_that_was_not_accepted(string fault, string code)
     {
         var faults = new FaultLibrary();
         await using var lab = await A2ALab.StartAsync(faults.Environment);
         using var peer = lab.Peer();
         var accepted = 0;
-        faults.Set("full");
+        faults.Set(fault);
         JsonNode? error = null;
         while (error is null)
         {
-            Assert.True(accepted < 10_000, "the disk never was full");
+            Assert.True(accepted < 10_000, "the disk never failed");
             var answer = await peer.AskAsync("SendMessage", Send($"full-{accepted}", "hello", wait: false));
             error = answer["error"];
             if (error is null) accepted++;
         }
 
-        Assert.Equal((-32603, "STORE_FULL"), ((int)error["code"]!, (string?)error["data"]!["code"]));
+        Assert.Equal((-32603, code), ((int)error["code"]!, (string?)error["data"]!["code"]));
         Assert.True((bool)error["data"]!["retryable"]!);
         var (status, body) = await peer.PostAsync(new JsonObject { ["message"] = Message($"full-{accepted}", "hello") }.ToJsonString(), "/a2a/message:send");
         Assert.Equal(503, status);
-        Assert.Contains("STORE_FULL", body, StringComparison.Ordinal);
+        Assert.Contains(code, body, StringComparison.Ordinal);
         Assert.Equal(accepted, (int)(await peer.CallAsync("ListTasks", []))["totalSize"]!);
         faults.Set("");
         using var timeout = new CancellationTokenSource(HostProcess.Timeout);

@@ -19,7 +19,7 @@ public sealed class FaultLibrary
         return new Dictionary<string, string>(Environment) { ["CHANNELBRIDGE_TEST_FAULT_PATH"] = path };
     }
 
-    /// <summary>What fails from now on: <c>fsync</c>, <c>full</c>, <c>grow</c>, or nothing.</summary>
+    /// <summary>What fails from now on: <c>fsync</c>, <c>full</c>, <c>grow</c>, <c>readonly</c>, or nothing.</summary>
     public void Set(string faults)
     {
         // In one step, so that the host never reads half of it.

@@ -1,6 +1,7 @@
 // Makes the store's disk fail under a running host: preloaded, it stands before the system calls on the store's files. The file that CHANNELBRIDGE_TEST_FAULTS
 // names says which fail now: "fsync" (flushes, EIO), "full" (writes, ENOSPC), "grow" (writes beyond a file's end, ENOSPC: a full disk whose allocated
-// pages are still there). An empty or missing file: none. CHANNELBRIDGE_TEST_FAULT_PATH says in which files: a part of their paths.
+// pages are still there), "readonly" (writes, EROFS: a file system that the kernel has mounted anew after a fault). An empty or missing file: none.
+// CHANNELBRIDGE_TEST_FAULT_PATH says in which files: a part of their paths.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -46,11 +47,13 @@ static int refuse(int fd, const char *fault, int error)
     return 1;
 }
 
+static int unwritable(int fd) { return refuse(fd, "full", ENOSPC) || refuse(fd, "readonly", EROFS); }
+
 int fsync(int fd) { return refuse(fd, "fsync", EIO) ? -1 : (int)syscall(SYS_fsync, fd); }
 
 int fdatasync(int fd) { return refuse(fd, "fsync", EIO) ? -1 : (int)syscall(SYS_fdatasync, fd); }
 
-ssize_t write(int fd, const void *data, size_t size) { return refuse(fd, "full", ENOSPC) ? -1 : syscall(SYS_write, fd, data, size); }
+ssize_t write(int fd, const void *data, size_t size) { return unwritable(fd) ? -1 : syscall(SYS_write, fd, data, size); }
 
 static int grows(int fd, size_t size, off64_t at)
 {
@@ -71,7 +74,7 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t at)
 
 ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at) { return pwritev64(fd, parts, count, at); }
 
-ssize_t pwrite64(int fd, const void *data, size_t size, off64_t at) { return refuse(fd, "full", ENOSPC) || grows(fd, size, at) ? -1 : syscall(SYS_pwrite64, fd, data, size, at); }
+ssize_t pwrite64(int fd, const void *data, size_t size, off64_t at) { return unwritable(fd) || grows(fd, size, at) ? -1 : syscall(SYS_pwrite64, fd, data, size, at); }
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t at) { return pwrite64(fd, data, size, at); }
 

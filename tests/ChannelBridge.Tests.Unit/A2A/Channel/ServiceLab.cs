@@ -20,11 +20,11 @@ internal sealed class ServiceLab : IInbox, ITurns, IOutbox, IGuardedHttp
 
     private readonly ConcurrentDictionary<string, OutboundMessage> _sent = new();
 
-    public ServiceLab(Action<A2AOptions>? configure = null, bool isShared = false, TimeProvider? time = null)
+    public ServiceLab(Action<A2AOptions>? configure = null, bool isShared = false, TimeProvider? time = null, MemoryStore? store = null)
     {
         Time = time ?? TimeProvider.System;
         configure?.Invoke(Options);
-        Store = new MemoryStore(Time);
+        Store = store ?? new MemoryStore(Time);
         Records = new HookedRecords(Store);
         Pushes = new PushBook(Records, this, this, Options, Time);
         Book = new TaskBook(Records, Pushes, Options, Time);
@@ -166,11 +166,15 @@ internal sealed class ServiceLab : IInbox, ITurns, IOutbox, IGuardedHttp
         /// <summary>Called once, when a record was read and before the reader has it.</summary>
         public Func<Task>? AfterRead { get; set; }
 
+        /// <summary>What was read, in order.</summary>
+        public ConcurrentQueue<string> Reads { get; } = new();
+
         /// <summary>Called with each batch before it is written.</summary>
         public Action<IReadOnlyList<RecordWrite>>? BeforeWrite { get; set; }
 
         public async ValueTask<StoreRecord?> GetRecordAsync(string ns, string key, CancellationToken cancellationToken = default)
         {
+            Reads.Enqueue(ns);
             var record = await inner.GetRecordAsync(ns, key, cancellationToken);
             if (AfterRead is { } after)
             {
@@ -181,8 +185,11 @@ internal sealed class ServiceLab : IInbox, ITurns, IOutbox, IGuardedHttp
             return record;
         }
 
-        public ValueTask<IReadOnlyList<StoreRecord>> ListRecordsAsync(string ns, string? index, string? after, int limit, CancellationToken cancellationToken = default) =>
-            inner.ListRecordsAsync(ns, index, after, limit, cancellationToken);
+        public ValueTask<IReadOnlyList<StoreRecord>> ListRecordsAsync(string ns, string? index, string? after, int limit, CancellationToken cancellationToken = default)
+        {
+            Reads.Enqueue(ns);
+            return inner.ListRecordsAsync(ns, index, after, limit, cancellationToken);
+        }
 
         public ValueTask<IReadOnlyList<SequenceEntry>> ReadSequenceAsync(string sequence, long after, int limit, CancellationToken cancellationToken = default) =>
             inner.ReadSequenceAsync(sequence, after, limit, cancellationToken);

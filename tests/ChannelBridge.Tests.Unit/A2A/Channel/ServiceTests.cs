@@ -59,6 +59,95 @@ public sealed class ServiceTests
         Assert.Equal(0, lab.Lives.Count);
     }
 
+    /// <summary>What such a send costs is its two commits: nothing is read that was just written, and nothing that can't be there.</summary>
+    [Fact]
+    public async Task ASendThatWaits_ReadsNothing()
+    {
+        var lab = new ServiceLab();
+        var sending = lab.Service.SendAsync(ServiceLab.Peer, ServiceLab.Message("m") with { Configuration = null }, CancellationToken.None);
+        await lab.EndAsync(replies: "done");
+
+        Assert.Equal(TaskState.Completed, (await sending.WaitAsync(Patience)).Task!.Status.State);
+        Assert.Empty(lab.Records.Reads);
+        Assert.Equal("done", (await lab.GetAsync((await sending).Task!.Id)).Artifacts!.Single().Parts.Single().Text);
+        Assert.Equal(0, lab.Lives.Count);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ARepeatedMessage_IsAnsweredWithItsTask_AsItIs(bool ended)
+    {
+        var lab = new ServiceLab();
+        var id = (await lab.SendAsync("m")).Id;
+        if (ended) await lab.EndAsync(replies: "done");
+        var again = await lab.SendAsync("m");
+        Assert.Equal((id, ended ? TaskState.Completed : TaskState.Submitted), (again.Id, again.Status.State));
+        // It is the first one's in everything, the conversation's name among it.
+        Assert.Equal((await lab.GetAsync(id)).ContextId, again.ContextId);
+        Assert.Single(lab.Accepted);
+        Assert.Single(await lab.ListedAsync());
+        if (!ended) await lab.EndAsync(replies: "done");
+        Assert.Equal("done", (await lab.SendAsync("m")).Artifacts!.Single().Parts.Single().Text);
+        Assert.Equal(0, lab.Lives.Count);
+    }
+
+    /// <summary>The inbox forgets a message after a month; a task may wait for its peer for longer.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AMessage_ThatTheInboxHasForgotten_IsStillItsTask(bool restarted)
+    {
+        var time = new ManualTime();
+        var lab = new ServiceLab(time: time);
+        var id = (await lab.SendAsync("m")).Id;
+        await lab.EndAsync(FinishReason.InputRequired, "What else?");
+        time.Advance(TimeSpan.FromDays(31));
+        if (restarted)
+        {
+            lab = new ServiceLab(time: time, store: lab.Store);
+            await lab.Book.LoadAsync(CancellationToken.None);
+        }
+
+        var again = await lab.SendAsync("m");
+        Assert.Equal((id, TaskState.InputRequired), (again.Id, again.Status.State));
+        await lab.SendAsync("answer", id);
+        await lab.EndAsync(replies: "done");
+        // Also when it has ended, and the host has started since.
+        lab = new ServiceLab(time: time, store: lab.Store);
+        await lab.Book.LoadAsync(CancellationToken.None);
+        Assert.Equal(TaskState.Completed, (await lab.SendAsync("m")).Status.State);
+        Assert.Single(await lab.ListedAsync());
+    }
+
+    /// <summary>Nobody asks for push configurations of a peer that has none; one from before the start is known.</summary>
+    [Fact]
+    public async Task APushConfiguration_FromBeforeTheStart_IsToldOfTheEnd()
+    {
+        var first = new ServiceLab();
+        await first.SendAsync("m", push: new PushConfig { Id = "p", Url = "https://example.com/p" });
+        var lab = new ServiceLab(store: first.Store);
+        await lab.Book.LoadAsync(CancellationToken.None);
+        var turn = first.Accepted.Single();
+        await lab.CommitEndAsync(turn, replies: "done");
+        await lab.Pushes.SettleAsync(ServiceLab.Peer, turn.Message.Route, CancellationToken.None);
+        Assert.Single(lab.Sent);
+    }
+
+    [Theory]
+    [InlineData(ErrorCodes.StoreReadOnly)]
+    [InlineData(ErrorCodes.StoreFull)]
+    public async Task AStoreThatTakesNothing_IsTold_AndThereIsNoTask(string code)
+    {
+        var lab = new ServiceLab { BeforeAccept = _ => throw new BridgeException(code, "nothing was written") { Retryable = true, RetryAfter = TimeSpan.FromSeconds(5) } };
+        var fault = await Assert.ThrowsAsync<A2AException>(() => lab.SendAsync("m"));
+        Assert.Equal((A2AError.Internal, code, true, TimeSpan.FromSeconds(5)), (fault.Error, fault.Code, fault.Retryable, fault.RetryAfter));
+        Assert.Empty(await lab.ListedAsync());
+        Assert.Equal((0, 0), (lab.Lives.Count, lab.Book.Total));
+        lab.BeforeAccept = null;
+        Assert.Equal(TaskState.Submitted, (await lab.SendAsync("m")).Status.State);
+    }
+
     [Fact]
     public async Task TwoMessagesForOneTask_AtOnce_OneGoesOnAndTheOtherIsTold()
     {
