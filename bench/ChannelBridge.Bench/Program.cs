@@ -35,6 +35,8 @@ static int Help()
           multiclaws  sessions with another host's agent beside the A2A sends alone, a thousand that wait, and how soon wait_all is answered; only when named
           devices   connect with a device, beside connect with a token
           juji      juji.call through two hosts beside a bare WebSocket echo, and the memory of members that say nothing
+          aun       AUN's messages between two AIDs and to an agent, plain and sealed, logins, pulls, and the memory of idle connections
+          aun-idle  the last of it alone (part of aun)
           files     uploads and downloads beside bare ones, their memory, and messages beside them
           streams   Open Responses through the host beside the provider asked directly: latency, processor time, first tokens, memory
           allocations  bytes allocated for each event of a stream, in this process (part of streams)

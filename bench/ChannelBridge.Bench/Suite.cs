@@ -30,7 +30,7 @@ internal sealed partial class Suite
             else rows.Add(arguments[index]);
         }
 
-        if (rows.Count == 0) rows = ["acks", "drain", "disk", "idle", "start", "stuck", "broker", "postgres", "streams", "files", "endpoint", "identity", "devices", "juji"];
+        if (rows.Count == 0) rows = ["acks", "drain", "disk", "idle", "start", "stuck", "broker", "postgres", "streams", "files", "endpoint", "identity", "devices", "juji", "aun"];
         // The rows beside another build have a heading of their own.
         if (rows is not (["before"] or ["a2a-before"]))
         {
@@ -77,6 +77,8 @@ internal sealed partial class Suite
         "devices" => DevicesAsync(),
         "multiclaws" => MultiClawsAsync(),
         "juji" => JujiAsync(),
+        "aun" => AunAsync(),
+        "aun-idle" => AunIdleAsync(),
         "steady" => SteadyAsync(),
         "before" => BeforeAsync(),
         "a2a" => A2AAsync(),
