@@ -5,47 +5,56 @@ using ChannelBridge.Tests.Aun.Endpoint;
 
 namespace ChannelBridge.Tests.Integration;
 
-/// <summary>The AUN endpoint of the real host: before a client in another language, plain and with TLS, and killed with messages under way.</summary>
+/// <summary>AUN with the real host: endpoint and connector before programs in other languages, plain and with TLS, and killed with messages under way.</summary>
 public sealed class AunEndpointTests
 {
     private const string Python = "/usr/bin/python3";
     private const string Bot = "bot.agentid.pub";
 
     [Fact]
-    public async Task ClientInPython_RunsBothProgramsOfTheQuickStart_PlainAndWithTls()
+    public async Task ClientsInPythonAndNode_RunBothProgramsOfTheQuickStart_PlainAndWithTls()
     {
-        if (!await HasPythonAsync()) return;
-        var data = HostProcess.NewDataFolder();
-        var issued = await HostProcess.RunAsync(["aun", "tls", "localhost", "127.0.0.1", "--data", data]);
-        Assert.Equal(0, issued.ExitCode);
-        var files = issued.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        var root = Path.Combine(data, "root.pem");
-        await File.WriteAllTextAsync(root, (await HostProcess.RunAsync(["aun", "root", "--data", data])).Output);
-        var environment = new Dictionary<string, string>
+        var python = await HasPythonAsync();
+        await using var host = await StartWithTlsAsync(new Dictionary<string, string> { ["CHANNELBRIDGE__CHANNELS__AUN__AGENTS__" + Bot] = "echo" });
+        var root = Path.Combine(host.Data, "root.pem");
+        foreach (var address in new[] { host.Url.GetLeftPart(UriPartial.Authority), OwnAddress(host) })
         {
-            ["CHANNELBRIDGE__CHANNELS__AUN__ISSUERS"] = "agentid.pub",
-            ["CHANNELBRIDGE__CHANNELS__AUN__AGENTS__" + Bot] = "echo",
-            ["CHANNELBRIDGE__LISTEN__ADDRESSES__AUN__URL"] = "https://127.0.0.1:0",
-            ["CHANNELBRIDGE__LISTEN__ADDRESSES__AUN__CHANNELS"] = "aun",
-        };
-        foreach (var line in files)
-        {
-            var parts = line.Split('=', 2);
-            environment["CHANNELBRIDGE__" + parts[0].Replace(":", "__", StringComparison.Ordinal)] = parts[1];
+            if (python) await RunAsync(Python, "two_programs.py", "--base", address, "--root", root, "--agent", Bot);
+            if (Node is { } node) await RunAsync(node, "two_programs.mjs", address, root, Bot);
         }
 
-        await using var host = await HostProcess.StartAsync(data, environment: environment);
-        var own = host.Output.Split('\n').First(static line => line.Contains("only endpoints of", StringComparison.Ordinal)).Split(' ')[1];
-        foreach (var address in new[] { host.Url.GetLeftPart(UriPartial.Authority), own })
-        {
-            var said = await RunAsync("two_programs.py", "--base", address, "--root", root, "--agent", Bot);
-            Assert.EndsWith("done", said.Trim(), StringComparison.Ordinal);
-        }
-
-        var listed = await HostProcess.RunAsync(["aun", "list", "--data", data]);
+        var listed = await HostProcess.RunAsync(["aun", "list", "--data", host.Data]);
         Assert.Contains($"{Bot}  since", listed.Output, StringComparison.Ordinal);
         Assert.Equal(0, await host.StopAsync());
         foreach (var said in new[] { host.Output, host.Errors }) Assert.DoesNotContain("Hello from Alice", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Connector_OnAGatewayInPython_AnswersWhatIsSealedAndWhatIsPlain()
+    {
+        if (!await HasPythonAsync()) return;
+        var data = HostProcess.NewDataFolder();
+        var root = Path.Combine(data, "root.pem");
+        using var gateway = Process.Start(new ProcessStartInfo(Python, [Path.Combine(Drivers(), "gateway.py"), "--root", root, "--bot", "bot.example.org"])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        try
+        {
+            var errors = gateway.StandardError.ReadToEndAsync();
+            var first = await gateway.StandardOutput.ReadLineAsync().WaitAsync(Wait.Limit);
+            Assert.True(first?.StartsWith("listening ", StringComparison.Ordinal) is true, first is null ? await errors : first);
+            await using var host = await HostProcess.StartAsync(data, environment: Account($"ws://127.0.0.1:{first!.Split(' ')[1]}/aun", root, "bot.example.org"));
+            var said = await gateway.StandardOutput.ReadToEndAsync().WaitAsync(Wait.Limit);
+            await gateway.WaitForExitAsync();
+            Assert.True(gateway.ExitCode == 0, await errors);
+            Assert.Equal(["answered: sealed", "answered: plain", "done"], said.Trim().Split('\n'));
+        }
+        finally
+        {
+            if (!gateway.HasExited) gateway.Kill();
+        }
     }
 
     [Fact]
@@ -119,6 +128,37 @@ public sealed class AunEndpointTests
         }
     }
 
+    /// <summary>A host whose endpoint has an own address with TLS, too; its root lies in <c>root.pem</c>.</summary>
+    private static async Task<HostProcess> StartWithTlsAsync(IReadOnlyDictionary<string, string>? more = null)
+    {
+        var data = HostProcess.NewDataFolder();
+        var issued = await HostProcess.RunAsync(["aun", "tls", "localhost", "127.0.0.1", "--data", data]);
+        Assert.Equal(0, issued.ExitCode);
+        await File.WriteAllTextAsync(Path.Combine(data, "root.pem"), (await HostProcess.RunAsync(["aun", "root", "--data", data])).Output);
+        var environment = new Dictionary<string, string>(more ?? new Dictionary<string, string>())
+        {
+            ["CHANNELBRIDGE__CHANNELS__AUN__ISSUERS"] = "agentid.pub",
+            ["CHANNELBRIDGE__LISTEN__ADDRESSES__AUN__URL"] = "https://127.0.0.1:0",
+            ["CHANNELBRIDGE__LISTEN__ADDRESSES__AUN__CHANNELS"] = "aun",
+        };
+        foreach (var parts in issued.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => line.Split('=', 2)))
+            environment["CHANNELBRIDGE__" + parts[0].Replace(":", "__", StringComparison.Ordinal)] = parts[1];
+        return await HostProcess.StartAsync(data, environment: environment);
+    }
+
+    private static string OwnAddress(HostProcess host) =>
+        host.Output.Split('\n').First(static line => line.Contains("only endpoints of", StringComparison.Ordinal)).Split(' ')[1].TrimEnd('/');
+
+    /// <summary>The settings of a connector whose account is the agent echo.</summary>
+    private static Dictionary<string, string> Account(string gateway, string root, string aid) => new()
+    {
+        ["CHANNELBRIDGE__CHANNELS__AUN__ACCOUNTS__MAIN__AID"] = aid,
+        ["CHANNELBRIDGE__CHANNELS__AUN__ACCOUNTS__MAIN__AUNPATH"] = Path.Combine(Scratch.NewFolder("aunkeys"), "aun"),
+        ["CHANNELBRIDGE__CHANNELS__AUN__ACCOUNTS__MAIN__ROOTCAPATH"] = root,
+        ["CHANNELBRIDGE__CHANNELS__AUN__ACCOUNTS__MAIN__GATEWAYURL"] = gateway,
+        ["CHANNELBRIDGE__CHANNELS__AUN__ACCOUNTS__MAIN__AGENT"] = "echo",
+    };
+
     private static Uri GatewayOf(HostProcess host) => new UriBuilder(host.Url) { Scheme = "ws", Path = "/aun" }.Uri;
 
     private static Task<HostProcess> StartAsync(string data) => HostProcess.StartAsync(data, environment: new Dictionary<string, string>
@@ -135,15 +175,21 @@ public sealed class AunEndpointTests
         return process.ExitCode == 0;
     }
 
-    private static async Task<string> RunAsync(string program, params string[] arguments)
+    private static async Task RunAsync(string language, string program, params string[] arguments)
     {
-        var start = new ProcessStartInfo(Python, [Path.Combine(Drivers(), program), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(language, [Path.Combine(Drivers(), program), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        // What Node trusts besides its own roots; Python is given it by the program.
+        if (language != Python) start.Environment["NODE_EXTRA_CA_CERTS"] = arguments[1];
         using var process = Process.Start(start)!;
         var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.WaitForExitAsync().WaitAsync(Wait.Limit);
         Assert.True(process.ExitCode == 0, await errors);
-        return await output;
+        Assert.EndsWith("done", (await output).Trim(), StringComparison.Ordinal);
     }
+
+    /// <summary>The Node of the gateway's installation: it has a WebSocket of its own.</summary>
+    private static string? Node => Environment.GetEnvironmentVariable("CHANNELBRIDGE_OPENCLAW") is { Length: > 0 } folder
+        && Path.Combine(folder, "node_modules", ".bin", "node") is var node && File.Exists(node) ? node : null;
 
     private static string Drivers([CallerFilePath] string here = "") =>
         Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "ChannelBridge.Tests.Aun", "Drivers"));

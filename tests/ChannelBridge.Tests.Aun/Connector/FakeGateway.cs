@@ -58,6 +58,9 @@ internal sealed class FakeGateway : IAsyncDisposable
     /// <summary>How long tokens hold, in seconds.</summary>
     public int ExpiresIn { get; set; } = 3600;
 
+    /// <summary>The list of what was revoked; null: there is none.</summary>
+    public string? CrlPem { get; set; }
+
     /// <summary>The status of <c>/health</c>.</summary>
     public int Health { get; set; } = 200;
 
@@ -151,6 +154,10 @@ internal sealed class FakeGateway : IAsyncDisposable
         else if (path == "/pki/chain")
         {
             await context.Response.WriteAsync(ChainPem ?? Pki.ChainPem);
+        }
+        else if (path == "/pki/crl.json" && CrlPem is { } list)
+        {
+            await context.Response.WriteAsync(new JsonObject { ["crl_pem"] = list }.ToJsonString());
         }
         else if (path.StartsWith("/pki/cert/", StringComparison.Ordinal) && Certificates.TryGetValue(path["/pki/cert/".Length..], out var pem))
         {

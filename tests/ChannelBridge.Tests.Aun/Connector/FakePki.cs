@@ -38,6 +38,18 @@ internal sealed class FakePki : IDisposable
         return leaf.ExportCertificatePem() + "\n";
     }
 
+    /// <summary>A list with one certificate in it.</summary>
+    public string Revoke(string pem)
+    {
+        using var certificate = X509Certificate2.CreateFromPem(pem);
+        var builder = new CertificateRevocationListBuilder();
+        builder.AddEntry(certificate);
+        var identifier = X509AuthorityKeyIdentifierExtension.CreateFromSubjectKeyIdentifier([1, 2, 3, 4]);
+        var der = builder.Build(
+            _issuer.SubjectName, X509SignatureGenerator.CreateForECDsa(_issuerKey), 1, DateTimeOffset.UtcNow.AddHours(1), HashAlgorithmName.SHA256, identifier);
+        return PemEncoding.WriteString("X509 CRL", der) + "\n";
+    }
+
     public void Dispose()
     {
         _root.Dispose();

@@ -66,6 +66,38 @@ public sealed class SealedTests
         Assert.Contains(status["receipts"]!.AsArray(), receipt => ((string)receipt!["reason"]!).StartsWith("sealing: replayed", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ARevokedSender_IsRefused_ButNotByAListThatItsIssuerHasntSigned(bool isSound)
+    {
+        using var other = new FakePki();
+        await using var lab = await ConnectorLab.StartAsync();
+        await lab.ConnectedAsync();
+        using var alice = new Peer(lab.Gateway, Alice);
+        await alice.PublishAsync();
+        lab.Gateway.CrlPem = (isSound ? lab.Gateway.Pki : other).Revoke(lab.Gateway.Certificates[Alice]);
+        await lab.Gateway.AddAsync(ConnectorLab.Aid, await alice.SealAsync("m-1", "Hello"), id: "m-1");
+
+        await lab.UntilAsync(status => (long)status["seq"]! == 1);
+        Assert.Equal(isSound ? [] : ["Hello"], lab.Inbox.Texts);
+        Assert.Equal(isSound ? 1 : 0, (long?)(await lab.StatusAsync())["sealing"]!["refused"]!["certificate_unknown"] ?? 0);
+    }
+
+    [Fact]
+    public async Task APrekeyThatCouldntBePublished_IsPublishedOnTheSameConnection()
+    {
+        var tried = 0;
+        await using var lab = await ConnectorLab.StartAsync(
+            static (options, _) => options.Connector.Upkeep = TimeSpan.FromMilliseconds(20),
+            gateway => gateway.Answer = (method, _) => method == "message.e2ee.put_prekey" && Interlocked.Increment(ref tried) == 1
+                ? throw new GatewayError(5000, "not now")
+                : null);
+
+        await Wait.UntilAsync(() => lab.Gateway.Prekeys.ContainsKey(ConnectorLab.Aid));
+        Assert.Equal((2, 1), (tried, lab.Gateway.Methods.Count(static method => method == "auth.connect")));
+    }
+
     [Fact]
     public async Task WithoutAPrekey_NothingIsSent_AndNeverAsPlainText()
     {

@@ -89,6 +89,26 @@ public sealed class LoginTests
     }
 
     [Fact]
+    public async Task AThousandBadLogins_AreLimited_AndTheRightOneIsTakenAllTheSame()
+    {
+        await using var lab = await GatewayLab.StartAsync();
+        var alice = await lab.AgentAsync("alice");
+        await using var line = await lab.LineAsync();
+        var first = await line.CallAsync("auth.aid_login1", new JsonObject { ["aid"] = alice.Aid, ["client_nonce"] = "nonce" });
+        var wrong = alice.Login2(first);
+        wrong["signature"] = alice.Sign("something else");
+        var answers = new List<Task<JsonObject>>();
+        for (var i = 0; i < 1000; i++) answers.Add(await line.BeginAsync("auth.aid_login2", wrong.DeepClone().AsObject()));
+        var codes = new List<int>();
+        foreach (var answer in answers) codes.Add((await Assert.ThrowsAsync<AnswerException>(() => answer)).Code);
+
+        Assert.Equal(4001, codes[0]);
+        Assert.Equal(4290, codes[^1]);
+        Assert.InRange(codes.Count(static code => code == 4001), 1, 100);
+        await alice.LoginAsync();
+    }
+
+    [Fact]
     public async Task Nonces_AreGoodOnce_ForTheirAid_AndInTime()
     {
         await using var lab = await GatewayLab.StartAsync();

@@ -275,6 +275,7 @@ public sealed class MessageTests
         Assert.Equal("delivered", (string)(await line.CallAsync("message.send", send))["status"]!);
         var reply = await line.EventAsync("message.received");
         Assert.True((bool)reply["encrypted"]!);
+        Assert.Equal("da", (string)reply["device_id"]!);
         var received = new SealedMessage(
             GatewayLab.Bot, alice.Aid, (string)reply["message_id"]!, System.Text.Json.JsonElement.Parse(reply["payload"]!.ToJsonString()), true);
         var opened = await sealer.OpenAsync(received, CancellationToken.None);

@@ -96,6 +96,9 @@ public sealed class AunConnectorOptions
     /// <summary>So long before its end a token is renewed. Default 30 minutes.</summary>
     public TimeSpan RefreshBefore { get; set; } = TimeSpan.FromMinutes(30);
 
+    /// <summary>How often tokens and prekeys are looked at.</summary>
+    internal TimeSpan Upkeep { get; set; } = TimeSpan.FromSeconds(30);
+
     /// <summary>The largest message that the gateway may send. Default 4 MiB.</summary>
     public int MaxMessageBytes { get; set; } = 4 << 20;
 }

@@ -5,9 +5,13 @@ namespace ChannelBridge.Channels.Aun.Connector;
 /// <content>What goes on beside a connection: pings, young tokens, young prekeys.</content>
 internal sealed partial class AunLink
 {
-    /// <summary>Publishes the newest prekey, if it isn't yet. A gateway that has no use for it is one without sealed messages.</summary>
+    private static readonly TimeSpan RefusedPause = TimeSpan.FromMinutes(10);
+    private long _refusedAt;
+
+    /// <summary>Publishes the newest prekey. A gateway that has no use for it is one without sealed messages, and is asked less often.</summary>
     private async Task PublishAsync(GatewaySocket socket, CancellationToken end)
     {
+        _published = null;
         try
         {
             var prekey = await _sealer!.PrekeyAsync(end).ConfigureAwait(false);
@@ -24,10 +28,11 @@ internal sealed partial class AunLink
                 },
                 _connector.CallTimeout,
                 end).ConfigureAwait(false);
-            _published = prekey.Id;
+            (_published, _refusedAt) = (prekey.Id, 0);
         }
         catch (BridgeException fault)
         {
+            if (fault is AunCallException { Retryable: false }) _refusedAt = time.GetTimestamp();
             LogNoPrekey(logger, accountId, fault.Message);
         }
         catch (OperationCanceledException) when (end.IsCancellationRequested)
@@ -74,11 +79,12 @@ internal sealed partial class AunLink
     {
         try
         {
-            using var timer = new PeriodicTimer(TimeSpan.FromSeconds(30), time);
+            using var timer = new PeriodicTimer(_connector.Upkeep, time);
             var failures = 0;
             while (await timer.WaitForNextTickAsync(end).ConfigureAwait(false))
             {
-                if (_published is not null && (await _sealer!.PrekeyAsync(end).ConfigureAwait(false)).Id != _published) await PublishAsync(socket, end).ConfigureAwait(false);
+                if ((await _sealer!.PrekeyAsync(end).ConfigureAwait(false)).Id != _published && (_refusedAt == 0 || time.GetElapsedTime(_refusedAt) > RefusedPause))
+                    await PublishAsync(socket, end).ConfigureAwait(false);
                 if (_tokens is not { Refresh: { } refresh } tokens || LeftOf(tokens) > _connector.RefreshBefore) continue;
                 try
                 {

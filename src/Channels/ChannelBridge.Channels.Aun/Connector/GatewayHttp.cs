@@ -6,10 +6,10 @@ using ChannelBridge.Abstractions.Errors;
 
 namespace ChannelBridge.Channels.Aun.Connector;
 
-/// <summary>What a gateway tells over HTTP: where it is, its health, certificates. No redirects, no cookies, nothing larger than a chain of certificates.</summary>
+/// <summary>What a gateway tells over HTTP: where it is, its health, certificates. No redirects, no cookies, nothing larger than a list of what was revoked.</summary>
 internal sealed class GatewayHttp : IDisposable
 {
-    private const int LongestBody = 64 * 1024;
+    private const int LongestBody = 1024 * 1024;
     private readonly HttpClient _http;
     private readonly TimeSpan _timeout;
     private readonly TimeProvider _time;

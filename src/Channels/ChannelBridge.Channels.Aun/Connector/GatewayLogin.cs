@@ -11,7 +11,8 @@ namespace ChannelBridge.Channels.Aun.Connector;
 internal sealed class GatewayLogin(
     Uri gateway, PkiTrust trust, ServerTrust tls, GatewayHttp http, IDialer dialer, AunConnectorOptions options, TimeProvider time)
 {
-    private string? _chain;
+    private static readonly TimeSpan ChainKept = TimeSpan.FromHours(1);
+    private (string Pem, long At)? _chain;
 
     /// <summary>Registers a name with the key that is on disk already; gives its certificate.</summary>
     /// <exception cref="AunCallException">The gateway refuses, or what it gave isn't to be trusted.</exception>
@@ -84,8 +85,14 @@ internal sealed class GatewayLogin(
         await CallAsync("auth.refresh_token", writer => writer.WriteString("refresh_token"u8, refresh), cancellationToken).ConfigureAwait(false));
 
     /// <summary>The certificates between others' and the root.</summary>
-    public async Task<string> ChainAsync(CancellationToken cancellationToken) =>
-        _chain ??= await http.GetAsync(GatewayAddress.Http(gateway, "/pki/chain"), cancellationToken).ConfigureAwait(false) ?? "";
+    public async Task<string> ChainAsync(CancellationToken cancellationToken)
+    {
+        // Asked for again now and then: an issuer is renewed before its end.
+        if (_chain is { } known && time.GetElapsedTime(known.At) < ChainKept) return known.Pem;
+        var pem = await http.GetAsync(GatewayAddress.Http(gateway, "/pki/chain"), cancellationToken).ConfigureAwait(false) ?? "";
+        _chain = (pem, time.GetTimestamp());
+        return pem;
+    }
 
     private async Task VerifyGatewayAsync(JsonElement answer, string nonce, CancellationToken cancellationToken)
     {

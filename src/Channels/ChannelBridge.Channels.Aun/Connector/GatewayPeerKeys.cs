@@ -1,5 +1,7 @@
 using System.Buffers;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using System.Text.Json;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Channels.Aun.Endpoint;
@@ -13,23 +15,32 @@ internal sealed class GatewayPeerKeys(Func<GatewayView?> view, Func<GatewaySocke
     private static readonly SearchValues<char> Digits = SearchValues.Create("0123456789abcdef");
     private const int MostDevices = 256;
     private static readonly TimeSpan Kept = TimeSpan.FromMinutes(10);
-    private readonly BoundedCache<(string Aid, string? Fingerprint), (PeerIdentity Identity, long At)> _known = new(2048);
+    private static readonly TimeSpan ListKept = TimeSpan.FromMinutes(5);
+    private readonly BoundedCache<(string Aid, string? Fingerprint), (PeerIdentity Identity, string Serial, long At)> _known = new(2048);
+    private (RevocationList? List, long At)? _revoked;
 
     /// <inheritdoc/>
     public async ValueTask<PeerIdentity?> FindAsync(string aid, string? fingerprint, CancellationToken cancellationToken)
     {
         if (!AidName.IsSound(aid) || (fingerprint is not null && !IsFingerprint(fingerprint))) return null;
         var now = time.GetUtcNow();
-        if (_known.TryGet((aid, fingerprint), out var known) && time.GetElapsedTime(known.At) < Kept && known.Identity.NotAfter > now) return known.Identity;
+        if (_known.TryGet((aid, fingerprint), out var known) && time.GetElapsedTime(known.At) < Kept && known.Identity.NotAfter > now
+            && _revoked is { } list && time.GetElapsedTime(list.At) < ListKept)
+        {
+            return list.List?.Contains(known.Serial) is true ? null : known.Identity;
+        }
+
         var (gateway, trust, http, login) = view() ?? throw BridgeException.Unavailable("there is no connection to the gateway");
         var path = fingerprint is null ? $"/pki/cert/{aid}" : $"/pki/cert/{aid}?cert_fingerprint={Uri.EscapeDataString(fingerprint)}";
         if (await http.GetAsync(GatewayAddress.Http(gateway, path), cancellationToken).ConfigureAwait(false) is not { } pem) return null;
         try
         {
-            using var certificate = trust.Verify(pem, await login.ChainAsync(cancellationToken).ConfigureAwait(false), aid);
+            using var certificate = trust.Verify(pem, await login.ChainAsync(cancellationToken).ConfigureAwait(false), aid, out var issuer);
+            using var issued = issuer;
+            if (await RevokedAsync(gateway, http, issuer, cancellationToken).ConfigureAwait(false) is { } revoked && revoked.Contains(certificate.SerialNumber)) return null;
             var identity = new PeerIdentity(aid, certificate);
             if (fingerprint is not null && !identity.Is(fingerprint)) return null;
-            _known.Set((aid, fingerprint), (identity, time.GetTimestamp()));
+            _known.Set((aid, fingerprint), (identity, certificate.SerialNumber, time.GetTimestamp()));
             return identity;
         }
         catch (Exception fault) when (fault is AunCallException or CryptographicException)
@@ -55,6 +66,28 @@ internal sealed class GatewayPeerKeys(Func<GatewayView?> view, Func<GatewaySocke
         var found = Wire.List(answer, "device_prekeys").Take(MostDevices).Select(Read).OfType<DevicePrekey>().ToList();
         if (found.Count == 0 && answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty("prekey"u8, out var single) && Read(single) is { } one) found.Add(one);
         return found;
+    }
+
+    // A gateway may have no list, or not now; then the last one holds. One that its issuer hasn't signed is none.
+    private async ValueTask<RevocationList?> RevokedAsync(Uri gateway, GatewayHttp http, X509Certificate2 issuer, CancellationToken cancellationToken)
+    {
+        if (_revoked is { } known && time.GetElapsedTime(known.At) < ListKept) return known.List;
+        var list = _revoked?.List;
+        try
+        {
+            if (await http.GetAsync(GatewayAddress.Http(gateway, "/pki/crl.json"), cancellationToken).ConfigureAwait(false) is { } text
+                && Wire.Text(JsonElement.Parse(Encoding.UTF8.GetBytes(text)), "crl_pem", int.MaxValue) is { } pem)
+            {
+                list = RevocationList.Read(pem, issuer) ?? list;
+            }
+        }
+        catch (Exception fault) when (fault is BridgeException or JsonException)
+        {
+            // As above.
+        }
+
+        _revoked = (list, time.GetTimestamp());
+        return list;
     }
 
     private static DevicePrekey? Read(JsonElement json) =>

@@ -50,6 +50,19 @@ internal sealed class PkiTrust(IReadOnlyList<X509Certificate2> roots, TimeProvid
     /// <exception cref="AunCallException">It isn't to be trusted, and why.</exception>
     public X509Certificate2 Verify(string pem, string chainPem, string? aid)
     {
+        var leaf = Verify(pem, chainPem, aid, out var issuer);
+        issuer.Dispose();
+        return leaf;
+    }
+
+    /// <summary>The same, with the certificate that has issued it.</summary>
+    /// <param name="pem">The certificate.</param>
+    /// <param name="chainPem">What lies between it and the root.</param>
+    /// <param name="aid">Whose it must be; null: anybody's.</param>
+    /// <param name="issuer">Who has signed it.</param>
+    /// <exception cref="AunCallException">It isn't to be trusted, and why.</exception>
+    public X509Certificate2 Verify(string pem, string chainPem, string? aid, out X509Certificate2 issuer)
+    {
         X509Certificate2? leaf = null;
         var between = new X509Certificate2Collection();
         try
@@ -58,7 +71,7 @@ internal sealed class PkiTrust(IReadOnlyList<X509Certificate2> roots, TimeProvid
             between.ImportFromPem(chainPem);
             if (between.Count > MostInChain) throw Refused("the chain is too long");
             if (aid is not null && leaf.GetNameInfo(X509NameType.SimpleName, forIssuer: false) != aid) throw Refused("the certificate is somebody else's");
-            Check(leaf, between);
+            issuer = Check(leaf, between);
             var result = leaf;
             leaf = null;
             return result;
@@ -77,7 +90,7 @@ internal sealed class PkiTrust(IReadOnlyList<X509Certificate2> roots, TimeProvid
     /// <summary>An error that ends the account: whoever is on the other side, it isn't who it should be.</summary>
     public static AunCallException Refused(string why) => AunCallException.Make(AunErrorClass.Auth, 0, $"certificate: {why}");
 
-    private void Check(X509Certificate2 leaf, X509Certificate2Collection between)
+    private X509Certificate2 Check(X509Certificate2 leaf, X509Certificate2Collection between)
     {
         using var chain = new X509Chain();
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
@@ -92,5 +105,6 @@ internal sealed class PkiTrust(IReadOnlyList<X509Certificate2> roots, TimeProvid
         var end = chain.ChainElements[^1].Certificate;
         // Byte for byte: a root of the same name and another key, or the same key and other words, is another root.
         if (!roots.Any(root => root.RawData.AsSpan().SequenceEqual(end.RawData))) throw Refused("its chain ends in a root that isn't trusted");
+        return X509CertificateLoader.LoadCertificate(chain.ChainElements[Math.Min(1, chain.ChainElements.Count - 1)].Certificate.RawData);
     }
 }

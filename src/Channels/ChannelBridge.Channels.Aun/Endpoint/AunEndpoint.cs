@@ -106,6 +106,7 @@ internal sealed partial class AunEndpoint : IAunPart, IEndpointSource, IDisposab
         return ValueTask.FromResult(new JsonObject
         {
             ["issuers"] = new JsonArray([.. _options.AllIssuers.Select(static issuer => (JsonNode?)issuer)]),
+            ["issuerValidUntil"] = room.Authority.IssuerEnds.ToUnixTimeMilliseconds(),
             ["connections"] = room.Hub.Count,
             ["unauthenticated"] = room.Hub.WaitingCount,
             ["aids"] = room.Hub.Aids,
@@ -149,6 +150,7 @@ internal sealed partial class AunEndpoint : IAunPart, IEndpointSource, IDisposab
             Hub = new Hub(aid => new Mailbox(aid, records, queues, loggers.CreateLogger<Mailbox>()), options, time, loggers.CreateLogger<Hub>());
             Agents = new AgentDesk(
                 HeldAgents.Make(options, Authority, prekeys, records, time), inbox, outbox, records, messages, prekeys, time, loggers.CreateLogger<AgentDesk>(), gateway);
+            Hub.Entered = News.TellSlot;
             messages.Hub = Hub;
             messages.Agents = Agents;
             var logins = new LoginDesk(Identities, new TokenDesk(Authority, records, options, time), Pairing, Authority, records, attempts, options, time);
@@ -177,7 +179,7 @@ internal sealed partial class AunEndpoint : IAunPart, IEndpointSource, IDisposab
 
         public HostNews News { get; }
 
-        public Task ListenAsync(CancellationToken stop) => News.RunAsync((aid, number) => Hub.Find(aid)?.Wake(number), CloseRevoked, stop);
+        public Task ListenAsync(CancellationToken stop) => News.RunAsync((aid, number) => Hub.Find(aid)?.Wake(number), CloseRevoked, Hub.Replace, stop);
 
         private static Authority Open(AunOptions options, TimeProvider time)
         {

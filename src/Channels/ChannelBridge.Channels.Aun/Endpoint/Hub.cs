@@ -30,6 +30,9 @@ internal sealed partial class Hub(Func<string, Mailbox> makeMailbox, AunOptions 
     private readonly HashSet<GatewayConnection> _idling = [];
     private int _count;
 
+    /// <summary>Hears of a slot's new long connection.</summary>
+    public Action<SlotKey, long>? Entered { get; set; }
+
     /// <summary>Connections that have authenticated.</summary>
     public int Count => Volatile.Read(ref _count);
 
@@ -95,6 +98,14 @@ internal sealed partial class Hub(Func<string, Mailbox> makeMailbox, AunOptions 
         }
 
         foreach (var (gone, code, reason, detail) in going) Dismiss(gone, code, reason, detail);
+        if (request.IsLong && key.Device.Length > 0) Entered?.Invoke(key, connection.ConnectedAt);
+    }
+
+    /// <summary>A slot has a long connection on another host, made then: one of here that is older goes.</summary>
+    public void Replace(SlotKey key, long at)
+    {
+        if (options.SlotConflict != SlotConflict.Kick || Find(key.Aid) is not { } mailbox) return;
+        foreach (var former in mailbox.Longs.Where(one => one.Key == key && one.ConnectedAt < at && !one.IsLeaving)) Dismiss(former, Replaced, "slot_replaced", Detail(key));
     }
 
     /// <summary>A connection has ended.</summary>

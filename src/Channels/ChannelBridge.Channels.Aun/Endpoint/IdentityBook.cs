@@ -21,6 +21,8 @@ internal sealed class IdentityBook(IRecords records, Authority authority, AunOpt
     private static readonly TimeSpan CrlFresh = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<string, (IdentityRecord Identity, long At)> _known = new(StringComparer.Ordinal);
+    // A chain is built once for a certificate: that costs more than all else of a sealed message together.
+    private readonly BoundedCache<string, PeerIdentity> _peers = new(4096);
     private (string Pem, long At)? _crl;
     private long _count;
 
@@ -139,8 +141,12 @@ internal sealed class IdentityBook(IRecords records, Authority authority, AunOpt
     public async ValueTask<PeerIdentity?> PeerAsync(string aid, CancellationToken cancellationToken)
     {
         if (await FindAsync(aid, cancellationToken).ConfigureAwait(false) is not { RevokedAt: 0 } identity) return null;
+        if (_peers.TryGet(identity.Certificate, out var known) && known.Aid == aid && known.NotAfter > time.GetUtcNow()) return known;
         using var certificate = X509Certificate2.CreateFromPem(identity.Certificate);
-        return authority.Fault(certificate, aid) is null ? new PeerIdentity(aid, certificate) : null;
+        if (authority.Fault(certificate, aid) is not null) return null;
+        var peer = new PeerIdentity(aid, certificate);
+        _peers.Set(identity.Certificate, peer);
+        return peer;
     }
 
     private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();

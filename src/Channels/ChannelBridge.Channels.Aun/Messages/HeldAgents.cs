@@ -19,7 +19,7 @@ internal static class HeldAgents
             var aid = name.ToLowerInvariant();
             using var key = authority.HeldKey(aid);
             var keys = new IdentityKeys(aid, key);
-            all[aid] = new HeldAgent(aid, agent, keys, new Sealer(keys, device, peers, records, options.RequireForwardSecrecy, time, askAgainAfter: TimeSpan.Zero));
+            all[aid] = new HeldAgent(aid, agent, keys, new Sealer(keys, device, peers, records, options.RequireForwardSecrecy, time, TimeSpan.Zero, namesDevices: true));
         }
 
         return all;

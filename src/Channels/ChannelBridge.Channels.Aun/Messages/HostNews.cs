@@ -1,19 +1,21 @@
 using System.Globalization;
 using System.Text;
 using ChannelBridge.Abstractions.Storage;
+using ChannelBridge.Channels.Aun.Endpoint;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Channels.Aun.Messages;
 
 /// <summary>
-/// Where several hosts share a store: what one of them has put into an AID's log, and whom it has revoked, is told to the others by a short-lived log that each of them
-/// reads. Best effort: who misses something finds it by its numbers.
+/// Where several hosts share a store: what one of them has put into an AID's log, whom it has revoked, and which slot has a new long connection there, is told to the others
+/// by a short-lived log that each of them reads. Best effort: who misses something finds it by its numbers.
 /// </summary>
 internal sealed partial class HostNews(IRecords records, bool isShared, TimeProvider time, ILogger<HostNews> logger)
 {
     private const string Log = "aun.news";
     private const int Page = 1000;
     private const long RevokedMark = -1;
+    private const long SlotMark = -2;
     private static readonly TimeSpan Kept = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(200);
     private readonly string _self = Guid.NewGuid().ToString("N");
@@ -28,19 +30,28 @@ internal sealed partial class HostNews(IRecords records, bool isShared, TimeProv
     /// <summary>An AID was revoked.</summary>
     public void TellRevoked(string aid) => Tell(aid, RevokedMark);
 
+    /// <summary>A slot has a new long connection here.</summary>
+    /// <param name="key">The slot.</param>
+    /// <param name="at">When it was made (Unix ms).</param>
+    public void TellSlot(SlotKey key, long at)
+    {
+        if (isShared) _ = WriteAsync(key.Aid, SlotMark, string.Create(CultureInfo.InvariantCulture, $"\n{key.Device}\n{key.Slot}\n{at}"));
+    }
+
     /// <summary>Hears what other hosts tell until it is told to stop.</summary>
     /// <param name="wake">An AID's log has this number.</param>
     /// <param name="revoked">An AID was revoked.</param>
+    /// <param name="slot">A slot has a new long connection elsewhere, made then (Unix ms).</param>
     /// <param name="stop">Ends it.</param>
-    public async Task RunAsync(Action<string, long> wake, Action<string> revoked, CancellationToken stop)
+    public async Task RunAsync(Action<string, long> wake, Action<string> revoked, Action<SlotKey, long> slot, CancellationToken stop)
     {
         if (!isShared) return;
         using var timer = new PeriodicTimer(Look, time);
         try
         {
             // What was told before this host came is nothing to its connections: there were none.
-            await ReadAsync(static (_, _) => { }, static _ => { }, stop).ConfigureAwait(false);
-            while (await timer.WaitForNextTickAsync(stop).ConfigureAwait(false)) await ReadAsync(wake, revoked, stop).ConfigureAwait(false);
+            await ReadAsync(static (_, _) => { }, static _ => { }, static (_, _) => { }, stop).ConfigureAwait(false);
+            while (await timer.WaitForNextTickAsync(stop).ConfigureAwait(false)) await ReadAsync(wake, revoked, slot, stop).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -49,7 +60,7 @@ internal sealed partial class HostNews(IRecords records, bool isShared, TimeProv
     }
 
     /// <summary>Reads what is new.</summary>
-    internal async Task ReadAsync(Action<string, long> wake, Action<string> revoked, CancellationToken stop)
+    internal async Task ReadAsync(Action<string, long> wake, Action<string> revoked, Action<SlotKey, long> slot, CancellationToken stop)
     {
         try
         {
@@ -60,9 +71,11 @@ internal sealed partial class HostNews(IRecords records, bool isShared, TimeProv
                 {
                     _read = entry.Number;
                     var parts = Encoding.UTF8.GetString(entry.Value.Span).Split('\n');
-                    if (parts.Length != 3 || parts[0] == _self || !long.TryParse(parts[2], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)) continue;
+                    if (parts.Length < 3 || parts[0] == _self || !long.TryParse(parts[2], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)) continue;
                     if (number == RevokedMark) revoked(parts[1]);
-                    else wake(parts[1], number);
+                    else if (number > 0) wake(parts[1], number);
+                    else if (number == SlotMark && parts.Length == 6 && long.TryParse(parts[5], NumberStyles.None, CultureInfo.InvariantCulture, out var at))
+                        slot(new SlotKey(parts[1], parts[3], parts[4]), at);
                 }
 
                 if (entries.Count < Page) return;
@@ -74,7 +87,7 @@ internal sealed partial class HostNews(IRecords records, bool isShared, TimeProv
         }
     }
 
-    private async Task WriteAsync(string aid, long number)
+    private async Task WriteAsync(string aid, long number, string more = "")
     {
         try
         {
@@ -82,7 +95,7 @@ internal sealed partial class HostNews(IRecords records, bool isShared, TimeProv
             await records.WriteAsync(new SequenceAppend
             {
                 Sequence = Log,
-                Value = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{_self}\n{aid}\n{number}")),
+                Value = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{_self}\n{aid}\n{number}{more}")),
                 ExpiresAt = now + (long)Kept.TotalMilliseconds,
                 At = now,
             }).ConfigureAwait(false);

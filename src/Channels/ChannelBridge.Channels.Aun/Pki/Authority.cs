@@ -22,14 +22,21 @@ internal sealed class Authority : IDisposable
     private static readonly TimeSpan LeafTime = TimeSpan.FromDays(365);
     private static readonly TimeSpan Renewal = TimeSpan.FromDays(30);
 
+    // Longer than a leaf lives, so that each leaf has its whole year.
+    private static readonly TimeSpan IssuerRenewal = TimeSpan.FromDays(395);
+    private static readonly TimeSpan Pause = TimeSpan.FromMinutes(10);
+
     private readonly TimeProvider _time;
     private readonly PkiFiles _files;
     private readonly string _gatewayAid;
     private readonly X509Certificate2 _root;
-    private readonly X509Certificate2 _issuer;
     private readonly ECDsa _issuerKey;
     private readonly ECDsa _gatewayKey;
     private readonly Lock _renewing = new();
+    private readonly Lock _renewingIssuer = new();
+    private readonly List<X509Certificate2> _former = [];
+    private X509Certificate2 _issuer;
+    private DateTimeOffset _issuerTriedAt = DateTimeOffset.MinValue;
     private X509Certificate2 _gateway;
 
     private Authority(
@@ -43,7 +50,6 @@ internal sealed class Authority : IDisposable
         _time = time;
         TokenKey = tokenKey;
         RootPem = root.ExportCertificatePem() + "\n";
-        ChainPem = issuer.Certificate.ExportCertificatePem() + "\n" + RootPem;
         _gateway = ReadGateway() ?? RenewGateway();
     }
 
@@ -51,7 +57,10 @@ internal sealed class Authority : IDisposable
     public string RootPem { get; }
 
     /// <summary>The issuer first, the root last.</summary>
-    public string ChainPem { get; }
+    public string ChainPem => Issuer().ExportCertificatePem() + "\n" + RootPem;
+
+    /// <summary>Until when the issuer's certificate is valid.</summary>
+    public DateTimeOffset IssuerEnds => Issuer().Ends();
 
     /// <summary>Signs tokens.</summary>
     public ECDsa TokenKey { get; }
@@ -74,6 +83,7 @@ internal sealed class Authority : IDisposable
             var isNew = files.Read(RootName + ".pem") is null;
             var root = ReadPair(files, RootName) ?? Make(files, RootName, key => MakeRoot(key, now));
             var issuer = ReadPair(files, IssuerName) ?? Make(files, IssuerName, key => MakeIssuer(key, root, now));
+            if (IsDue(issuer.Certificate, root.Certificate, now)) issuer = Make(files, IssuerName, key => MakeIssuer(key, root, now));
             opened = new Authority(files, gatewayAid, root.Certificate, issuer, ReadOrMakeKey(files, GatewayName), ReadOrMakeKey(files, TokenName), time) { IsNew = isNew };
             root.Key.Dispose();
         });
@@ -114,7 +124,7 @@ internal sealed class Authority : IDisposable
 
             request.CertificateExtensions.Add(alternatives.Build());
         });
-        return (certificate.ExportCertificatePem() + "\n" + _issuer.ExportCertificatePem() + "\n", key.ExportPkcs8PrivateKeyPem() + "\n");
+        return (certificate.ExportCertificatePem() + "\n" + Issuer().ExportCertificatePem() + "\n", key.ExportPkcs8PrivateKeyPem() + "\n");
     }
 
     /// <summary>The gateway's own certificate, and its signature of a text.</summary>
@@ -134,7 +144,7 @@ internal sealed class Authority : IDisposable
         using var chain = new X509Chain();
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         chain.ChainPolicy.CustomTrustStore.Add(_root);
-        chain.ChainPolicy.ExtraStore.Add(_issuer);
+        chain.ChainPolicy.ExtraStore.Add(Issuer());
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         chain.ChainPolicy.DisableCertificateDownloads = true;
         chain.ChainPolicy.VerificationTime = _time.GetUtcNow().UtcDateTime;
@@ -159,10 +169,11 @@ internal sealed class Authority : IDisposable
     {
         var builder = new CertificateRevocationListBuilder();
         foreach (var (serial, at) in revoked) builder.AddEntry(Convert.FromHexString(serial), at);
-        var identifier = X509AuthorityKeyIdentifierExtension.CreateFromCertificate(_issuer, includeKeyIdentifier: true, includeIssuerAndSerial: false);
+        var issuer = Issuer();
+        var identifier = X509AuthorityKeyIdentifierExtension.CreateFromCertificate(issuer, includeKeyIdentifier: true, includeIssuerAndSerial: false);
         var now = _time.GetUtcNow();
         var der = builder.Build(
-            _issuer.SubjectName, X509SignatureGenerator.CreateForECDsa(_issuerKey), number, now + validity, HashAlgorithmName.SHA256, identifier, now - Skew);
+            issuer.SubjectName, X509SignatureGenerator.CreateForECDsa(_issuerKey), number, now + validity, HashAlgorithmName.SHA256, identifier, now - Skew);
         return PemEncoding.WriteString("X509 CRL", der) + "\n";
     }
 
@@ -170,6 +181,7 @@ internal sealed class Authority : IDisposable
     public void Dispose()
     {
         _root.Dispose();
+        foreach (var former in _former) former.Dispose();
         _issuer.Dispose();
         _issuerKey.Dispose();
         _gateway.Dispose();
@@ -184,12 +196,62 @@ internal sealed class Authority : IDisposable
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, hasPathLengthConstraint: false, 0, critical: true));
         extend(request);
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(key, critical: false));
-        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(_issuer, includeKeyIdentifier: true, includeIssuerAndSerial: false));
+        var issuer = Issuer();
+        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(issuer, includeKeyIdentifier: true, includeIssuerAndSerial: false));
         var now = _time.GetUtcNow();
         var until = now + LeafTime;
         return request.Create(
-            _issuer.SubjectName, X509SignatureGenerator.CreateForECDsa(_issuerKey), Earliest(now, _issuer), until < _issuer.Ends() ? until : _issuer.Ends(), NewSerial());
+            issuer.SubjectName, X509SignatureGenerator.CreateForECDsa(_issuerKey), Earliest(now, issuer), until < issuer.Ends() ? until : issuer.Ends(), NewSerial());
     }
+
+    // The issuer's certificate; before its end a new one for the same key and name, so that what either of them has signed is good with both.
+    private X509Certificate2 Issuer()
+    {
+        var issuer = Volatile.Read(ref _issuer);
+        var now = _time.GetUtcNow();
+        if (!IsDue(issuer, _root, now)) return issuer;
+        lock (_renewingIssuer)
+        {
+            if (!IsDue(_issuer, _root, now) || now - _issuerTriedAt < Pause) return _issuer;
+            _issuerTriedAt = now;
+            try
+            {
+                _files.Locked(() => RenewIssuer(now));
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+            {
+                // The one that is there is good for a year yet; it is tried again.
+            }
+
+            return _issuer;
+        }
+    }
+
+    private void RenewIssuer(DateTimeOffset now)
+    {
+        // Another host that shares the folder may have done it.
+        var next = _files.Read(IssuerName + ".pem") is { } pem ? X509Certificate2.CreateFromPem(pem) : null;
+        if (next is null || next.Ends() <= _issuer.Ends())
+        {
+            next?.Dispose();
+            if (ReadPair(_files, RootName) is not { } root) return;
+            using (root.Certificate)
+            using (root.Key)
+            using (var made = MakeIssuer(_issuerKey, root, now))
+            {
+                _files.Write(IssuerName + ".pem", made.ExportCertificatePem() + "\n");
+                next = X509Certificate2.CreateFromPem(made.ExportCertificatePem());
+            }
+        }
+
+        // Somebody may be using it at this moment.
+        _former.Add(_issuer);
+        Volatile.Write(ref _issuer, next);
+    }
+
+    // An issuer that ends with its root can't be made any longer.
+    private static bool IsDue(X509Certificate2 issuer, X509Certificate2 root, DateTimeOffset now) =>
+        issuer.Ends() - now < IssuerRenewal && issuer.Ends() < root.Ends();
 
     private X509Certificate2? ReadGateway()
     {

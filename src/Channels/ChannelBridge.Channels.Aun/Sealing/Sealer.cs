@@ -13,8 +13,10 @@ namespace ChannelBridge.Channels.Aun.Sealing;
 /// <param name="time">The clock.</param>
 /// <param name="askAgainAfter">How long others' prekeys are used before they are asked for again; null: 5 minutes. Where asking costs nothing, zero: then a new
 /// device is known at once.</param>
+/// <param name="namesDevices">True: what is sealed for one device is a copy that names it, too, so that a gateway tells it to no other one.</param>
 internal sealed class Sealer(
-    IdentityKeys identity, string deviceId, IPeerKeys peers, IRecords records, bool requireForwardSecrecy, TimeProvider time, TimeSpan? askAgainAfter = null)
+    IdentityKeys identity, string deviceId, IPeerKeys peers, IRecords records, bool requireForwardSecrecy, TimeProvider time, TimeSpan? askAgainAfter = null,
+    bool namesDevices = false)
     : ISealer, IDisposable
 {
     /// <summary>Copies that one message may have.</summary>
@@ -119,7 +121,7 @@ internal sealed class Sealer(
         using var buffer = new MemoryStream();
         using (var writer = Envelope.NewWriter(buffer))
         {
-            if (devices.Count == 1 && own.Count == 0)
+            if (devices.Count == 1 && own.Count == 0 && !(namesDevices && devices[0].Prekey?.DeviceId is { Length: > 0 }))
             {
                 Seal(devices[0]).Write(writer);
                 writer.Flush();
