@@ -9,7 +9,7 @@ namespace ChannelBridge.Tests.Integration;
 public sealed class AunEndpointTests
 {
     private const string Python = "/usr/bin/python3";
-    private const string Bot = "bot.agentid.pub";
+    private const string Bot = "robot.agentid.pub";
 
     [Fact]
     public async Task ClientsInPythonAndNode_RunBothProgramsOfTheQuickStart_PlainAndWithTls()
@@ -54,6 +54,57 @@ public sealed class AunEndpointTests
         finally
         {
             if (!gateway.HasExited) gateway.Kill();
+        }
+    }
+
+    [Fact]
+    public async Task Connector_OverTls_KilledWithMessagesUnderWay_AnswersEachOnce()
+    {
+        const int Rounds = 2;
+        const int Each = 12;
+        var random = new Random(2);
+        await using var gateway = await StartWithTlsAsync();
+        var address = OwnAddress(gateway).Replace("https://", "wss://", StringComparison.Ordinal) + "/";
+        var account = Account(address, Path.Combine(gateway.Data, "root.pem"), Bot);
+        // Who asks here has no prekey.
+        account["CHANNELBRIDGE__CHANNELS__AUN__ACCOUNTS__MAIN__ENCRYPT"] = "false";
+        account["CHANNELBRIDGE__LIMITS__AGENTTURNSPERMINUTE"] = "0";
+        var alice = new TestAgent(GatewayOf(gateway), "alice.agentid.pub");
+        await alice.CreateAsync();
+        await alice.LoginAsync();
+        await using var line = await alice.ConnectAsync("asks");
+        var connector = await HostProcess.StartAsync(HostProcess.NewDataFolder(), environment: account);
+        try
+        {
+            await Wait.UntilAsync(async () => (bool)(await line.CallAsync("message.query_online", new JsonObject { ["aids"] = new JsonArray(Bot) }))["online"]![Bot]!);
+            var owed = new List<string>();
+            for (var round = 0; round < Rounds; round++)
+            {
+                for (var i = 0; i < Each; i++)
+                {
+                    var text = $"{round}/{i}";
+                    owed.Add("echo: " + text);
+                    await line.CallAsync("message.send", TestAgent.Text(Bot, text));
+                }
+
+                await Task.WhenAny(line.EventAsync("message.received"), Task.Delay(random.Next(100)));
+                await connector.KillAsync();
+                var data = connector.Data;
+                await connector.DisposeAsync();
+                connector = await HostProcess.StartAsync(data, environment: account);
+            }
+
+            JsonArray got = [];
+            await Wait.UntilAsync(async () => (got = (await line.CallAsync("message.pull", new JsonObject { ["limit"] = 200 }))["messages"]!.AsArray()).Count >= owed.Count);
+            // Nothing comes behind what is owed: one more question, and its answer is the last.
+            await line.CallAsync("message.send", TestAgent.Text(Bot, "last"));
+            await Wait.UntilAsync(async () =>
+                (string?)(got = (await line.CallAsync("message.pull", new JsonObject { ["limit"] = 200 }))["messages"]!.AsArray())[^1]!["payload"]!["text"] == "echo: last");
+            Assert.Equal([.. owed, "echo: last"], got.Select(static one => (string)one!["payload"]!["text"]!));
+        }
+        finally
+        {
+            await connector.DisposeAsync();
         }
     }
 

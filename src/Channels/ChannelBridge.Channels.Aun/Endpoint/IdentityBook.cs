@@ -14,7 +14,8 @@ internal sealed class IdentityBook(IRecords records, Authority authority, AunOpt
     public const string Namespace = "aun.identity";
     private const string RevokedNamespace = "aun.revoked";
     private const string CountName = "aun.identities";
-    private const int MostRemembered = 50_000;
+    // Fresh for a second only, so no more than are busy in one: a certificate is most of what an idle connection would cost.
+    private const int MostRemembered = 2_000;
     private const int Page = 500;
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CrlTime = TimeSpan.FromHours(1);

@@ -118,7 +118,15 @@ internal sealed partial class Mailbox(string aid, IRecords records, QueueBook qu
     {
         lock (_lock)
         {
-            if (_longs.Length == 0 || number <= _told) return;
+            if (_longs.Length == 0) return;
+            if (_told != NotYet && number < _first)
+            {
+                // It came before the first that was told here, and the word of it was slower.
+                _ = TellAgainAsync([number]);
+                return;
+            }
+
+            if (number <= _told) return;
             if (_told == NotYet)
             {
                 _first = number;
