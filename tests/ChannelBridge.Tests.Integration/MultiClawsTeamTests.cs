@@ -206,7 +206,8 @@ public sealed class MultiClawsTeamTests
         public string Id => _key.Public.Id;
 
         public string Record(long at, bool left = false) => Encoding.UTF8.GetString(Team.Write(
-            new TeamMember { Url = url, Name = "hand", JoinedAtMs = 1, ChangedAtMs = at, Left = left }.Signed(code.TeamId, _key)));
+            Admission.Admit(new TeamMember { Url = url, Name = "hand", JoinedAtMs = 1, ChangedAtMs = at, Left = left }, code.TeamId, _key.Public, code.Secret, 1)
+                .Signed(code.TeamId, _key)));
 
         public AuthenticationHeaderValue Proof(string verb, string path, string body, bool admit = false) => new(
             RequestProof.Scheme,

@@ -94,6 +94,62 @@ public sealed class TeamBadInputTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Member_MadeUpByAnother_IsNotTaken()
+    {
+        using var key = MemberKey.Create();
+        var own = new TeamMember { Url = "http://10.8.0.1", Name = "x", JoinedAtMs = 1, ChangedAtMs = 1 };
+        foreach (var made in new[] { own, own with { Admitted = "AAAA", AdmittedAtMs = 1 }, Admission.Admit(own, _team, key.Public, new byte[32], 1) })
+        {
+            var body = Team.Write(made.Signed(_team, key));
+            Assert.Equal(200, (await _lab.SendAsync("POST", _url + "/announce", body, await _b.ProofAsync("POST", _a.Url, $"/team/{_team}/announce", body))).Status);
+            Assert.Equal("a b", _a.Names(_team));
+            // Nor by itself, though it has the code.
+            var proof = RequestProof.Make(key, "POST", _a.Url, new Uri(_url + "/announce"), body, DateTimeOffset.UtcNow, _a.Book.Find(_team)!.Secret);
+            var (status, answer, _) = await _lab.SendAsync("POST", _url + "/announce", body, $"{RequestProof.Scheme} {proof.Write()}");
+            Assert.Equal(400, status);
+            Assert.Contains("admitted", Encoding.UTF8.GetString(answer), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Joiner_IsCountedByAddress_AMemberByItsKey()
+    {
+        var endpoint = _a.Endpoints.Http.First(static one => one.Path.EndsWith("/members", StringComparison.Ordinal));
+        var names = new List<string>();
+        using var first = MemberKey.Create();
+        using var second = MemberKey.Create();
+        foreach (var (key, secret, from) in new[]
+        {
+            (first, _a.Book.Find(_team)!.Secret, "10.7.7.7"), (second, _a.Book.Find(_team)!.Secret, "10.7.7.7"), (second, _a.Book.Find(_team)!.Secret, "10.7.7.8"),
+            (await _b.Keys.GetAsync(default), null, "10.7.7.7"), (await _b.Keys.GetAsync(default), null, "10.7.7.8"),
+        })
+        {
+            var path = $"/team/{_team}/members";
+            var request = new EndpointRequest
+            {
+                Id = "r",
+                Verb = "GET",
+                Path = path,
+                Origin = _a.Url,
+                Template = endpoint.Path,
+                PathValues = new Dictionary<string, string> { ["id"] = _team },
+                Headers = new Dictionary<string, string>
+                {
+                    ["Authorization"] = $"{RequestProof.Scheme} {RequestProof.Make(key, "GET", _a.Url, new Uri(_a.Url + path), [], DateTimeOffset.UtcNow, secret).Write()}",
+                },
+                RemoteAddress = System.Net.IPAddress.Parse(from),
+            };
+            names.Add((await endpoint.Access.Check!(request, default)).Caller!.Name);
+        }
+
+        // The door counts by the caller's name.
+        Assert.Equal(names[0], names[1]);
+        Assert.NotEqual(names[1], names[2]);
+        Assert.Equal(names[3], names[4]);
+        Assert.NotEqual(names[0], names[3]);
+    }
+
+    [Fact]
     public async Task Stranger_WhoKnowsTheTeamsId_LearnsNothing()
     {
         Assert.Equal(401, (await _lab.SendAsync("GET", _url + "/members", [], null)).Status);
@@ -181,14 +237,15 @@ public sealed class TeamBadInputTests : IAsyncLifetime
     [Fact]
     public async Task Member_ThatAnnouncesThousands_FillsTheTeamAndNoMore()
     {
-        using var key = MemberKey.Create();
+        var (secret, at) = (_a.Book.Find(_team)!.Secret, _a.Book.Find(_team)!.Stored.SecretAtMs);
         for (var part = 0; part < 3; part++)
         {
             var crowd = new List<string>();
             for (var i = 0; i < 200; i++)
             {
                 using var made = MemberKey.Create();
-                crowd.Add(Encoding.UTF8.GetString(Team.Write(new TeamMember { Url = $"http://10.8.{part}.{i}", Name = "x", JoinedAtMs = 1, ChangedAtMs = 1 }.Signed(_team, made))));
+                var one = new TeamMember { Url = $"http://10.8.{part}.{i}", Name = "x", JoinedAtMs = 1, ChangedAtMs = 1 };
+                crowd.Add(Encoding.UTF8.GetString(Team.Write(Admission.Admit(one, _team, made.Public, secret, at).Signed(_team, made))));
             }
 
             var body = Encoding.UTF8.GetBytes($"{{\"members\":[{string.Join(',', crowd)}]}}");

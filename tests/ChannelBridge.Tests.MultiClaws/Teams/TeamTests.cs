@@ -111,6 +111,40 @@ public sealed class TeamTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task OldCode_ThroughAMemberThatHasNotHeardOfTheRotation_BringsNobodyInForLong()
+    {
+        var (a, b, c, team) = await ThreeAsync();
+        var old = TeamDesk.InviteOf(b.Book.Find(team)!);
+        await c.Desk.LeaveAsync(team, default);
+        await Wait.UntilAsync(() => a.Names(team) == "a b" && b.Names(team) == "a b" && c.Book.FindAny(team) is null);
+        await _lab.QuietAsync();
+        _lab.Cut = (a, b);
+        await a.Desk.RotateAsync(team, default);
+        var d = await _lab.AddAsync("d");
+        await d.Desk.JoinAsync(TeamDesk.InviteOf(a.Book.Find(team)!), default);
+        await c.Desk.JoinAsync(old, default);
+        Assert.Equal("a b c", b.Names(team));
+        var id = (await c.Keys.GetAsync(default)).Public.Id;
+        var rights = b.Gate.CallerOf(id).Revoked;
+        Assert.False(rights.IsCancellationRequested);
+        // What b tells of it is taken by nobody who has heard of the rotation, also not from a member's mouth.
+        var word = Team.Write(b.Book.Find(team)!.Table.Find(id)!);
+        Assert.Equal(200, (await _lab.SendAsync("POST", $"{d.Url}/team/{team}/announce", word, await a.ProofAsync("POST", d.Url, $"/team/{team}/announce", word))).Status);
+        Assert.Equal("a b d", d.Names(team));
+
+        _lab.Cut = null;
+        await Wait.UntilAsync(() => new[] { a, b, d }.All(node => node.Names(team) == "a b d"));
+        Assert.True(rights.IsCancellationRequested);
+        Assert.True(Same(a, b, team));
+        // Neither the code nor its own word brings it back, and after a restart it is out as well.
+        await Assert.ThrowsAsync<BridgeException>(() => _lab.AddAsync("e").ContinueWith(added => added.Result.Desk.JoinAsync(old, default), TaskScheduler.Default).Unwrap());
+        Assert.Equal(401, (await _lab.SendAsync("POST", $"{b.Url}/team/{team}/announce", word, await c.ProofAsync("POST", b.Url, $"/team/{team}/announce", word))).Status);
+        await _lab.RemoveAsync(b);
+        var again = await _lab.AddAsync("b", store: b.Store, url: b.Url);
+        Assert.Equal("a b d", again.Names(team));
+    }
+
+    [Fact]
     public async Task Listener_OnTheNetwork_SeesNoSecret()
     {
         var (a, b, _, team) = await ThreeAsync();

@@ -14,6 +14,9 @@ internal enum Merged
 
     /// <summary>There is no room for another member.</summary>
     Full,
+
+    /// <summary>It would bring somebody in who doesn't show that it has the team's secret.</summary>
+    NotAdmitted,
 }
 
 /// <summary>
@@ -80,6 +83,15 @@ internal sealed class MemberTable
             _all[id] = member;
             DropOldest(dropped);
             return Merged.Changed;
+        }
+    }
+
+    /// <summary>Forgets records.</summary>
+    public void Remove(IEnumerable<string> ids)
+    {
+        lock (_gate)
+        {
+            foreach (var id in ids) _all.Remove(id);
         }
     }
 

@@ -35,7 +35,8 @@ internal sealed class Team(StoredTeam stored, byte[]? secret)
         {
             ChangedAtMs = stored.SecretAtMs,
             By = stored.SecretBy,
-            Box = SecretBox.Seal(member, secret, SecretWord.About(Id, stored.SecretAtMs, stored.SecretBy)),
+            Kept = stored.Kept,
+            Box = SecretBox.Seal(member, secret, SecretWord.About(Id, stored.SecretAtMs, stored.SecretBy, stored.Kept)),
         };
     }
 

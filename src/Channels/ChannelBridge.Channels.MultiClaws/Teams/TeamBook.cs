@@ -118,10 +118,18 @@ internal sealed class TeamBook(IRecords records, ISecretSeal seal, HostKey key, 
             var writes = new List<RecordWrite> { PutOf(stored) };
             var taken = members.Where(member => team.Table.Find(member.Id) is not { } known || member.IsLaterThan(known)).ToList();
             writes.AddRange(taken.Select(member => PutOf(team.Id, member)));
+            // With another secret, whoever was let in by the one before and is kept by nobody is no member any more; but for those whom this host let in earlier.
+            bool IsTaken(TeamMember member) => team.Stored.Taken.TryGetValue(member.Id, out var at) && at <= stored.SecretAtMs;
+            List<string> outside = next.Secret == team.Secret || stored.LeftAtMs > 0
+                ? []
+                : [.. team.Table.Members.Where(member => member.Id != key.Known?.Public.Id && !Admission.Admits(stored, next.Secret, member) && !IsTaken(member))
+                    .Select(static member => member.Id)];
+            writes.AddRange(outside.Select(id => DeleteOf(team.Id, id)));
             await records.WriteAsync(writes, cancellationToken).ConfigureAwait(false);
             foreach (var member in taken) team.Table.Merge(member);
+            team.Table.Remove(outside);
             team.Accept(stored, next.Secret);
-            Changed(team.Table.All.Select(static member => member.Id));
+            Changed([.. team.Table.All.Select(static member => member.Id), .. outside]);
             return true;
         }
         finally
@@ -131,8 +139,12 @@ internal sealed class TeamBook(IRecords records, ISecretSeal seal, HostKey key, 
     }
 
     /// <summary>Takes records, whose <see cref="TeamMember.Fault"/> is null, into a team.</summary>
+    /// <param name="team">The team.</param>
+    /// <param name="members">The records.</param>
+    /// <param name="isJoin">True: they come from somebody who has shown this host itself that it has the secret.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
     /// <returns>What became of each, in their order.</returns>
-    public async ValueTask<IReadOnlyList<Merged>> MergeAsync(Team team, IReadOnlyList<TeamMember> members, CancellationToken cancellationToken)
+    public async ValueTask<IReadOnlyList<Merged>> MergeAsync(Team team, IReadOnlyList<TeamMember> members, bool isJoin, CancellationToken cancellationToken)
     {
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
@@ -141,14 +153,22 @@ internal sealed class TeamBook(IRecords records, ISecretSeal seal, HostKey key, 
             var trial = new MemberTable();
             foreach (var known in team.Table.All) trial.Merge(known);
             var dropped = new List<string>();
-            var results = members.Select(member => trial.Merge(member, dropped)).ToList();
+            var results = members.Select(member => IsAdmitted(team, trial, member) ? trial.Merge(member, dropped) : Merged.NotAdmitted).ToList();
             var taken = members.Where((_, i) => results[i] == Merged.Changed).DistinctBy(static member => (member.Id, member.ChangedAtMs, member.Url)).ToList();
             if (taken.Count == 0) return results;
             var writes = new List<RecordWrite>();
             writes.AddRange(dropped.Where(id => trial.Find(id) is null).Distinct().Select(id => DeleteOf(team.Id, id)));
             writes.AddRange(taken.Select(static member => member.Id).Distinct().Select(id => trial.Find(id)).OfType<TeamMember>().Select(member => PutOf(team.Id, member)));
+            var stored = team.Stored;
+            if (isJoin && team.Secret is not null)
+            {
+                stored = stored with { Taken = new Dictionary<string, long>(stored.Taken.Where(one => trial.Find(one.Key) is { Left: false })) { [taken[0].Id] = Now() } };
+                writes.Add(PutOf(stored));
+            }
+
             await records.WriteAsync(writes, cancellationToken).ConfigureAwait(false);
             foreach (var member in taken) team.Table.Merge(member);
+            team.Accept(stored, team.Secret);
             Changed([.. taken.Select(static member => member.Id), .. dropped]);
             return results;
         }
@@ -184,18 +204,30 @@ internal sealed class TeamBook(IRecords records, ISecretSeal seal, HostKey key, 
         foreach (var rights in _rights.Values) rights.Dispose();
     }
 
+    // Who leaves, and who is a member already, needs to show nothing.
+    private static bool IsAdmitted(Team team, MemberTable known, TeamMember member) =>
+        member.Left || known.Find(member.Id) is { Left: false } || Admission.Admits(team.Stored, team.Secret, member);
+
     private async ValueTask ReadAsync(CancellationToken cancellationToken)
     {
         var found = new HashSet<string>(StringComparer.Ordinal);
-        await foreach (var record in AllAsync(TeamNamespace, null, cancellationToken).ConfigureAwait(false))
+        await foreach (var kept in AllAsync(TeamNamespace, null, cancellationToken).ConfigureAwait(false))
         {
-            var stored = JsonSerializer.Deserialize(record.Value.Span, TeamJson.Default.StoredTeam)!;
+            var stored = JsonSerializer.Deserialize(kept.Value.Span, TeamJson.Default.StoredTeam)!;
             var secret = stored.SealedSecret is { } closed ? seal.Open(closed, Purpose(stored.TeamId)) : null;
             found.Add(stored.TeamId);
             var team = _teams.GetOrAdd(stored.TeamId, static (_, state) => new Team(state.stored, state.secret), (stored, secret));
             team.Accept(stored, secret);
-            await foreach (var member in AllAsync(MemberNamespace, stored.TeamId, cancellationToken).ConfigureAwait(false))
-                team.Table.Merge(JsonSerializer.Deserialize(member.Value.Span, TeamJson.Default.TeamMember)!);
+            var ids = new HashSet<string>(StringComparer.Ordinal);
+            await foreach (var record in AllAsync(MemberNamespace, stored.TeamId, cancellationToken).ConfigureAwait(false))
+            {
+                var member = JsonSerializer.Deserialize(record.Value.Span, TeamJson.Default.TeamMember)!;
+                ids.Add(member.Id);
+                team.Table.Merge(member);
+            }
+
+            // What another host of the store has dropped; whatever this one knows stood there before.
+            team.Table.Remove([.. team.Table.All.Select(static member => member.Id).Where(id => !ids.Contains(id))]);
         }
 
         foreach (var gone in _teams.Keys.Except(found).ToList()) _teams.TryRemove(gone, out _);

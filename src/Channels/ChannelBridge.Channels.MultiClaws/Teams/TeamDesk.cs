@@ -33,6 +33,9 @@ internal sealed class TeamDesk(
     /// <inheritdoc/>
     public string? SelfUrl => address.Find();
 
+    /// <summary>False: another host of the store says where this one's members find it; two that did would contradict each other without end.</summary>
+    public bool MayMove { get; set; } = true;
+
     /// <inheritdoc/>
     public async ValueTask<string?> WhyIncompleteAsync(CancellationToken cancellationToken)
     {
@@ -63,9 +66,9 @@ internal sealed class TeamDesk(
             SecretAtMs = now,
             SecretBy = self,
         };
-        var own = await OwnAsync(stored.TeamId, self, now, now, cancellationToken).ConfigureAwait(false);
         // A team for nodes without keys asks for nothing: a secret that only some need to show keeps nobody out.
         var secret = options.AllowOpenTeams ? null : RandomNumberGenerator.GetBytes(InviteCode.SecretBytes);
+        var own = await OwnAsync(stored, secret, self, now, now, cancellationToken).ConfigureAwait(false);
         var team = await book.PutAsync(stored, secret, [own], cancellationToken).ConfigureAwait(false);
         return (team, MemberUrls.IsLoopback(self)
             ? "This host listens on this machine only, so that only hosts on it can join: set Listen:Urls to an address that others reach, e.g. http://0.0.0.0:7788."
@@ -126,7 +129,15 @@ internal sealed class TeamDesk(
         var secret = RandomNumberGenerator.GetBytes(InviteCode.SecretBytes);
         await book.ChangeAsync(
             team,
-            (stored, _) => (stored with { SecretAtMs = Math.Max(time.GetUtcNow().ToUnixTimeMilliseconds(), stored.SecretAtMs + 1), SecretBy = stored.SelfUrl }, secret),
+            (stored, _) => (
+                stored with
+                {
+                    SecretAtMs = Math.Max(time.GetUtcNow().ToUnixTimeMilliseconds(), stored.SecretAtMs + 1),
+                    SecretBy = stored.SelfUrl,
+                    Kept = [.. team.Table.Members.Select(static member => member.Id)],
+                    Taken = new Dictionary<string, long>(),
+                },
+                secret),
             [],
             cancellationToken).ConfigureAwait(false);
         spread.OweSecret(team, null);
@@ -160,11 +171,12 @@ internal sealed class TeamDesk(
         foreach (var team in book.Teams)
         {
             // An address that can't be found now (no listener yet, no network) is no reason to say another.
-            var url = self is null || (MemberUrls.IsLoopback(self) && !team.WithLoopback) ? team.Stored.SelfUrl : self;
+            var url = self is null || !MayMove || (MemberUrls.IsLoopback(self) && !team.WithLoopback) ? team.Stored.SelfUrl : self;
             var own = team.Table.Find(key.Public.Id);
-            if (own is { Left: false } && own.Url == url && own.Name == view.OwnerName && own.Description == OwnProfile.Describe(view)) continue;
+            var isTold = own is { Left: false } && own.Url == url && own.Name == view.OwnerName && own.Description == OwnProfile.Describe(view);
+            if (isTold && (own!.Admitted is not null || team.Secret is null)) continue;
             var now = Next(own);
-            var next = await OwnAsync(team.Id, url, own is { Left: false } ? own.JoinedAtMs : now, now, cancellationToken).ConfigureAwait(false);
+            var next = await OwnAsync(team.Stored, team.Secret, url, own is { Left: false } ? own.JoinedAtMs : now, now, cancellationToken).ConfigureAwait(false);
             await book.ChangeAsync(team, (stored, secret) => (stored with { SelfUrl = url }, secret), [next], cancellationToken).ConfigureAwait(false);
             spread.Owe(team, [next], null);
         }
@@ -190,12 +202,15 @@ internal sealed class TeamDesk(
             SelfUrl = self,
             CreatedAtMs = time.GetUtcNow().ToUnixTimeMilliseconds(),
             Open = code.Secret is null,
+            SecretAtMs = read.SecretAtMs,
+            SecretBy = read.SecretBy is { Length: <= MemberUrls.MaxLength } by ? by : "",
+            Kept = SecretWord.IsPlain(read.Kept) ? read.Kept ?? [] : [],
         };
         var members = TeamWords.Usable(new Team(stored, code.Secret), read.Members, time.GetUtcNow());
         var key = await keys.GetAsync(cancellationToken).ConfigureAwait(false);
         var before = members.FirstOrDefault(member => member.Id == key.Public.Id);
         var now = Next(before);
-        var own = await OwnAsync(code.TeamId, self, now, now, cancellationToken).ConfigureAwait(false);
+        var own = await OwnAsync(stored, code.Secret, self, now, now, cancellationToken).ConfigureAwait(false);
         var (told, _) = await ReachAsync(code, "POST", "announce", Team.Write(own), withLoopback, cancellationToken).ConfigureAwait(false);
         if (!told.IsDone) throw Refused(told, code.Url, $"Failed to announce self to {code.Url}: HTTP {told.Status}");
         var team = await book.PutAsync(stored, code.Secret, [.. members.Where(member => member.Id != own.Id), own], cancellationToken).ConfigureAwait(false);
@@ -253,11 +268,12 @@ internal sealed class TeamDesk(
         }
     }
 
-    private async ValueTask<TeamMember> OwnAsync(string teamId, string url, long joinedAt, long changedAt, CancellationToken cancellationToken)
+    private async ValueTask<TeamMember> OwnAsync(StoredTeam team, byte[]? secret, string url, long joinedAt, long changedAt, CancellationToken cancellationToken)
     {
         var view = await profile.GetAsync(cancellationToken).ConfigureAwait(false);
         var key = await keys.GetAsync(cancellationToken).ConfigureAwait(false);
-        return new TeamMember { Url = url, Name = view.OwnerName, Description = OwnProfile.Describe(view), JoinedAtMs = joinedAt, ChangedAtMs = changedAt }.Signed(teamId, key);
+        var own = new TeamMember { Url = url, Name = view.OwnerName, Description = OwnProfile.Describe(view), JoinedAtMs = joinedAt, ChangedAtMs = changedAt };
+        return Admission.Admit(own, team.TeamId, key.Public, secret, team.SecretAtMs).Signed(team.TeamId, key);
     }
 
     private async ValueTask CheckProfileAsync(CancellationToken cancellationToken)

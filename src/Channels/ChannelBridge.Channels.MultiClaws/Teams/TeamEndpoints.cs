@@ -17,7 +17,7 @@ internal sealed class TeamEndpoints(TeamBook book, TeamSpread spread, NonceBook 
 
     private const string Stranger = "stranger";
     private const string Open = "open";
-    private const string Joiner = "joiner-";
+    private const string Joiner = "joiner";
     private const string Operation = "multiclaws.team";
     private const string Refusal = "This team doesn't know you: its members sign their requests, and whoever joins shows that it has the team's secret.";
 
@@ -79,7 +79,8 @@ internal sealed class TeamEndpoints(TeamBook book, TeamSpread spread, NonceBook 
             return AccessVerdict.Refuse(Refusal, id);
         if (!await nonces.TryTakeAsync(proof, cancellationToken).ConfigureAwait(false)) return AccessVerdict.Refuse(Refusal, id);
         if (isMember) spread.Heard(id);
-        var caller = new Caller(isMember ? id : Joiner + id, Scopes.Peer, Door.Listener) { Channels = new HashSet<string> { ChannelId } };
+        // A member is counted by its key, wherever it comes from. Keys cost nothing: whoever isn't a member yet is counted by address, all of its keys together.
+        var caller = isMember ? new Caller(id, Scopes.Peer, Door.Listener) { Channels = new HashSet<string> { ChannelId } } : Nobody(Joiner, request);
         return AccessVerdict.Allow(caller) with { BodyHash = proof.BodyHash };
     }
 
@@ -100,7 +101,14 @@ internal sealed class TeamEndpoints(TeamBook book, TeamSpread spread, NonceBook 
         // Who has left is nobody's business but the members', who must not take them back.
         var answer = new MembersAnswer
         {
-            Team = new MembersOfTeam { TeamName = team.Stored.TeamName, Members = isMember ? team.Table.All : team.Table.Members },
+            Team = new MembersOfTeam
+            {
+                TeamName = team.Stored.TeamName,
+                Members = isMember ? team.Table.All : team.Table.Members,
+                SecretAtMs = team.Stored.SecretAtMs,
+                SecretBy = team.Stored.SecretBy,
+                Kept = team.Stored.Kept is { Count: > 0 } kept ? kept : null,
+            },
             Secret = isMember ? team.SecretFor(proof!.Key) : null,
         };
         var json = JsonSerializer.SerializeToUtf8Bytes(answer, TeamJson.Default.MembersAnswer);
@@ -130,17 +138,24 @@ internal sealed class TeamEndpoints(TeamBook book, TeamSpread spread, NonceBook 
         }
 
         var caller = exchange.Caller!.Name;
-        if (members.FirstOrDefault(member => !MaySay(caller, member)) is { } other)
+        if (members.FirstOrDefault(member => !MaySay(caller, ProofOf(exchange.Request), member)) is { } other)
         {
             await FaultAsync(exchange, 401, $"{other.Url}: only a member may speak for others", cancellationToken).ConfigureAwait(false);
             return;
         }
 
-        var results = await spread.TakeAsync(team, members, caller, cancellationToken).ConfigureAwait(false);
+        var isJoin = caller.StartsWith(Joiner, StringComparison.Ordinal);
+        var results = await spread.TakeAsync(team, members, caller, cancellationToken, isJoin).ConfigureAwait(false);
         var refused = results.Count == 1 ? results[0] : Merged.Known;
-        if (refused is Merged.Taken or Merged.Full)
+        // What a member passes on, and can't know better yet, is left alone: it is told of the secret that holds.
+        if (refused is Merged.Taken or Merged.Full || (refused is Merged.NotAdmitted && isJoin))
         {
-            var why = refused == Merged.Taken ? "another key has this address" : $"the team has {MemberTable.MostMembers} members";
+            var why = refused switch
+            {
+                Merged.Taken => "another key has this address",
+                Merged.Full => $"the team has {MemberTable.MostMembers} members",
+                _ => "admitted isn't the proof that it has the team's secret",
+            };
             await FaultAsync(exchange, 400, $"{members[0].Url}: {why}", cancellationToken).ConfigureAwait(false);
             return;
         }
@@ -185,9 +200,9 @@ internal sealed class TeamEndpoints(TeamBook book, TeamSpread spread, NonceBook 
     }
 
     // A member passes on what others have signed; a joiner, and who has no key, speaks for itself.
-    private static bool MaySay(string caller, TeamMember member)
+    private static bool MaySay(string caller, RequestProof? proof, TeamMember member)
     {
-        if (caller.StartsWith(Joiner, StringComparison.Ordinal)) return member.Key is not null && Joiner + member.Id == caller;
+        if (caller.StartsWith(Joiner, StringComparison.Ordinal)) return member.Key is not null && member.Id == proof?.Key.Id;
         return !caller.StartsWith(Open, StringComparison.Ordinal) || member.Key is null;
     }
 

@@ -20,6 +20,7 @@ internal sealed partial class TeamLife(
     TimeProvider time,
     ILogger<TeamLife> logger,
     ILaneClaims? claims,
+    IHostClaims? holders,
     IGatewayAdmission? gateway) : IDiagnosticsSource, IDisposable
 {
     private static readonly TimeSpan s_untilOpen = TimeSpan.FromMilliseconds(250);
@@ -28,6 +29,7 @@ internal sealed partial class TeamLife(
 
     private readonly CancellationTokenSource _stop = new();
     private Task _running = Task.CompletedTask;
+    private IHostClaim? _holder;
     private volatile bool _begun;
     private string? _said;
 
@@ -55,6 +57,7 @@ internal sealed partial class TeamLife(
     {
         await _stop.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
+        if (_holder is { } claim) await claim.DisposeAsync().ConfigureAwait(false);
         await spread.StopAsync().ConfigureAwait(false);
     }
 
@@ -102,6 +105,9 @@ internal sealed partial class TeamLife(
                     {
                         await book.RefreshAsync(_stop.Token).ConfigureAwait(false);
                         await profile.ReadAsync(_stop.Token).ConfigureAwait(false);
+                        // A claim is written anew all the time: none where there is nothing to say.
+                        if (book.Teams.Count > 0) _holder ??= holders?.Take("multiclaws/teams");
+                        desk.MayMove = _holder is null or { IsHeld: true };
                     }
 
                     await desk.TellOwnAsync(_stop.Token).ConfigureAwait(false);

@@ -43,6 +43,14 @@ internal sealed record TeamMember
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool Left { get; init; }
 
+    /// <summary>With which of the team's secrets it shows that it was let in: when that one was made (Unix ms).</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public long AdmittedAtMs { get; init; }
+
+    /// <summary>The proof that it has that secret, see <see cref="Admission"/>; null in an open team.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Admitted { get; init; }
+
     /// <summary>The signature of all of it and the team.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Sign { get; init; }
@@ -70,6 +78,7 @@ internal sealed record TeamMember
         if (NameFault(Name) is { } name) return "name " + name;
         if (TextFault(Description, MaxDescription) is { } text) return "description " + text;
         if (ChangedAtMs > (now + RequestProof.Skew).ToUnixTimeMilliseconds()) return "changedAtMs lies in the future";
+        if (Admitted is { Length: > 64 } || (Admitted is null && AdmittedAtMs != 0)) return "admitted is no proof";
         if (Key is null) return open && Sign is null ? null : "key is missing";
         if (MemberPublicKey.Parse(Key) is not { } key) return "key is none";
         return Base64.ReadExactly(Sign, 64) is { } signature && key.Verify(Bytes(teamId), signature) ? null : "sign isn't the signature of this member";
@@ -108,6 +117,9 @@ internal sealed record TeamMember
     private string Content() => $"{(Left ? 1 : 0)}\n{JoinedAtMs}\n{Name}\n{Description}";
 
     private byte[] Bytes(string teamId) => Canonical.Of(
+    [
         "multiclaws-member-1", teamId, Url, Name, Description is null ? "-" : "+" + Description, JoinedAtMs.ToString(CultureInfo.InvariantCulture), Key ?? "",
-        ChangedAtMs.ToString(CultureInfo.InvariantCulture), Left ? "left" : "");
+        ChangedAtMs.ToString(CultureInfo.InvariantCulture), Left ? "left" : "",
+        .. Admitted is null ? (string[])[] : [Admitted, AdmittedAtMs.ToString(CultureInfo.InvariantCulture)],
+    ]);
 }

@@ -26,6 +26,12 @@ internal sealed record StoredTeam
     /// <summary>Who made it.</summary>
     public string SecretBy { get; init; } = "";
 
+    /// <summary>The ids of those who were members where that secret was made: they needn't show that they have it.</summary>
+    public IReadOnlyList<string> Kept { get; init; } = [];
+
+    /// <summary>Whom this host itself has let in by that secret, and when (Unix ms): they aren't shut out by a rotation that came later and didn't know of them.</summary>
+    public IReadOnlyDictionary<string, long> Taken { get; init; } = new Dictionary<string, long>();
+
     /// <summary>When this host left; the others are still being told. 0: it hasn't.</summary>
     public long LeftAtMs { get; init; }
 }
@@ -51,6 +57,15 @@ internal sealed record MembersOfTeam
     public string? TeamName { get; init; }
 
     public IReadOnlyList<TeamMember>? Members { get; init; }
+
+    /// <summary>When the secret that holds was made (Unix ms), so that who joins by it can say which one it has.</summary>
+    public long SecretAtMs { get; init; }
+
+    /// <summary>Who made it.</summary>
+    public string? SecretBy { get; init; }
+
+    /// <summary>The ids of those who stayed when it was made.</summary>
+    public IReadOnlyList<string>? Kept { get; init; }
 }
 
 /// <summary>A team's secret on its way to one member.</summary>
@@ -62,9 +77,15 @@ internal sealed record SecretWord
 
     public string? Box { get; init; }
 
+    /// <summary>The ids of those who stay members; all others need to show that they have this secret.</summary>
+    public IReadOnlyList<string>? Kept { get; init; }
+
     /// <summary>What a box is about.</summary>
-    public static byte[] About(string teamId, long changedAtMs, string by) =>
-        Canonical.Of("multiclaws-secret-1", teamId, changedAtMs.ToString(System.Globalization.CultureInfo.InvariantCulture), by);
+    public static byte[] About(string teamId, long changedAtMs, string by, IReadOnlyList<string>? kept) => Canonical.Of(
+        "multiclaws-secret-1", teamId, changedAtMs.ToString(System.Globalization.CultureInfo.InvariantCulture), by, string.Join(' ', kept ?? []));
+
+    /// <summary>True when the ids could be those of members.</summary>
+    public static bool IsPlain(IReadOnlyList<string>? kept) => kept is null || (kept.Count <= MemberTable.MostMembers && kept.All(static id => id is { Length: <= 128 }));
 
     /// <summary>True when a secret holds and not the other one.</summary>
     public static bool IsLater(long at, string by, long otherAt, string otherBy) => at != otherAt ? at > otherAt : string.CompareOrdinal(by, otherBy) < 0;

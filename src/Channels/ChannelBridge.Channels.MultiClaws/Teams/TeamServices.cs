@@ -39,6 +39,7 @@ internal static class TeamServices
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<TeamLife>>(),
             provider.GetService<ILaneClaims>(),
+            provider.GetService<IHostClaims>(),
             provider.GetService<IGatewayAdmission>()));
         services.AddContributor<OwnProfile>();
         services.AddContributor<Onboarding>();

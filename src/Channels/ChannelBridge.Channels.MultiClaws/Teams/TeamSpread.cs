@@ -285,9 +285,10 @@ internal sealed partial class TeamSpread(TeamBook book, TeamClient client, HostK
 
     /// <summary>Takes records that somebody has told, and passes on what was new.</summary>
     /// <returns>What became of each.</returns>
-    public async ValueTask<IReadOnlyList<Merged>> TakeAsync(Team team, IReadOnlyList<TeamMember> members, string? from, CancellationToken cancellationToken)
+    public async ValueTask<IReadOnlyList<Merged>> TakeAsync(
+        Team team, IReadOnlyList<TeamMember> members, string? from, CancellationToken cancellationToken, bool isJoin = false)
     {
-        var results = await book.MergeAsync(team, members, cancellationToken).ConfigureAwait(false);
+        var results = await book.MergeAsync(team, members, isJoin, cancellationToken).ConfigureAwait(false);
         var news = members.Where((_, i) => results[i] == Merged.Changed).Select(member => team.Table.Find(member.Id)).OfType<TeamMember>().Distinct().ToList();
         if (news.Count > 0) LogChanged(team.Id, news.Count);
         Owe(team, news, from);
@@ -301,14 +302,22 @@ internal sealed partial class TeamSpread(TeamBook book, TeamClient client, HostK
         if (word.By is not { Length: <= MemberUrls.MaxLength } by || word.ChangedAtMs > (time.GetUtcNow() + RequestProof.Skew).ToUnixTimeMilliseconds()) return false;
         if (team.Secret is null || !SecretWord.IsLater(word.ChangedAtMs, by, team.Stored.SecretAtMs, team.Stored.SecretBy)) return false;
         var key = await keys.GetAsync(cancellationToken).ConfigureAwait(false);
-        if (SecretBox.Open(key, word.Box, SecretWord.About(team.Id, word.ChangedAtMs, by)) is not { Length: InviteCode.SecretBytes } secret) return false;
-        return await book.ChangeAsync(
+        if (!SecretWord.IsPlain(word.Kept)) return false;
+        if (SecretBox.Open(key, word.Box, SecretWord.About(team.Id, word.ChangedAtMs, by, word.Kept)) is not { Length: InviteCode.SecretBytes } secret) return false;
+        // Who isn't among those who stay shows the others that it has the new secret.
+        var at = time.GetUtcNow().ToUnixTimeMilliseconds();
+        TeamMember[] own = word.Kept?.Contains(key.Public.Id) != true && team.Table.Find(key.Public.Id) is { Left: false } known
+            ? [Admission.Admit(known with { ChangedAtMs = Math.Max(at, known.ChangedAtMs + 1) }, team.Id, key.Public, secret, word.ChangedAtMs).Signed(team.Id, key)]
+            : [];
+        var isNew = await book.ChangeAsync(
             team,
             (now, before) => before is not null && SecretWord.IsLater(word.ChangedAtMs, by, now.SecretAtMs, now.SecretBy)
-                ? (now with { SecretAtMs = word.ChangedAtMs, SecretBy = by }, secret)
+                ? (now with { SecretAtMs = word.ChangedAtMs, SecretBy = by, Kept = word.Kept ?? [], Taken = new Dictionary<string, long>() }, secret)
                 : null,
-            [],
+            own,
             cancellationToken).ConfigureAwait(false);
+        if (isNew) Owe(team, own, null);
+        return isNew;
     }
 
     private async Task<MemberAnswer> PostAsync(Team team, TeamMember member, TeamMember[] records, byte[]? secret, CancellationToken cancellationToken)
