@@ -91,7 +91,10 @@ public sealed class MultiClawsTests
         }, "the notice is handed over");
     }
 
-    /// <summary>Teams and the profile through the gateway; its main session is told once that the profile isn't finished, and no other is.</summary>
+    /// <summary>
+    /// Teams and the profile through the gateway; its main session is told once that the profile isn't finished, and no other is. With heartbeats on, a session's end wakes
+    /// the conversation that asked; in the test above they are off.
+    /// </summary>
     [OpenClawFact]
     public async Task The_gateway_has_teams_a_health_route_and_the_skill_and_its_main_session_is_told_of_the_profile()
     {
@@ -103,6 +106,10 @@ public sealed class MultiClawsTests
         await using var gateway = GatewayProcess.Configure(
             state, model.Port, InteropLab.CopyPlugin(state), new JsonObject { ["endpoint"] = $"unix:{host.Socket}" },
             new JsonObject { ["enabled"] = true, ["dmPolicy"] = "open", ["allowFrom"] = new JsonArray("*") });
+        var file = Path.Combine(state, "openclaw", "openclaw.json");
+        var config = JsonNode.Parse(await File.ReadAllTextAsync(file))!;
+        config["agents"]!["defaults"]!["heartbeat"] = new JsonObject { ["every"] = "30m" };
+        await File.WriteAllTextAsync(file, config.ToJsonString());
         await gateway.StartAsync();
         await using var bridge = await BncrClient.ConnectAsync(gateway.Url, GatewayProcess.Token);
         using var http = new HttpClient { BaseAddress = new UriBuilder(gateway.Url) { Scheme = "http", Path = "/" }.Uri };
@@ -132,6 +139,13 @@ public sealed class MultiClawsTests
         var made = await bridge.CallAsync("multiclaws.team.create", new JsonObject { ["name"] = "us" });
         Assert.StartsWith("mc:", (string)made["payload"]!["inviteCode"]!, StringComparison.Ordinal);
         Assert.Equal("us", (string)(await bridge.CallAsync("multiclaws.team.members", []))["payload"]!["team"]!["teamName"]!);
+
+        // Nobody says anything more to the main session: the notice alone has its model asked again.
+        await using var remote = await DoorServer.StartAsync();
+        await CallAsync(client, "agents.add", new JsonObject { ["url"] = remote.Url.AbsoluteUri });
+        Assert.True((bool)(await bridge.CallAsync("session.start", new JsonObject { ["agentUrl"] = remote.Url.AbsoluteUri, ["message"] = "count the almonds" }))["ok"]!);
+        await Wait.UntilAsync(
+            () => (model.PromptOf("main-second") + model.PromptOf("nothing")).Contains("count the almonds", StringComparison.Ordinal), "the model is asked with the notice");
 
         await host.KillAsync();
         await Wait.UntilAsync(async () =>
