@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using ChannelBridge.Client;
 using ChannelBridge.Tests.Integration;
 using ChannelBridge.Tests.Interop.Lab;
 
@@ -34,6 +35,7 @@ public sealed class A2AGatewayTests
         await AgentBehindUsAsync(model, host, gateway);
         await TheyToUsAsync(model, host, gateway);
         await WeToThemAsync(host, gateway);
+        await SessionThereAsync(host, gateway);
     }
 
     /// <summary>Our server, their agent: by default a new peer is told a code, and nobody is asked.</summary>
@@ -99,6 +101,22 @@ public sealed class A2AGatewayTests
         var wrong = await HostProcess.RunAsync(["a2a", "get", url, "nobody", "--key-file", key]);
         Assert.Equal(8, wrong.ExitCode);
     }
+
+    /// <summary>A session of MultiClaws with the gateway's agent by the gateway's own channel: no streams, no cancelling, and still it ends.</summary>
+    private static async Task SessionThereAsync(HostProcess host, GatewayProcess gateway)
+    {
+        await using var client = new ChannelBridgeClient(new ChannelBridgeClientOptions { Endpoint = $"unix:{host.Socket}" });
+        await client.ConnectAsync();
+        var url = $"http://127.0.0.1:{gateway.Port}";
+        await CallAsync(client, "agents.add", new JsonObject { ["url"] = url, ["apiKey"] = GatewayPeerToken });
+        var started = await CallAsync(client, "session.start", new JsonObject { ["agentUrl"] = url, ["message"] = "ask:in-a-session" });
+        var waited = await CallAsync(client, "session.wait_all", new JsonObject { ["sessionIds"] = new JsonArray((string)started["sessionId"]!), ["timeoutMs"] = 120_000 });
+        var result = Assert.Single(waited["results"]!.AsArray())!;
+        Assert.True((string?)result["status"] == "completed" && (string?)result["lastMessage"] == "answer to in-a-session", waited.ToJsonString() + gateway.Log);
+    }
+
+    private static async Task<JsonObject> CallAsync(ChannelBridgeClient client, string method, JsonObject parameters) =>
+        JsonNode.Parse((await client.CallAsync(method, Encoding.UTF8.GetBytes(parameters.ToJsonString()))).Span)!.AsObject();
 
     private static JsonObject Message(string id, string text) => new()
     {
