@@ -62,8 +62,8 @@ public sealed class UpdateTests
     public async Task UpdateThatIsRefused_ChangesNothing()
     {
         await using var host = await HostedPlugins.StartAsync();
-        await host.CallAsync("plugins.install", new JsonObject { ["source"] = HostedPluginTests.Write("good", PythonPlugin.Good.Replace("test", "good", StringComparison.Ordinal)
-            .Replace("chat", "good", StringComparison.Ordinal)) });
+        var good = PythonPlugin.Good.Replace("test", "good", StringComparison.Ordinal).Replace("chat", "good", StringComparison.Ordinal);
+        await host.CallAsync("plugins.install", new JsonObject { ["source"] = HostedPluginTests.Write("good", good) });
         var process = await host.RunsAsync("good");
         var source = HostedPluginTests.Write("good", PythonPlugin.Good, version: "1.1.0");
         var manifest = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(source, PluginManifest.FileName)))!;
