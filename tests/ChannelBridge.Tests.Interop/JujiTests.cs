@@ -43,10 +43,15 @@ public sealed class JujiTests
     }
 
     [OpenClawFact]
-    public async Task Connector_BeforeACommunityInNode()
+    public Task Connector_BeforeACommunityInNode() => BeforeACommunityAsync(
+        "Node", OpenClawInstallation.Node, Script("juji-community.mjs"), Path.Combine(OpenClawInstallation.Folder!, "node_modules", "ws"));
+
+    [Fact]
+    public Task Connector_BeforeACommunityInPython() => BeforeACommunityAsync("Python", "/usr/bin/python3", Script("juji-community.py"));
+
+    private static async Task BeforeACommunityAsync(string language, string program, params string[] arguments)
     {
-        var package = Path.Combine(OpenClawInstallation.Folder!, "node_modules", "ws");
-        using var community = Process.Start(new ProcessStartInfo(OpenClawInstallation.Node, [Script("juji-community.mjs"), package]) { RedirectStandardOutput = true })!;
+        using var community = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!;
         try
         {
             var address = (await community.StandardOutput.ReadLineAsync().WaitAsync(Patience))!;
@@ -71,7 +76,7 @@ public sealed class JujiTests
             Assert.Equal("JUJI_ACTION_FAILED", refused.Code);
             await CallAsync(client, "push");
             await Wait.UntilAsync(async () =>
-                (await StatusAsync(client))["answers"]!.AsArray() is [{ } answer] && ((string)answer["text"]!).Contains("from Node", StringComparison.Ordinal));
+                (await StatusAsync(client))["answers"]!.AsArray() is [{ } answer] && ((string)answer["text"]!).Contains($"from {language}", StringComparison.Ordinal));
 
             Assert.Equal(0, (await HostProcess.RunAsync(["send", "--channel", "juji", "--to", "juji:17", "hello", "--data", data])).ExitCode);
             await SaysAsync(community, said => said["sent"] is { } sent && (int)sent["agent_ids"]![0]! == 17);
