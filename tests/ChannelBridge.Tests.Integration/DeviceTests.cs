@@ -1,6 +1,10 @@
+using System.Diagnostics;
+using System.Text;
+using System.Text.Json.Nodes;
 using ChannelBridge.Client;
 using ChannelBridge.Client.Devices;
 using ChannelBridge.Client.Identity;
+using ChannelBridge.Tests.Integration.Hosts;
 
 namespace ChannelBridge.Tests.Integration;
 
@@ -73,6 +77,45 @@ public sealed class DeviceTests
         Assert.Equal(["operator.read", "operator.write"], alone.Server!.Scopes);
     }
 
+    /// <summary>Two hosts on one PostgreSQL: what one of them is told of a device holds at the other.</summary>
+    [ServerFact]
+    public async Task Device_ApprovedAtOneHost_IsInAtTheOther_AndClosedThere_WhenItIsRevokedAtTheFirst()
+    {
+        await using var fleet = await Fleet.StartAsync(2, settings: NotByItself);
+        using var identity = DeviceIdentityFile.Open(Path.Combine(fleet.Host(1).Data, "client", "device.json"));
+        await using var admin = new ChannelBridgeClient(new ChannelBridgeClientOptions
+        {
+            Endpoint = fleet.Host(0).WebSocketUrl.AbsoluteUri,
+            Token = Fleet.Token,
+            Scopes = ["operator.admin"],
+            CallTimeout = HostProcess.Timeout,
+        });
+        await admin.ConnectAsync().WaitAsync(HostProcess.Timeout);
+        await using (var first = Make(fleet.Host(1), identity, Fleet.Token))
+        {
+            var asked = new TaskCompletionSource<PairingRequest>(TaskCreationOptions.RunContinuationsAsynchronously);
+            first.StateChanged += (_, change) =>
+            {
+                if (change.Pairing is { } pairing) asked.TrySetResult(pairing);
+            };
+            var connecting = first.ConnectAsync();
+            var request = (await asked.Task.WaitAsync(HostProcess.Timeout)).RequestId!;
+            await CallAsync(admin, "device.pair.approve", new JsonObject { ["requestId"] = request });
+            await connecting.WaitAsync(HostProcess.Timeout);
+        }
+
+        await using var alone = Make(fleet.Host(1), identity, null);
+        await alone.ConnectAsync().WaitAsync(HostProcess.Timeout);
+        var closed = new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously);
+        alone.StateChanged += (_, _) => closed.TrySetResult(Stopwatch.GetTimestamp());
+        var revoking = Stopwatch.GetTimestamp();
+        await CallAsync(admin, "device.pair.remove", new JsonObject { ["deviceId"] = identity.DeviceId });
+        // Within a second where there is time for it; a machine that runs other tests beside is given three.
+        var took = Stopwatch.GetElapsedTime(revoking, await closed.Task.WaitAsync(HostProcess.Timeout));
+        Assert.True(took < TimeSpan.FromSeconds(3), $"it was closed after {took}");
+        await Wait.UntilAsync(() => alone.State is ClientState.Failed or ClientState.WaitingForApproval);
+    }
+
     // The same address, so that the client finds it.
     private static async Task<HostProcess> AgainAsync(HostProcess host, string data)
     {
@@ -81,6 +124,9 @@ public sealed class DeviceTests
         await host.DisposeAsync();
         return await HostProcess.StartAsync(data, url: url, environment: NotByItself);
     }
+
+    private static async Task CallAsync(ChannelBridgeClient client, string method, JsonObject parameters) =>
+        await client.CallAsync(method, Encoding.UTF8.GetBytes(parameters.ToJsonString())).WaitAsync(HostProcess.Timeout);
 
     private static async Task<string> DevicesAsync(string data, params string[] arguments)
     {
