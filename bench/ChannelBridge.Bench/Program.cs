@@ -8,6 +8,8 @@ return args switch
     ["file-floor", var port] => await FileFloor.RunAsync(int.Parse(port)),
     ["endpoint-floor", var port] => await EndpointServer.BareAsync(int.Parse(port)),
     ["endpoint-host", var port, var data] => await EndpointServer.HostAsync(int.Parse(port), data),
+    ["juji-floor", var port] => await JujiServer.BareAsync(int.Parse(port)),
+    ["juji-host", var port, var data] => await JujiServer.HostAsync(int.Parse(port), data),
     ["provider-server", var port] => await ProviderServer.RunAsync(int.Parse(port)),
     ["simulate", .. var options] => Simulate(options),
     ["--help"] or ["-h"] => Help(),
@@ -34,7 +36,7 @@ static int Help()
           identity  signatures verified a second, beside NSec alone and Node's crypto
           multiclaws  sessions with another host's agent beside the A2A sends alone, a thousand that wait, and how soon wait_all is answered; only when named
           devices   connect with a device, beside connect with a token
-          juji      juji.call through two hosts beside a bare WebSocket echo, and the memory of members that say nothing
+          juji      juji.call through two hosts beside a bare WebSocket echo, a broadcast beside bare sends, and the memory of members that say nothing
           aun       AUN's messages between two AIDs and to an agent, plain and sealed, logins, pulls, and the memory of idle connections
           aun-idle  the last of it alone (part of aun)
           files     uploads and downloads beside bare ones, their memory, and messages beside them
@@ -43,9 +45,9 @@ static int Help()
           a2a       A2A's blocking sends and streams beside the JavaScript SDK's server (needs npm's @a2a-js/sdk 0.3.14 and express, as .ci/run installs them)
           a2a-before  A2A's sends and streams, this build in turn with another one: a2a-before --host …/channelbridge.dll
           cold      memory for a thousand active conversations with a million stored, beside a thousand stored (some minutes)
-          before    acks, drains, the whole way and /v1/responses, this build in turn with another one, e.g. of the commit before a change of the hot path:
+          before    acks, drains, the whole way, juji.call and /v1/responses, this build in turn with another one, e.g. of the commit before a change of the hot path:
                     before --host ../old/src/ChannelBridge.Host/bin/Release/net10.0/channelbridge.dll --runs 5 --seconds 15
-                    --only acks|drain|whole|responses for a part of it
+                    --only acks|drain|whole|juji|responses for a part of it
           steady    half of the peak for some minutes: memory and p99 of the first and the last third
 
           dotnet run -c Release --project bench/ChannelBridge.Bench                 all but a2a, a2a-before, before, cold and steady, some ten minutes

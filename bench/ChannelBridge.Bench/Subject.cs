@@ -62,6 +62,16 @@ internal sealed class Subject : IAsyncDisposable
             "channelbridge-bench.dll", ["endpoint-host", port.ToString(CultureInfo.InvariantCulture), data], new Uri($"http://127.0.0.1:{port}/"), data);
     }
 
+    /// <summary>A community that tells all its members something when one of them asks, or the same without a host.</summary>
+    public static Task<Subject> TellingAsync(bool bare)
+    {
+        var port = FreePort();
+        var url = new Uri($"http://127.0.0.1:{port}/");
+        if (bare) return StartAsync("channelbridge-bench.dll", ["juji-floor", port.ToString(CultureInfo.InvariantCulture)], url, null);
+        var data = Directory.CreateTempSubdirectory("cbbench").FullName;
+        return StartAsync("channelbridge-bench.dll", ["juji-host", port.ToString(CultureInfo.InvariantCulture), data], url, data);
+    }
+
     /// <summary>The JavaScript SDK's server of A2A 0.3, as the interop tests set it up.</summary>
     public static async Task<Subject> A2AFloorAsync()
     {

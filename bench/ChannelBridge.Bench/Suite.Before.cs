@@ -9,8 +9,8 @@ internal sealed partial class Suite
     private string? _only;
 
     /// <summary>
-    /// Alternating rounds: acks, drains over one and over 64 conversations, the whole way over a thousand; responses, whole and as a stream; of each the rate,
-    /// p99, processor time, bytes written to the disk, and memory at its end. Each is warmed up as long as it is measured: a host that has just started compiles.
+    /// Alternating rounds: acks, drains over one and over 64 conversations, the whole way over a thousand; Juji's calls; responses, whole and as a stream; of
+    /// each the rate, p99, processor time, bytes written to the disk, and memory at its end. Each is warmed up as long as it is measured: a host that has just started compiles.
     /// </summary>
     private async Task BeforeAsync()
     {
@@ -70,6 +70,7 @@ internal sealed partial class Suite
             series.Note("whole way over a thousand", (long)(rate * clock.Elapsed.TotalSeconds), clock.Elapsed, latencies, before, Usage.Of(subject));
         }
 
+        if (Wanted("juji")) await CallRoundAsync(series, host);
         foreach (var stream in Wanted("responses") ? (bool[])[false, true] : [])
         {
             await using var subject = await Subject.HostAsync(host: host, environment: ManySlots);
@@ -80,6 +81,19 @@ internal sealed partial class Suite
             var latencies = await RespondAsync(http, subject, stream, _duration);
             series.Note($"/v1/responses{(stream ? " as a stream" : "")}, stored, 16 at a time", latencies.Count, clock.Elapsed, latencies, before, Usage.Of(subject));
         }
+    }
+
+    /// <summary>A call through two hosts of the same build; the processor time is that of both.</summary>
+    private async Task CallRoundAsync(HostSeries series, string? host)
+    {
+        await using var endpoint = await CommunityAsync(host);
+        await using var connector = await ConnectorAsync(endpoint, host);
+        await using var client = await BenchClient.ConnectAsync(connector, bridge: false);
+        await client.LoadAsync(CallsInFlight, _duration, CallFrame);
+        var before = Usage.Of(connector) + Usage.Of(endpoint);
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        var (count, latencies) = await client.LoadAsync(CallsInFlight, _duration, CallFrame);
+        series.Note($"juji.call through connector and endpoint, {CallsInFlight} in flight", count, clock.Elapsed, latencies, before, Usage.Of(connector) + Usage.Of(endpoint));
     }
 
     private bool Wanted(string part) => _only is null || _only == part;
@@ -113,6 +127,9 @@ internal sealed partial class Suite
 
     private readonly record struct Usage(double CpuSeconds, long WrittenBytes, double ResidentMiB)
     {
+        public static Usage operator +(Usage one, Usage other) =>
+            new(one.CpuSeconds + other.CpuSeconds, one.WrittenBytes + other.WrittenBytes, one.ResidentMiB + other.ResidentMiB);
+
         public static Usage Of(Subject subject) => new(subject.CpuSeconds(), subject.WrittenBytes(), subject.ResidentMiB());
     }
 
