@@ -30,7 +30,9 @@ internal sealed partial class Suite
         }
 
         Add($"juji.call through connector and endpoint, {CallsInFlight} in flight, beside a bare WebSocket echo", floors, subjects,
-            string.Create(CultureInfo.InvariantCulture, $"/s; p99 {Median(p99) / 1000:0.0} ms; {Median(connecting):0} + {Median(answering):0} µs of processor time for each, warming up included"));
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"/s; p99 {Median(p99) / 1000:0.0} ms; {Median(connecting):0} + {Median(answering):0} µs of processor time for each, warming up included"));
         await BroadcastAsync();
         await MembersAsync();
     }
