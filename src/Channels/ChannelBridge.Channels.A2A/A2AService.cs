@@ -119,7 +119,7 @@ internal sealed partial class A2AService(
             if (part.Raw is not null) return false;
         }
 
-        return gateway?.Governs(A2AChannel.GatewayChannelId, AgentOf(request.Tenant)) != true && !lives.Knows(peer, keys.TaskOf(peer, message.MessageId));
+        return gateway?.Governs(A2AChannel.GatewayChannelId, AgentOf(request.Tenant, peer)) != true && !lives.Knows(peer, keys.TaskOf(peer, message.MessageId));
     }
 
     /// <summary>Writes a message and its task down.</summary>
