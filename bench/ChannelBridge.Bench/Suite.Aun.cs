@@ -189,7 +189,7 @@ internal sealed partial class Suite
     }
 
     /// <summary>As many AIDs as connections, each with a device, all long, before a host that has done nothing else.</summary>
-    private async Task AunIdleAsync()
+    private static async Task AunIdleAsync()
     {
         const int Connections = 10_000;
         Progress($"AUN: {Connections} identities");

@@ -90,7 +90,7 @@ internal sealed partial class Suite
     }
 
     /// <summary>From the agent's last word to the answer of who waits for a hundred sessions, beside that of who waits for one.</summary>
-    private async Task ToldAsync()
+    private static async Task ToldAsync()
     {
         const int Many = 100, Rounds = 20;
         List<double> alone = [], all = [];

@@ -26,8 +26,8 @@ internal static class SettingsFaults
             yield return Change(settings, "noSuchSetting", JsonValue.Create(1));
     }
 
-    private static IEnumerable<JsonProperty> Members(JsonElement schema, string name) =>
-        schema.TryGetProperty(name, out var members) && members.ValueKind == JsonValueKind.Object ? members.EnumerateObject() : [];
+    private static JsonElement.ObjectEnumerator Members(JsonElement schema, string name) =>
+        schema.TryGetProperty(name, out var members) && members.ValueKind == JsonValueKind.Object ? members.EnumerateObject() : default;
 
     private static Fault Change(JsonElement? settings, string name, JsonNode? value)
     {

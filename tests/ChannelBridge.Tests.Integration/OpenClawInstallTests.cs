@@ -82,7 +82,7 @@ public sealed class OpenClawInstallTests
     {
         var file = Path.Combine(_folder, "openclaw");
         File.WriteAllText(file, $"#!/bin/sh\necho \"$*\" >> '{Said}'\n{then}\n");
-        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         return file;
     }
 

@@ -12,7 +12,7 @@ internal static class Arrival
 {
     /// <summary>The only account of the host's only channel.</summary>
     public static ChannelAccountStatus? StatusOf(ChannelHost host) =>
-        host.Services.GetRequiredService<IRegistry>().Current.Of<IChannel>().Single().GetAccounts().FirstOrDefault();
+        host.Services.GetRequiredService<IRegistry>().Current.Of<IChannel>().Single().GetAccounts() is [var only, ..] ? only : null;
 
     /// <summary>Says something and completes when the host has a message more. One at a time.</summary>
     public static async Task OfAsync(ChannelHost host, Func<Task> say, CancellationToken cancellationToken)

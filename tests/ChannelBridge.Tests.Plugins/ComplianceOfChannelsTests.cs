@@ -4,7 +4,6 @@ using ChannelBridge.Channels.Bncr;
 using ChannelBridge.Plugins.Manifest;
 using ChannelBridge.Plugins.Testing;
 using ChannelBridge.Tests.Irc;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace ChannelBridge.Tests.Plugins;
 

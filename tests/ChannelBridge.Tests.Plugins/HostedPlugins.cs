@@ -4,7 +4,6 @@ using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Methods;
-using ChannelBridge.Core.Transfers;
 using ChannelBridge.Plugins.Hosting;
 using ChannelBridge.Plugins.Manifest;
 using ChannelBridge.Plugins.Supervision;

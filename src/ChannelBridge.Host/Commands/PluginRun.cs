@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Threading.Channels;
 using ChannelBridge.Abstractions.Errors;
-using ChannelBridge.Core.Transfers;
 using ChannelBridge.Plugins.Hosting;
 using ChannelBridge.Plugins.Manifest;
 using Microsoft.Extensions.Logging.Console;

@@ -98,7 +98,7 @@ public sealed class A2AFaultTests
         await using var lab = await A2ALab.StartAsync(new Dictionary<string, string>
         {
             ["CHANNELBRIDGE__CHANNELS__A2A__NETWORKS"] = "public,127.0.0.1",
-            ["CHANNELBRIDGE__CHANNELS__A2A__PUSHTIMEOUT"] = "300ms",
+            ["CHANNELBRIDGE__CHANNELS__A2A__PUSHTIMEOUT"] = "2s",
             ["CHANNELBRIDGE__CHANNELS__A2A__DELIVERY__MAXATTEMPTS"] = "2",
             ["CHANNELBRIDGE__CHANNELS__A2A__DELIVERY__BASEDELAY"] = "50ms",
         });
