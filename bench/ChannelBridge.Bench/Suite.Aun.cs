@@ -197,7 +197,8 @@ internal sealed partial class Suite
         string data;
         await using (var first = await AunHostAsync())
         {
-            await Parallel.ForAsync(0, Connections, new ParallelOptions { MaxDegreeOfParallelism = AunAtOnce }, async (index, _) => all.Add(await JoinAsync(first, $"user{index}")));
+            var atOnce = new ParallelOptions { MaxDegreeOfParallelism = AunAtOnce };
+            await Parallel.ForAsync(0, Connections, atOnce, async (index, _) => all.Add(await JoinAsync(first, $"user{index}")));
             data = await first.StopAsync();
         }
 

@@ -74,6 +74,7 @@ public sealed class AuthorityTests
             Assert.Null(RevocationList.Read(System.Security.Cryptography.PemEncoding.WriteString("X509 CRL", changed), issuer));
         }
 
-        foreach (var garbage in new[] { "", "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n", pem[..(pem.Length / 2)] }) Assert.Null(RevocationList.Read(garbage, issuer));
+        string[] garbage = ["", "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n", pem[..(pem.Length / 2)]];
+        Assert.All(garbage, text => Assert.Null(RevocationList.Read(text, issuer)));
     }
 }

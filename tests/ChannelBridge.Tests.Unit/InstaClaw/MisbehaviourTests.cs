@@ -43,7 +43,7 @@ public sealed class MisbehaviourTests
     public async Task RefusesAndHangs_TheChannelKeepsTrying()
     {
         await using var lab = await ChannelLab.StartAsync(
-            options => options.ConnectTimeout = TimeSpan.FromMilliseconds(200), registered: false);
+            options => options.ConnectTimeout = TimeSpan.FromSeconds(1), registered: false);
         lab.Platform.Refuse = true;
         lab.WriteProfile("key-0", "secret-0");
         await lab.UntilAsync(diagnostics => ((string?)diagnostics["lastError"])?.Contains("503", StringComparison.Ordinal) == true);
