@@ -35,6 +35,9 @@ internal sealed class TeamLab : IAsyncDisposable
     /// <summary>Two nodes that don't reach each other.</summary>
     public (TeamNode One, TeamNode Other)? Cut { get; set; }
 
+    /// <summary>Changes the answers to requests of members' lists, as somebody between two hosts can.</summary>
+    public Func<byte[], byte[]>? Forge { get; set; }
+
     public async Task<TeamNode> AddAsync(string name, Action<MultiClawsOptions>? configure = null, MemoryStore? store = null, string? url = null, bool withProfile = true)
     {
         var node = new TeamNode(this, url ?? $"http://10.0.0.{_nodes.Count + 1}:7788", store ?? new MemoryStore(), configure);
@@ -206,6 +209,7 @@ internal sealed class TeamNode : IGuardedHttp, IHostAddresses, ISettingsSource, 
         if (_lab.Away.ContainsKey(Url)) throw BridgeException.Unavailable("The address can't be reached, or it takes too long.");
         var authorization = request.Headers.FirstOrDefault(static header => header.Key == "Authorization").Value;
         var (status, body, proof) = await _lab.SendAsync(request.Verb, request.Url.ToString(), request.Content.ToArray(), authorization, new Uri(Url).Host);
+        if (_lab.Forge is { } forge && request.Url.AbsolutePath.EndsWith("/members", StringComparison.Ordinal)) body = forge(body);
         return new Answer(status, request.Url, body, proof);
     }
 

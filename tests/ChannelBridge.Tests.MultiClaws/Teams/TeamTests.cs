@@ -1,4 +1,6 @@
 using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Channels.MultiClaws.Teams;
 
@@ -142,6 +144,36 @@ public sealed class TeamTests : IAsyncLifetime
         await _lab.RemoveAsync(b);
         var again = await _lab.AddAsync("b", store: b.Store, url: b.Url);
         Assert.Equal("a b d", again.Names(team));
+    }
+
+    // Anybody can seal something for a member's public key: only what another member has signed is a secret of the team.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task SecretFromBetweenTwoHosts_IsNotTaken(bool signed)
+    {
+        var (a, b, _, team) = await ThreeAsync();
+        await _lab.QuietAsync();
+        var secret = b.Book.Find(team)!.Secret!;
+        var to = (await b.Keys.GetAsync(default)).Public;
+        using var stranger = MemberKey.Create();
+        var forged = 0;
+        _lab.Forge = body =>
+        {
+            var at = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
+            var word = new SecretWord { ChangedAtMs = at, By = a.Url, Box = SecretBox.Seal(to, new byte[32], SecretWord.About(team, at, a.Url, null)) };
+            if (signed) word = word.Signed(team, stranger);
+            var answer = JsonNode.Parse(body)!.AsObject();
+            answer["secret"] = JsonSerializer.SerializeToNode(word, TeamJson.Default.SecretWord);
+            forged++;
+            return JsonSerializer.SerializeToUtf8Bytes(answer);
+        };
+        await _lab.RemoveAsync(b);
+        var again = await _lab.AddAsync("b", store: b.Store, url: b.Url);
+        await Wait.UntilAsync(() => forged > 0);
+        await _lab.QuietAsync();
+        Assert.Equal(secret, again.Book.Find(team)!.Secret);
+        Assert.True(Same(a, again, team));
     }
 
     [Fact]

@@ -27,17 +27,19 @@ internal sealed class Team(StoredTeam stored, byte[]? secret)
     /// <summary>True when members may be on this machine, because this host itself is on it only.</summary>
     public bool WithLoopback => MemberUrls.IsLoopback(Stored.SelfUrl);
 
-    /// <summary>The team's secret, sealed for a member.</summary>
-    public SecretWord? SecretFor(MemberPublicKey member)
+    /// <summary>The team's secret, sealed for a member and signed by this host.</summary>
+    public SecretWord? SecretFor(MemberPublicKey member, MemberKey own)
     {
         var (stored, secret) = _now;
-        return secret is null ? null : new SecretWord
+        if (secret is null) return null;
+        var word = new SecretWord
         {
             ChangedAtMs = stored.SecretAtMs,
             By = stored.SecretBy,
             Kept = stored.Kept,
             Box = SecretBox.Seal(member, secret, SecretWord.About(Id, stored.SecretAtMs, stored.SecretBy, stored.Kept)),
         };
+        return word.Signed(Id, own);
     }
 
     /// <summary>What was written is what holds.</summary>

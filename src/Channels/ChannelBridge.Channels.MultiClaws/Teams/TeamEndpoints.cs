@@ -109,7 +109,7 @@ internal sealed class TeamEndpoints(TeamBook book, TeamSpread spread, NonceBook 
                 SecretBy = team.Stored.SecretBy,
                 Kept = team.Stored.Kept is { Count: > 0 } kept ? kept : null,
             },
-            Secret = isMember ? team.SecretFor(proof!.Key) : null,
+            Secret = isMember ? await spread.SecretForAsync(team, proof!.Key, cancellationToken).ConfigureAwait(false) : null,
         };
         var json = JsonSerializer.SerializeToUtf8Bytes(answer, TeamJson.Default.MembersAnswer);
         IReadOnlyList<KeyValuePair<string, string>> headers = [new("Cache-Control", "no-store")];

@@ -80,6 +80,18 @@ internal sealed record SecretWord
     /// <summary>The ids of those who stay members; all others need to show that they have this secret.</summary>
     public IReadOnlyList<string>? Kept { get; init; }
 
+    /// <summary>The signature of the member that tells it: an answer over plain HTTP could be anybody's.</summary>
+    public string? Sign { get; init; }
+
+    /// <summary>The same, signed by the member that tells it.</summary>
+    public SecretWord Signed(string teamId, MemberKey key) => this with { Sign = Base64.Write(key.Sign(Bytes(teamId))) };
+
+    /// <summary>True when a member has signed it.</summary>
+    public bool IsOf(MemberPublicKey member, string teamId) => Base64.ReadExactly(Sign, 64) is { } signature && member.Verify(Bytes(teamId), signature);
+
+    // The box says nothing of who sealed it: anybody can seal for a public key.
+    private byte[] Bytes(string teamId) => [.. About(teamId, ChangedAtMs, By ?? "", Kept), .. Canonical.Of(Box ?? "")];
+
     /// <summary>What a box is about.</summary>
     public static byte[] About(string teamId, long changedAtMs, string by, IReadOnlyList<string>? kept) => Canonical.Of(
         "multiclaws-secret-1", teamId, changedAtMs.ToString(System.Globalization.CultureInfo.InvariantCulture), by, string.Join(' ', kept ?? []));

@@ -272,7 +272,7 @@ internal sealed partial class TeamSpread(TeamBook book, TeamClient client, HostK
         var told = TeamWords.Usable(team, read?.Team?.Members, time.GetUtcNow());
         await TakeAsync(team, told, member.Id, cancellationToken).ConfigureAwait(false);
         var secret = false;
-        if (read?.Secret is { } word)
+        if (read?.Secret is { } word && MemberPublicKey.Parse(member.Key) is { } theirs && word.IsOf(theirs, team.Id))
         {
             if (await TakeSecretAsync(team, word, cancellationToken).ConfigureAwait(false)) OweSecret(team, member.Id);
             secret = SecretWord.IsLater(team.Stored.SecretAtMs, team.Stored.SecretBy, word.ChangedAtMs, word.By ?? "");
@@ -328,9 +328,13 @@ internal sealed partial class TeamSpread(TeamBook book, TeamClient client, HostK
         return (await client.AskAsync("POST", member.Url, $"/team/{team.Id}/{path}", body, secret, team.WithLoopback, cancellationToken).ConfigureAwait(false)).Answer;
     }
 
+    /// <summary>The team's secret for a member; null in an open team.</summary>
+    public async ValueTask<SecretWord?> SecretForAsync(Team team, MemberPublicKey member, CancellationToken cancellationToken) =>
+        team.SecretFor(member, await keys.GetAsync(cancellationToken).ConfigureAwait(false));
+
     private async Task<MemberAnswer?> TellSecretAsync(Team team, TeamMember member, CancellationToken cancellationToken)
     {
-        if (MemberPublicKey.Parse(member.Key) is not { } to || team.SecretFor(to) is not { } word) return null;
+        if (MemberPublicKey.Parse(member.Key) is not { } to || await SecretForAsync(team, to, cancellationToken).ConfigureAwait(false) is not { } word) return null;
         var body = JsonSerializer.SerializeToUtf8Bytes(word, TeamJson.Default.SecretWord);
         return (await client.AskAsync("POST", member.Url, $"/team/{team.Id}/rotate", body, null, team.WithLoopback, cancellationToken).ConfigureAwait(false)).Answer;
     }
