@@ -9,7 +9,7 @@ using ChannelBridge.Tests.Interop.Lab;
 namespace ChannelBridge.Tests.Interop;
 
 /// <summary>The real gateway as a peer, in both directions by its own <c>a2a</c> channel; and its agent behind our server, where its settings decide who may speak.</summary>
-[Collection(InteropCollection.Name)]
+[Collection(GatewaysCollection.Name)]
 public sealed class A2AGatewayTests
 {
     private const string PeerToken = "the-token-of-the-peer-gateway";

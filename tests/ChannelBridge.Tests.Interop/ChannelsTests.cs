@@ -6,7 +6,7 @@ namespace ChannelBridge.Tests.Interop;
 /// <summary>
 /// A C# channel that the plugin's manifest doesn't name, answered by the real gateway's agent; and words outside of any turn.
 /// </summary>
-[Collection(InteropCollection.Name)]
+[Collection(GatewaysCollection.Name)]
 public sealed class ChannelsTests(ChannelLab lab) : IClassFixture<ChannelLab>
 {
     private static readonly TurnRules NoCommands = new() { Commands = false };

@@ -7,7 +7,7 @@ using ChannelBridge.Tests.Interop.Lab;
 namespace ChannelBridge.Tests.Interop;
 
 /// <summary>The other two ways to a host, through a gateway of their own: the one that the gateway starts, and one behind a WebSocket.</summary>
-[Collection(InteropCollection.Name)]
+[Collection(GatewaysCollection.Name)]
 [UnsupportedOSPlatform("windows")]
 public sealed class EndpointTests
 {

@@ -6,7 +6,7 @@ namespace ChannelBridge.Tests.Interop;
 /// kill −9 to a gateway, one of its own: the shared one's configuration is written by other tests, and a gateway killed while it reloads makes its successor wait
 /// (<see cref="GatewayProcess.KillAsync"/>). That once failed every test behind this one.
 /// </summary>
-[Collection(InteropCollection.Name)]
+[Collection(GatewaysCollection.Name)]
 public sealed class GatewayKilledTests
 {
     [OpenClawFact]

@@ -7,7 +7,7 @@ using ChannelBridge.Tests.Platform;
 namespace ChannelBridge.Tests.Interop;
 
 /// <summary>From the InstaClaw platform through the host to the real gateway's agent and back, with the tools that the plugin offers it.</summary>
-[Collection(InteropCollection.Name)]
+[Collection(GatewaysCollection.Name)]
 public sealed class InstaClawTests
 {
     [OpenClawFact]

@@ -8,7 +8,7 @@ using ChannelBridge.Tests.Shared.A2A;
 namespace ChannelBridge.Tests.Interop;
 
 /// <summary>Sessions with agents of the JavaScript SDK, and sessions that the real gateway's agent starts by its tools.</summary>
-[Collection(InteropCollection.Name)]
+[Collection(GatewaysCollection.Name)]
 public sealed class MultiClawsTests
 {
     [A2ATheory]

@@ -110,9 +110,16 @@ public sealed class InteropLab : IAsyncLifetime
     }
 }
 
-/// <summary>The tests that share one gateway run one after the other, beside those that need none.</summary>
+/// <summary>The tests that share one gateway run one after the other.</summary>
 [CollectionDefinition(Name)]
 public sealed class InteropCollection : ICollectionFixture<InteropLab>
 {
     public const string Name = "one gateway";
+}
+
+/// <summary>The tests that start a gateway of their own run one after the other, beside those that share one.</summary>
+[CollectionDefinition(Name)]
+public sealed class GatewaysCollection
+{
+    public const string Name = "gateways of their own";
 }

@@ -4,10 +4,10 @@ using Xunit.Abstractions;
 
 namespace ChannelBridge.Tests.Interop.Lab;
 
-/// <summary>The tests that share one gateway take longest and run one after the other: they begin first, and all others run beside them.</summary>
+/// <summary>The tests with gateways take longest: their two collections begin first, side by side, and all others follow.</summary>
 public sealed class LongestFirst : ITestCollectionOrderer
 {
     /// <inheritdoc/>
     public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) =>
-        testCollections.OrderBy(static collection => collection.DisplayName == InteropCollection.Name ? 0 : 1);
+        testCollections.OrderBy(static collection => collection.DisplayName is InteropCollection.Name or GatewaysCollection.Name ? 0 : 1);
 }

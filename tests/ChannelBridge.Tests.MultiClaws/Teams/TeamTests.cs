@@ -150,7 +150,7 @@ public sealed class TeamTests : IAsyncLifetime
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task SecretFromBetweenTwoHosts_IsNotTaken(bool signed)
+    public async Task SecretFromBetweenTwoHosts_IsNotTaken(bool withASignature)
     {
         var (a, b, _, team) = await ThreeAsync();
         await _lab.QuietAsync();
@@ -162,7 +162,7 @@ public sealed class TeamTests : IAsyncLifetime
         {
             var at = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
             var word = new SecretWord { ChangedAtMs = at, By = a.Url, Box = SecretBox.Seal(to, new byte[32], SecretWord.About(team, at, a.Url, null)) };
-            if (signed) word = word.Signed(team, stranger);
+            if (withASignature) word = word.Signed(team, stranger);
             var answer = JsonNode.Parse(body)!.AsObject();
             answer["secret"] = JsonSerializer.SerializeToNode(word, TeamJson.Default.SecretWord);
             forged++;
