@@ -7,7 +7,7 @@ namespace ChannelBridge.Tests.Integration;
 public sealed class PluginHostTests
 {
     // More of them in the long tests.
-    private static readonly int s_rounds = int.TryParse(Environment.GetEnvironmentVariable("CHANNELBRIDGE_PLUGIN_ROUNDS"), out var rounds) ? rounds : 9;
+    private static readonly int s_rounds = int.TryParse(Environment.GetEnvironmentVariable("CHANNELBRIDGE_PLUGIN_ROUNDS"), out var rounds) ? rounds : 4;
     private static readonly int s_count = Math.Max(40, s_rounds * 5);
     private static readonly string[] s_lanes = ["ann", "bob", "cid"];
 
