@@ -26,33 +26,13 @@ public static class ChannelSettingsServices
         }
 
         services.AddSingleton<ChannelSettings>(settings);
-        services.AddSingleton(provider => new Binding<TOptions>(settings, provider));
-        services.AddSingleton<IConfigureOptions<TOptions>>(provider => provider.GetRequiredService<Binding<TOptions>>());
-        services.AddSingleton<IValidateOptions<TOptions>>(provider => provider.GetRequiredService<Binding<TOptions>>());
-        foreach (var check in settings.Checks) services.AddSingleton(check);
-        var options = services.AddOptions<TOptions>();
-        if (configure is not null) options.Configure(configure);
-        options.ValidateOnStart();
-        return services;
-    }
-
-    /// <summary>Reads the settings into the options, and tells with the checks what was wrong.</summary>
-    private sealed class Binding<TOptions>(ChannelSettings<TOptions> settings, IServiceProvider provider)
-        : IConfigureOptions<TOptions>, IValidateOptions<TOptions>
-        where TOptions : class, new()
-    {
-        private IReadOnlyList<string> _problems = [];
-
-        public void Configure(TOptions options)
+        SettingsBinding<TOptions>.AddTo(services, source => new AliasedSettings(source, settings), (reader, options) =>
         {
-            var source = new AliasedSettings(provider.GetService<ISettingsSource>(), settings);
-            var reader = new SettingsReader(source, provider.GetService<HostFacts>());
             settings.Apply(reader, options);
             settings.ReadDelivery(reader);
-            _problems = reader.Problems;
-        }
-
-        public ValidateOptionsResult Validate(string? name, TOptions options) =>
-            _problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(_problems);
+        });
+        foreach (var check in settings.Checks) services.AddSingleton(check);
+        if (configure is not null) services.Configure(configure);
+        return services;
     }
 }
