@@ -20,7 +20,7 @@ internal static class EndpointServer
     /// <summary>Bare Kestrel with the framework's routing.</summary>
     public static async Task<int> BareAsync(int port)
     {
-        var builder = New(port);
+        var builder = WebServer.New(port);
         var app = builder.Build();
         app.MapGet(Path, (RequestDelegate)(context =>
         {
@@ -28,13 +28,13 @@ internal static class EndpointServer
             context.Response.ContentLength = 0;
             return Task.CompletedTask;
         }));
-        return await RunAsync(app);
+        return await WebServer.RunAsync(app);
     }
 
     /// <summary>The host: the endpoint of anybody, and the same for a token's scope.</summary>
     public static async Task<int> HostAsync(int port, string data)
     {
-        var builder = New(port);
+        var builder = WebServer.New(port);
         builder.Services.AddChannelBridge()
             .UseSqlite(store => store.Path = System.IO.Path.Combine(data, "messages.db"))
             .AddToken("bench", Token, Scopes.Write)
@@ -46,22 +46,7 @@ internal static class EndpointServer
             });
         var app = builder.Build();
         app.MapChannelBridge();
-        return await RunAsync(app);
-    }
-
-    private static WebApplicationBuilder New(int port)
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.WebHost.UseUrls($"http://127.0.0.1:{port}");
-        builder.Logging.ClearProviders();
-        return builder;
-    }
-
-    private static async Task<int> RunAsync(WebApplication app)
-    {
-        app.Lifetime.ApplicationStarted.Register(() => Console.WriteLine("ready"));
-        await app.RunAsync();
-        return 0;
+        return await WebServer.RunAsync(app);
     }
 
     /// <summary>A channel that has an endpoint and no conversations.</summary>

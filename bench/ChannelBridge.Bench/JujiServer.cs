@@ -24,7 +24,7 @@ internal static class JujiServer
     /// <summary>Each frame that comes is said to all, one send after the other.</summary>
     public static async Task<int> BareAsync(int port)
     {
-        var app = New(port).Build();
+        var app = WebServer.New(port).Build();
         var sockets = new List<WebSocket>();
         var push = JsonSerializer.SerializeToUtf8Bytes((JsonNode)Push);
         app.UseWebSockets();
@@ -39,13 +39,13 @@ internal static class JujiServer
                 foreach (var one in sockets) await one.SendAsync(push, WebSocketMessageType.Text, true, context.RequestAborted);
             }
         });
-        return await RunAsync(app);
+        return await WebServer.RunAsync(app);
     }
 
     /// <summary>The host.</summary>
     public static async Task<int> HostAsync(int port, string data)
     {
-        var builder = New(port);
+        var builder = WebServer.New(port);
         builder.Services.AddChannelBridge()
             .UseSqlite(store => store.Path = Path.Combine(data, "messages.db"))
             .AddToken("bench", Token, Scopes.Write)
@@ -59,22 +59,7 @@ internal static class JujiServer
         builder.Services.AddSingleton<IJujiAction, TellAll>();
         var app = builder.Build();
         app.MapChannelBridge();
-        return await RunAsync(app);
-    }
-
-    private static WebApplicationBuilder New(int port)
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.WebHost.UseUrls($"http://127.0.0.1:{port}");
-        builder.Logging.ClearProviders();
-        return builder;
-    }
-
-    private static async Task<int> RunAsync(WebApplication app)
-    {
-        app.Lifetime.ApplicationStarted.Register(() => Console.WriteLine("ready"));
-        await app.RunAsync();
-        return 0;
+        return await WebServer.RunAsync(app);
     }
 
     private sealed class TellAll(IJujiCommunity community) : IJujiAction
