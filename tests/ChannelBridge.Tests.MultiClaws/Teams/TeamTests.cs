@@ -139,7 +139,8 @@ public sealed class TeamTests : IAsyncLifetime
         Assert.True(rights.IsCancellationRequested);
         Assert.True(Same(a, b, team));
         // Neither the code nor its own word brings it back, and after a restart it is out as well.
-        await Assert.ThrowsAsync<BridgeException>(() => _lab.AddAsync("e").ContinueWith(added => added.Result.Desk.JoinAsync(old, default), TaskScheduler.Default).Unwrap());
+        var e = await _lab.AddAsync("e");
+        await Assert.ThrowsAsync<BridgeException>(() => e.Desk.JoinAsync(old, default));
         Assert.Equal(401, (await _lab.SendAsync("POST", $"{b.Url}/team/{team}/announce", word, await c.ProofAsync("POST", b.Url, $"/team/{team}/announce", word))).Status);
         await _lab.RemoveAsync(b);
         var again = await _lab.AddAsync("b", store: b.Store, url: b.Url);
