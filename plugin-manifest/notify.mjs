@@ -1,6 +1,5 @@
 // A word into a session of the gateway outside of any turn (link.notify). The text goes one way only, the core's next-turn injection; to
-// wake the
-// session it gets a system event without the text and a heartbeat request, so that the text can't reach the model twice.
+// wake the session it gets a system event without the text and a heartbeat request, so that the text can't reach the model twice.
 import { bridge } from './bridge.mjs';
 import { LinkError } from './rpc.mjs';
 
@@ -36,7 +35,8 @@ function wakeUp(session) {
   const { system } = bridge.runtime;
   try {
     system.enqueueSystemEvent(WAKE_TEXT, session);
-    system.requestHeartbeat({ source: 'other', intent: 'event', reason: 'channelbridge-notice', ...session });
+    // Of the intents, 'event' would wake an agent once and have all further notices wait for its next heartbeat.
+    system.requestHeartbeat({ source: 'other', intent: 'immediate', reason: 'channelbridge-notice', ...session });
   } catch (error) {
     bridge.logger.warn(`a session can't be woken: ${error?.message ?? error}`);
   }
