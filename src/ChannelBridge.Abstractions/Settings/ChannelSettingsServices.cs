@@ -1,5 +1,4 @@
 using ChannelBridge.Abstractions.Settings;
-using Microsoft.Extensions.Options;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
