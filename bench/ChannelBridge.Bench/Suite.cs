@@ -53,8 +53,10 @@ internal sealed partial class Suite
         }
 
         Console.WriteLine();
+        var warmUp = rows is ["before"] ? "as long a" : "2 s of";
         Console.WriteLine(
-            $"{DateTime.UtcNow:yyyy-MM-dd}, {Environment.ProcessorCount} cores, .NET {Environment.Version}, {suite._runs} runs of {suite._duration.TotalSeconds:0} s after {(rows is ["before"] ? "as long a" : "2 s of")} warm-up, agent echo, 1 KB of text");
+            $"{DateTime.UtcNow:yyyy-MM-dd}, {Environment.ProcessorCount} cores, .NET {Environment.Version}, "
+            + $"{suite._runs} runs of {suite._duration.TotalSeconds:0} s after {warmUp} warm-up, agent echo, 1 KB of text");
         return suite._failed ? 1 : 0;
     }
 
