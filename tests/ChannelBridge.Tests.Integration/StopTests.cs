@@ -64,6 +64,25 @@ public sealed class StopTests
         }
     }
 
+    // The end of input may come while the host is still starting: it stops then as at any other time, and that is no fault and no interrupt.
+    [Fact]
+    public async Task Stdio_EndOfInputBeforeTheHostHasStarted_IsAnOrderlyStop()
+    {
+        using var host = HostProcess.Launch(["serve", "--stdio", "--urls", "off", "--socket", "off", "--data", HostProcess.NewDataFolder()]);
+        using var timeout = new CancellationTokenSource(HostProcess.Timeout);
+        try
+        {
+            host.StandardInput.Close();
+            Assert.Equal("", await host.StandardOutput.ReadToEndAsync(timeout.Token));
+            await host.WaitForExitAsync(timeout.Token);
+            Assert.Equal(0, host.ExitCode);
+        }
+        finally
+        {
+            if (!host.HasExited) host.Kill();
+        }
+    }
+
     [Fact]
     public async Task Store_ThatCannotBeOpened_IsAFriendlyMessageAndAnExitCode()
     {

@@ -26,7 +26,16 @@ internal static class HostRunner
         var app = HostComposition.Build(settings, folder, token, reload);
         await using (app.ConfigureAwait(false))
         {
-            await StartAsync(app, settings).ConfigureAwait(false);
+            try
+            {
+                await StartAsync(app, settings).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (body is null && app.Lifetime.ApplicationStopping.IsCancellationRequested)
+            {
+                // Told to stop while it was starting, by a signal or the end of standard input: it has stopped, which is what was asked.
+                return ExitCodes.Ok;
+            }
+
             app.Services.GetRequiredService<HostState>().Listening();
             if (made && body is null) await output.WriteLineAsync(TellToken(folder.TokenPath, token, settings)).ConfigureAwait(false);
             HostFile.Write(folder.Path, new HostFile(Environment.ProcessId, Listener.Addresses(app, settings) is [var first, ..] ? first : null, settings.Socket));
