@@ -5,6 +5,7 @@ using System.Net.WebSockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using ChannelBridge.Channels.Aun.Sealing;
 
@@ -78,6 +79,7 @@ internal sealed class AunIdentity(Uri gateway, string aid) : IDisposable
     private PeerIdentity? _peer;
     private DevicePrekey? _peerPrekey;
     private ECDiffieHellman? _peerKey;
+    private string _certificate = "";
     private string _token = "";
 
     public string Aid => aid;
@@ -85,12 +87,18 @@ internal sealed class AunIdentity(Uri gateway, string aid) : IDisposable
     /// <summary>The device under which it connects.</summary>
     public string Device { get; } = "dev-" + Guid.NewGuid().ToString("N")[..12];
 
-    public async Task RegisterAsync() =>
-        await ShortAsync("auth.create_aid", $$"""{"aid":"{{aid}}","public_key":"{{Convert.ToBase64String(_key.ExportSubjectPublicKeyInfo())}}","curve":"P-256"}""");
+    public async Task RegisterAsync()
+    {
+        var spki = Convert.ToBase64String(_key.ExportSubjectPublicKeyInfo());
+        var made = await ShortAsync("auth.create_aid", $$"""{"aid":"{{aid}}","public_key":"{{spki}}","curve":"P-256"}""");
+        _certificate = JsonEncodedText.Encode(made.GetProperty("cert").GetString()!, JavaScriptEncoder.UnsafeRelaxedJsonEscaping).ToString();
+    }
 
+    /// <summary>Both steps, with the certificate as the SDKs send it. The gateway's signature isn't looked at: what is measured is the gateway.</summary>
     public async Task LoginAsync()
     {
-        var first = await ShortAsync("auth.aid_login1", $$"""{"aid":"{{aid}}","client_nonce":"{{Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(12))}}"}""");
+        var nonceOfOwn = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(12));
+        var first = await ShortAsync("auth.aid_login1", $$"""{"aid":"{{aid}}","cert":"{{_certificate}}","client_nonce":"{{nonceOfOwn}}"}""");
         var (nonce, at) = (first.GetProperty("nonce").GetString()!, (DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000d).ToString(CultureInfo.InvariantCulture));
         var signature = Sign($"{nonce}:{at}");
         var second = await ShortAsync(

@@ -62,6 +62,7 @@ internal sealed partial class Suite
     private async Task AunAgentAsync()
     {
         List<double> plain = [], closed = [];
+        var (plainCost, closedCost) = (new AunCost(), new AunCost());
         for (var run = 0; run < _runs; run++)
         {
             Progress($"AUN agent, run {run + 1} of {_runs}");
@@ -80,9 +81,7 @@ internal sealed partial class Suite
                 foreach (var isSealed in (bool[])[false, true])
                 {
                     await ConverseAsync(TimeSpan.FromSeconds(2));
-                    var clock = Stopwatch.StartNew();
-                    var count = await ConverseAsync(_duration);
-                    (isSealed ? closed : plain).Add(count / clock.Elapsed.TotalSeconds);
+                    (isSealed ? closed : plain).Add(await (isSealed ? closedCost : plainCost).MeasureAsync(host, () => ConverseAsync(_duration)));
 
                     async Task<long> ConverseAsync(TimeSpan duration) =>
                         (await Task.WhenAll(all.Select(one => Task.Run(() => AskAsync(one.Who, one.Socket, isSealed, duration))))).Sum();
@@ -98,7 +97,7 @@ internal sealed partial class Suite
             }
         }
 
-        Add($"AUN: to the agent echo and back, {AunAtOnce} AIDs, sealed beside plain", plain, closed, "/s");
+        Add($"AUN: to the agent echo and back, {AunAtOnce} AIDs, sealed beside plain", plain, closed, $"/s; {closedCost} sealed, {plainCost} plain");
     }
 
     private static async Task<long> AskAsync(AunIdentity who, AunSocket socket, bool isSealed, TimeSpan duration)
@@ -129,16 +128,15 @@ internal sealed partial class Suite
         var all = new List<AunIdentity>();
         for (var index = 0; index < AunAtOnce; index++) all.Add(await JoinAsync(host, $"user{index}"));
         await LoadAsync(TimeSpan.FromSeconds(2));
+        var cost = new AunCost();
         for (var run = 0; run < _runs; run++)
         {
             Progress($"AUN logins, run {run + 1} of {_runs}");
-            var clock = Stopwatch.StartNew();
-            var count = await LoadAsync(_duration);
-            rates.Add(count / clock.Elapsed.TotalSeconds);
+            rates.Add(await cost.MeasureAsync(host, () => LoadAsync(_duration)));
         }
 
         foreach (var who in all) who.Dispose();
-        Add($"AUN: login1, login2 and connect, each on its own WebSocket, {AunAtOnce} at a time, beside 150", [150], rates, "/s");
+        Add($"AUN: login1, login2 and connect, each on its own WebSocket, {AunAtOnce} at a time, beside 150", [150], rates, $"/s; {cost}");
 
         async Task<long> LoadAsync(TimeSpan duration) => (await Task.WhenAll(all.Select(who => Task.Run(async () =>
         {
@@ -245,4 +243,24 @@ internal sealed partial class Suite
 
     private static string AunFrame(long number) =>
         $$$$"""{"jsonrpc":"2.0","id":"r{{{{number}}}}","method":"message.send","params":{"to":"bobby.agentid.pub","message_id":"m{{{{number}}}}","payload":{"type":"text","text":"{{{{Text}}}}"}}}""";
+
+    /// <summary>Processor time of the host for each operation, and that of this process, which is the client: both share the machine.</summary>
+    private sealed class AunCost
+    {
+        private readonly List<double> _host = [], _client = [];
+
+        /// <summary>Runs something that counts what it does; gives how much of it is done in a second.</summary>
+        public async Task<double> MeasureAsync(Subject host, Func<Task<long>> run)
+        {
+            var (before, own, clock) = (host.CpuSeconds(), Environment.CpuUsage.TotalTime, Stopwatch.StartNew());
+            var count = await run();
+            var elapsed = clock.Elapsed.TotalSeconds;
+            _host.Add((host.CpuSeconds() - before) * 1000 / count);
+            _client.Add((Environment.CpuUsage.TotalTime - own).TotalMilliseconds / count);
+            return count / elapsed;
+        }
+
+        /// <inheritdoc/>
+        public override string ToString() => $"{Median(_host):0.00} ms of the host's processor time and {Median(_client):0.00} ms of the client's for each";
+    }
 }
