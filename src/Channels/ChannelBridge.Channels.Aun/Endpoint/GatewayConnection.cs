@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using ChannelBridge.Abstractions.Endpoints;
 using ChannelBridge.Channels.Aun.Messages;
@@ -13,8 +14,10 @@ internal readonly record struct SlotKey(string Aid, string Device, string Slot);
 /// <summary>One connection, from its challenge on.</summary>
 internal sealed class GatewayConnection(ISocketPeer peer, string nonce, TimeProvider time)
 {
+    private readonly long _number = Random.Shared.NextInt64(1L << 48);
     private readonly long _openedAt = time.GetTimestamp();
     private long _lastCallAt = time.GetTimestamp();
+    private AckState? _acks;
 
     /// <summary>The other side.</summary>
     public ISocketPeer Peer => peer;
@@ -46,11 +49,11 @@ internal sealed class GatewayConnection(ISocketPeer peer, string nonce, TimeProv
     /// <summary>The version that both speak.</summary>
     public string Protocol { get; private set; } = "";
 
-    /// <summary>Its name on the wire.</summary>
-    public string ModuleId { get; } = $"gateway-client-{Guid.NewGuid().ToString("N")[..12]}";
+    /// <summary>Its name on the wire; made when it is asked for, as most connections say nothing for hours.</summary>
+    public string ModuleId => string.Create(CultureInfo.InvariantCulture, $"gateway-client-{_number:x12}");
 
     /// <summary>What it has acked.</summary>
-    public AckState Acks { get; } = new();
+    public AckState Acks => Volatile.Read(ref _acks) ?? Interlocked.CompareExchange(ref _acks, new AckState(), null) ?? _acks;
 
     /// <summary>Its place in the line of those that haven't authenticated.</summary>
     public LinkedListNode<GatewayConnection>? Waiting { get; set; }

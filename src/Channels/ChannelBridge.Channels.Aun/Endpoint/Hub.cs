@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net;
 using System.Text.Json.Nodes;
 using ChannelBridge.Channels.Aun.Messages;
 using Microsoft.Extensions.Logging;
@@ -26,7 +27,7 @@ internal sealed partial class Hub(Func<string, Mailbox> makeMailbox, AunOptions 
     private readonly Lock _lock = new();
     private readonly LinkedList<GatewayConnection> _waiting = new();
     private readonly ConcurrentDictionary<string, Mailbox> _mailboxes = new(StringComparer.Ordinal);
-    private readonly Dictionary<(string Device, string Address), List<GatewayConnection>> _devices = [];
+    private readonly Dictionary<(string Device, IPAddress? Address), GatewayConnection[]> _devices = [];
     private readonly HashSet<GatewayConnection> _idling = [];
     private int _count;
 
@@ -90,7 +91,7 @@ internal sealed partial class Hub(Func<string, Mailbox> makeMailbox, AunOptions 
             greet();
             mailbox = _mailboxes.GetOrAdd(key.Aid, mailbox);
             mailbox.Add(connection);
-            if (key.Device.Length > 0) DeviceOf(connection, key, make: true)!.Add(connection);
+            if (key.Device.Length > 0) _devices[PlaceOf(connection, key)] = [.. DeviceOf(connection, key), connection];
             if (connection.IdleTime is not null) _idling.Add(connection);
             if (connection.Waiting is { } node) _waiting.Remove(node);
             connection.Waiting = null;
@@ -196,7 +197,7 @@ internal sealed partial class Hub(Func<string, Mailbox> makeMailbox, AunOptions 
     {
         Collect(all.Where(other => other.Key!.Value.Device == key.Device), other => other.Key!.Value.Slot, key.Slot, "aid_device_slot_quota_exceeded");
         Collect(all.Where(static other => other.Key!.Value.Device.Length > 0), other => other.Key!.Value.Device, key.Device, "aid_devices_quota_exceeded");
-        Collect(DeviceOf(connection, key, make: false) ?? [], other => other.Aid, key.Aid, "device_aids_quota_exceeded");
+        Collect(DeviceOf(connection, key), other => other.Aid, key.Aid, "device_aids_quota_exceeded");
 
         void Collect(IEnumerable<GatewayConnection> among, Func<GatewayConnection, string> by, string own, string kind)
         {
@@ -219,19 +220,15 @@ internal sealed partial class Hub(Func<string, Mailbox> makeMailbox, AunOptions 
         Interlocked.Decrement(ref _count);
         _idling.Remove(connection);
         if (mailbox.IsEmpty) _mailboxes.TryRemove(key.Aid, out _);
-        if (key.Device.Length == 0 || DeviceOf(connection, key, make: false) is not { } device) return;
-        device.Remove(connection);
-        if (device.Count == 0) _devices.Remove((key.Device, AddressOf(connection)));
+        if (key.Device.Length == 0) return;
+        var rest = DeviceOf(connection, key).Where(other => other != connection).ToArray();
+        if (rest.Length > 0) _devices[PlaceOf(connection, key)] = rest;
+        else _devices.Remove(PlaceOf(connection, key));
     }
 
-    private List<GatewayConnection>? DeviceOf(GatewayConnection connection, SlotKey key, bool make)
-    {
-        var place = (key.Device, AddressOf(connection));
-        if (_devices.TryGetValue(place, out var list) || !make) return list;
-        return _devices[place] = [];
-    }
+    private GatewayConnection[] DeviceOf(GatewayConnection connection, SlotKey key) => _devices.GetValueOrDefault(PlaceOf(connection, key), []);
 
-    private static string AddressOf(GatewayConnection connection) => connection.Address?.ToString() ?? "";
+    private static (string Device, IPAddress? Address) PlaceOf(GatewayConnection connection, SlotKey key) => (key.Device, connection.Address);
 
     private void Dismiss(GatewayConnection connection, int code, string reason, JsonObject detail)
     {
