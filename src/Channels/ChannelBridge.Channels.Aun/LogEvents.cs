@@ -16,6 +16,7 @@ internal static class LogEvents
     public const int EndpointAgentFault = 6422;
     public const int EndpointAgentNameTaken = 6424;
     public const int EndpointPrekeyFault = 6423;
+    public const int EndpointCertificateFault = 6425;
     public const int ConnectorConnected = 6601;
     public const int ConnectorDisconnected = 6602;
     public const int ConnectorReconnecting = 6603;

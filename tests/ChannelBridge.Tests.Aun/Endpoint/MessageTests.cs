@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Channels.Aun.Sealing;
@@ -17,14 +16,17 @@ public sealed class MessageTests
         await using var from = await alice.ConnectAsync("da");
         Assert.Equal("sent", (string)(await from.CallAsync("message.send", TestAgent.Text(bob.Aid, "while away")))["status"]!);
         await using var to = await bob.ConnectAsync("db", "s");
+        // Who is told from then on: of several that come at once a later one may be the first that is told.
+        await from.CallAsync("message.send", TestAgent.Text(bob.Aid, "now"));
+        Assert.Equal(2, (int)(await to.EventAsync("message.received"))["seq"]!);
         var calls = new List<Task<JsonObject>>();
         for (var i = 0; i < 200; i++) calls.Add(await from.BeginAsync("message.send", TestAgent.Text(bob.Aid, $"text {i}", $"m{i}")));
         var answers = await Task.WhenAll(calls);
-        Assert.Equal(Enumerable.Range(2, 200), answers.Select(static answer => (int)answer["seq"]!));
+        Assert.Equal(Enumerable.Range(3, 200), answers.Select(static answer => (int)answer["seq"]!));
         for (var i = 0; i < 200; i++)
         {
             var told = await to.EventAsync("message.received");
-            Assert.Equal((i + 2, $"text {i}", alice.Aid, $"m{i}"),
+            Assert.Equal((i + 3, $"text {i}", alice.Aid, $"m{i}"),
                 ((int)told["seq"]!, (string)told["payload"]!["text"]!, (string)told["from"]!, (string)told["message_id"]!));
         }
 
@@ -32,13 +34,13 @@ public sealed class MessageTests
         var again = TestAgent.Text(bob.Aid, "other words", "m7");
         again["from"] = "somebody.agentid.pub";
         var twice = await from.CallAsync("message.send", again);
-        Assert.Equal(("duplicate", 9), ((string)twice["status"]!, (int)twice["seq"]!));
+        Assert.Equal(("duplicate", 10), ((string)twice["status"]!, (int)twice["seq"]!));
 
         var pulled = await to.CallAsync("message.pull", new JsonObject { ["after_seq"] = 0, ["limit"] = 150, ["device_id"] = "db", ["slot_id"] = "s" });
-        Assert.Equal((150, 201, 0), ((int)pulled["count"]!, (int)pulled["latest_seq"]!, (int)pulled["server_ack_seq"]!));
+        Assert.Equal((150, 202, 0), ((int)pulled["count"]!, (int)pulled["latest_seq"]!, (int)pulled["server_ack_seq"]!));
         Assert.Equal(Enumerable.Range(1, 150), pulled["messages"]!.AsArray().Select(static one => (int)one!["seq"]!));
-        Assert.Equal(51, (int)(await to.CallAsync("message.pull", new JsonObject { ["after_seq"] = 150 }))["count"]!);
-        Assert.Equal(0, (int)(await to.CallAsync("message.pull", new JsonObject { ["after_seq"] = 201 }))["count"]!);
+        Assert.Equal(52, (int)(await to.CallAsync("message.pull", new JsonObject { ["after_seq"] = 150 }))["count"]!);
+        Assert.Equal(0, (int)(await to.CallAsync("message.pull", new JsonObject { ["after_seq"] = 202 }))["count"]!);
         Assert.Equal(120, (int)(await to.CallAsync("message.ack", new JsonObject { ["seq"] = 120 }))["ack_seq"]!);
         Assert.Equal(120, (int)(await to.CallAsync("message.ack", new JsonObject { ["seq"] = 5 }))["ack_seq"]!);
         Assert.True((bool)(await from.CallAsync("message.query_online", new JsonObject { ["aids"] = new JsonArray(bob.Aid, "nobody.agentid.pub") }))["online"]![bob.Aid]!);
@@ -124,10 +126,10 @@ public sealed class MessageTests
         await using var one = await bob.ConnectAsync("b1");
         await using var two = await bob.ConnectAsync("b2");
         Assert.False((bool)(await from.CallAsync("message.e2ee.get_prekey", new JsonObject { ["aid"] = bob.Aid }))["found"]!);
-        await one.CallAsync("message.e2ee.put_prekey", Prekey(bob));
+        await one.CallAsync("message.e2ee.put_prekey", bob.Prekey());
         var found = await from.CallAsync("message.e2ee.get_prekey", new JsonObject { ["aid"] = bob.Aid });
         Assert.Equal(("b1", "pk"), ((string)found["device_prekeys"]![0]!["device_id"]!, (string)found["prekey"]!["prekey_id"]!));
-        Assert.Equal(-32602, (await two.RefusedAsync("message.e2ee.put_prekey", Prekey(alice))).Code);
+        Assert.Equal(-32602, (await two.RefusedAsync("message.e2ee.put_prekey", alice.Prekey())).Code);
         var guard = new JsonObject { ["sender_aid"] = alice.Aid, ["message_id"] = "m", ["encryption_mode"] = "prekey_ecdh_v2" };
         Assert.False((bool)(await one.CallAsync("message.e2ee.record_replay_guard", guard))["duplicate"]!);
         Assert.True((bool)(await one.CallAsync("message.e2ee.record_replay_guard", guard.DeepClone().AsObject()))["duplicate"]!);
@@ -245,7 +247,7 @@ public sealed class MessageTests
         JsonObject found = [];
         await Wait.UntilAsync(async () => (bool)(found = await line.CallAsync("message.e2ee.get_prekey", new JsonObject { ["aid"] = GatewayLab.Bot }))["found"]!);
         using var keys = new IdentityKeys(alice.Aid, alice.Key);
-        using var sealer = new Sealer(keys, "da", new Keys(lab, found), lab.Records, requireForwardSecrecy: true, TimeProvider.System);
+        using var sealer = new Sealer(keys, "da", new GatewayKeys(lab, found), lab.Records, requireForwardSecrecy: true, TimeProvider.System);
         var prekey = await sealer.PrekeyAsync(CancellationToken.None);
         await line.CallAsync("message.e2ee.put_prekey", new JsonObject
         {
@@ -281,34 +283,5 @@ public sealed class MessageTests
         var opened = await sealer.OpenAsync(received, CancellationToken.None);
         Assert.Equal("echo: secret", (string)JsonNode.Parse(opened.Payload.Span)!["text"]!);
         Assert.Equal("duplicate", (string)(await line.CallAsync("message.send", send.DeepClone().AsObject()))["status"]!);
-    }
-
-    private static JsonObject Prekey(TestAgent agent)
-    {
-        using var key = ECDiffieHellman.Create(ECCurve.NamedCurves.nistP256);
-        var (spki, now) = (Convert.ToBase64String(key.PublicKey.ExportSubjectPublicKeyInfo()), DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
-        return new JsonObject { ["prekey_id"] = "pk", ["public_key"] = spki, ["signature"] = agent.Sign($"pk|{spki}|{now}"), ["created_at"] = now };
-    }
-
-    /// <summary>Keys as a client finds them at the gateway.</summary>
-    private sealed class Keys(GatewayLab lab, JsonObject found) : IPeerKeys
-    {
-        public async ValueTask<PeerIdentity?> FindAsync(string aid, string? fingerprint, CancellationToken cancellationToken)
-        {
-            using var certificate = System.Security.Cryptography.X509Certificates.X509Certificate2.CreateFromPem((await lab.GetAsync($"/pki/cert/{aid}")).Text);
-            return new PeerIdentity(aid, certificate);
-        }
-
-        public ValueTask<IReadOnlyList<DevicePrekey>> PrekeysAsync(string aid, CancellationToken cancellationToken) => ValueTask.FromResult<IReadOnlyList<DevicePrekey>>(
-            aid == GatewayLab.Bot
-                ? [.. found["device_prekeys"]!.AsArray().Select(static one => new DevicePrekey
-                {
-                    Id = (string)one!["prekey_id"]!,
-                    PublicKey = (string)one["public_key"]!,
-                    Signature = (string)one["signature"]!,
-                    CreatedAt = (long?)one["created_at"],
-                    DeviceId = (string)one["device_id"]!,
-                })]
-                : []);
     }
 }

@@ -62,6 +62,14 @@ internal sealed class TestAgent(Uri gateway, string aid)
         Refresh = (string)second["refresh_token"]!;
     }
 
+    /// <summary>A prekey as it is published; its private half is gone, so what is sealed for it is read by nobody.</summary>
+    public JsonObject Prekey()
+    {
+        using var key = ECDiffieHellman.Create(ECCurve.NamedCurves.nistP256);
+        var (spki, now) = (Convert.ToBase64String(key.PublicKey.ExportSubjectPublicKeyInfo()), DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
+        return new JsonObject { ["prekey_id"] = "pk", ["public_key"] = spki, ["signature"] = Sign($"pk|{spki}|{now}"), ["created_at"] = now };
+    }
+
     /// <summary>What <c>auth.connect</c> says.</summary>
     public JsonObject Hello(TestLine line, string? device = null, string slot = "", JsonNode? mode = null, string? kind = null, int? ttl = null)
     {

@@ -59,7 +59,7 @@ internal sealed partial class AunEndpoint : IAunPart, IEndpointSource, IDisposab
     {
         var room = _room!;
         await room.Agents.RegisterAsync(room.Identities, cancellationToken).ConfigureAwait(false);
-        _running = Task.WhenAll(room.Hub.RunAsync(_stop.Token), room.Agents.RunAsync(_stop.Token), room.ListenAsync(_stop.Token));
+        _running = Task.WhenAll(room.Hub.RunAsync(_stop.Token), room.Agents.RunAsync(room.Identities, _stop.Token), room.ListenAsync(_stop.Token));
     }
 
     public async ValueTask StopAsync(CancellationToken cancellationToken)
@@ -142,7 +142,7 @@ internal sealed partial class AunEndpoint : IAunPart, IEndpointSource, IDisposab
             if (Authority.IsNew) LogPkiMade(loggers.CreateLogger<AunEndpoint>(), options.PkiFolder!);
             Identities = new IdentityBook(records, Authority, options, time);
             Pairing = new PairingDesk(records, time);
-            var prekeys = new PrekeyDesk(records, Identities, time);
+            var prekeys = new PrekeyDesk(records, Identities, time, isShared);
             var queues = new QueueBook(options, time);
             var recalls = new RecallDesk(records, time);
             News = new HostNews(records, isShared, time, loggers.CreateLogger<HostNews>());

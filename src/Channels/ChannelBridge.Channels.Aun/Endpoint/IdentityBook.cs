@@ -16,6 +16,7 @@ internal sealed class IdentityBook(IRecords records, Authority authority, AunOpt
     private const string CountName = "aun.identities";
     // Fresh for a second only, so no more than are busy in one: a certificate is most of what an idle connection would cost.
     private const int MostRemembered = 2_000;
+    private const int Crowd = 200;
     private const int Page = 500;
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CrlTime = TimeSpan.FromHours(1);
@@ -26,6 +27,7 @@ internal sealed class IdentityBook(IRecords records, Authority authority, AunOpt
     private readonly BoundedCache<string, PeerIdentity> _peers = new(4096);
     private (string Pem, long At)? _crl;
     private long _count;
+    private long _lookedAt = time.GetTimestamp();
 
     /// <summary>Hears of an identity that was revoked here.</summary>
     public Action<string>? Revoked { get; set; }
@@ -50,6 +52,7 @@ internal sealed class IdentityBook(IRecords records, Authority authority, AunOpt
             PublicKey = Convert.ToBase64String(spki),
             Certificate = certificate.ExportCertificatePem() + "\n",
             Serial = certificate.SerialNumber.ToUpperInvariant(),
+            EndsAt = certificate.Ends().ToUnixTimeMilliseconds(),
             CreatedAt = Now,
             Held = held,
         };
@@ -65,18 +68,31 @@ internal sealed class IdentityBook(IRecords records, Authority authority, AunOpt
     /// <summary>Gives an identity a new certificate for the key that it has, when its own ends soon; null: that isn't needed.</summary>
     public async ValueTask<IdentityRecord?> RenewAsync(IdentityRecord identity, CancellationToken cancellationToken)
     {
-        using var current = X509Certificate2.CreateFromPem(identity.Certificate);
-        if (current.Ends() - time.GetUtcNow() > TimeSpan.FromDays(30)) return null;
+        var ends = EndOf(identity);
+        if (ends - time.GetUtcNow() > TimeSpan.FromDays(30)) return null;
         using var next = authority.Issue(identity.Aid, Convert.FromBase64String(identity.PublicKey));
-        if (next.Ends() <= current.Ends()) return null;
+        if (next.Ends() <= ends) return null;
         var stored = await records.GetRecordAsync(Namespace, identity.Aid, cancellationToken).ConfigureAwait(false);
         if (stored is null) return null;
-        var renewed = identity with { Certificate = next.ExportCertificatePem() + "\n", Serial = next.SerialNumber.ToUpperInvariant() };
+        var renewed = identity with
+        {
+            Certificate = next.ExportCertificatePem() + "\n",
+            Serial = next.SerialNumber.ToUpperInvariant(),
+            EndsAt = next.Ends().ToUnixTimeMilliseconds(),
+        };
         var put = Put(renewed, stored.Version);
         await records.WriteAsync(put, cancellationToken).ConfigureAwait(false);
         if (put.Conflict) return null;
         Remember(renewed);
         return renewed;
+    }
+
+    /// <summary>Until when an identity's certificate is valid.</summary>
+    public static DateTimeOffset EndOf(IdentityRecord identity)
+    {
+        if (identity.EndsAt > 0) return DateTimeOffset.FromUnixTimeMilliseconds(identity.EndsAt);
+        using var certificate = X509Certificate2.CreateFromPem(identity.Certificate);
+        return certificate.Ends();
     }
 
     /// <summary>Revokes an identity; false when there is none. Its logins end, its certificate is in the list of those revoked.</summary>
@@ -162,6 +178,16 @@ internal sealed class IdentityBook(IRecords records, Authority authority, AunOpt
 
     private void Remember(IdentityRecord identity)
     {
+        // What is no longer fresh goes when there is a crowd, and all of it in a greater one.
+        if (_known.Count >= Crowd && time.GetElapsedTime(Interlocked.Read(ref _lookedAt)) >= Fresh)
+        {
+            Interlocked.Exchange(ref _lookedAt, time.GetTimestamp());
+            foreach (var (aid, known) in _known)
+            {
+                if (time.GetElapsedTime(known.At) >= Fresh) _known.TryRemove(aid, out _);
+            }
+        }
+
         if (_known.Count >= MostRemembered) _known.Clear();
         _known[identity.Aid] = (identity, time.GetTimestamp());
     }

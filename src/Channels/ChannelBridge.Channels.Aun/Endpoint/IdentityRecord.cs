@@ -17,6 +17,9 @@ internal sealed record IdentityRecord
     /// <summary>Its serial number in hexadecimal.</summary>
     public required string Serial { get; init; }
 
+    /// <summary>Until when the certificate is valid (Unix ms); 0 in records of before this was kept: the certificate says it.</summary>
+    public long EndsAt { get; init; }
+
     /// <summary>When it was registered (Unix ms).</summary>
     public long CreatedAt { get; init; }
 

@@ -30,6 +30,7 @@ internal sealed class LoginDesk(
 
     private readonly byte[] _seal = HKDF.DeriveKey(HashAlgorithmName.SHA256, authority.TokenKey.ExportPkcs8PrivateKey(), 32, info: "channelbridge-aun-login-v1"u8.ToArray());
     private readonly ConcurrentDictionary<IPAddress, Bucket> _registrations = new();
+    private readonly BoundedCache<string, ECDsa> _keys = new(1024);
 
     /// <summary><c>auth.create_aid</c>.</summary>
     public async ValueTask<JsonObject> CreateAsync(JsonElement parameters, IPAddress? address, CancellationToken cancellationToken)
@@ -62,7 +63,7 @@ internal sealed class LoginDesk(
             throw Refused(address, aid, "the certificate is too large");
         var certificate = Params.Text(parameters, "cert", Authority.MaxCertificateText);
         var identity = await FindAsync(aid, address, cancellationToken).ConfigureAwait(false);
-        if (certificate is { Length: > 0 } && certificate.Trim() != identity.Certificate.Trim() && FaultOf(certificate, identity) is { } fault) throw Refused(address, aid, fault);
+        if (certificate is { Length: > 0 } && FaultOf(certificate, identity) is { } fault) throw Refused(address, aid, fault);
         var now = time.GetUtcNow();
         var nonce = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(18));
         var until = (now + NonceTime).ToUnixTimeMilliseconds();
@@ -159,6 +160,9 @@ internal sealed class LoginDesk(
 
     private string? FaultOf(string pem, IdentityRecord identity)
     {
+        // The one that was given out here: its chain was sound then, and only time may have changed that.
+        if (pem.AsSpan().Trim().SequenceEqual(identity.Certificate.AsSpan().Trim()))
+            return IdentityBook.EndOf(identity) > time.GetUtcNow() ? null : "the certificate has expired; a login that doesn't show it gets a new one";
         X509Certificate2 certificate;
         try
         {
@@ -200,8 +204,12 @@ internal sealed class LoginDesk(
             throw Refused(address, aid, "client_time is more than five minutes off; set the clock");
         }
 
-        using var key = ECDsa.Create();
-        key.ImportSubjectPublicKeyInfo(Convert.FromBase64String(identity.PublicKey), out _);
+        var key = _keys.GetOrAdd(identity.PublicKey, () =>
+        {
+            var read = ECDsa.Create();
+            read.ImportSubjectPublicKeyInfo(Convert.FromBase64String(identity.PublicKey), out _);
+            return read;
+        });
         if (!P256.TryReadBase64(signature, 256, out var bytes) || !Verify(key, Encoding.UTF8.GetBytes($"{nonce}:{clientTime}"), bytes))
             throw Refused(address, aid, "the signature is wrong");
         return (identity, new RecordPut

@@ -63,8 +63,8 @@ internal sealed partial class AgentDesk(
         }
     }
 
-    /// <summary>Begins to answer, and publishes prekeys by time until it is told to stop.</summary>
-    public async Task RunAsync(CancellationToken stop)
+    /// <summary>Begins to answer, and publishes prekeys and renews certificates by time until it is told to stop.</summary>
+    public async Task RunAsync(IdentityBook identities, CancellationToken stop)
     {
         foreach (var agent in agents.Values) outbox.Attach(AunChannel.ChannelId, agent.Aid, new AgentTarget(agent, this, time, stop));
         using var timer = new PeriodicTimer(Renewal, time);
@@ -72,7 +72,11 @@ internal sealed partial class AgentDesk(
         {
             do
             {
-                foreach (var agent in agents.Values) await PublishAsync(agent, stop).ConfigureAwait(false);
+                foreach (var agent in agents.Values)
+                {
+                    await CertifyAsync(agent, identities, stop).ConfigureAwait(false);
+                    await PublishAsync(agent, stop).ConfigureAwait(false);
+                }
             }
             while (await timer.WaitForNextTickAsync(stop).ConfigureAwait(false));
         }
@@ -178,7 +182,12 @@ internal sealed partial class AgentDesk(
     private static async ValueTask<JsonElement> OpenAsync(
         HeldAgent agent, string from, string messageId, JsonElement? payload, bool isSealed, List<RecordWrite> further, CancellationToken cancellationToken)
     {
-        if (payload is not { } there) throw new SealingException(SealingFault.NotForUs, "there is no copy for this device");
+        if (payload is not { } there)
+        {
+            agent.Sealer.Counts.CountRefused(SealingFault.NotForUs);
+            throw new SealingException(SealingFault.NotForUs, "there is no copy for this device");
+        }
+
         if (!isSealed) return there;
         var opened = await agent.Sealer.OpenAsync(new SealedMessage(from, agent.Aid, messageId, there, Pushed: true), cancellationToken).ConfigureAwait(false);
         further.AddRange(opened.Records);
@@ -275,6 +284,21 @@ internal sealed partial class AgentDesk(
         return Encoding.UTF8.GetBytes(payload.ToJsonString());
     }
 
+    // Nobody logs in as an agent, so its year has no other end than this.
+    private async Task CertifyAsync(HeldAgent agent, IdentityBook identities, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (await identities.FindAsync(agent.Aid, cancellationToken).ConfigureAwait(false) is not { Held: true } known) return;
+            known = await identities.RenewAsync(known, cancellationToken).ConfigureAwait(false) ?? known;
+            agent.Keys.Certify(known.Certificate);
+        }
+        catch (Exception fault) when (fault is not OperationCanceledException)
+        {
+            LogCertificateFault(logger, fault, agent.Aid);
+        }
+    }
+
     private async Task PublishAsync(HeldAgent agent, CancellationToken cancellationToken)
     {
         try
@@ -303,6 +327,9 @@ internal sealed partial class AgentDesk(
 
     [LoggerMessage(LogEvents.EndpointPrekeyFault, LogLevel.Warning, "The prekey of {Aid} could not be published; it is tried again.")]
     private static partial void LogPrekeyFault(ILogger logger, Exception fault, string aid);
+
+    [LoggerMessage(LogEvents.EndpointCertificateFault, LogLevel.Warning, "The certificate of {Aid} could not be looked at, or renewed; it is tried again.")]
+    private static partial void LogCertificateFault(ILogger logger, Exception fault, string aid);
 
     private async ValueTask FailedAsync(HeldAgent agent, PushItem item, Exception fault, CancellationToken cancellationToken) => await outbox.AckAsync(
         new Ack(item.Id, AunChannel.ChannelId, agent.Aid, Ok: false, Error: fault is BridgeException known ? known.Code : ErrorCodes.Internal),

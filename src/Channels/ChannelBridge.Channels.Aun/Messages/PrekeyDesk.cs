@@ -9,13 +9,24 @@ using ChannelBridge.Channels.Aun.Sealing;
 namespace ChannelBridge.Channels.Aun.Messages;
 
 /// <summary>The prekeys that devices publish, and the guard against replays that they may ask. Also where sealers of this host find keys.</summary>
-internal sealed class PrekeyDesk(IRecords records, IdentityBook identities, TimeProvider time) : IPeerKeys
+/// <param name="records">The store.</param>
+/// <param name="identities">Whose keys sign them.</param>
+/// <param name="time">The clock.</param>
+/// <param name="isShared">True: other hosts write prekeys into the store, so what was read is read again each time.</param>
+internal sealed class PrekeyDesk(IRecords records, IdentityBook identities, TimeProvider time, bool isShared) : IPeerKeys
 {
     private const string Namespace = "aun.prekey";
     private const string GuardNamespace = "aun.guard";
     private const int MostDevices = 64;
     private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
     private static readonly TimeSpan GuardKept = TimeSpan.FromDays(7);
+
+    // Shorter than any prekey lives; what this host publishes is known at once.
+    private static readonly TimeSpan Fresh = TimeSpan.FromMinutes(1);
+
+    private readonly BoundedCache<string, (IReadOnlyList<PrekeyRecord> All, long At)> _known = new(512);
+    private readonly Lock _gate = new();
+    private long _changes;
 
     private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
 
@@ -62,6 +73,11 @@ internal sealed class PrekeyDesk(IRecords records, IdentityBook identities, Time
                 At = Now,
             },
             cancellationToken).ConfigureAwait(false);
+        lock (_gate)
+        {
+            _changes++;
+            _known.Remove(aid);
+        }
     }
 
     /// <summary><c>message.e2ee.get_prekey</c>.</summary>
@@ -118,10 +134,22 @@ internal sealed class PrekeyDesk(IRecords records, IdentityBook identities, Time
             CertFingerprint = one.CertFingerprint,
         })];
 
-    private async ValueTask<IReadOnlyList<PrekeyRecord>> ReadAsync(string aid, CancellationToken cancellationToken) => AidName.IsSound(aid)
-        ? [.. (await records.ListRecordsAsync(Namespace, aid, null, MostDevices, cancellationToken).ConfigureAwait(false))
-            .Select(static one => JsonSerializer.Deserialize(one.Value.Span, MessagesJson.Default.PrekeyRecord)!)]
-        : [];
+    private async ValueTask<IReadOnlyList<PrekeyRecord>> ReadAsync(string aid, CancellationToken cancellationToken)
+    {
+        if (!AidName.IsSound(aid)) return [];
+        if (!isShared && _known.TryGet(aid, out var known) && time.GetElapsedTime(known.At) < Fresh) return known.All;
+        var (changes, at) = (Volatile.Read(ref _changes), time.GetTimestamp());
+        IReadOnlyList<PrekeyRecord> all = [.. (await records.ListRecordsAsync(Namespace, aid, null, MostDevices, cancellationToken).ConfigureAwait(false))
+            .Select(static one => JsonSerializer.Deserialize(one.Value.Span, MessagesJson.Default.PrekeyRecord)!)];
+        if (isShared) return all;
+        lock (_gate)
+        {
+            // What was published while this was read may not be in it.
+            if (changes == _changes) _known.Set(aid, (all, at));
+        }
+
+        return all;
+    }
 
     private static JsonObject View(PrekeyRecord one)
     {

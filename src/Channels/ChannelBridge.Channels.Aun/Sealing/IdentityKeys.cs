@@ -44,11 +44,19 @@ internal sealed class IdentityKeys : IDisposable
     /// <summary>The fingerprint of the public key.</summary>
     public string Fingerprint { get; }
 
-    /// <summary>The fingerprint of the certificate.</summary>
-    public string CertificateFingerprint { get; }
+    /// <summary>The fingerprint of the certificate in force.</summary>
+    public string CertificateFingerprint { get; private set; }
 
     /// <summary>The key under which secrets of this identity are sealed at rest.</summary>
     public byte[] StoreKey { get; }
+
+    /// <summary>The certificate in force is this one now.</summary>
+    /// <param name="pem">The certificate.</param>
+    public void Certify(string pem)
+    {
+        using var certificate = X509Certificate2.CreateFromPem(pem);
+        CertificateFingerprint = P256.Fingerprint(certificate.RawData);
+    }
 
     /// <summary>A new private key.</summary>
     public static ECDsa NewKey() => ECDsa.Create(ECCurve.NamedCurves.nistP256);
