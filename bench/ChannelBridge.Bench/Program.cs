@@ -38,7 +38,7 @@ static int Help()
           devices   connect with a device, beside connect with a token
           juji      juji.call through two hosts beside a bare WebSocket echo, a broadcast beside bare sends, and the memory of members that say nothing
           aun       AUN's messages between two AIDs and to an agent, plain and sealed, logins, pulls, and the memory of idle connections
-          aun-agent, aun-logins, aun-idle  parts of it alone
+          aun-agent, aun-logins, aun-idle  parts of it alone; with --host …/channelbridge.dll another build's
           files     uploads and downloads beside bare ones, their memory, and messages beside them
           streams   Open Responses through the host beside the provider asked directly: latency, processor time, first tokens, memory
           allocations  bytes allocated for each event of a stream, in this process (part of streams)

@@ -187,7 +187,7 @@ internal sealed partial class Suite
     }
 
     /// <summary>As many AIDs as connections, each with a device, all long, before a host that has done nothing else.</summary>
-    private static async Task AunIdleAsync()
+    private async Task AunIdleAsync()
     {
         const int Connections = 10_000;
         Progress($"AUN: {Connections} identities");
@@ -235,7 +235,7 @@ internal sealed partial class Suite
 
     private static Uri GatewayOf(Subject host) => new(host.Url, "aun");
 
-    private static Task<Subject> AunHostAsync(string? data = null) => Subject.HostAsync(data, environment:
+    private Task<Subject> AunHostAsync(string? data = null) => Subject.HostAsync(data, host: _before, environment:
     [
         "CHANNELBRIDGE__CHANNELS__AUN__ISSUERS=" + AunIssuer, $"CHANNELBRIDGE__CHANNELS__AUN__AGENTS__{AunBot}=echo", "CHANNELBRIDGE__LIMITS__AGENTTURNSPERMINUTE=0",
         "CHANNELBRIDGE__LIMITS__MAXCONNECTIONS=20000",
