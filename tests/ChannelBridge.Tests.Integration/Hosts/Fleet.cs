@@ -75,6 +75,8 @@ internal sealed class Fleet : IAsyncDisposable
 
     public HostProcess Host(int index) => _hosts[index] ?? throw new InvalidOperationException($"host {index} doesn't run");
 
+    public bool Runs(int index) => _hosts[index] is not null;
+
     public async Task StartHostAsync(int index) =>
         _hosts[index] = await HostProcess.StartAsync(_data[index], ["--store", _connectionOf(index)], environment: _environment);
 
