@@ -10,7 +10,7 @@ namespace ChannelBridge.Tests.Interop;
 
 /// <summary>Requests that somebody waits for, answered by the real gateway: through the plugin, and through its own /v1/responses.</summary>
 [Collection(GatewaysCollection.Name)]
-public sealed class AgentTests(AgentLab lab) : IClassFixture<AgentLab>
+public sealed partial class AgentTests(AgentLab lab) : IClassFixture<AgentLab>
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Agents;
+using ChannelBridge.Channels.Aun;
 using ChannelBridge.Core.Access;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -12,12 +13,18 @@ namespace ChannelBridge.Tests.Interop.Lab;
 /// <summary>The parts of a host in this process, linked to a real gateway, so that a test can call its agents directly.</summary>
 public sealed class AgentLab : IAsyncLifetime
 {
+    /// <summary>The AID of the gateway's agent at this host's AUN endpoint.</summary>
+    public const string Aid = "bot.agentid.pub";
+
     private const string Token = "agent-lab-token-0123456789";
     private WebApplication? _app;
 
     public FakeModel Model { get; private set; } = null!;
 
     public GatewayProcess Gateway { get; private set; } = null!;
+
+    /// <summary>Where the host listens.</summary>
+    public string Url => _app!.Urls.First();
 
     /// <summary>The agent behind the link.</summary>
     public IAgent OpenClaw { get; private set; } = null!;
@@ -37,10 +44,13 @@ public sealed class AgentLab : IAsyncLifetime
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Configuration[$"Channels:Aun:Agents:{Aid}"] = "openclaw";
+        builder.Configuration["Channels:Aun:PkiFolder"] = Path.Combine(state, "pki");
         builder.Services.AddSingleton<ITokenAuthority>(new TokenAuthority([AccessToken.FromToken("first", Token, Scopes.All)]));
         builder.Services.AddChannelBridge(options => options.DelayNotice = TimeSpan.Zero)
             .UseSqlite(options => options.Path = Path.Combine(state, "host.db"))
             .AddOpenClaw()
+            .AddAun()
             .AddEndpoints(options => options.SocketPath = socket);
         _app = builder.Build();
         _app.MapChannelBridge();
