@@ -147,6 +147,37 @@ public sealed class HostedPluginTests
         }
     }
 
+    /// <summary>Guards that what was changed on the disk is refused at the start, with its place, and that the others run.</summary>
+    [Theory]
+    [InlineData("$.colour", "\"id\":\"busy\"", "\"id\":\"busy\",\"colour\":\"red\"")]
+    [InlineData("$.channels[0].id", "[{\"id\":\"busy\"}]", "[{\"id\":\"other\"}]")]
+    [InlineData("$.protocol", "\"protocol\":1", "\"protocol\":2")]
+    [InlineData("$.run.command[0]", "python3", "./isn-t-there")]
+    public async Task ManifestChangedOnTheDisk_IsRefusedAtTheStartWithItsPlace_AndTheOthersRun(string place, string before, string after)
+    {
+        var folder = Scratch.NewFolder("host");
+        await using (var host = await HostedPlugins.StartAsync(folder))
+        {
+            foreach (var id in (string[])["another", "busy"])
+            {
+                var source = Write(id, PythonPlugin.Good.Replace("\"test\"", $"\"{id}\"", StringComparison.Ordinal).Replace("chat", id == "busy" ? id : "other", StringComparison.Ordinal), id == "busy" ? id : "other");
+                await host.CallAsync("plugins.install", new JsonObject { ["source"] = source });
+            }
+        }
+
+        var manifest = Path.Combine(folder, "plugins", "busy", "1.0.0", PluginManifest.FileName);
+        var text = await File.ReadAllTextAsync(manifest);
+        Assert.Contains(before, text, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(manifest, text.Replace(before, after, StringComparison.Ordinal));
+        await using (var host = await HostedPlugins.StartAsync(folder))
+        {
+            await host.RunsAsync("another");
+            Assert.Contains("Plugin busy isn't started: ", host.Errors, StringComparison.Ordinal);
+            Assert.Contains(place, host.Errors, StringComparison.Ordinal);
+            Assert.Single(host.Room.Units);
+        }
+    }
+
     [Fact]
     public async Task CallsForWhatIsNotItsOwn_AreRefusedWithACode()
     {

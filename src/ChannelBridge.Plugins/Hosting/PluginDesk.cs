@@ -72,6 +72,8 @@ internal sealed partial class PluginDesk(
     {
         Given(ack, "ack");
         var (channel, account) = Own(ack.Channel, ack.AccountId);
+        // The reason stands in the message's history.
+        if (ack.Error is { } reason) ack = ack with { Error = mask(reason) };
         var result = await outbox.AckAsync(PluginMapping.ToAck(ack, channel.Id, account), Riding(records), cancellationToken).ConfigureAwait(false);
         return PluginMapping.ToWire(result);
     }
@@ -102,7 +104,7 @@ internal sealed partial class PluginDesk(
         {
             var key = (own.Id, account.ToLowerInvariant());
             // The same again only wakes the flush.
-            if (!_targets.TryGetValue(key, out target)) _targets[key] = target = new PluginPushTarget(own, live, manifest.Id, outbox, time, Remember);
+            if (!_targets.TryGetValue(key, out target)) _targets[key] = target = new PluginPushTarget(own, live, manifest.Id, outbox, time, Remember, mask);
         }
 
         outbox.Attach(own.Id, account, target);
@@ -205,7 +207,7 @@ internal sealed partial class PluginDesk(
     {
         if (section.ValueKind != JsonValueKind.Object) throw BridgeException.Invalid("section is an object");
         Small(section);
-        _diagnostics = JsonObject.Create(section.Clone());
+        _diagnostics = (JsonObject)Secrets.Mask(section, mask)!;
         return Task.CompletedTask;
     }
 

@@ -7,7 +7,8 @@ namespace ChannelBridge.Plugins.Hosting;
 /// <summary>
 /// One account of one process, as the outbox pushes to it. What isn't acked is pushed to the next process under the same id.
 /// </summary>
-internal sealed class PluginPushTarget(PluginChannel channel, PluginLink.Live live, string pluginId, IOutbox outbox, TimeProvider time, Action<OutboundMessage> onPush)
+internal sealed class PluginPushTarget(
+    PluginChannel channel, PluginLink.Live live, string pluginId, IOutbox outbox, TimeProvider time, Action<OutboundMessage> onPush, Func<string, string> mask)
     : IPushTarget
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -36,6 +37,7 @@ internal sealed class PluginPushTarget(PluginChannel channel, PluginLink.Live li
             channel.SawOutbound(time.GetUtcNow());
             if (pushed?.Ack is { } ack && ack.Id == item.Id)
             {
+                if (ack.Error is { } reason) ack = ack with { Error = mask(reason) };
                 await outbox.AckAsync(PluginMapping.ToAck(ack, channel.Id, account), cancellationToken: cancellationToken).ConfigureAwait(false);
                 return PushOutcome.Flushed;
             }
@@ -58,7 +60,7 @@ internal sealed class PluginPushTarget(PluginChannel channel, PluginLink.Live li
                 && refused.Code is ErrorCodes.InvalidRequest or ErrorCodes.NotFound or ErrorCodes.Forbidden or ErrorCodes.PayloadTooLarge;
             await outbox.AckAsync(
                 new Ack(
-                    item.Id, channel.Id, account, Ok: false, fatal, Error: $"{refused.Code}: {refused.Message}",
+                    item.Id, channel.Id, account, Ok: false, fatal, Error: mask($"{refused.Code}: {refused.Message}"),
                     RetryAfter: refused.RetryAfter),
                 cancellationToken: cancellationToken).ConfigureAwait(false);
             return PushOutcome.Flushed;

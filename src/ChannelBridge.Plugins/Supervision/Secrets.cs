@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using ChannelBridge.Plugins.Manifest;
 using ChannelBridge.Plugins.Protocol;
 
@@ -19,6 +20,27 @@ internal static class Secrets
         }
 
         return text;
+    }
+
+    /// <summary>JSON whose names and values are without the secrets. Of members that have the same name the last one is taken.</summary>
+    public static JsonNode? Mask(JsonElement value, Func<string, string> mask)
+    {
+        switch (value.ValueKind)
+        {
+            case JsonValueKind.Object:
+                var members = new JsonObject();
+                foreach (var member in value.EnumerateObject()) members[mask(member.Name)] = Mask(member.Value, mask);
+                return members;
+            case JsonValueKind.Array:
+                return new JsonArray([.. value.EnumerateArray().Select(item => Mask(item, mask))]);
+            case JsonValueKind.String:
+                return mask(value.GetString()!);
+            default:
+                // A secret may be a number.
+                var text = value.GetRawText();
+                var masked = mask(text);
+                return masked == text ? JsonNode.Parse(text) : masked;
+        }
     }
 
     /// <summary>The values of members that the schema marks as secret.</summary>
