@@ -294,7 +294,7 @@ public sealed class PluginEndpointTests
         return folder;
     }
 
-    private static string BuiltSample() => Path.Combine(
+    internal static string BuiltSample() => Path.Combine(
         Samples(), "plugin-csharp",
         Path.GetRelativePath(Path.Combine(Samples(), "..", "tests", "ChannelBridge.Tests.Integration"), AppContext.BaseDirectory));
 

@@ -75,7 +75,7 @@ internal static class Examples
         "plugins update" => ["channelbridge plugins update my-chat ./my-chat-1.1.0.cbplugin"],
         "plugins trust" => ["channelbridge plugins trust ann rSVGyVgOTTVBMJZmu2EHgfDxz2qjSEUxpyvhgDVLx2E=", "channelbridge plugins trust ann --remove"],
         "plugins logs" => ["channelbridge plugins logs my-chat --limit 20"],
-        "plugin run" => ["channelbridge plugin run ./my-chat"],
+        "plugin run" => ["channelbridge plugin run ./my-chat", "channelbridge plugin run ./my-chat --data /tmp/my-chat --port 7790"],
         "plugin keygen" => ["channelbridge plugin keygen ~/.my-chat.key"],
         "plugin pack" => ["channelbridge plugin pack ./my-chat --sign ~/.my-chat.key"],
         "plugin" => ["channelbridge plugin check ./my-chat", "channelbridge plugin pack ./my-chat --out my-chat.cbplugin"],

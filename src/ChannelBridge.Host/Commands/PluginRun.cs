@@ -1,7 +1,10 @@
 using System.CommandLine;
 using System.Text.Json;
 using System.Threading.Channels;
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Core.Access;
+using ChannelBridge.Host.Composition;
 using ChannelBridge.Plugins.Hosting;
 using ChannelBridge.Plugins.Manifest;
 using Microsoft.Extensions.Logging.Console;
@@ -9,8 +12,8 @@ using Microsoft.Extensions.Logging.Console;
 namespace ChannelBridge.Host.Commands;
 
 /// <summary>
-/// <c>channelbridge plugin run</c>: a host around one plugin that is being written, with the echo agent and a store of its own. It is started again
-/// when a file of it changes.
+/// <c>channelbridge plugin run</c>: a host around one plugin that is being written, with the echo agent, a store of its own, and a listener on loopback
+/// for its endpoints. It is started again when a file of it changes.
 /// </summary>
 internal static class PluginRun
 {
@@ -28,12 +31,25 @@ internal static class PluginRun
         HelpName = "DIR",
     };
 
+    private static readonly Option<int> Port = new("--port")
+    {
+        Description = "Where the host listens on 127.0.0.1, for the plugin's endpoints [default: a free port]",
+        HelpName = "N",
+    };
+
+    static PluginRun() => Port.Validators.Add(static result =>
+    {
+        // What isn't a number has been told already.
+        if (int.TryParse(result.Tokens is [var token] ? token.Value : null, out var port) && port is < 0 or > ushort.MaxValue)
+            result.AddError($"--port is 0 (a free one) to {ushort.MaxValue}");
+    });
+
     /// <summary>Makes the command.</summary>
     public static Command Create()
     {
         var command = new Command("run", "Runs a plugin in a host of its own with the echo agent, again whenever a file of it changes; Ctrl+C ends it.")
         {
-            Folder, Settings, Data,
+            Folder, Settings, Data, Port,
         };
         command.SetAction((parsed, cancellationToken) => PluginCommand.Guard(() => RunAsync(parsed, cancellationToken)));
         return command;
@@ -45,34 +61,54 @@ internal static class PluginRun
         var data = parsed.GetValue(Data) is { } chosen ? Path.GetFullPath(chosen) : Directory.CreateTempSubdirectory("channelbridge-plugin-").FullName;
         var settings = parsed.GetValue(Settings) is { } file ? Path.GetFullPath(file) : null;
         _ = ManifestReader.ReadFolder(folder);
-        Directory.CreateDirectory(data);
-        var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
-        builder.Logging.AddSimpleConsole(console => console.SingleLine = true).SetMinimumLevel(LogLevel.Information)
-            .AddFilter("Microsoft", LogLevel.Warning);
-        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-        builder.Services.AddChannelBridge()
-            .UseSqlite(store => store.Path = Path.Combine(data, "messages.db"))
-            .AddTransfers(files => files.Folder = Path.Combine(data, "spool"))
-            .AddPlugins(new PluginHostOptions { DataFolder = data });
-        using var host = builder.Build();
+        OwnerOnly.RestrictNewFiles();
+        using var held = DataFolder.Open(data);
+        var app = Build(data, held.TakeToken(given: null, out _), parsed.GetValue(Port));
+        await using var closing = app.ConfigureAwait(false);
         // Ctrl+C and SIGTERM are the host's once it has started; the command's own token isn't told of them then.
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(
-            cancellationToken, host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
-        await host.StartAsync(cancellationToken).ConfigureAwait(false);
-        Console.WriteLine($"data: {data}");
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, app.Lifetime.ApplicationStopping);
+        await HostRunner.StartAsync(app, stopTimeout: TimeSpan.FromSeconds(10), "--port 0").ConfigureAwait(false);
+        var url = app.Urls.First();
+        // So that chat, send or plugins logs find it with --data alone.
+        HostFile.Write(data, new HostFile(Environment.ProcessId, url));
+        Console.WriteLine($"listening: {url}");
+        Console.WriteLine($"data: {data} (token in {held.TokenPath})");
+        foreach (var warning in held.Warnings) Console.WriteLine($"warning: {warning}");
         try
         {
-            await FollowAsync(host.Services.GetRequiredService<PluginRoom>(), folder, data, settings, end.Token).ConfigureAwait(false);
+            await FollowAsync(app.Services.GetRequiredService<PluginRoom>(), folder, data, settings, url, end.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (end.IsCancellationRequested)
         {
             // Ctrl+C.
         }
 
-        await host.StopAsync(CancellationToken.None).ConfigureAwait(false);
+        await app.StopAsync(CancellationToken.None).ConfigureAwait(false);
     }
 
-    private static async Task FollowAsync(PluginRoom room, string folder, string data, string? settings, CancellationToken cancellationToken)
+    private static WebApplication Build(string data, string token, int port)
+    {
+        // Only what is named here: no settings of the folder that it is started in.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Logging.AddSimpleConsole(console => console.SingleLine = true).SetMinimumLevel(LogLevel.Information)
+            .AddFilter("Microsoft", LogLevel.Warning);
+        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.WebHost.UseKestrelCore().UseUrls($"http://127.0.0.1:{port}");
+        builder.Services.AddRoutingCore();
+        // The listener waits for its connections, and the lifetime ends them: one after the other, a stop would take its whole time.
+        builder.Services.Configure<HostOptions>(options => options.ServicesStopConcurrently = true);
+        builder.Services.AddChannelBridge()
+            .UseSqlite(store => store.Path = Path.Combine(data, "messages.db"))
+            .AddTransfers(files => files.Folder = Path.Combine(data, "spool"))
+            .AddToken(AccessToken.FirstName, token, Scopes.All)
+            .AddPlugins(new PluginHostOptions { DataFolder = data })
+            .AddEndpoints(options => options.Version = ProductVersion.Text);
+        var app = builder.Build();
+        app.MapChannelBridge();
+        return app;
+    }
+
+    private static async Task FollowAsync(PluginRoom room, string folder, string data, string? settings, string url, CancellationToken cancellationToken)
     {
         var changes = Channel.CreateBounded<string>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         using var watcher = new FileSystemWatcher(folder) { IncludeSubdirectories = true };
@@ -96,6 +132,10 @@ internal static class PluginRun
                     new InstalledPlugin(manifest, folder, Path.Combine(data, "plugin-data", manifest.Id)), new PluginSettings { Settings = given },
                     cancellationToken).ConfigureAwait(false);
                 Console.WriteLine($"running: {manifest.Id} {manifest.Version}, its data in {Path.Combine(data, "plugin-data", manifest.Id)}");
+                foreach (var endpoint in manifest.Endpoints)
+                    Console.WriteLine($"endpoint: {string.Join(", ", endpoint.Verbs)} {url}{endpoint.Path} ({endpoint.Access})");
+                foreach (var socket in manifest.Sockets)
+                    Console.WriteLine($"socket: ws{url["http".Length..]}{socket.Path} ({socket.Access})");
             }
             catch (Exception fault) when (fault is BridgeException or JsonException or IOException)
             {

@@ -10,6 +10,8 @@ namespace ChannelBridge.Host.Composition;
 /// <summary>Runs a host from its settings to its end.</summary>
 internal static class HostRunner
 {
+    private const string OtherUrl = "--urls, e.g. --urls http://127.0.0.1:7789";
+
     /// <summary>Runs until a signal comes (or <paramref name="body"/> ends, where there is one) and gives the exit code.</summary>
     /// <param name="settings">The validated settings.</param>
     /// <param name="output">For what the operator reads; never a log.</param>
@@ -28,7 +30,7 @@ internal static class HostRunner
         {
             try
             {
-                await StartAsync(app, settings).ConfigureAwait(false);
+                await StartAsync(app, settings.StopTimeout, OtherUrl).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (body is null && app.Lifetime.ApplicationStopping.IsCancellationRequested)
             {
@@ -72,7 +74,12 @@ internal static class HostRunner
             : $"made a token; it is in {path}";
     }
 
-    private static async Task StartAsync(WebApplication app, HostSettings settings)
+    /// <summary>Starts a host; what has started is stopped again when the rest can't.</summary>
+    /// <param name="app">The host.</param>
+    /// <param name="stopTimeout">How long stopping may take then.</param>
+    /// <param name="otherAddress">The option that gives it another address, as it is typed.</param>
+    /// <exception cref="HostStartException">The start can't go on; the message says why.</exception>
+    public static async Task StartAsync(WebApplication app, TimeSpan stopTimeout, string otherAddress)
     {
         try
         {
@@ -81,36 +88,35 @@ internal static class HostRunner
         catch (Exception fault)
         {
             // What has started is stopped in order; the store must not be left half open.
-            using var timeout = new CancellationTokenSource(settings.StopTimeout);
+            using var timeout = new CancellationTokenSource(stopTimeout);
             await app.StopAsync(timeout.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (fault is BridgeException { Code: var code } && code.StartsWith("STORE", StringComparison.Ordinal))
                 throw new HostStartException(ExitCodes.Store, $"the store can't be opened: {fault.Message} ({code})", fault);
             if (fault is IOException or SocketException)
             {
-                throw new HostStartException(ExitCodes.Listen, $"can't listen: {fault.Message.ReplaceLineEndings(" ")}\n{AdviceOn(fault)}",
-                    fault);
+                throw new HostStartException(
+                    ExitCodes.Listen, $"can't listen: {fault.Message.ReplaceLineEndings(" ")}\n{AdviceOn(fault, otherAddress)}", fault);
             }
 
             throw;
         }
     }
 
-    private static string AdviceOn(Exception fault)
+    private static string AdviceOn(Exception fault, string otherAddress)
     {
         for (Exception? cause = fault; cause is not null; cause = cause.InnerException)
         {
             switch (cause)
             {
                 case SocketException { SocketErrorCode: SocketError.AccessDenied }:
-                    return "this user may not listen there: ports below 1024 need a right of their own; choose another one with --urls, "
-                        + "e.g. --urls http://127.0.0.1:7788";
+                    return $"this user may not listen there: ports below 1024 need a right of their own; choose another one with {otherAddress}";
                 case SocketException { SocketErrorCode: SocketError.AddressNotAvailable }:
-                    return "this machine has no such address; choose one of its own with --urls, e.g. --urls http://127.0.0.1:7788";
+                    return $"this machine has no such address; choose one of its own with {otherAddress}";
                 case SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse }:
-                    return "another program uses the address; choose another one with --urls, e.g. --urls http://127.0.0.1:7789";
+                    return $"another program uses the address; choose another one with {otherAddress}";
             }
         }
 
-        return "choose another address with --urls, e.g. --urls http://127.0.0.1:7789";
+        return $"choose another address with {otherAddress}";
     }
 }
