@@ -10,6 +10,12 @@ return args switch
     ["endpoint-host", var port, var data] => await EndpointServer.HostAsync(int.Parse(port), data),
     ["juji-floor", var port] => await JujiServer.BareAsync(int.Parse(port)),
     ["juji-host", var port, var data] => await JujiServer.HostAsync(int.Parse(port), data),
+    ["work-inside", var port, var data] => await PluginServer.HostAsync(int.Parse(port), data, inside: true),
+    ["work-host", var port, var data] => await PluginServer.HostAsync(int.Parse(port), data, inside: false),
+    ["work-plugin", _] => await PluginServer.PluginAsync(args),
+    ["pipe-echo"] => PipeFloor.Echo(),
+    ["pipe-events", var count, var bytes] => PipeFloor.Events(long.Parse(count), int.Parse(bytes)),
+    ["wait"] => await PluginServer.WaitAsync(),
     ["provider-server", var port] => await ProviderServer.RunAsync(int.Parse(port)),
     ["simulate", .. var options] => Simulate(options),
     ["--help"] or ["-h"] => Help(),
@@ -32,6 +38,8 @@ static int Help()
           stuck     the answers of 999 conversations with and without one whose bridge never acks
           broker    publish, consume, ack: beside RabbitMQ with confirms (needs Debian's rabbitmq-server)
           postgres  acks of one host and of three on PostgreSQL, beside a queue written with bare Npgsql (needs Debian's postgresql)
+          plugins   a channel as a plugin's process beside the same inside the host, and bare pipes: accepts, pushes, events, a file of 1 GiB, idle memory; only when named
+                    --only accept|push|events|file|idle for a part of it, --file-mib 128 for a smaller file
           endpoint  a channel's HTTP endpoint that answers 200 and nothing, beside bare Kestrel's
           identity  signatures verified a second, beside NSec alone and Node's crypto
           multiclaws  sessions with another host's agent beside the A2A sends alone, a thousand that wait, and how soon wait_all is answered; only when named
@@ -50,7 +58,7 @@ static int Help()
                     --only acks|drain|whole|juji|responses for a part of it
           steady    half of the peak for some minutes: memory and p99 of the first and the last third
 
-          dotnet run -c Release --project bench/ChannelBridge.Bench                 all but a2a, a2a-before, before, cold and steady, some ten minutes
+          dotnet run -c Release --project bench/ChannelBridge.Bench                 all but a2a, a2a-before, before, cold, plugins and steady, some ten minutes
           dotnet run -c Release --project bench/ChannelBridge.Bench -- acks --seconds 10 --runs 5
           dotnet run -c Release --project bench/ChannelBridge.Bench -- steady --minutes 10
           dotnet run -c Release --project bench/ChannelBridge.Bench -- simulate     a million lanes on 32 hosts that die and hang, over a model of the claims

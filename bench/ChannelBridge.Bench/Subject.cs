@@ -21,6 +21,9 @@ internal sealed class Subject : IAsyncDisposable
 
     public string? Data { get; }
 
+    /// <summary>The process's id.</summary>
+    public int ProcessId => _process.Id;
+
     public string Token => Data is null ? "" : File.ReadAllText(Path.Combine(Data, "token")).Trim();
 
     /// <summary>How long it took from the start of the process until it said that it is ready.</summary>
@@ -71,6 +74,21 @@ internal sealed class Subject : IAsyncDisposable
         var data = Directory.CreateTempSubdirectory("cbbench").FullName;
         return StartAsync("channelbridge-bench.dll", ["juji-host", port.ToString(CultureInfo.InvariantCulture), data], url, data);
     }
+
+    /// <summary>A host with the channel of the rows about plugins, inside or as so many plugins.</summary>
+    public static async Task<Subject> WorkHostAsync(bool inside, int plugins)
+    {
+        var port = FreePort();
+        // Beside this program's own files, which are linked into it.
+        var data = Path.Combine(AppContext.BaseDirectory, "..", $"cbbench-{Guid.NewGuid():N}");
+        data = Directory.CreateDirectory(Path.GetFullPath(data)).FullName;
+        for (var index = 0; index < (inside ? 0 : plugins); index++) await PluginServer.InstallAsync(data, WorkId(index));
+        return await StartAsync(
+            "channelbridge-bench.dll", [inside ? "work-inside" : "work-host", port.ToString(CultureInfo.InvariantCulture), data], new Uri($"http://127.0.0.1:{port}/"), data);
+    }
+
+    /// <summary>The plugins of such a host, by number.</summary>
+    public static string WorkId(int index) => index == 0 ? PluginServer.Name : $"{PluginServer.Name}{index}";
 
     /// <summary>The JavaScript SDK's server of A2A 0.3, as the interop tests set it up.</summary>
     public static async Task<Subject> A2AFloorAsync()

@@ -10,7 +10,9 @@ internal sealed partial class Suite
     private const int LargeChunk = 1024 * 1024;
     private const double MiB = 1024 * 1024;
 
-    private int _fileMiB = 256;
+    private int? _fileMiB;
+
+    private int FileMiB => _fileMiB ?? 256;
 
     private async Task FilesAsync()
     {
@@ -21,7 +23,7 @@ internal sealed partial class Suite
         var file = Path.Combine(folder, "file.bin");
         try
         {
-            await MakeFileAsync(file);
+            await MakeFileAsync(file, FileMiB);
             for (var run = 0; run < _runs; run++)
             {
                 Progress($"files, run {run + 1} of {_runs}");
@@ -54,7 +56,7 @@ internal sealed partial class Suite
             Directory.Delete(folder, recursive: true);
         }
 
-        Add($"upload of {_fileMiB} MiB in base64, 256 KiB, one chunk at a time, beside a sink that decodes, hashes and writes, MiB/s", sinkOne, one, "");
+        Add($"upload of {FileMiB} MiB in base64, 256 KiB, one chunk at a time, beside a sink that decodes, hashes and writes, MiB/s", sinkOne, one, "");
         Add("the same, 8 chunks at a time", sinkEight, eight, "");
         Add("upload in binary, 1 MiB, 8 at a time, beside cp + sha256sum of the same file, MiB/s", copy, binary, "");
         Add("download in base64 beside a sender of the same frames, MiB/s", senderText, text, "");
@@ -63,7 +65,7 @@ internal sealed partial class Suite
         Add("p99 from inbound to push at 500/s, ms, without and with files at full speed beside (lower is better)", quiet, busy, "");
 
         async Task<double> RateAsync(FileClient client, int chunk, int window, bool asBinary) =>
-            await client.UploadAsync(chunk, (int)(_fileMiB * MiB / chunk), window, asBinary) / MiB;
+            await client.UploadAsync(chunk, (int)(FileMiB * MiB / chunk), window, asBinary) / MiB;
     }
 
     private async Task BesideMessagesAsync(List<double> quiet, List<double> busy)
@@ -83,11 +85,11 @@ internal sealed partial class Suite
         await sending;
     }
 
-    private async Task MakeFileAsync(string path)
+    private static async Task MakeFileAsync(string path, int mib)
     {
         var block = RandomNumberGenerator.GetBytes(LargeChunk);
         await using var stream = File.Create(path);
-        for (var index = 0; index < _fileMiB; index++)
+        for (var index = 0; index < mib; index++)
         {
             block[0] = (byte)index;
             await stream.WriteAsync(block);

@@ -74,6 +74,7 @@ internal sealed partial class Suite
         "streams" => StreamsAsync(),
         "allocations" => AllocationsAsync(),
         "files" => FilesAsync(),
+        "plugins" => PluginsAsync(),
         "endpoint" => EndpointAsync(),
         "identity" => IdentityAsync(),
         "devices" => DevicesAsync(),
