@@ -16,6 +16,7 @@ public sealed class PluginRoom : IAsyncDisposable
     private readonly Dictionary<string, (PluginUnit Unit, IDisposable Registration)> _units = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _changing = new(1, 1);
     private readonly CancellationTokenSource _stop = new();
+    private readonly PluginStarts _starts = new();
     private int _disposed;
 
     internal PluginRoom(IRegistry registry, PluginServices services, SupervisorTimes? times = null)
@@ -67,7 +68,7 @@ public sealed class PluginRoom : IAsyncDisposable
         await _changing.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            var unit = new PluginUnit(plugin, settings, _services, _times);
+            var unit = new PluginUnit(plugin, settings, _services, _times, _starts);
             (PluginUnit Unit, IDisposable Registration) old;
             lock (_units)
             {
@@ -82,7 +83,7 @@ public sealed class PluginRoom : IAsyncDisposable
             // What the old version hadn't acked is pushed to it again; what the new one has taken in its short life is in the store.
             await EndAsync((unit, Entry(manifest.Id).Registration)).ConfigureAwait(false);
             goBack();
-            var before = new PluginUnit(old.Unit.Plugin, old.Unit.Settings, _services, _times) { LastUpdate = $"{manifest.Version} wasn't taken: {reason}" };
+            var before = new PluginUnit(old.Unit.Plugin, old.Unit.Settings, _services, _times, _starts) { LastUpdate = $"{manifest.Version} wasn't taken: {reason}" };
             Begin(before);
             await WhyNotReadyAsync(before.Supervisor).ConfigureAwait(false);
             return reason;
@@ -140,6 +141,7 @@ public sealed class PluginRoom : IAsyncDisposable
         await _stop.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(Units.Select(unit => RemoveAsync(unit.Manifest.Id))).ConfigureAwait(false);
         _changing.Dispose();
+        _starts.Dispose();
         _stop.Dispose();
     }
 

@@ -24,7 +24,7 @@ internal sealed class PluginUnit : IPluginSide, IAsyncDisposable
     private readonly PluginLink _link;
     private readonly PluginDesk _desk;
 
-    public PluginUnit(InstalledPlugin plugin, PluginSettings settings, PluginServices services, SupervisorTimes? times = null)
+    public PluginUnit(InstalledPlugin plugin, PluginSettings settings, PluginServices services, SupervisorTimes? times = null, PluginStarts? starts = null)
     {
         Plugin = plugin;
         Settings = settings;
@@ -44,7 +44,7 @@ internal sealed class PluginUnit : IPluginSide, IAsyncDisposable
             Manifest, channels, _link, settings.AgentOf, services.Inbox, services.Outbox, services.Records, services.Events,
             services.Logger, text => Secrets.Mask(text, secrets), services.Time, Lines, services.Spool, services.Runs);
         Supervisor = new PluginSupervisor(
-            Manifest, plugin.Folder, plugin.DataFolder, settings.Options, start, this, services.Logger, services.Time, times, Lines);
+            Manifest, plugin.Folder, plugin.DataFolder, settings.Options, start, this, services.Logger, services.Time, times, Lines, starts);
         Contributors =
         [
             .. channels.Values, calls, new PluginTurns(channels, _link), .. PluginEndpoints.Of(Manifest, _link, services.Logger), new Section(this),

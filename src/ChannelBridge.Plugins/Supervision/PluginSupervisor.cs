@@ -25,6 +25,7 @@ public sealed class PluginSupervisor : IAsyncDisposable
     private readonly DiskUse _disk;
     private readonly Queue<DateTimeOffset> _starts = new();
     private readonly Lock _lock = new();
+    private readonly PluginStarts? _turns;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private CancellationTokenSource _stop = new();
     private Task _running = Task.CompletedTask;
@@ -54,7 +55,7 @@ public sealed class PluginSupervisor : IAsyncDisposable
 
     internal PluginSupervisor(
         PluginManifest manifest, string folder, string dataFolder, PluginOptions options, PluginStart start, IPluginSide side,
-        ILogger logger, TimeProvider time, SupervisorTimes? times, PluginLines lines)
+        ILogger logger, TimeProvider time, SupervisorTimes? times, PluginLines lines, PluginStarts? starts = null)
     {
         ArgumentNullException.ThrowIfNull(manifest);
         ArgumentNullException.ThrowIfNull(start);
@@ -68,6 +69,7 @@ public sealed class PluginSupervisor : IAsyncDisposable
         _time = time;
         _times = times ?? new SupervisorTimes();
         _lines = lines;
+        _turns = starts;
         _disk = new DiskUse(dataFolder, time);
         _secrets = [.. Secrets.Find(manifest, start)];
     }
@@ -190,6 +192,7 @@ public sealed class PluginSupervisor : IAsyncDisposable
         Set(PluginState.Starting);
         Directory.CreateDirectory(_dataFolder);
         if (IsFull(now: true) is { } full) return full;
+        using var turn = _turns is null ? null : await _turns.EnterAsync(stop).ConfigureAwait(false);
         lock (_lock)
         {
             _count++;
@@ -225,6 +228,7 @@ public sealed class PluginSupervisor : IAsyncDisposable
             var started = await process.WithinAsync(token => process.Plugin.StartAsync(_start, token), "start", stop).ConfigureAwait(false);
             await _side.OnStartedAsync(started, stop).ConfigureAwait(false);
             SupervisorLog.Running(_logger, _manifest.Id, _manifest.Version, process.Id);
+            turn?.Dispose();
             Set(PluginState.Running);
             var end = await WatchAsync(process, stop).ConfigureAwait(false);
             // Nothing is wrong with the process itself: it may put its things in order.
