@@ -1,8 +1,10 @@
+using System.IO.Pipes;
 using ChannelBridge.Plugins.Manifest;
 using ChannelBridge.Plugins.Protocol;
 using ChannelBridge.Plugins.Rpc;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 
 namespace ChannelBridge.Plugins.Sdk;
 
@@ -19,11 +21,26 @@ public static class PluginProgram
     {
         ArgumentNullException.ThrowIfNull(args);
         ArgumentNullException.ThrowIfNull(configure);
-        var input = Console.OpenStandardInput();
-        var output = Console.OpenStandardOutput();
+        var input = Open(0, PipeDirection.In) ?? Console.OpenStandardInput();
+        var output = Open(1, PipeDirection.Out) ?? Console.OpenStandardOutput();
         // Whatever prints must not disturb the protocol.
         Console.SetOut(Console.Error);
         return RunAsync(input, output, AppContext.BaseDirectory, configure);
+    }
+
+    // The console's streams keep a thread of the pool waiting in each read; a pipe's own wait for nobody.
+    private static AnonymousPipeClientStream? Open(nint handle, PipeDirection direction)
+    {
+        if (OperatingSystem.IsWindows()) return null;
+        try
+        {
+            return new AnonymousPipeClientStream(direction, new SafePipeHandle(handle, ownsHandle: false));
+        }
+        catch (IOException)
+        {
+            // A terminal or a file.
+            return null;
+        }
     }
 
     internal static async Task<int> RunAsync(Stream input, Stream output, string folder, Action<PluginBuilder> configure)

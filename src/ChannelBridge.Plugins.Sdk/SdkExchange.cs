@@ -5,7 +5,6 @@ using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Endpoints;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Plugins.Protocol;
-using ChannelBridge.Plugins.Rpc;
 using ChannelBridge.Plugins.Streams;
 
 namespace ChannelBridge.Plugins.Sdk;
@@ -155,16 +154,21 @@ internal sealed class SdkExchange(
     private sealed class Events(PluginStreamWriter output) : IEventWriter
     {
         private readonly SemaphoreSlim _line = new(1, 1);
+        private readonly ArrayBufferWriter<byte> _item = new();
+        private Utf8JsonWriter? _writer;
 
         public CancellationToken Closed => output.Closed;
 
         public async ValueTask<bool> WriteAsync(ServerEvent item, CancellationToken cancellationToken = default)
         {
-            var told = new PluginServerEvent(Encoding.UTF8.GetString(item.Data.Span), item.Event, item.Id);
             await _line.WaitAsync(cancellationToken).ConfigureAwait(false);
             try
             {
-                await output.WriteItemAsync(JsonSerializer.SerializeToUtf8Bytes(told, PluginJson.Default.PluginServerEvent), cancellationToken).ConfigureAwait(false);
+                _item.ResetWrittenCount();
+                _writer ??= new Utf8JsonWriter(_item, EventItem.Options);
+                _writer.Reset();
+                EventItem.Write(_writer, item);
+                await output.WriteItemAsync(_item.WrittenMemory, cancellationToken).ConfigureAwait(false);
                 return true;
             }
             catch (Exception over) when (over is BridgeException or ObjectDisposedException)

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Endpoints;
 using ChannelBridge.Plugins.Manifest;
@@ -164,10 +163,7 @@ internal sealed class PluginEndpoints : IEndpointSource
             {
                 await foreach (var item in reader.ReadItemsAsync(cancellationToken: cancellationToken).ConfigureAwait(false))
                 {
-                    var told = JsonSerializer.Deserialize(item.Span, PluginJson.Default.PluginServerEvent)
-                        ?? throw new BridgeException(ErrorCodes.InvalidRequest, "an event is null");
-                    var happened = new ServerEvent(Encoding.UTF8.GetBytes(told.Data ?? ""), told.Event, told.Id);
-                    if (!await writer.WriteAsync(happened, cancellationToken).ConfigureAwait(false)) return;
+                    if (!await writer.WriteAsync(EventItem.Read(item.Span), cancellationToken).ConfigureAwait(false)) return;
                 }
             }
             catch (BridgeException gone) when (gone.Code is ErrorCodes.Unavailable or ErrorCodes.Cancelled)

@@ -19,13 +19,14 @@ public sealed class PluginConnection : IAsyncDisposable
     private readonly TaskCompletionSource<Exception?> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Exception? _fault;
 
-    private PluginConnection(Stream input, Stream output, PluginLimits limits, Action<Exception, string> onFault)
+    private PluginConnection(Stream input, Stream output, PluginLimits limits, Action<Exception, string> onFault, SynchronizationContext? context)
     {
         _input = PipeReader.Create(input, new StreamPipeReaderOptions(bufferSize: 32 * 1024, minimumReadSize: 4096));
         _output = new OutgoingFrames(output, limits.MaxUnreadBytes, fault => End(fault));
         Streams = new PluginStreams(_output);
         _handler = new PluginMessageHandler(_input, _output, Streams, limits, Traffic);
         _rpc = new PluginRpc(_handler, onFault);
+        if (context is not null) _rpc.SynchronizationContext = context;
         _rpc.Disconnected += (_, args) => End(args.Exception);
     }
 
@@ -52,7 +53,7 @@ public sealed class PluginConnection : IAsyncDisposable
     public static (PluginConnection Connection, IPluginProcess Plugin) ForHost(
         Stream input, Stream output, IPluginHost host, PluginLimits limits, Action<Exception, string> onFault)
     {
-        var connection = new PluginConnection(input, output, limits, onFault);
+        var connection = new PluginConnection(input, output, limits, onFault, new InlineContext());
         return (connection, connection.Start<IPluginHost, IPluginProcess>(host));
     }
 
@@ -65,7 +66,7 @@ public sealed class PluginConnection : IAsyncDisposable
     public static (PluginConnection Connection, IPluginHost Host) ForPlugin(
         Stream input, Stream output, IPluginProcess plugin, PluginLimits limits, Action<Exception, string> onFault)
     {
-        var connection = new PluginConnection(input, output, limits, onFault);
+        var connection = new PluginConnection(input, output, limits, onFault, context: null);
         return (connection, connection.Start<IPluginProcess, IPluginHost>(plugin));
     }
 

@@ -16,6 +16,7 @@ namespace ChannelBridge.Plugins.Rpc;
 [System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "The formatter belongs to the connection that it is given to, which disposes it.")]
 internal sealed class PluginMessageHandler : IJsonRpcMessageHandler
 {
+    private const int FewCalls = 2;
     private readonly PipeReader _input;
     private readonly OutgoingFrames _output;
     private readonly PluginStreams _streams;
@@ -25,7 +26,9 @@ internal sealed class PluginMessageHandler : IJsonRpcMessageHandler
     private readonly Lock _writeLock = new();
     private readonly ArrayBufferWriter<byte> _scratch = new();
     private readonly ConcurrentDictionary<RequestId, bool> _asked = new();
+    // Calls of the other end that have no answer yet, and those of this end.
     private int _open;
+    private int _asking;
 
     public PluginMessageHandler(PipeReader input, OutgoingFrames output, PluginStreams streams, PluginLimits limits, PluginTraffic traffic)
     {
@@ -83,7 +86,7 @@ internal sealed class PluginMessageHandler : IJsonRpcMessageHandler
         switch (content)
         {
             case JsonRpcRequest request:
-                if (request.IsResponseExpected) _asked[request.RequestId] = true;
+                if (request.IsResponseExpected && _asked.TryAdd(request.RequestId, true)) Interlocked.Increment(ref _asking);
                 try
                 {
                     do
@@ -95,7 +98,7 @@ internal sealed class PluginMessageHandler : IJsonRpcMessageHandler
                 catch
                 {
                     // Not sent: no answer will come.
-                    _asked.TryRemove(request.RequestId, out _);
+                    IsAsked(request.RequestId);
                     throw;
                 }
 
@@ -166,8 +169,8 @@ internal sealed class PluginMessageHandler : IJsonRpcMessageHandler
                 // Protocol 1 has no other: what isn't answered can't be bounded.
                 _traffic.CountDropped();
                 return null;
-            case JsonRpcResult result when !_asked.TryRemove(result.RequestId, out _):
-            case JsonRpcError error when !_asked.TryRemove(error.RequestId, out _):
+            case JsonRpcResult result when !IsAsked(result.RequestId):
+            case JsonRpcError error when !IsAsked(error.RequestId):
                 // A second answer, or one to a question that wasn't asked.
                 _traffic.CountStray();
                 return null;
@@ -201,10 +204,21 @@ internal sealed class PluginMessageHandler : IJsonRpcMessageHandler
                     $"a message has {_scratch.WrittenCount} bytes; the plugin protocol takes {PluginProtocol.MaxMessageBytes}, and more by a stream");
             }
 
-            if (waits) return _output.TryAdd(_scratch.WrittenSpan);
-            _output.Add(_scratch.WrittenSpan);
-            return true;
+            if (!waits) _output.Add(_scratch.WrittenSpan, write: false);
+            else if (!_output.TryAdd(_scratch.WrittenSpan, write: false)) return false;
         }
+
+        // Where there is hardly anything else under way somebody waits for this very message; else it leaves together with others.
+        _output.Write(here: Volatile.Read(ref _open) + Volatile.Read(ref _asking) <= FewCalls);
+        return true;
+    }
+
+    // False for a second answer, or one to a question that wasn't asked.
+    private bool IsAsked(RequestId id)
+    {
+        if (!_asked.TryRemove(id, out _)) return false;
+        Interlocked.Decrement(ref _asking);
+        return true;
     }
 
     private static PluginProtocolException Fault(string what) => new(what);

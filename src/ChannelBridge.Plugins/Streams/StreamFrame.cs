@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Buffers.Text;
 using System.Text.Json;
 using ChannelBridge.Plugins.Rpc;
 
@@ -12,6 +13,8 @@ namespace ChannelBridge.Plugins.Streams;
 internal readonly record struct StreamFrame
 {
     private const int MaxHeader = 512;
+    // All names and three numbers of 19 digits.
+    private const int MaxPlain = 160;
 
     public long Stream { get; init; }
 
@@ -54,24 +57,54 @@ internal readonly record struct StreamFrame
     public ReadOnlyMemory<byte> Write(ArrayBufferWriter<byte> buffer)
     {
         buffer.ResetWrittenCount();
-        buffer.GetSpan(4);
-        buffer.Advance(4);
-        using (var writer = new Utf8JsonWriter(buffer))
+        if (Error is null)
         {
-            writer.WriteStartObject();
-            writer.WriteNumber("stream"u8, Stream);
-            if (Seq > 0) writer.WriteNumber("seq"u8, Seq);
-            if (End) writer.WriteBoolean("end"u8, true);
-            if (More) writer.WriteBoolean("more"u8, true);
-            if (Error is not null) writer.WriteString("error"u8, Error);
-            if (Credit > 0) writer.WriteNumber("credit"u8, Credit);
-            if (Closed) writer.WriteBoolean("closed"u8, true);
-            writer.WriteEndObject();
+            // Every frame has one, and none of its members needs to be escaped.
+            var span = buffer.GetSpan(MaxPlain);
+            var length = 4;
+            Put(span, ref length, "{\"stream\":"u8, Stream);
+            if (Seq > 0) Put(span, ref length, ",\"seq\":"u8, Seq);
+            if (End) Put(span, ref length, ",\"end\":true"u8);
+            if (More) Put(span, ref length, ",\"more\":true"u8);
+            if (Credit > 0) Put(span, ref length, ",\"credit\":"u8, Credit);
+            if (Closed) Put(span, ref length, ",\"closed\":true"u8);
+            Put(span, ref length, "}"u8);
+            buffer.Advance(length);
+        }
+        else
+        {
+            WriteError(buffer);
         }
 
         var written = System.Runtime.InteropServices.MemoryMarshal.AsMemory(buffer.WrittenMemory);
         BinaryPrimitives.WriteInt32BigEndian(written.Span, written.Length - 4);
         return written;
+    }
+
+    private void WriteError(ArrayBufferWriter<byte> buffer)
+    {
+        buffer.GetSpan(4);
+        buffer.Advance(4);
+        using var writer = new Utf8JsonWriter(buffer);
+        writer.WriteStartObject();
+        writer.WriteNumber("stream"u8, Stream);
+        writer.WriteNumber("seq"u8, Seq);
+        writer.WriteBoolean("end"u8, End);
+        writer.WriteString("error"u8, Error);
+        writer.WriteEndObject();
+    }
+
+    private static void Put(Span<byte> span, ref int length, ReadOnlySpan<byte> text)
+    {
+        text.CopyTo(span[length..]);
+        length += text.Length;
+    }
+
+    private static void Put(Span<byte> span, ref int length, ReadOnlySpan<byte> name, long value)
+    {
+        Put(span, ref length, name);
+        Utf8Formatter.TryFormat(value, span[length..], out var digits);
+        length += digits;
     }
 
     private static StreamFrame Parse(ReadOnlySequence<byte> header)
@@ -81,21 +114,16 @@ internal readonly record struct StreamFrame
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) throw new JsonException();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var name = reader.GetString();
-            reader.Read();
             try
             {
-                frame = name switch
-                {
-                    "stream" => frame with { Stream = reader.GetInt64() },
-                    "seq" => frame with { Seq = reader.GetInt64() },
-                    "end" => frame with { End = reader.GetBoolean() },
-                    "more" => frame with { More = reader.GetBoolean() },
-                    "error" => frame with { Error = reader.GetString() },
-                    "credit" => frame with { Credit = reader.GetInt64() },
-                    "closed" => frame with { Closed = reader.GetBoolean() },
-                    _ => frame,
-                };
+                if (Next(ref reader, "stream"u8)) frame = frame with { Stream = reader.GetInt64() };
+                else if (Next(ref reader, "seq"u8)) frame = frame with { Seq = reader.GetInt64() };
+                else if (Next(ref reader, "end"u8)) frame = frame with { End = reader.GetBoolean() };
+                else if (Next(ref reader, "more"u8)) frame = frame with { More = reader.GetBoolean() };
+                else if (Next(ref reader, "error"u8)) frame = frame with { Error = reader.GetString() };
+                else if (Next(ref reader, "credit"u8)) frame = frame with { Credit = reader.GetInt64() };
+                else if (Next(ref reader, "closed"u8)) frame = frame with { Closed = reader.GetBoolean() };
+                else reader.Read();
             }
             catch (Exception fault) when (fault is FormatException or InvalidOperationException)
             {
@@ -108,4 +136,7 @@ internal readonly record struct StreamFrame
         if (frame.Stream <= 0 || frame.Seq < 0 || frame.Credit < 0) throw new JsonException();
         return frame;
     }
+
+    // On to the value when the member has this name.
+    private static bool Next(ref Utf8JsonReader reader, ReadOnlySpan<byte> name) => reader.ValueTextEquals(name) && reader.Read();
 }
