@@ -62,7 +62,8 @@ internal static class PluginServer
         var folder = Path.Combine(data, "plugins", id, Version);
         Directory.CreateDirectory(Path.GetDirectoryName(folder)!);
         // Fifty of them are one on the disk, and in the system's cache.
-        using (var copy = Process.Start("sh", ["-c", $"cp -al '{AppContext.BaseDirectory}' '{folder}' 2>/dev/null || cp -a '{AppContext.BaseDirectory}' '{folder}'"])) await copy.WaitForExitAsync();
+        var own = AppContext.BaseDirectory;
+        using (var copy = Process.Start("sh", ["-c", $"cp -al '{own}' '{folder}' 2>/dev/null || cp -a '{own}' '{folder}'"])) await copy.WaitForExitAsync();
         var manifest = new JsonObject
         {
             ["id"] = id,

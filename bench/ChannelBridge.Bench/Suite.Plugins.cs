@@ -50,7 +50,8 @@ internal sealed partial class Suite
 
         Add($"accepts through a plugin, durable, {PluginInFlight} in flight, beside the same channel inside the host (aim ≥ 0.5)", inside, outside, string.Create(
             CultureInfo.InvariantCulture,
-            $"/s; {Median(hostCpu):0} + {Median(pluginCpu):0} µs of processor time for each in host and plugin ({Median(insideCpu):0} µs inside), the echo agent's turn included"));
+            $"/s; {Median(hostCpu):0} + {Median(pluginCpu):0} µs of processor time for each in host and plugin ({Median(insideCpu):0} µs inside), ")
+            + "the echo agent's turn included");
     }
 
     private async Task<(double Rate, double Cpu, double PluginCpu)> AcceptAsync(WorkHost host)
@@ -165,7 +166,8 @@ internal sealed partial class Suite
         await using (var one = await WorkHost.StartAsync(inside: false))
         {
             await Task.Delay(Settle);
-            Add("resident memory of an idle plugin in C#, MiB, beside a .NET program that waits (report)", [Memory.ResidentMiB(floor.Id)], [Memory.ResidentMiB(one.PluginProcess)], "");
+            Add("resident memory of an idle plugin in C#, MiB, beside a .NET program that waits (report)",
+                [Memory.ResidentMiB(floor.Id)], [Memory.ResidentMiB(one.PluginProcess)], "");
             Add("of that its own, which no other process shares, MiB (report)", [Memory.OwnMiB(floor.Id)], [Memory.OwnMiB(one.PluginProcess)], "");
         }
 

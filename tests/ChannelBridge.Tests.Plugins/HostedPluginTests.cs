@@ -160,8 +160,9 @@ public sealed class HostedPluginTests
         {
             foreach (var id in (string[])["another", "busy"])
             {
-                var source = Write(id, PythonPlugin.Good.Replace("\"test\"", $"\"{id}\"", StringComparison.Ordinal).Replace("chat", id == "busy" ? id : "other", StringComparison.Ordinal), id == "busy" ? id : "other");
-                await host.CallAsync("plugins.install", new JsonObject { ["source"] = source });
+                var channel = id == "busy" ? id : "other";
+                var script = PythonPlugin.Good.Replace("\"test\"", $"\"{id}\"", StringComparison.Ordinal).Replace("\"chat\"", $"\"{channel}\"", StringComparison.Ordinal);
+                await host.CallAsync("plugins.install", new JsonObject { ["source"] = Write(id, script, channel) });
             }
         }
 

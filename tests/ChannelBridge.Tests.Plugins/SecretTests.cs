@@ -51,7 +51,8 @@ public sealed class SecretTests
         {
             Settings = manifest.Id == "teller" ? JsonSerializer.SerializeToElement(new { password = Password, pin = Pin }) : null,
         });
-        await host.CallAsync("plugins.install", new JsonObject { ["source"] = HostedPluginTests.Write("busy", HostedPluginTests.Busy.Replace("COUNT", "1", StringComparison.Ordinal)) });
+        var neighbour = HostedPluginTests.Write("busy", HostedPluginTests.Busy.Replace("COUNT", "1", StringComparison.Ordinal));
+        await host.CallAsync("plugins.install", new JsonObject { ["source"] = neighbour });
         await host.CallAsync("plugins.install", new JsonObject { ["source"] = WriteTeller() });
         var processes = new[] { await host.RunsAsync("busy"), await host.RunsAsync("teller") };
         var outbox = host.Services.GetRequiredService<IOutbox>();
