@@ -49,7 +49,6 @@ internal static class JujiServer
         builder.Services.AddChannelBridge()
             .UseSqlite(store => store.Path = Path.Combine(data, "messages.db"))
             .AddToken("bench", Token, Scopes.Write)
-            .AddOpenClaw()
             .AddJuji(juji =>
             {
                 juji.Endpoint.Enabled = true;

@@ -14,7 +14,6 @@ if (builder.Configuration["urls"] is null) builder.WebHost.UseUrls("http://127.0
 builder.Services.AddChannelBridge()
     .UseSqlite(store => store.Path = Path.Combine(folder, "messages.db"))
     .AddTokenFile(Path.Combine(folder, "token"))
-    .AddOpenClaw()
     .AddJuji(options => options.Endpoint.Enabled = true)
     .AddEndpoints(options => options.SocketPath = Path.Combine(folder, "channelbridge.sock"));
 // The server waits for its connections while the bridge ends them: not one after the other.

@@ -64,6 +64,7 @@ internal static class CoreServices
             provider.GetRequiredService<ILogger<Outbox>>(),
             provider.GetService<ILaneClaims>()));
         services.TryAddSingleton<IOutbox>(provider => provider.GetRequiredService<Outbox>());
+        services.TryAddSingleton<INotifier, Notifier>();
         services.TryAddSingleton<TurnCancels>();
         services.TryAddSingleton<TurnRunner>();
         services.TryAddSingleton<TurnScheduler>();

@@ -1,6 +1,7 @@
 using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Core.Messaging;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.OpenClaw;
@@ -9,7 +10,7 @@ namespace ChannelBridge.OpenClaw;
 /// Words into sessions of the gateway. They lie in the outbox, in a lane for each session, under an account that is nobody's but the link's; the link
 /// is the client that they are pushed to, by <c>link.notify</c>, and its answer is the ack. Order, repetition and dead letters are the outbox's.
 /// </summary>
-internal sealed partial class LinkNotices(IOutbox outbox, ILogger<LinkNotices> logger)
+internal sealed partial class LinkNotices(IOutbox outbox, ILogger<LinkNotices> logger) : ISessionNotices
 {
     /// <summary>The outbox's name for what is no channel's.</summary>
     public const string Channel = "openclaw";
@@ -17,15 +18,15 @@ internal sealed partial class LinkNotices(IOutbox outbox, ILogger<LinkNotices> l
     private const string Account = "sessions";
     private const string Wake = "wake";
 
-    /// <summary>The notice as the outbox keeps it.</summary>
-    public static OutboundMessage Message(GatewaySessionOrigin origin, string text) => new()
+    /// <inheritdoc/>
+    public OutboundMessage Message(GatewaySessionOrigin session, string text) => new()
     {
         Channel = Channel,
         AccountId = Account,
-        SessionKey = origin.SessionKey,
-        Route = origin.AgentId ?? "",
+        SessionKey = session.SessionKey,
+        Route = session.AgentId ?? "",
         Text = text,
-        Kind = origin.Wake ? Wake : null,
+        Kind = session.Wake ? Wake : null,
     };
 
     /// <summary>A link is up: what waits goes over it.</summary>

@@ -1,8 +1,8 @@
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Hosting;
-using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Transfers;
+using ChannelBridge.Core.Messaging;
 using ChannelBridge.OpenClaw;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
@@ -36,7 +36,7 @@ public static class LinkServices
         services.TryAddSingleton<TurnMemory>();
         services.TryAddSingleton<LateReplies>();
         services.TryAddSingleton<LinkNotices>();
-        services.TryAddSingleton<INotifier, Notifier>();
+        services.TryAddSingleton<ISessionNotices>(static provider => provider.GetRequiredService<LinkNotices>());
         services.TryAddSingleton<LinkTargets>();
         services.TryAddSingleton(provider => new LinkMediaDesk(
             provider.GetRequiredService<LinkTargets>(), provider.GetRequiredService<TimeProvider>(), provider.GetService<ISpool>()));

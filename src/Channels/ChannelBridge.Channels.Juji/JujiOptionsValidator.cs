@@ -48,6 +48,14 @@ internal sealed class JujiOptionsValidator : IValidateOptions<JujiOptions>
 
     private static void Route(string key, JujiRouteOptions route, List<string> faults)
     {
+        if (LeadsToTheGateway(route.To) || LeadsToTheGateway(route.Answer))
+        {
+            faults.Add(
+                $"{JujiOptions.Section}:{key}:{(LeadsToTheGateway(route.To) ? "To" : "Answer")}: a session of the gateway is no target; "
+                + $"what is for the gateway goes to the agent openclaw; example: {JujiOptions.Section}:{key}:To=agent");
+            return;
+        }
+
         if (route.To is not (PushRoutes.Agent or PushRoutes.Drop) && PushRoutes.TargetOf(route.To) is null)
             faults.Add($"{JujiOptions.Section}:{key}:To: it is agent, drop, or CHANNEL:TARGET, and the channel isn't juji; example: bncr:qq:10001:20002");
         if (route.Answer is not { } answer) return;
@@ -55,4 +63,6 @@ internal sealed class JujiOptionsValidator : IValidateOptions<JujiOptions>
         else if (route.To != PushRoutes.Agent) faults.Add(
             $"{JujiOptions.Section}:{key}:Answer: only the agent answers, and To isn't agent; example: {JujiOptions.Section}:{key}:To=agent");
     }
+
+    private static bool LeadsToTheGateway(string? target) => target is not null && PushRoutes.TargetOf(target)?.Channel == "openclaw";
 }

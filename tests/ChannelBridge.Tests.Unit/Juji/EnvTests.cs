@@ -95,9 +95,11 @@ public sealed class EnvTests
         options.Accounts["c d"] = new JujiAccountOptions { EnvFile = "/x" };
         options.Accounts["a"].Routes["1"] = new JujiRouteOptions { To = "juji:7" };
         options.Accounts["a"].Routes["2"] = new JujiRouteOptions { To = "drop", Answer = "bncr:qq:1:2" };
+        options.Accounts["a"].Routes["3"] = new JujiRouteOptions { To = "openclaw:agent:main:main" };
         var faults = new JujiOptionsValidator().Validate(Options.DefaultName, options).Failures!.Select(static fault => fault.Split(": ")[0]).Order(StringComparer.Ordinal);
         Assert.Equal(
-            ["Channels:Juji:Accounts:a:Routes:1:To", "Channels:Juji:Accounts:a:Routes:2:Answer", "Channels:Juji:Accounts:b:EnvFile", "Channels:Juji:Accounts:c d",
+            ["Channels:Juji:Accounts:a:Routes:1:To", "Channels:Juji:Accounts:a:Routes:2:Answer", "Channels:Juji:Accounts:a:Routes:3:To",
+                "Channels:Juji:Accounts:b:EnvFile", "Channels:Juji:Accounts:c d",
                 "Channels:Juji:BaseUrl"],
             faults);
     }

@@ -1,11 +1,16 @@
+using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 
-namespace ChannelBridge.OpenClaw;
+namespace ChannelBridge.Core.Messaging;
 
 /// <inheritdoc cref="INotifier"/>
-internal sealed class Notifier(IOutbox outbox, ChannelDirectory channels) : INotifier
+/// <param name="outbox">Where notices lie until they are told.</param>
+/// <param name="registry">The channels of now.</param>
+/// <param name="sessions">The way into sessions of the gateway; null: this host has no link to one.</param>
+internal sealed class Notifier(IOutbox outbox, IRegistry registry, ISessionNotices? sessions = null) : INotifier
 {
     private const int LongestKey = 400;
     private const int LongestSession = 1_024;
@@ -29,19 +34,24 @@ internal sealed class Notifier(IOutbox outbox, ChannelDirectory channels) : INot
         switch (origin)
         {
             case LaneOrigin lane:
-                if (!channels.Require(lane.Channel).CanSend)
+                if (!Require(lane.Channel).CanSend)
                     throw BridgeException.Invalid($"the channel '{lane.Channel}' only answers: nothing can be sent to it outside of a turn");
                 return Message(lane.Channel, lane.AccountId, lane.SessionKey, lane.Route, text);
             case TargetOrigin target:
-                var found = await channels.Require(target.Channel).ResolveTargetAsync(target.AccountId, target.Target, cancellationToken).ConfigureAwait(false);
+                var found = await Require(target.Channel).ResolveTargetAsync(target.AccountId, target.Target, cancellationToken).ConfigureAwait(false);
                 return Message(target.Channel, found.AccountId, found.SessionKey, found.Route, text);
             case GatewaySessionOrigin session:
                 if (session.SessionKey is not { Length: > 0 and <= LongestSession }) throw BridgeException.Invalid("the gateway's session key of a notice is empty or too long");
-                return LinkNotices.Message(session, text);
+                return (sessions ?? throw new BridgeException(ErrorCodes.NotFound, "This host has no link to an OpenClaw gateway, so nothing reaches its sessions."))
+                    .Message(session, text);
             default:
                 throw new NotSupportedException($"no way leads to {origin.GetType().Name}");
         }
     }
+
+    private IChannel Require(string id) =>
+        registry.Current.Of<IChannel>().FirstOrDefault(channel => string.Equals(channel.Id, id, StringComparison.OrdinalIgnoreCase))
+            ?? throw new BridgeException(ErrorCodes.NotFound, $"This host has no channel '{id}'.");
 
     private static OutboundMessage Message(string channel, string account, string sessionKey, string route, string text) =>
         new() { Channel = channel, AccountId = account, SessionKey = sessionKey, Route = route, Text = text };
