@@ -44,7 +44,8 @@ static int Help()
           identity  signatures verified a second, beside NSec alone and Node's crypto
           multiclaws  sessions with another host's agent beside the A2A sends alone, a thousand that wait, and how soon wait_all is answered; only when named
           devices   connect with a device, beside connect with a token
-          juji      juji.call through two hosts beside a bare WebSocket echo, a broadcast beside bare sends, and the memory of members that say nothing
+          juji      juji.call through two hosts beside a bare WebSocket echo, a broadcast beside bare sends, and the memory of members that say nothing;
+                    --only calls|broadcast|members for a part of it
           aun       AUN's messages between two AIDs and to an agent, plain and sealed, logins, pulls, and the memory of idle connections
           aun-agent, aun-logins, aun-idle  parts of it alone; with --host …/channelbridge.dll another build's
           files     uploads and downloads beside bare ones, their memory, and messages beside them

@@ -15,50 +15,60 @@ internal sealed partial class Suite
 
     private async Task BroadcastAsync()
     {
-        List<double> floors = [], subjects = [];
+        List<double> floors = [], subjects = [], bareCpu = [], cpu = [];
         for (var run = 0; run < _runs; run++)
         {
             Progress($"a broadcast to {Members} members, run {run + 1} of {_runs}");
-            floors.Add(await TellAllAsync(bare: true));
-            subjects.Add(await TellAllAsync(bare: false));
+            var (rate, spent) = await TellAllAsync(bare: true);
+            floors.Add(rate);
+            bareCpu.Add(spent);
+            (rate, spent) = await TellAllAsync(bare: false);
+            subjects.Add(rate);
+            cpu.Add(spent);
         }
 
-        Add($"a broadcast to {Members} members, on disk for each of them before it is said, beside as many bare WebSocket sends", floors, subjects, " pushes/s");
+        Add($"a broadcast to {Members} members, on disk for each of them before it is said, beside as many bare WebSocket sends", floors, subjects,
+            string.Create(CultureInfo.InvariantCulture, $" pushes/s; {Median(cpu):0} µs of processor time for each ({Median(bareCpu):0} µs the floor)"));
     }
 
-    /// <summary>How many pushes have arrived in a second, from the request until the last member has the last one.</summary>
-    private static async Task<double> TellAllAsync(bool bare)
+    /// <summary>
+    /// How many pushes have arrived in a second, from the request until the last member has the last one, and the server's processor time for each in microseconds.
+    /// </summary>
+    private async Task<(double Rate, double Cpu)> TellAllAsync(bool bare)
     {
-        const int Warm = 2, Broadcasts = 5;
+        var index = 0;
         await using var subject = await Subject.TellingAsync(bare);
         var sockets = new List<ClientWebSocket>();
         try
         {
-            for (var index = 0; index < Members; index++)
+            for (var member = 0; member < Members; member++)
             {
                 var socket = new ClientWebSocket();
                 socket.Options.KeepAliveInterval = TimeSpan.Zero;
                 sockets.Add(socket);
-                var query = bare ? "" : await RegisteredAsync(subject, index);
+                var query = bare ? "" : await RegisteredAsync(subject, member);
                 await socket.ConnectAsync(new Uri($"ws://{subject.Url.Authority}/juji/ws{query}"), CancellationToken.None);
                 await ReadAsync(socket, null);
             }
 
-            for (var index = 0; index < Warm; index++) await OnceAsync(index);
+            // The runtime compiles what is used much once more, and takes seconds for it.
+            for (var warm = Stopwatch.StartNew(); warm.Elapsed < TimeSpan.FromSeconds(6);) await OnceAsync(index++);
+            var (before, first) = (subject.CpuSeconds(), index);
             var clock = Stopwatch.StartNew();
-            for (var index = Warm; index < Warm + Broadcasts; index++) await OnceAsync(index);
-            return Members * Broadcasts / clock.Elapsed.TotalSeconds;
+            while (clock.Elapsed < _duration) await OnceAsync(index++);
+            var pushes = Members * (index - first);
+            return (pushes / clock.Elapsed.TotalSeconds, (subject.CpuSeconds() - before) / pushes * 1e6);
         }
         finally
         {
             foreach (var socket in sockets) socket.Dispose();
         }
 
-        async Task OnceAsync(int index)
+        async Task OnceAsync(int number)
         {
             var receiving = sockets.Select(socket => ReadAsync(socket, "\"event\""));
             var all = receiving.ToList();
-            var frame = string.Create(CultureInfo.InvariantCulture, $$$$"""{"agent_id":1,"u_id":"b{{{{index}}}}","params":{"action":"bench/tell-all","params":{}}}""");
+            var frame = string.Create(CultureInfo.InvariantCulture, $$$$"""{"agent_id":1,"u_id":"b{{{{number}}}}","params":{"action":"bench/tell-all","params":{}}}""");
             await sockets[0].SendAsync(Encoding.UTF8.GetBytes(frame), WebSocketMessageType.Text, true, CancellationToken.None);
             await Task.WhenAll(all);
         }

@@ -14,6 +14,13 @@ internal sealed partial class Suite
 
     private async Task JujiAsync()
     {
+        if (Wanted("calls")) await CallsAsync();
+        if (Wanted("broadcast")) await BroadcastAsync();
+        if (Wanted("members")) await MembersAsync();
+    }
+
+    private async Task CallsAsync()
+    {
         List<double> floors = [], subjects = [], p99 = [], connecting = [], answering = [];
         for (var run = 0; run < _runs; run++)
         {
@@ -33,8 +40,6 @@ internal sealed partial class Suite
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"/s; p99 {Median(p99) / 1000:0.0} ms; {Median(connecting):0} + {Median(answering):0} µs of processor time for each, warming up included"));
-        await BroadcastAsync();
-        await MembersAsync();
     }
 
     /// <summary>The rate, the latencies in microseconds, and how many calls there were, those that warm both sides up included.</summary>

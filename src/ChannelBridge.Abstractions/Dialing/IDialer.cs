@@ -48,6 +48,13 @@ public interface IDialedSocket : IAsyncDisposable
     /// <summary>Sends a text message; completes when it is handed to the network.</summary>
     ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken);
 
+    /// <summary>Sends text messages in order, together where that can be done; completes when all are handed to the network.</summary>
+    async ValueTask SendAsync(IReadOnlyList<ReadOnlyMemory<byte>> messages, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        for (var i = 0; i < messages.Count; i++) await SendAsync(messages[i], cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Sends a ping frame that carries a number.</summary>
     ValueTask PingAsync(long number, CancellationToken cancellationToken);
 

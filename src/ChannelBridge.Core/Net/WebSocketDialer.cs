@@ -63,7 +63,7 @@ internal sealed class WebSocketDialer : IDialer
 
         public async ValueTask<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken cancellationToken)
         {
-            var whole = new MemoryStream();
+            MemoryStream? whole = null;
             while (true)
             {
                 var part = await socket.ReceiveAsync(_buffer.AsMemory(), cancellationToken).ConfigureAwait(false);
@@ -73,14 +73,16 @@ internal sealed class WebSocketDialer : IDialer
                     return null;
                 }
 
-                if (whole.Length + part.Count > maxMessageBytes)
+                if ((whole?.Length ?? 0) + part.Count > maxMessageBytes)
                 {
                     throw new IOException($"the other side sent a message of more than {maxMessageBytes} bytes");
                 }
 
+                // Most messages come in one piece.
+                if (part.EndOfMessage && whole is null) return _buffer.AsSpan(0, part.Count).ToArray();
+                whole ??= new MemoryStream();
                 whole.Write(_buffer, 0, part.Count);
-                if (!part.EndOfMessage) continue;
-                return whole.GetBuffer().AsMemory(0, (int)whole.Length);
+                if (part.EndOfMessage) return whole.GetBuffer().AsMemory(0, (int)whole.Length);
             }
         }
 
@@ -90,6 +92,28 @@ internal sealed class WebSocketDialer : IDialer
             try
             {
                 await socket.SendAsync(message, WebSocketMessageType.Text, endOfMessage: true, cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                _sending.Release();
+            }
+        }
+
+        public async ValueTask SendAsync(IReadOnlyList<ReadOnlyMemory<byte>> messages, CancellationToken cancellationToken)
+        {
+            await _sending.WaitAsync(cancellationToken).ConfigureAwait(false);
+            try
+            {
+                if (messages.Count > 1) stream.Cork();
+                try
+                {
+                    for (var i = 0; i < messages.Count; i++)
+                        await socket.SendAsync(messages[i], WebSocketMessageType.Text, endOfMessage: true, cancellationToken).ConfigureAwait(false);
+                }
+                finally
+                {
+                    if (messages.Count > 1) await stream.UncorkAsync(cancellationToken).ConfigureAwait(false);
+                }
             }
             finally
             {

@@ -23,7 +23,7 @@ internal static class RequestViews
         var access = route.Http?.Access ?? route.Socket!.Access;
         // A token of the host is nothing that a channel needs to see.
         IReadOnlyDictionary<string, string> headers = new HeaderView(request.Headers, hidesToken: access.Needed != Abstractions.Access.Scopes.None);
-        if (lasts) headers = headers.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
+        if (lasts) headers = new HeaderCopy([.. headers]);
         return new EndpointRequest
         {
             Id = $"r_{Guid.NewGuid():N}",
@@ -36,7 +36,7 @@ internal static class RequestViews
             RemoteAddress = context.Connection.RemoteIpAddress,
             LocalAddress = context.Connection.LocalIpAddress is { } local ? new System.Net.IPEndPoint(local, context.Connection.LocalPort) : null,
             PathValues = ReadPath(route.Template.Names, values),
-            Query = ReadQuery(request.QueryString.Value),
+            Query = lasts ? new QueryView(request.QueryString.Value ?? "") : ReadQuery(request.QueryString.Value),
             Headers = headers,
         };
     }
@@ -57,10 +57,64 @@ internal static class RequestViews
         {
             var name = pair.DecodeName().ToString();
             if (result.TryGetValue(name, out var before)) ((List<string>)before).Add(pair.DecodeValue().ToString());
-            else result[name] = new List<string> { pair.DecodeValue().ToString() };
+            else result[name] = new List<string>(1) { pair.DecodeValue().ToString() };
         }
 
         return result;
+    }
+
+    /// <summary>
+    /// The query of a connection, read anew for each question: it is asked for a few values at the connection's beginning, and what it was read into would be kept for
+    /// as long as the connection lasts.
+    /// </summary>
+    private sealed class QueryView(string text) : IReadOnlyDictionary<string, IReadOnlyList<string>>
+    {
+        public int Count => ReadQuery(text).Count;
+
+        public IEnumerable<string> Keys => ReadQuery(text).Keys;
+
+        public IEnumerable<IReadOnlyList<string>> Values => ReadQuery(text).Values;
+
+        public IReadOnlyList<string> this[string key] => ReadQuery(text)[key];
+
+        public bool ContainsKey(string key) => TryGetValue(key, out _);
+
+        public bool TryGetValue(string key, [MaybeNullWhen(false)] out IReadOnlyList<string> value) => ReadQuery(text).TryGetValue(key, out value);
+
+        public IEnumerator<KeyValuePair<string, IReadOnlyList<string>>> GetEnumerator() => ReadQuery(text).GetEnumerator();
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+    }
+
+    /// <summary>Headers that outlive their request: few, seldom asked for, and kept by each connection, so without any table.</summary>
+    private sealed class HeaderCopy(KeyValuePair<string, string>[] headers) : IReadOnlyDictionary<string, string>
+    {
+        public int Count => headers.Length;
+
+        public IEnumerable<string> Keys => headers.Select(static header => header.Key);
+
+        public IEnumerable<string> Values => headers.Select(static header => header.Value);
+
+        public string this[string key] => TryGetValue(key, out var value) ? value : throw new KeyNotFoundException($"There is no header {key}.");
+
+        public bool ContainsKey(string key) => TryGetValue(key, out _);
+
+        public bool TryGetValue(string key, [MaybeNullWhen(false)] out string value)
+        {
+            foreach (var (name, text) in headers)
+            {
+                if (!string.Equals(name, key, StringComparison.OrdinalIgnoreCase)) continue;
+                value = text;
+                return true;
+            }
+
+            value = null;
+            return false;
+        }
+
+        public IEnumerator<KeyValuePair<string, string>> GetEnumerator() => headers.AsEnumerable().GetEnumerator();
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
     }
 
     private sealed class HeaderView(IHeaderDictionary headers, bool hidesToken) : IReadOnlyDictionary<string, string>

@@ -119,8 +119,20 @@ internal sealed partial class SocketPeer : ISocketPeer, IOpenExchange
         if (_receiving is null && _isClosing) return null;
         try
         {
-            // A receive that was given up goes on, and its message is the next call's: cancelling it would break the connection.
-            var message = await (_receiving ??= _transport.ReceiveAsync(CancellationToken.None).AsTask()).WaitAsync(cancellationToken).ConfigureAwait(false);
+            IncomingMessage? message;
+            var receive = _receiving is { } before ? new ValueTask<IncomingMessage?>(before) : _transport.ReceiveAsync(CancellationToken.None);
+            if (receive.IsCompleted)
+            {
+                // Of a burst most messages are here already.
+                message = await receive.ConfigureAwait(false);
+            }
+            else
+            {
+                // A receive that was given up goes on, and its message is the next call's: cancelling it would break the connection.
+                _receiving = receive.AsTask();
+                message = await _receiving.WaitAsync(cancellationToken).ConfigureAwait(false);
+            }
+
             _receiving = null;
             if (message is null)
             {

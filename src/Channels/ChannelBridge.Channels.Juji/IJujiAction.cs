@@ -18,6 +18,7 @@ public interface IJujiAction
 
     /// <summary>
     /// Does it. A member that sends the same <c>u_id</c> again within ten minutes gets the first answer, and this isn't called again; after a crash of the host it may be.
+    /// It is called where the member's connection is read: what takes time must await, or the member's other calls and pings wait, too.
     /// </summary>
     /// <param name="call">Who asks for what.</param>
     /// <param name="cancellationToken">110 s have passed, or the host stops.</param>

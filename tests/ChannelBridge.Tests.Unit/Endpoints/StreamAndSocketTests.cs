@@ -185,6 +185,32 @@ public sealed class StreamAndSocketTests
     }
 
     [Fact]
+    public async Task The_request_of_a_socket_is_there_for_as_long_as_it_lasts()
+    {
+        await using var lab = await LabAsync(new TestSource().Add(Echo("/s") with
+        {
+            Handler = async (peer, _) =>
+            {
+                while (await peer.ReceiveAsync() is not null)
+                {
+                    var request = peer.Request;
+                    var query = string.Join(';', request.Query.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key}={string.Join(',', pair.Value)}"));
+                    Assert.Equal(request.Headers.Count, request.Headers.Keys.Distinct(StringComparer.OrdinalIgnoreCase).Count());
+                    Assert.Equal(request.Headers.Values, request.Headers.Keys.Select(name => request.Headers[name.ToUpperInvariant()]));
+                    await peer.SendAsync(Encoding.UTF8.GetBytes(
+                        $"{query} {request.QueryValue("a")} {request.QueryValue("c") ?? "-"} {request.Query.Count} {request.Header("UPGRADE")} {request.Header("x") ?? "-"}"));
+                }
+            },
+        }));
+        using var socket = await lab.Host.OpenAsync("/s?a=1&b=%20x&a=2&empty=");
+        for (var round = 0; round < 2; round++)
+        {
+            await socket.SendAsync("?"u8.ToArray(), WebSocketMessageType.Text, true, CancellationToken.None);
+            Assert.Equal("a=1,2;b= x;empty= 1 - 3 websocket -", (await NextAsync(socket)).Text);
+        }
+    }
+
+    [Fact]
     public async Task Bounds_are_narrow_before_authentication_and_wide_after_it()
     {
         await using var lab = await LabAsync(new TestSource().Add(Echo("/s") with

@@ -26,6 +26,7 @@ internal sealed partial class CommunityLink(
     ILogger<CommunityLink> logger)
 {
     private const int MaxMissed = 2;
+    private const int MostTogether = 64;
     private int _state = (int)ConnectorState.Connecting;
     private long _agentId;
     private long _connectedAt;
@@ -221,9 +222,14 @@ internal sealed partial class CommunityLink(
     {
         try
         {
-            await foreach (var call in outgoing.ReadAllAsync(end).ConfigureAwait(false))
+            var frames = new List<ReadOnlyMemory<byte>>();
+            while (await outgoing.WaitToReadAsync(end).ConfigureAwait(false))
             {
-                await socket.SendAsync(CommunitySocket.Request(AgentId, call.Id, call.Action, call.Parameters), end).ConfigureAwait(false);
+                // What several callers ask at once is one write.
+                while (frames.Count < MostTogether && outgoing.TryRead(out var call))
+                    frames.Add(CommunitySocket.Request(AgentId, call.Id, call.Action, call.Parameters));
+                await socket.SendAsync(frames, end).ConfigureAwait(false);
+                frames.Clear();
             }
         }
         catch (OperationCanceledException)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using ChannelBridge.Abstractions.Dialing;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Protocol.Buffers;
 
 namespace ChannelBridge.Channels.Juji.Connector;
 
@@ -65,6 +66,9 @@ internal sealed class CommunitySocket : IAsyncDisposable
     /// <summary>Sends a frame.</summary>
     public ValueTask SendAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken) => _socket.SendAsync(frame, cancellationToken);
 
+    /// <summary>Sends frames together.</summary>
+    public ValueTask SendAsync(IReadOnlyList<ReadOnlyMemory<byte>> frames, CancellationToken cancellationToken) => _socket.SendAsync(frames, cancellationToken);
+
     /// <summary>Sends the word <c>ping</c>, which is no JSON.</summary>
     public ValueTask PingAsync(CancellationToken cancellationToken) => _socket.SendAsync(Ping, cancellationToken);
 
@@ -80,7 +84,7 @@ internal sealed class CommunitySocket : IAsyncDisposable
     /// <summary>A request's frame.</summary>
     public static byte[] Request(long agentId, string requestId, string action, JsonElement parameters)
     {
-        using var buffer = new MemoryStream();
+        using var buffer = new PooledBuffer();
         using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             writer.WriteStartObject();
@@ -95,6 +99,6 @@ internal sealed class CommunitySocket : IAsyncDisposable
             writer.WriteEndObject();
         }
 
-        return buffer.ToArray();
+        return buffer.Written.ToArray();
     }
 }

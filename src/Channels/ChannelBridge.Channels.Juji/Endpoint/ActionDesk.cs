@@ -1,8 +1,8 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Protocol.Buffers;
 using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Channels.Juji.Endpoint;
@@ -12,8 +12,23 @@ namespace ChannelBridge.Channels.Juji.Endpoint;
 /// <param name="Content">JSON.</param>
 internal sealed record ActionAnswer(bool Ok, ReadOnlyMemory<byte> Content)
 {
+    /// <summary>It was done.</summary>
+    public static ActionAnswer Done(JsonNode? content) => new(true, Write(content));
+
     /// <summary>It wasn't done.</summary>
-    public static ActionAnswer Failed(string why) => new(false, Encoding.UTF8.GetBytes(new JsonObject { ["error"] = why }.ToJsonString()));
+    public static ActionAnswer Failed(string why) => new(false, Write(new JsonObject { ["error"] = why }));
+
+    private static byte[] Write(JsonNode? content)
+    {
+        using var buffer = new PooledBuffer();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            if (content is null) writer.WriteNullValue();
+            else content.WriteTo(writer);
+        }
+
+        return buffer.Written.ToArray();
+    }
 }
 
 /// <summary>
@@ -34,40 +49,34 @@ internal sealed partial class ActionDesk(IReadOnlyDictionary<string, IJujiAction
     /// <summary>Calls that were repeated.</summary>
     public long Repeated { get; private set; }
 
-    /// <summary>The answer to a call. It is made to the end even if its member leaves.</summary>
-    public Task<ActionAnswer> RunAsync(long agentId, string requestId, JsonElement request)
+    /// <summary>
+    /// The answer to a call. It is made to the end even if its member leaves, and on the caller's thread up to the action's first wait: most actions have none, and
+    /// their answer is there when this returns.
+    /// </summary>
+    public ValueTask<ActionAnswer> RunAsync(long agentId, string requestId, JsonElement request)
     {
+        AgentCalls? calls;
+        Call call;
         lock (_lock)
         {
-            if (!_agents.TryGetValue(agentId, out var calls)) _agents[agentId] = calls = new AgentCalls();
+            if (!_agents.TryGetValue(agentId, out calls)) _agents[agentId] = calls = new AgentCalls();
             Trim(calls);
             if (calls.ById.TryGetValue(requestId, out var before))
             {
                 Repeated++;
-                return before.Answer;
+                return before.Answer is { } made ? ValueTask.FromResult(made) : new ValueTask<ActionAnswer>(before.Wait());
             }
 
             // A member's connections bound what it has under way; one that reconnects has no more.
-            if (calls.Running >= AgentConnection.MostAtOnce * options.MaxConnectionsPerAgent) return Task.FromResult(ActionAnswer.Failed("too many calls are running"));
-            var call = new Call(requestId, time.GetTimestamp());
+            if (calls.Running >= AgentConnection.MostAtOnce * options.MaxConnectionsPerAgent)
+                return ValueTask.FromResult(ActionAnswer.Failed("too many calls are running"));
+            call = new Call(requestId, time.GetTimestamp());
             calls.ById.Add(requestId, call);
             calls.Order.Enqueue(call);
             calls.Running++;
-            call.Answer = Task.Run(async () =>
-            {
-                try
-                {
-                    var answer = await AnswerAsync(agentId, requestId, request).ConfigureAwait(false);
-                    lock (_lock) calls.Bytes += call.Size = answer.Content.Length;
-                    return answer;
-                }
-                finally
-                {
-                    lock (_lock) calls.Running--;
-                }
-            });
-            return call.Answer;
         }
+
+        return MakeAsync(calls, call, agentId, request);
     }
 
     /// <summary>Forgets members whose last call is long ago.</summary>
@@ -85,16 +94,29 @@ internal sealed partial class ActionDesk(IReadOnlyDictionary<string, IJujiAction
 
     private void Trim(AgentCalls calls)
     {
-        while (calls.Order.TryPeek(out var oldest) && oldest.Answer.IsCompleted
+        while (calls.Order.TryPeek(out var oldest) && oldest.Answer is not null
             && (time.GetElapsedTime(oldest.At) >= Kept || calls.Bytes > MostBytesPerAgent || calls.Order.Count >= MostPerAgent))
         {
             calls.Order.Dequeue();
             calls.ById.Remove(oldest.Id);
-            calls.Bytes -= oldest.Size;
+            calls.Bytes -= oldest.Answer.Content.Length;
         }
     }
 
-    private async Task<ActionAnswer> AnswerAsync(long agentId, string requestId, JsonElement request)
+    private async ValueTask<ActionAnswer> MakeAsync(AgentCalls calls, Call call, long agentId, JsonElement request)
+    {
+        var answer = await AnswerAsync(agentId, call.Id, request).ConfigureAwait(false);
+        lock (_lock)
+        {
+            calls.Running--;
+            calls.Bytes += answer.Content.Length;
+            call.Made(answer);
+        }
+
+        return answer;
+    }
+
+    private async ValueTask<ActionAnswer> AnswerAsync(long agentId, string requestId, JsonElement request)
     {
         var name = Connector.Push.Text(request, "action"u8, 256);
         if (!actions.TryGetValue(name, out var action)) return ActionAnswer.Failed(name.Length == 0
@@ -104,8 +126,10 @@ internal sealed partial class ActionDesk(IReadOnlyDictionary<string, IJujiAction
         using var late = new CancellationTokenSource(options.ActionTimeout, time);
         try
         {
-            var content = await action.RunAsync(new JujiActionCall(agentId, requestId, parameters), late.Token).AsTask().WaitAsync(late.Token).ConfigureAwait(false);
-            return new ActionAnswer(true, Encoding.UTF8.GetBytes(content?.ToJsonString() ?? "null"));
+            var running = action.RunAsync(new JujiActionCall(agentId, requestId, parameters), late.Token);
+            var content = running.IsCompleted
+                ? await running.ConfigureAwait(false) : await running.AsTask().WaitAsync(late.Token).ConfigureAwait(false);
+            return ActionAnswer.Done(content);
         }
         catch (BridgeException fault)
         {
@@ -138,12 +162,24 @@ internal sealed partial class ActionDesk(IReadOnlyDictionary<string, IJujiAction
 
     private sealed class Call(string id, long at)
     {
+        private TaskCompletionSource<ActionAnswer>? _waiting;
+
         public string Id => id;
 
         public long At => at;
 
-        public int Size { get; set; }
+        /// <summary>The answer; null while it is being made.</summary>
+        public ActionAnswer? Answer { get; private set; }
 
-        public Task<ActionAnswer> Answer { get; set; } = null!;
+        /// <summary>Waits for it; few calls are repeated so soon.</summary>
+        public Task<ActionAnswer> Wait() => (_waiting ??= new TaskCompletionSource<ActionAnswer>(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+
+        /// <summary>It is made.</summary>
+        public void Made(ActionAnswer answer)
+        {
+            Answer = answer;
+            _waiting?.SetResult(answer);
+            _waiting = null;
+        }
     }
 }

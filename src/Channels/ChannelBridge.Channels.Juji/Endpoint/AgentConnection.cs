@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Abstractions.Endpoints;
 using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Protocol.Buffers;
 
 namespace ChannelBridge.Channels.Juji.Endpoint;
 
@@ -15,6 +16,9 @@ internal sealed class AgentConnection(long agentId, ISocketPeer peer, ActionDesk
     private const int MaxId = 200;
     private static readonly byte[] Pong = """{"type":"pong"}"""u8.ToArray();
     private static readonly JsonDocumentOptions Bounds = new() { MaxDepth = 64 };
+    private readonly Lock _gate = new();
+    private TaskCompletionSource? _room;
+    private int _running;
     private long _saidAt = time.GetTimestamp();
 
     /// <summary>Whose.</summary>
@@ -51,54 +55,65 @@ internal sealed class AgentConnection(long agentId, ISocketPeer peer, ActionDesk
     public ValueTask<PushOutcome> GreetAsync(CancellationToken cancellationToken) =>
         SendAsync(Encoding.UTF8.GetBytes(new JsonObject { ["type"] = "connected", ["agent_id"] = agentId }.ToJsonString()), cancellationToken);
 
-    /// <summary>Takes what the member says until it leaves. Calls run beside each other, up to a bound, then the member waits.</summary>
+    /// <summary>
+    /// Takes what the member says until it leaves. Calls run beside each other, up to a bound, then the member waits. Those that run when it leaves run to their end:
+    /// who comes back with the same <c>u_id</c> gets the answer.
+    /// </summary>
     public async Task ServeAsync(CancellationToken cancellationToken)
     {
-        using var places = new SemaphoreSlim(MostAtOnce);
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, peer.Closed);
-        try
+        while (await peer.ReceiveAsync(cancellationToken).ConfigureAwait(false) is { } message)
         {
-            while (await peer.ReceiveAsync(cancellationToken).ConfigureAwait(false) is { } message)
+            if (IsPing(message.Content.Span))
             {
-                if (IsPing(message.Content.Span))
-                {
-                    await PongAsync(cancellationToken).ConfigureAwait(false);
-                    continue;
-                }
-
-                var (request, id, wrong) = Read(message);
-                if (wrong is not null)
-                {
-                    await AnswerAsync(id, ActionAnswer.Failed(wrong), cancellationToken).ConfigureAwait(false);
-                    continue;
-                }
-
-                await places.WaitAsync(cancellationToken).ConfigureAwait(false);
-                _ = RunAsync(request, id!, places, end.Token);
+                await PongAsync(cancellationToken).ConfigureAwait(false);
+                continue;
             }
-        }
-        finally
-        {
-            // The last ones end with the connection; their places are theirs until then.
-            await end.CancelAsync().ConfigureAwait(false);
-            for (var i = 0; i < MostAtOnce; i++) await places.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+
+            var (request, id, wrong) = Read(message);
+            if (wrong is not null)
+            {
+                await AnswerAsync(id, ActionAnswer.Failed(wrong), cancellationToken).ConfigureAwait(false);
+                continue;
+            }
+
+            await EnterAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+            _ = RunAsync(request, id!);
         }
     }
 
-    private async Task RunAsync(JsonElement request, string id, SemaphoreSlim places, CancellationToken cancellationToken)
+    /// <summary>Takes a place for a call; completes when one was free.</summary>
+    private Task EnterAsync()
+    {
+        lock (_gate)
+        {
+            if (_running++ < MostAtOnce) return Task.CompletedTask;
+            _room = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _room.Task;
+        }
+    }
+
+    private void Leave()
+    {
+        TaskCompletionSource? next;
+        lock (_gate)
+        {
+            _running--;
+            (next, _room) = (_room, null);
+        }
+
+        next?.SetResult();
+    }
+
+    private async Task RunAsync(JsonElement request, string id)
     {
         try
         {
-            var answer = await actions.RunAsync(agentId, id, request).WaitAsync(cancellationToken).ConfigureAwait(false);
-            await AnswerAsync(id, answer, cancellationToken).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            // The member has left; who comes back with the same u_id gets the answer.
+            var answer = await actions.RunAsync(agentId, id, request).ConfigureAwait(false);
+            await AnswerAsync(id, answer, CancellationToken.None).ConfigureAwait(false);
         }
         finally
         {
-            places.Release();
+            Leave();
         }
     }
 
@@ -109,8 +124,7 @@ internal sealed class AgentConnection(long agentId, ISocketPeer peer, ActionDesk
         JsonElement frame;
         try
         {
-            using var document = JsonDocument.Parse(message.Content, Bounds);
-            frame = document.RootElement.Clone();
+            frame = JsonElement.Parse(message.Content.Span, Bounds);
         }
         catch (JsonException)
         {
@@ -128,7 +142,7 @@ internal sealed class AgentConnection(long agentId, ISocketPeer peer, ActionDesk
 
     private async ValueTask AnswerAsync(string? id, ActionAnswer answer, CancellationToken cancellationToken)
     {
-        using var buffer = new MemoryStream();
+        using var buffer = new PooledBuffer();
         using (var writer = new Utf8JsonWriter(buffer))
         {
             writer.WriteStartObject();
@@ -136,12 +150,13 @@ internal sealed class AgentConnection(long agentId, ISocketPeer peer, ActionDesk
             if (id is null) writer.WriteNull("u_id"u8);
             else writer.WriteString("u_id"u8, id);
             writer.WritePropertyName("content"u8);
-            writer.WriteRawValue(answer.Content.Span);
+            // Written by this host itself a moment ago.
+            writer.WriteRawValue(answer.Content.Span, skipInputValidation: true);
             writer.WriteString("status"u8, answer.Ok ? "success"u8 : "error"u8);
             writer.WriteEndObject();
         }
 
-        await SendAsync(buffer.ToArray(), cancellationToken).ConfigureAwait(false);
+        await SendAsync(buffer.Written, cancellationToken).ConfigureAwait(false);
     }
 
     private ValueTask<PushOutcome> SendAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken)
@@ -150,12 +165,17 @@ internal sealed class AgentConnection(long agentId, ISocketPeer peer, ActionDesk
         return peer.SendAsync(frame, cancellationToken: cancellationToken);
     }
 
-    private static byte[] FrameOf(PushItem item)
+    private static ReadOnlyMemory<byte> FrameOf(PushItem item)
     {
-        var push = item.Message.Type == Community.PushType
-            ? JsonNode.Parse(item.Message.Text)!.AsObject()
-            : new JsonObject { ["type"] = "agent/message", ["topic"] = "agent.message", ["event"] = "agent.message", ["message"] = item.Message.Text };
-        push.TryAdd("push_id", item.Id.ToString("N"));
+        if (item.Message.Type == Community.PushType) return Community.Identified(item.Message.Text, item.Id);
+        var push = new JsonObject
+        {
+            ["type"] = "agent/message",
+            ["topic"] = "agent.message",
+            ["event"] = "agent.message",
+            ["message"] = item.Message.Text,
+            ["push_id"] = item.Id.ToString("N"),
+        };
         return Encoding.UTF8.GetBytes(push.ToJsonString());
     }
 

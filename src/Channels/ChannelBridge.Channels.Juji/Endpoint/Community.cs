@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Errors;
@@ -17,11 +19,29 @@ internal sealed partial class Community(
     public const string PushType = "juji/push";
 
     private const int MaxPush = 256 * 1024;
-    private const int AtOnce = 64;
+    // As many as a store commits together: each further group is a flush of the disk that all who follow wait for.
+    private const int AtOnce = 256;
     private static readonly TimeSpan Remembered = TimeSpan.FromDays(30);
 
     /// <summary>The host's own agent as a member; 0: it is none.</summary>
     public long OwnId { get; set; }
+
+    /// <summary>A push as it is said: its JSON with a <c>push_id</c>, unless it has one. Each receiver of a broadcast has its own id, so nothing else is written anew.</summary>
+    public static ReadOnlyMemory<byte> Identified(string push, Guid id)
+    {
+        const int IdLength = 32;
+        var length = Encoding.UTF8.GetByteCount(push);
+        var member = length > 2 ? ",\"push_id\":\""u8 : "\"push_id\":\""u8;
+        var frame = new byte[length + member.Length + IdLength + 1];
+        Encoding.UTF8.GetBytes(push, frame);
+        if (HasId(frame.AsSpan(0, length))) return frame.AsMemory(0, length);
+        // In the place of the closing brace, which comes behind it.
+        var rest = frame.AsSpan(length - 1);
+        member.CopyTo(rest);
+        id.TryFormat(rest[member.Length..], out _, "N");
+        "\"}"u8.CopyTo(rest[(member.Length + IdLength)..]);
+        return frame;
+    }
 
     /// <summary>A member's conversation.</summary>
     public static string SessionKeyOf(long agentId) => string.Create(CultureInfo.InvariantCulture, $"{JujiEndpointChannel.ChannelId}:{agentId}");
@@ -33,14 +53,11 @@ internal sealed partial class Community(
         var topic = (string?)push["topic"];
         var text = TextOf(push);
         var all = await agents.ListAsync(cancellationToken).ConfigureAwait(false);
+        var unwanted = topic is null ? new HashSet<long>() : await subscriptions.UnwantedByAsync(topic, cancellationToken).ConfigureAwait(false);
         await Parallel.ForEachAsync(
-            all.Where(agent => agent.TokenHash is not null && agent.Id != except),
+            all.Where(agent => agent.TokenHash is not null && agent.Id != except && !unwanted.Contains(agent.Id)),
             new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken },
-            async (agent, stop) =>
-            {
-                if (topic is not null && !await subscriptions.WantsAsync(agent.Id, topic, stop).ConfigureAwait(false)) return;
-                await TellAsync(agent.Id, text, key, stop).ConfigureAwait(false);
-            }).ConfigureAwait(false);
+            (agent, stop) => TellAsync(agent.Id, text, key, stop)).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -123,8 +140,21 @@ internal sealed partial class Community(
             Rules = new TurnRules { Commands = false, SenderIsAgent = true },
         };
         var hash = System.Buffers.Binary.BinaryPrimitives.ReadUInt128BigEndian(
-            System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes($"{JujiEndpointChannel.ChannelId}\n{id}\n{key}")));
+            System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes($"{JujiEndpointChannel.ChannelId}\n{id}\n{key}")));
         await inbox.AcceptAsync(message, hash, Remembered, cancellationToken: cancellationToken).ConfigureAwait(false);
+    }
+
+    private static bool HasId(ReadOnlySpan<byte> push)
+    {
+        var reader = new Utf8JsonReader(push);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            if (reader.ValueTextEquals("push_id"u8)) return true;
+            reader.Skip();
+        }
+
+        return false;
     }
 
     private static string TextOf(JsonObject push)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Storage;
 
@@ -7,15 +8,32 @@ namespace ChannelBridge.Channels.Juji.Endpoint;
 internal sealed class SubscriptionBook(IRecords records, JujiEndpointOptions options, TimeProvider time)
 {
     private const string Namespace = "juji-endpoint.subscription";
+    private const int Page = 1000;
     private static readonly byte[] Yes = "true"u8.ToArray();
     private static readonly byte[] No = "false"u8.ToArray();
 
     /// <summary>The topics that there are.</summary>
     public IReadOnlyList<string> Topics => options.Topics;
 
-    /// <summary>True unless the member doesn't want the topic.</summary>
-    public async ValueTask<bool> WantsAsync(long agentId, string topic, CancellationToken cancellationToken) =>
-        await records.GetRecordAsync(Namespace, KeyOf(agentId, topic), cancellationToken).ConfigureAwait(false) is not { } stored || stored.Value.Span.SequenceEqual(Yes);
+    /// <summary>Who doesn't want a topic: what all members have said is gone through once, for a broadcast is for all of them.</summary>
+    public async ValueTask<HashSet<long>> UnwantedByAsync(string topic, CancellationToken cancellationToken)
+    {
+        var found = new HashSet<long>();
+        string? after = null;
+        while (true)
+        {
+            var page = await records.ListRecordsAsync(Namespace, null, after, Page, cancellationToken).ConfigureAwait(false);
+            foreach (var record in page)
+            {
+                var slash = record.Key.IndexOf('/', StringComparison.Ordinal);
+                if (record.Key.AsSpan(slash + 1).SequenceEqual(topic) && !record.Value.Span.SequenceEqual(Yes))
+                    found.Add(long.Parse(record.Key.AsSpan(0, slash), NumberStyles.None, CultureInfo.InvariantCulture));
+            }
+
+            if (page.Count < Page) return found;
+            after = page[^1].Key;
+        }
+    }
 
     /// <summary>Notes what a member wants.</summary>
     /// <exception cref="BridgeException">There is no such topic.</exception>
@@ -38,7 +56,7 @@ internal sealed class SubscriptionBook(IRecords records, JujiEndpointOptions opt
     public async ValueTask<IReadOnlyList<(string Topic, bool Wanted, long At)>> ListAsync(long agentId, CancellationToken cancellationToken)
     {
         // No more than there are topics, or were.
-        var found = await records.ListRecordsAsync(Namespace, AgentBook.KeyText(agentId), null, 1000, cancellationToken).ConfigureAwait(false);
+        var found = await records.ListRecordsAsync(Namespace, AgentBook.KeyText(agentId), null, Page, cancellationToken).ConfigureAwait(false);
         return [.. found.Select(static record => (record.Key[(record.Key.IndexOf('/', StringComparison.Ordinal) + 1)..], record.Value.Span.SequenceEqual(Yes), record.UpdatedAt))];
     }
 
