@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Channels.Juji.Connector;
+using ChannelBridge.Tests.Unit.Support;
+using Microsoft.Extensions.Logging;
 
 namespace ChannelBridge.Tests.Unit.Juji;
 
@@ -74,7 +76,9 @@ public sealed class ConnectionTests
     [Fact]
     public async Task Community_ThatAnswersTwiceAndSendsGarbage_TheFirstAnswerCounts()
     {
-        await using var lab = await JujiLab.StartAsync();
+        var log = new LineLog<JujiLab>();
+        using var loggers = new OneLog(log);
+        await using var lab = await JujiLab.StartAsync(loggers: loggers);
         var side = await lab.Community.NextConnectionAsync();
         var call = lab.CallAsync("juji.call", new JsonObject { ["action"] = "a" });
         var asked = await side.NextCallAsync();
@@ -86,6 +90,7 @@ public sealed class ConnectionTests
         Assert.Equal(1, (int)(await call)["result"]!);
         await lab.UntilAsync(status => (long)status["lateAnswers"]! == 1);
         Assert.Equal(3, (long)(await lab.StatusAsync())["ignored"]!);
+        Assert.Single(log.Lines, static line => line.Contains("no JSON object", StringComparison.Ordinal));
         Assert.Empty(lab.Inbox.Accepted);
     }
 
@@ -179,5 +184,21 @@ public sealed class ConnectionTests
             account.EnvFile!, $"JUJI_AGENT_PUBLIC_KEY={new string('a', 64)}\nJUJI_AGENT_PRIVATE_KEY={new string('b', 64)}\n"));
         await lab.UntilAsync(status => ((string?)status["lastError"])?.Contains("isn't the private key", StringComparison.Ordinal) is true);
         Assert.Empty(lab.Community.Requests);
+    }
+
+    /// <summary>One log for everything.</summary>
+    private sealed class OneLog(ILogger log) : ILoggerFactory
+    {
+        public void AddProvider(ILoggerProvider provider)
+        {
+            // There is one log.
+        }
+
+        public ILogger CreateLogger(string categoryName) => log;
+
+        public void Dispose()
+        {
+            // The test reads it afterwards.
+        }
     }
 }

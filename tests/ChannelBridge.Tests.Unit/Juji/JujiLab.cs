@@ -14,6 +14,7 @@ using ChannelBridge.Core.Net;
 using ChannelBridge.Tests.Juji;
 using ChannelBridge.Tests.Unit.Bncr.Fakes;
 using ChannelBridge.Tests.Unit.Support;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
@@ -43,7 +44,7 @@ internal sealed class JujiLab : IAsyncDisposable
 
     public JujiChannel Channel => _channel;
 
-    public static async Task<JujiLab> StartAsync(Action<JujiOptions, JujiAccountOptions>? configure = null, Action<FakeCommunity>? before = null)
+    public static async Task<JujiLab> StartAsync(Action<JujiOptions, JujiAccountOptions>? configure = null, Action<FakeCommunity>? before = null, ILoggerFactory? loggers = null)
     {
         var lab = new JujiLab(await FakeCommunity.StartAsync());
         before?.Invoke(lab.Community);
@@ -58,7 +59,7 @@ internal sealed class JujiLab : IAsyncDisposable
         configure?.Invoke(options, account);
         lab._channel = new JujiChannel(
             Options.Create(options), new WebSocketDialer(), lab.Inbox, lab.Outbox, lab.Notifier, lab.Store, new SingleHost(), TimeProvider.System, new Random(1),
-                NullLoggerFactory.Instance);
+                loggers ?? NullLoggerFactory.Instance);
         await lab._channel.StartAsync(CancellationToken.None);
         return lab;
     }

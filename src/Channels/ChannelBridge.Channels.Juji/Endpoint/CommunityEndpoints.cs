@@ -10,7 +10,7 @@ namespace ChannelBridge.Channels.Juji.Endpoint;
 /// <summary>Where members come in, below <c>/juji</c>.</summary>
 internal sealed class CommunityEndpoints(
     AgentBook agents, SubscriptionBook subscriptions, Community community, ConnectionHub hub, ActionDesk actions, JujiEndpointOptions options, TimeProvider time,
-    IEnumerable<JujiRestOperation> further)
+    IEnumerable<JujiRestOperation> further, IAccessAttempts? attempts)
 {
     private const string Base = "/juji";
     private const int MaxBody = 1024 * 1024;
@@ -94,25 +94,7 @@ internal sealed class CommunityEndpoints(
 
     private async Task ServeAsync(ISocketPeer peer, CancellationToken cancellationToken)
     {
-        var request = peer.Request;
-        var named = request.QueryValue("agent_id");
-        var agent = await agents.AuthenticateAsync(named, request.QueryValue("token"), request.QueryValue("ts"), request.QueryValue("sig"),
-            cancellationToken).ConfigureAwait(false);
-        if (agent is null)
-        {
-            peer.AuthenticationFailed(AgentBook.ReadId(named) is { } claimed ? Community.SessionKeyOf(claimed) : null);
-            peer.Close(Refused, "authentication failed");
-            return;
-        }
-
-        peer.Authenticate(new Caller(Community.SessionKeyOf(agent.Id), Scopes.None, Door.Channel));
-        var connection = new AgentConnection(agent.Id, peer, actions, time);
-        if (!hub.TryAdd(connection))
-        {
-            peer.Close(TooMany, $"an agent may have {options.MaxConnectionsPerAgent} connections");
-            return;
-        }
-
+        if (await EnterAsync(peer, cancellationToken).ConfigureAwait(false) is not { } connection) return;
         try
         {
             await connection.GreetAsync(cancellationToken).ConfigureAwait(false);
@@ -128,6 +110,31 @@ internal sealed class CommunityEndpoints(
         {
             hub.Remove(connection);
         }
+    }
+
+    /// <summary>Lets a member in, or closes its connection. Apart from what follows, so that nothing of it is kept for as long as the connection lasts.</summary>
+    private async ValueTask<AgentConnection?> EnterAsync(ISocketPeer peer, CancellationToken cancellationToken)
+    {
+        var request = peer.Request;
+        var named = request.QueryValue("agent_id");
+        var agent = await agents.AuthenticateAsync(named, request.QueryValue("token"), request.QueryValue("ts"), request.QueryValue("sig"),
+            cancellationToken).ConfigureAwait(false);
+        if (agent is null)
+        {
+            var identity = AgentBook.ReadId(named) is { } claimed ? Community.SessionKeyOf(claimed) : null;
+            var tooMany = attempts?.Check(request.RemoteAddress, identity);
+            peer.AuthenticationFailed(identity);
+            // After 4401 a member registers anew at once; after this it waits.
+            if (tooMany is null) peer.Close(Refused, "authentication failed");
+            else peer.Close(TooMany, "too many failed attempts");
+            return null;
+        }
+
+        peer.Authenticate(new Caller(Community.SessionKeyOf(agent.Id), Scopes.None, Door.Channel));
+        var connection = new AgentConnection(agent.Id, peer, actions, time);
+        if (hub.TryAdd(connection)) return connection;
+        peer.Close(TooMany, $"an agent may have {options.MaxConnectionsPerAgent} connections");
+        return null;
     }
 
     private async Task SettleAsync(AgentConnection connection, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Access;
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Diagnostics;
 using ChannelBridge.Abstractions.Endpoints;
@@ -32,7 +33,7 @@ internal sealed class JujiEndpointChannel : IChannel, IEndpointSource, IDiagnost
 
     public JujiEndpointChannel(
         IOptions<JujiOptions> options, AgentBook agents, SubscriptionBook subscriptions, Community community, IEnumerable<IJujiAction> further, IOutbox outbox,
-            TimeProvider time, ILoggerFactory loggers, IEnumerable<JujiRestOperation> rest)
+            TimeProvider time, ILoggerFactory loggers, IEnumerable<JujiRestOperation> rest, IAccessAttempts? attempts = null)
     {
         _options = options.Value.Endpoint;
         _agents = agents;
@@ -41,7 +42,7 @@ internal sealed class JujiEndpointChannel : IChannel, IEndpointSource, IDiagnost
         var actions = new Dictionary<string, IJujiAction>(StringComparer.Ordinal);
         _actions = new ActionDesk(actions, _options, time, loggers.CreateLogger<ActionDesk>());
         _hub = new ConnectionHub(outbox, _actions, _options, time, loggers.CreateLogger<ConnectionHub>());
-        _endpoints = new CommunityEndpoints(agents, subscriptions, community, _hub, _actions, _options, time, rest);
+        _endpoints = new CommunityEndpoints(agents, subscriptions, community, _hub, _actions, _options, time, rest, attempts);
         foreach (var action in BuiltInActions.All(agents, subscriptions, community, _endpoints.Capabilities)) actions.Add(action.Name, action);
         foreach (var action in further)
         {
