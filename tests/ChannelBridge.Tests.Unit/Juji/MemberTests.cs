@@ -136,6 +136,8 @@ public sealed class MemberTests
         using var lab = new EndpointLab();
         var ids = new List<long>();
         for (var i = 0; i < 5; i++) ids.Add((await lab.RegisterAsync(wallet: $"w{i}")).Id);
+        // The host's own agent is a member, but not one that connects.
+        await lab.Book.OwnAsync(CancellationToken.None);
         await lab.Subscriptions.SetAsync(ids[0], "task.published", wanted: false, CancellationToken.None);
         await lab.Subscriptions.SetAsync(ids[1], "content.published", wanted: false, CancellationToken.None);
         await lab.Subscriptions.SetAsync(ids[2], "content.published", wanted: false, CancellationToken.None);

@@ -111,6 +111,24 @@ internal sealed class AgentBook(IRecords records, JujiEndpointOptions options, T
         }
     }
 
+    /// <summary>The ids of those that may connect. Of a record nothing else is read: there may be many, and a broadcast asks for all.</summary>
+    public async ValueTask<IReadOnlyList<long>> ListReachableAsync(CancellationToken cancellationToken)
+    {
+        var found = new List<long>();
+        string? after = null;
+        while (true)
+        {
+            var page = await records.ListRecordsAsync(Agents, null, after, Page, cancellationToken).ConfigureAwait(false);
+            foreach (var record in page)
+            {
+                if (HasToken(record.Value.Span)) found.Add(long.Parse(record.Key, NumberStyles.None, CultureInfo.InvariantCulture));
+            }
+
+            if (page.Count < Page) return found;
+            after = page[^1].Key;
+        }
+    }
+
     /// <summary>The host's own agent as a member, made at the first time.</summary>
     public async ValueTask<long> OwnAsync(CancellationToken cancellationToken)
     {
@@ -192,6 +210,19 @@ internal sealed class AgentBook(IRecords records, JujiEndpointOptions options, T
         ExpectedVersion = version,
         At = now,
     };
+
+    private static bool HasToken(ReadOnlySpan<byte> agent)
+    {
+        var reader = new Utf8JsonReader(agent);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            if (reader.ValueTextEquals("tokenHash"u8)) return reader.Read() && reader.TokenType == JsonTokenType.String;
+            reader.Skip();
+        }
+
+        return false;
+    }
 
     private static AgentRecord Read(StoreRecord record) => JsonSerializer.Deserialize(record.Value.Span, EndpointJson.Default.AgentRecord)!;
 

@@ -52,12 +52,12 @@ internal sealed partial class Community(
         ArgumentNullException.ThrowIfNull(push);
         var topic = (string?)push["topic"];
         var text = TextOf(push);
-        var all = await agents.ListAsync(cancellationToken).ConfigureAwait(false);
+        var all = await agents.ListReachableAsync(cancellationToken).ConfigureAwait(false);
         var unwanted = topic is null ? new HashSet<long>() : await subscriptions.UnwantedByAsync(topic, cancellationToken).ConfigureAwait(false);
         await Parallel.ForEachAsync(
-            all.Where(agent => agent.TokenHash is not null && agent.Id != except && !unwanted.Contains(agent.Id)),
+            all.Where(id => id != except && !unwanted.Contains(id)),
             new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken },
-            (agent, stop) => TellAsync(agent.Id, text, key, stop)).ConfigureAwait(false);
+            (id, stop) => TellAsync(id, text, key, stop)).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
