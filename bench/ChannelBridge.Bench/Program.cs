@@ -8,6 +8,7 @@ return args switch
     ["file-floor", var port] => await FileFloor.RunAsync(int.Parse(port)),
     ["endpoint-floor", var port] => await EndpointServer.BareAsync(int.Parse(port)),
     ["endpoint-host", var port, var data] => await EndpointServer.HostAsync(int.Parse(port), data),
+    ["a2a-host", var port, var data] => await A2AServer.RunAsync(int.Parse(port), data),
     ["juji-floor", var port] => await JujiServer.BareAsync(int.Parse(port)),
     ["juji-host", var port, var data] => await JujiServer.HostAsync(int.Parse(port), data),
     ["work-inside", var port, var data] => await PluginServer.HostAsync(int.Parse(port), data, inside: true),
@@ -52,6 +53,8 @@ static int Help()
           streams   Open Responses through the host beside the provider asked directly: latency, processor time, first tokens, memory
           allocations  bytes allocated for each event of a stream, in this process (part of streams)
           a2a       A2A's blocking sends and streams beside the JavaScript SDK's server (needs npm's @a2a-js/sdk 0.3.14 and express, as .ci/run installs them)
+          a2a-streams  A2A's streams of an agent in the process beside the same server's, by events; with --host …/channelbridge-bench.dll beside another build's
+          a2a-ended  resident memory after 100,000 ended tasks beside that after 1,000 (part of a2a)
           a2a-before  A2A's sends and streams, this build in turn with another one: a2a-before --host …/channelbridge.dll
           cold      memory for a thousand active conversations with a million stored, beside a thousand stored (some minutes)
           before    acks, drains, the whole way, juji.call and /v1/responses, this build in turn with another one, e.g. of the commit before a change of the hot path:
@@ -59,7 +62,7 @@ static int Help()
                     --only acks|drain|whole|juji|responses for a part of it
           steady    half of the peak for some minutes: memory and p99 of the first and the last third
 
-          dotnet run -c Release --project bench/ChannelBridge.Bench                 all but a2a, a2a-before, before, cold, plugins and steady, some ten minutes
+          dotnet run -c Release --project bench/ChannelBridge.Bench                 all but those of a2a, before, cold, plugins and steady, some ten minutes
           dotnet run -c Release --project bench/ChannelBridge.Bench -- acks --seconds 10 --runs 5
           dotnet run -c Release --project bench/ChannelBridge.Bench -- steady --minutes 10
           dotnet run -c Release --project bench/ChannelBridge.Bench -- simulate     a million lanes on 32 hosts that die and hang, over a model of the claims

@@ -65,6 +65,15 @@ internal sealed class Subject : IAsyncDisposable
             "channelbridge-bench.dll", ["endpoint-host", port.ToString(CultureInfo.InvariantCulture), data], new Uri($"http://127.0.0.1:{port}/"), data);
     }
 
+    /// <summary>A host with an A2A endpoint and an agent of its own.</summary>
+    public static Task<Subject> A2AHostAsync(string? build = null)
+    {
+        var port = FreePort();
+        var data = Directory.CreateTempSubdirectory("cbbench").FullName;
+        return StartAsync(
+            build ?? "channelbridge-bench.dll", ["a2a-host", port.ToString(CultureInfo.InvariantCulture), data], new Uri($"http://127.0.0.1:{port}/"), data);
+    }
+
     /// <summary>A community that tells all its members something when one of them asks, or the same without a host.</summary>
     public static Task<Subject> TellingAsync(bool bare)
     {

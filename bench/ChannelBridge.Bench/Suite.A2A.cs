@@ -30,10 +30,10 @@ internal sealed partial class Suite
             await using (var host = await Subject.HostAsync(environment: ManySends))
                 await SendsAsync(new A2APeer(host, "a2a", await host.PeerTokenAsync("bench")), rate, cpu, alone);
 
-            await using (var floor = await Subject.A2AFloorAsync()) await EventsAsync(new A2APeer(floor, "rpc", ""), "events {0}", floorEvents);
+            await using (var floor = await Subject.A2AFloorAsync()) await EventsAsync(new A2APeer(floor, "rpc", ""), "events {0}", floorEvents, []);
             await using (var provider = await Subject.ProviderAsync())
             await using (var host = await Subject.HostAsync(agent: $"responses={provider.Url}v1", environment: ManySends))
-                await EventsAsync(new A2APeer(host, "a2a", await host.PeerTokenAsync("bench")), "stream {0} 0", events);
+                await EventsAsync(new A2APeer(host, "a2a", await host.PeerTokenAsync("bench")), "stream {0} 0", events, []);
         }
 
         Add($"A2A: blocking sends, {SendsInFlight} in flight, beside the SDK's server in memory", floorRate, rate, "/s");
@@ -74,7 +74,7 @@ internal sealed partial class Suite
                     await SendsAsync(new A2APeer(subject, "a2a", await subject.PeerTokenAsync("bench")), series.Rate, series.Cpu, series.Alone);
                 await using var provider = await Subject.ProviderAsync();
                 await using var streaming = await Subject.HostAsync(agent: $"responses={provider.Url}v1", environment: ManySends, host: host);
-                await EventsAsync(new A2APeer(streaming, "a2a", await streaming.PeerTokenAsync("bench")), "stream {0} 0", series.Events);
+                await EventsAsync(new A2APeer(streaming, "a2a", await streaming.PeerTokenAsync("bench")), "stream {0} 0", series.Events, []);
             }
         }
 
@@ -87,19 +87,60 @@ internal sealed partial class Suite
             Add($"A2A: streams of {length} pieces of text, processor time for each, µs (lower is better)", before.Events[length], now.Events[length], "");
     }
 
-    private static async Task EventsAsync(A2APeer peer, string text, Dictionary<int, List<double>> into)
+    /// <summary>
+    /// Streams of an agent in the server's own process, each piece an event, beside the SDK's server, or beside another build of this. The task itself, two commits, is in the
+    /// first rows; in the others what a stream of one event costs is taken away.
+    /// </summary>
+    private async Task A2AStreamsAsync()
+    {
+        var (floors, subjects) = (new StreamSeries(), new StreamSeries());
+        for (var run = 0; run < _runs; run++)
+        {
+            foreach (var series in run % 2 == 0 ? (StreamSeries[])[floors, subjects] : [subjects, floors])
+            {
+                Progress($"a2a streams, run {run + 1} of {_runs}");
+                await using var server = series == floors && _before is null ? await Subject.A2AFloorAsync() : await Subject.A2AHostAsync(series == floors ? _before : null);
+                var isSdk = series == floors && _before is null;
+                await EventsAsync(new A2APeer(server, isSdk ? "rpc" : "a2a", isSdk ? "" : A2AServer.Token), "events {0}", series.Whole, series.Alone);
+            }
+        }
+
+        foreach (var length in StreamLengths)
+            Add($"A2A: streams of {length} events, processor time for each, µs (lower is better)", floors.Whole[length], subjects.Whole[length], "");
+        foreach (var length in StreamLengths)
+            Add($"A2A: the same of {length} events, without the task itself, µs (lower is better)", floors.Alone[length], subjects.Alone[length], "");
+    }
+
+    /// <summary>Processor time of the server for each event.</summary>
+    /// <param name="peer">The client.</param>
+    /// <param name="text">What asks for as many.</param>
+    /// <param name="into">By length, everything.</param>
+    /// <param name="alone">By length, without what a stream of one event costs; empty: isn't asked.</param>
+    private static async Task EventsAsync(A2APeer peer, string text, Dictionary<int, List<double>> into, Dictionary<int, List<double>> alone)
     {
         using (peer)
         {
+            var measured = new List<(int Length, int Streams, double Seconds)>();
             foreach (var (length, values) in into)
             {
-                var asked = string.Format(CultureInfo.InvariantCulture, text, length);
-                for (var warm = 0; warm < 3; warm++) await peer.StreamAsync(asked);
-                var before = peer.Subject.CpuSeconds();
-                var streams = Math.Max(3, 5000 / length);
-                for (var count = 0; count < streams; count++) await peer.StreamAsync(asked);
-                values.Add((peer.Subject.CpuSeconds() - before) / (streams * length) * 1e6);
+                // A server compiles its code better after thousands of events: that isn't what an event costs.
+                await StreamsAsync(Math.Max(3, 20_000 / length), length);
+                var streams = Math.Max(10, 20_000 / length);
+                measured.Add((length, streams, await StreamsAsync(streams, length)));
+                values.Add(measured[^1].Seconds / (streams * length) * 1e6);
             }
+
+            if (alone.Count == 0) return;
+            var task = await StreamsAsync(400, 1) / 400;
+            foreach (var (length, streams, seconds) in measured) alone[length].Add((seconds - (streams * task)) / (streams * (length - 1)) * 1e6);
+        }
+
+        async Task<double> StreamsAsync(int count, int length)
+        {
+            var asked = string.Format(CultureInfo.InvariantCulture, text, length);
+            var before = peer.Subject.CpuSeconds();
+            for (var i = 0; i < count; i++) await peer.StreamAsync(asked);
+            return peer.Subject.CpuSeconds() - before;
         }
     }
 
@@ -114,6 +155,13 @@ internal sealed partial class Suite
         var few = host.ResidentMiB();
         await peer.SendAsync(SendsInFlight, TimeSpan.FromMinutes(10), Many - Few);
         Add($"A2A: resident memory, MiB, after {Few:#,0} and after {Many:#,0} ended tasks (lower is better)", [few], [host.ResidentMiB()], "");
+    }
+
+    private sealed class StreamSeries
+    {
+        public Dictionary<int, List<double>> Whole { get; } = StreamLengths.ToDictionary(length => length, _ => new List<double>());
+
+        public Dictionary<int, List<double>> Alone { get; } = StreamLengths.ToDictionary(length => length, _ => new List<double>());
     }
 
     private sealed class A2ASeries

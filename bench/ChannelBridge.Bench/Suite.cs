@@ -87,6 +87,8 @@ internal sealed partial class Suite
         "steady" => SteadyAsync(),
         "before" => BeforeAsync(),
         "a2a" => A2AAsync(),
+        "a2a-streams" => A2AStreamsAsync(),
+        "a2a-ended" => EndedTasksAsync(),
         "a2a-before" => A2ABeforeAsync(),
         _ => throw new ArgumentException($"there is no row '{row}'; --help names them"),
     };

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using ChannelBridge.A2A.Json;
 
 namespace ChannelBridge.A2A;
 
@@ -41,9 +42,9 @@ public sealed class A2ACodec<T>
     /// <summary>The record as bytes of its own.</summary>
     public byte[] ToBytes(T value)
     {
-        var output = new ArrayBufferWriter<byte>(512);
-        Write(output, value);
-        return output.WrittenSpan.ToArray();
+        using var scratch = JsonScratch.Take();
+        _write(scratch.Writer, value);
+        return scratch.Written();
     }
 
     /// <summary>The same reading, another writing.</summary>

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace ChannelBridge.A2A.Server;
 
 /// <summary>
@@ -51,4 +53,14 @@ public interface IA2AEvents : IAsyncDisposable
 {
     /// <summary>The next event, or null at the end.</summary>
     ValueTask<FeedEvent?> NextAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The next event, if it is there already: what waits can be written at once. False: there is none yet, or this can't be told; <see cref="NextAsync"/> waits for it, or
+    /// says that the stream has ended.
+    /// </summary>
+    bool TryNext([NotNullWhen(true)] out FeedEvent? item)
+    {
+        item = null;
+        return false;
+    }
 }

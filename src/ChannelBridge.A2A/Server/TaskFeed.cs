@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace ChannelBridge.A2A.Server;
 
 /// <summary>
@@ -130,14 +132,15 @@ public sealed class TaskFeed
 
     private static bool EndsStream(StreamItem item) => item.StatusUpdate is { } status && TaskStates.EndsStream(status.Status.State);
 
-    /// <summary>One event, and the way to the next.</summary>
+    /// <summary>One event, and the way to the next. What is set is set under the feed's lock.</summary>
     private sealed class Node
     {
-        private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        // Only where somebody has come before the event: one that finds it there costs no signal.
+        private TaskCompletionSource? _reached;
+        private FeedEvent? _event;
 
-        public Task Reached => _reached.Task;
-
-        public FeedEvent? Event { get; private set; }
+        /// <summary>The event, once it has happened; then the others are set, too.</summary>
+        public FeedEvent? Event => Volatile.Read(ref _event);
 
         public Node? Next { get; private set; }
 
@@ -145,11 +148,15 @@ public sealed class TaskFeed
 
         public void Set(FeedEvent item, Node next, bool isLast)
         {
-            Event = item;
             Next = next;
             IsLast = isLast;
-            _reached.SetResult();
+            Volatile.Write(ref _event, item);
+            _reached?.SetResult();
         }
+
+        public Task Reached() => _event is not null
+            ? Task.CompletedTask
+            : (_reached ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
     }
 
     private sealed class Reader(TaskFeed feed, FeedEvent first, Node at, bool ended) : IA2AEvents
@@ -160,16 +167,20 @@ public sealed class TaskFeed
 
         public async ValueTask<FeedEvent?> NextAsync(CancellationToken cancellationToken)
         {
-            if (_first is { } task)
-            {
-                _first = null;
-                return task;
-            }
-
+            if (TryNext(out var there)) return there;
             if (_at is not { } node) return null;
-            if (!node.Reached.IsCompleted) await node.Reached.WaitAsync(cancellationToken).ConfigureAwait(false);
-            _at = node.IsLast ? null : node.Next;
-            return node.Event;
+            Task reached;
+            lock (feed._lock) reached = node.Reached();
+            await reached.WaitAsync(cancellationToken).ConfigureAwait(false);
+            return Take(node);
+        }
+
+        public bool TryNext([NotNullWhen(true)] out FeedEvent? item)
+        {
+            item = _first;
+            _first = null;
+            if (item is null && _at is { Event: not null } node) item = Take(node);
+            return item is not null;
         }
 
         public ValueTask DisposeAsync()
@@ -178,6 +189,12 @@ public sealed class TaskFeed
             _closed = true;
             _at = null;
             return ValueTask.CompletedTask;
+        }
+
+        private FeedEvent Take(Node node)
+        {
+            _at = node.IsLast ? null : node.Next;
+            return node.Event!;
         }
     }
 }

@@ -17,7 +17,7 @@ public sealed record EventStreamStart
 public readonly record struct ServerEvent(ReadOnlyMemory<byte> Data, string? Event = null, string? Id = null);
 
 /// <summary>
-/// The way out of an event stream: one write and one flush for each event, comments while nothing happens. Calls may come from anywhere; they are written one
+/// The way out of an event stream: one write and one flush for each call, comments while nothing happens. Calls may come from anywhere; they are written one
 /// after the other.
 /// </summary>
 public interface IEventWriter
@@ -31,4 +31,19 @@ public interface IEventWriter
     /// </summary>
     /// <returns>False when the stream is closed; nothing was written.</returns>
     ValueTask<bool> WriteAsync(ServerEvent item, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Writes events that are there already, one after the other with nothing in between, and waits until they are on their way: one write and one flush for as many as
+    /// the writer takes at a time. Never wait for further events to call this. A writer that knows no better writes each by itself.
+    /// </summary>
+    /// <returns>False when the stream is closed; the last of them weren't written, or none.</returns>
+    async ValueTask<bool> WriteAllAsync(ReadOnlyMemory<ServerEvent> items, CancellationToken cancellationToken = default)
+    {
+        for (var i = 0; i < items.Length; i++)
+        {
+            if (!await WriteAsync(items.Span[i], cancellationToken).ConfigureAwait(false)) return false;
+        }
+
+        return true;
+    }
 }

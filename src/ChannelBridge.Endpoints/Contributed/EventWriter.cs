@@ -7,6 +7,9 @@ namespace ChannelBridge.Endpoints.Contributed;
 [System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle is never asked for holds nothing.")]
 internal sealed class EventWriter(EventOutput output, TimeSpan heartbeat, TimeProvider time, DoorExchange exchange) : IEventWriter
 {
+    // So much is written before a reader must have taken it: what waits stays with who wrote it, and not in the server's memory.
+    private const int LargestFlush = 64 * 1024;
+
     private readonly SemaphoreSlim _gate = new(1, 1);
     private long _writtenAt = time.GetTimestamp();
     private bool _ended;
@@ -17,13 +20,35 @@ internal sealed class EventWriter(EventOutput output, TimeSpan heartbeat, TimePr
     /// <inheritdoc/>
     public async ValueTask<bool> WriteAsync(ServerEvent item, CancellationToken cancellationToken = default)
     {
-        if (HasLineEnd(item.Event) || HasLineEnd(item.Id)) throw new ArgumentException("An event's name and id are one line each.", nameof(item));
+        Check(item);
         if (!_gate.Wait(0, CancellationToken.None)) await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             if (_ended || Closed.IsCancellationRequested) return false;
             output.Write(item.Event, item.Id, item.Data.Span);
             return await FlushAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> WriteAllAsync(ReadOnlyMemory<ServerEvent> items, CancellationToken cancellationToken = default)
+    {
+        foreach (ref readonly var item in items.Span) Check(item);
+        if (!_gate.Wait(0, CancellationToken.None)) await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (_ended || Closed.IsCancellationRequested) return false;
+            while (!items.IsEmpty)
+            {
+                items = items[Write(items.Span)..];
+                if (!await FlushAsync().ConfigureAwait(false)) return false;
+            }
+
+            return true;
         }
         finally
         {
@@ -46,7 +71,27 @@ internal sealed class EventWriter(EventOutput output, TimeSpan heartbeat, TimePr
         _gate.Release();
     }
 
+    private static void Check(in ServerEvent item)
+    {
+        if (HasLineEnd(item.Event) || HasLineEnd(item.Id)) throw new ArgumentException("An event's name and id are one line each.", nameof(item));
+    }
+
     private static bool HasLineEnd(string? text) => text is not null && text.AsSpan().IndexOfAny('\r', '\n', '\0') >= 0;
+
+    /// <summary>Writes as many as one flush takes, one at least.</summary>
+    private int Write(ReadOnlySpan<ServerEvent> items)
+    {
+        var bytes = 0;
+        var count = 0;
+        do
+        {
+            ref readonly var item = ref items[count++];
+            output.Write(item.Event, item.Id, item.Data.Span);
+            bytes += item.Data.Length;
+        }
+        while (count < items.Length && bytes < LargestFlush);
+        return count;
+    }
 
     private async Task PingAsync()
     {

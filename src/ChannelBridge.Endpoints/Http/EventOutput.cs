@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace ChannelBridge.Endpoints.Http;
 
 /// <summary>
-/// <c>text/event-stream</c> on the wire: lines end with LF only, each event is one write and one flush, because readers are known that lose an event whose empty
+/// <c>text/event-stream</c> on the wire: lines end with LF only, an event is never flushed in parts, because readers are known that lose an event whose empty
 /// line comes later. A reader that takes nothing for too long is cut off. One writer at a time.
 /// </summary>
 /// <param name="context">The request.</param>

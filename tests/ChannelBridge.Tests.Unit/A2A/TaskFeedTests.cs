@@ -49,6 +49,30 @@ public sealed class TaskFeedTests
         Assert.NotEqual(first.Bytes(A2ADialect.V10).ToArray(), first.Bytes(A2ADialect.V03).ToArray());
     }
 
+    [Fact]
+    public async Task WhatIsThere_IsTakenWithoutWaiting()
+    {
+        var feed = new TaskFeed(Begun());
+        await using var events = feed.Read();
+        feed.Publish(Chunk(0));
+
+        Assert.True(events.TryNext(out var first));
+        Assert.NotNull(first.Item.Task);
+        Assert.True(events.TryNext(out var second));
+        Assert.Equal("0 ", second.Item.ArtifactUpdate!.Artifact.Parts[0].Text);
+        Assert.False(events.TryNext(out _));
+        // Who waits is told, and what comes right behind is there.
+        var waiting = events.NextAsync(CancellationToken.None);
+        Assert.False(waiting.IsCompleted);
+        feed.Publish(Chunk(1));
+        feed.Publish(Status(TaskState.Completed));
+        Assert.Equal("1 ", (await waiting)!.Item.ArtifactUpdate!.Artifact.Parts[0].Text);
+        Assert.True(events.TryNext(out var last));
+        Assert.Equal(TaskState.Completed, last.Item.StatusUpdate!.Status.State);
+        Assert.False(events.TryNext(out _));
+        Assert.Null(await events.NextAsync(CancellationToken.None));
+    }
+
     [Theory]
     [InlineData(TaskState.Completed)]
     [InlineData(TaskState.InputRequired)]

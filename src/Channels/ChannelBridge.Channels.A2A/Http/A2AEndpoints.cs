@@ -12,6 +12,10 @@ internal sealed class A2AEndpoints(A2AOptions options, IA2AService service, Card
     private const string Operation = "a2a";
     private const int MaxBody = 1024 * 1024;
 
+    // Of the events that wait for a stream's reader so many are written at once, or as many as have so many bytes.
+    private const int MostAtOnce = 64;
+    private const int MostBytesAtOnce = 64 * 1024;
+
     private static readonly KeyValuePair<string, string>[] CardHeaders =
     [
         new("Cache-Control", "public, max-age=60"), new("Vary", Versions.Header), new("Access-Control-Allow-Origin", "*"),
@@ -99,10 +103,29 @@ internal sealed class A2AEndpoints(A2AOptions options, IA2AService service, Card
         await using (events.ConfigureAwait(false))
         {
             var writer = await exchange.BeginEventsAsync(cancellationToken: cancellationToken).ConfigureAwait(false);
+            var batch = Array.Empty<ServerEvent>();
             while (await events.NextAsync(cancellationToken).ConfigureAwait(false) is { } item)
             {
                 // A reader that has left, or reads nothing: the task goes on without it.
-                if (!await writer.WriteAsync(new ServerEvent(answer.Frame(item)), cancellationToken).ConfigureAwait(false)) return;
+                var first = new ServerEvent(answer.Frame(item));
+                if (!events.TryNext(out var second))
+                {
+                    if (!await writer.WriteAsync(first, cancellationToken).ConfigureAwait(false)) return;
+                    continue;
+                }
+
+                if (batch.Length == 0) batch = new ServerEvent[MostAtOnce];
+                (batch[0], batch[1]) = (first, new ServerEvent(answer.Frame(second)));
+                var (count, bytes) = (2, first.Data.Length + batch[1].Data.Length);
+                while (count < batch.Length && bytes < MostBytesAtOnce && events.TryNext(out var further))
+                {
+                    batch[count] = new ServerEvent(answer.Frame(further));
+                    bytes += batch[count++].Data.Length;
+                }
+
+                if (!await writer.WriteAllAsync(batch.AsMemory(0, count), cancellationToken).ConfigureAwait(false)) return;
+                // What was written is others' to hold.
+                batch.AsSpan(0, count).Clear();
             }
         }
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using ChannelBridge.A2A;
 using ChannelBridge.A2A.Server;
 using ChannelBridge.Abstractions.Storage;
@@ -98,6 +99,8 @@ internal sealed class LiveHold(LiveTask live, Action leave) : IDisposable
     private sealed class Events(IA2AEvents inner, LiveHold hold) : IA2AEvents
     {
         public ValueTask<FeedEvent?> NextAsync(CancellationToken cancellationToken) => inner.NextAsync(cancellationToken);
+
+        public bool TryNext([NotNullWhen(true)] out FeedEvent? item) => inner.TryNext(out item);
 
         public async ValueTask DisposeAsync()
         {

@@ -16,6 +16,7 @@ internal sealed class RunView(string taskId, string contextId, Guid turn, int at
     private AgentReply? _held;
     private int _heldOrdinal;
     private StreamItem? _status;
+    private (int Ordinal, string? Id) _named;
 
     /// <summary>Which attempt it is.</summary>
     public int Attempt => attempt;
@@ -35,10 +36,10 @@ internal sealed class RunView(string taskId, string contextId, Guid turn, int at
         {
             case AgentPartial more when more.Suffix.Length > 0 && !repliesAreStatus:
                 if (Release() is { } before) yield return before;
-                yield return Text(ArtifactIdOf(turn, ordinal), more.Suffix, append: true, last: false);
+                yield return Text(IdOf(ordinal), more.Suffix, append: true, last: false);
                 break;
-            case AgentRewrite rewrite when !repliesAreStatus && _shown.TryGetValue(ArtifactIdOf(turn, ordinal), out var shown) && shown.Text?.ToString() != rewrite.Text:
-                yield return Text(ArtifactIdOf(turn, ordinal), rewrite.Text, append: false, last: false);
+            case AgentRewrite rewrite when !repliesAreStatus && _shown.TryGetValue(IdOf(ordinal), out var shown) && shown.Text?.ToString() != rewrite.Text:
+                yield return Text(IdOf(ordinal), rewrite.Text, append: false, last: false);
                 break;
             case AgentReply reply:
                 if (Release() is { } former) yield return former;
@@ -121,13 +122,20 @@ internal sealed class RunView(string taskId, string contextId, Guid turn, int at
         }
     }
 
+    /// <summary>The id of a message that grows, made once.</summary>
+    private string IdOf(int ordinal)
+    {
+        if (_named.Id is null || _named.Ordinal != ordinal) _named = (ordinal, ArtifactIdOf(turn, ordinal));
+        return _named.Id!;
+    }
+
     private StreamItem? Release()
     {
         if (_held is not { } reply) return null;
         _held = null;
         if (repliesAreStatus || reply.Attachment is not null || (reply.Text.Length == 0 && reply.Refusal is null)) return null;
         var text = reply.Text.Length > 0 ? reply.Text : reply.Refusal!;
-        var id = ArtifactIdOf(turn, _heldOrdinal);
+        var id = IdOf(_heldOrdinal);
         var told = _shown.TryGetValue(id, out var shown) ? shown.Text?.ToString() ?? "" : "";
         return text.StartsWith(told, StringComparison.Ordinal)
             ? Text(id, text[told.Length..], append: told.Length > 0, last: true)
