@@ -179,7 +179,7 @@ internal sealed partial class A2AService
         var isFirst = stored.Task.Id == keys.TaskOf(stored.Peer, message.MessageId);
         var inbound = await mapper.ToInboundAsync(client, stored.Task, stored.Head.Agent, message, waits: false, cancellationToken).ConfigureAwait(false);
         var key = keys.DedupeKeyOf(stored.Peer, isFirst ? "" : stored.Task.Id, message.MessageId);
-        return (await inbox.AcceptAsync(inbound, key, DedupeWindow, cancellationToken: cancellationToken).ConfigureAwait(false)).Id;
+        return (await inbox.AcceptAsync(inbound, key, book.DedupeWindow, cancellationToken: cancellationToken).ConfigureAwait(false)).Id;
     }
 
     private async Task<ListTasksResult> PageAsync(

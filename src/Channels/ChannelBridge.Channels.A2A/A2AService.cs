@@ -43,9 +43,6 @@ internal sealed partial class A2AService(
     private static readonly TimeSpan GoesOnPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan GoesOnElsewhere = TimeSpan.FromSeconds(1);
 
-    // Longer than tasks are kept after their end: the same message is the same task as long as there is one.
-    private static readonly TimeSpan DedupeWindow = TimeSpan.FromDays(30);
-
     /// <inheritdoc/>
     public Task<SendResult> SendAsync(string client, SendRequest request, CancellationToken cancellationToken) => GuardAsync(async () =>
     {
@@ -141,7 +138,8 @@ internal sealed partial class A2AService(
         await AdmitAsync(client, next, cancellationToken).ConfigureAwait(false);
         var inbound = await mapper.ToInboundAsync(client, next.Task, next.Head.Agent, message, waits, cancellationToken).ConfigureAwait(false);
         var writes = new List<RecordWrite>(5);
-        next = book.Put(known, next, known?.Version, writes) with { Version = known?.Version ?? 0 };
+        // What a task has when it goes on is stored: written again, that could take the place of what it has become meanwhile.
+        next = book.Put(known, next, known?.Version, writes, withArtifacts: known is null) with { Version = known?.Version ?? 0 };
         var record = (RecordPut)writes[0];
         if (book.Introduce(peer) is { } introduced) writes.Add(introduced);
         if (push is not null)
@@ -155,7 +153,7 @@ internal sealed partial class A2AService(
         try
         {
             var key = keys.DedupeKeyOf(peer, known is null ? "" : next.Task.Id, message.MessageId);
-            var receipt = await inbox.AcceptAsync(inbound, key, DedupeWindow, writes, cancellationToken).ConfigureAwait(false);
+            var receipt = await inbox.AcceptAsync(inbound, key, book.DedupeWindow, writes, cancellationToken).ConfigureAwait(false);
             if (receipt.Duplicate)
             {
                 // Somebody else was first with the same message, and its task may be anywhere between its beginning and its end; or it is gone already.
@@ -165,7 +163,7 @@ internal sealed partial class A2AService(
                 return hold;
             }
 
-            if (record.Conflict) await UndoAsync(receipt.Id).ConfigureAwait(false);
+            if (record.Conflict) await UndoAsync(receipt.Id, next).ConfigureAwait(false);
             LiveTasks.Accepted(hold, receipt.Id, record.Version);
             if (known is null) book.Added(peer);
             return hold;
@@ -204,10 +202,14 @@ internal sealed partial class A2AService(
         };
     }
 
-    /// <summary>A task was taken from its message's hands, because that took far too long: the message has no task now.</summary>
-    private async Task UndoAsync(Guid turn)
+    /// <summary>
+    /// A task was taken from its message's hands, because that took far too long: the message has no task now. What it said of the task in the list is taken back, and
+    /// whoever looks at the task is told what it really is.
+    /// </summary>
+    private async Task UndoAsync(Guid turn, StoredTask said)
     {
         await turns.CancelAsync(turn, CancellationToken.None).ConfigureAwait(false);
+        if (await book.RelistAsync(said, CancellationToken.None).ConfigureAwait(false) is { } stored) lives.Tell(stored.Peer, stored.Task, stored.Version);
         throw BridgeException.Busy("The task has changed while its message was accepted; look at it, and send another message.", GoesOnElsewhere);
     }
 

@@ -19,7 +19,12 @@ internal sealed class TaskBook(IRecords records, PushBook pushes, A2AOptions opt
     // Artifacts up to this size lie in the task's own record: one write less for most tasks.
     private const int ArtifactsInline = 16 * 1024;
 
-    // Together less than the time for which the inbox knows a message again (A2AService.DedupeWindow): how long this host has run, and how old what it found then may be.
+    // At least as long the inbox knows a message again, whatever the settings were when it came.
+    private static readonly TimeSpan LeastDedupe = TimeSpan.FromDays(30);
+    // Tasks that took longer than this are found by their records alone.
+    private static readonly TimeSpan LongTask = TimeSpan.FromDays(7);
+
+    // Together less than that: how long this host has run, and how old what it found then may be.
     private static readonly TimeSpan LongestRun = TimeSpan.FromDays(20);
     private static readonly TimeSpan OldAtStart = TimeSpan.FromDays(9);
 
@@ -31,6 +36,9 @@ internal sealed class TaskBook(IRecords records, PushBook pushes, A2AOptions opt
 
     /// <summary>The tasks of all peers, roughly where several hosts share a store.</summary>
     public int Total => _counts.Values.Sum(static count => Math.Max(0, Volatile.Read(ref count.Tasks)));
+
+    /// <summary>How long the inbox knows a message again: as long as its task is kept, so that the same message is the same task as long as there is one.</summary>
+    public TimeSpan DedupeWindow { get; } = options.Retention + LongTask > LeastDedupe ? options.Retention + LongTask : LeastDedupe;
 
     /// <summary>Counts what is there.</summary>
     public async Task LoadAsync(CancellationToken cancellationToken)
@@ -55,8 +63,8 @@ internal sealed class TaskBook(IRecords records, PushBook pushes, A2AOptions opt
     public int CountOf(string peer) => _counts.TryGetValue(peer, out var count) ? Volatile.Read(ref count.Tasks) : 0;
 
     /// <summary>
-    /// True when the inbox knows each message again whose task is still here. It remembers them for a month, longer than ended tasks are kept as a rule, but a task that
-    /// waits for its peer may be there for longer. Only where no other host works with the peer's tasks.
+    /// True when the inbox knows each message again whose task is still here. It remembers them for a month at least and for as long as ended tasks are kept, but a task
+    /// that waits for its peer may be there for longer, and what was accepted under other settings is forgotten earlier. Only where no other host works with the peer's tasks.
     /// </summary>
     public bool InboxKnowsAll(string peer) =>
         (!_counts.TryGetValue(peer, out var count) || !count.MayBeOld) && time.GetUtcNow() - _startedAt < LongestRun;
@@ -77,8 +85,9 @@ internal sealed class TaskBook(IRecords records, PushBook pushes, A2AOptions opt
     /// <param name="next">The task, with its artifacts.</param>
     /// <param name="expected">The version that must be stored, or null for any.</param>
     /// <param name="writes">Where they are added to.</param>
+    /// <param name="withArtifacts">False: the artifacts are those that are stored.</param>
     /// <returns>The task as it is stored then.</returns>
-    public StoredTask Put(StoredTask? before, StoredTask next, long? expected, List<RecordWrite> writes)
+    public StoredTask Put(StoredTask? before, StoredTask next, long? expected, List<RecordWrite> writes, bool withArtifacts = true)
     {
         if (TaskStates.IsInterrupted(next.Task.Status.State)) _counts.GetOrAdd(next.Peer, static _ => new PeerCount()).MayBeOld = true;
         var now = time.GetUtcNow();
@@ -91,24 +100,46 @@ internal sealed class TaskBook(IRecords records, PushBook pushes, A2AOptions opt
         var key = ListKey(changed, next.Task.Id);
         next = next with { Head = next.Head with { ListKey = key, EndedAt = ended, HasArtifacts = large } };
         writes.Add(new RecordPut { Namespace = TasksOf(next.Peer), Key = next.Task.Id, Value = next.Write(), ExpiresAt = until, ExpectedVersion = expected, At = at });
-        if (large)
+        if (large && withArtifacts)
         {
             var held = A2ADialect.V10.Task.ToBytes(new A2ATask { Id = next.Task.Id, Artifacts = artifacts });
             writes.Add(new RecordPut { Namespace = ArtifactsOf(next.Peer), Key = next.Task.Id, Value = held, ExpiresAt = until, At = at });
         }
 
         if (before is not null && before.Head.ListKey != key) writes.Add(new RecordDelete { Namespace = ListOf(next.Peer), Key = before.Head.ListKey });
-        var entry = new ListEntry(next.Task.Id, next.Task.ContextId, next.Task.Status.State, changed, next.Head.CreatedAt);
-        writes.Add(new RecordPut
-        {
-            Namespace = ListOf(next.Peer),
-            Key = key,
-            Value = JsonSerializer.SerializeToUtf8Bytes(entry, RecordJson.Default.ListEntry),
-            Index = next.Task.ContextId,
-            ExpiresAt = until,
-            At = at,
-        });
+        writes.Add(ListPut(next, changed, until, at));
         return next;
+    }
+
+    /// <summary>
+    /// Takes back what was written of a task into the list where the task itself wasn't changed, because somebody else had been faster; what the other one wrote may have
+    /// been removed by that.
+    /// </summary>
+    /// <param name="said">The task as it was to be.</param>
+    /// <param name="cancellationToken">Stops between two looks.</param>
+    /// <returns>The task as it is, with its artifacts; null when it is gone.</returns>
+    public async ValueTask<StoredTask?> RelistAsync(StoredTask said, CancellationToken cancellationToken)
+    {
+        var (peer, id, wrong) = (said.Peer, said.Task.Id, said.Head.ListKey);
+        while (true)
+        {
+            var stored = await FindAsync(peer, id, withArtifacts: true, cancellationToken).ConfigureAwait(false);
+            var writes = new List<RecordWrite>(2);
+            if (stored?.Head.ListKey != wrong) writes.Add(new RecordDelete { Namespace = ListOf(peer), Key = wrong });
+            if (stored is not null)
+            {
+                var now = time.GetUtcNow();
+                var until = stored.Head.EndedAt > 0 ? stored.Head.EndedAt + (long)options.Retention.TotalMilliseconds : 0;
+                writes.Add(ListPut(stored, (stored.Task.Status.Timestamp ?? now).ToUnixTimeMilliseconds(), until, now.ToUnixTimeMilliseconds()));
+            }
+
+            await records.WriteAsync(writes, cancellationToken).ConfigureAwait(false);
+            if (stored is null) return null;
+            // The record was read before the list was written: if the task has gone on in between, what stands in the list now is the wrong one.
+            var after = await FindAsync(peer, id, withArtifacts: true, cancellationToken).ConfigureAwait(false);
+            if (after?.Head.ListKey == stored.Head.ListKey) return after;
+            wrong = stored.Head.ListKey;
+        }
     }
 
     /// <summary>
@@ -214,6 +245,20 @@ internal sealed class TaskBook(IRecords records, PushBook pushes, A2AOptions opt
         if (open == 0) _counts.TryRemove(peer, out _);
         else _counts[peer] = new PeerCount { Tasks = open, MayBeOld = true };
         return (gone, open);
+    }
+
+    private static RecordPut ListPut(StoredTask task, long changed, long until, long at)
+    {
+        var entry = new ListEntry(task.Task.Id, task.Task.ContextId, task.Task.Status.State, changed, task.Head.CreatedAt);
+        return new RecordPut
+        {
+            Namespace = ListOf(task.Peer),
+            Key = task.Head.ListKey,
+            Value = JsonSerializer.SerializeToUtf8Bytes(entry, RecordJson.Default.ListEntry),
+            Index = task.Task.ContextId,
+            ExpiresAt = until,
+            At = at,
+        };
     }
 
     private async Task<int> DropOldestAsync(string peer, int bound, CancellationToken cancellationToken)

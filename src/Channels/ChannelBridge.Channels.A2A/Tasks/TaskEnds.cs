@@ -1,3 +1,4 @@
+using System.Text;
 using ChannelBridge.A2A;
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Errors;
@@ -18,6 +19,8 @@ internal sealed class TaskEnds(TaskBook book, LiveTasks lives, MessageMapper map
         // Forgotten, or cancelled while it waited for its peer: nothing is left to say.
         var stored = lives.BegunBy(peer, id, turn.Message.MessageId) ?? await book.FindAsync(peer, id, withArtifacts: true, cancellationToken).ConfigureAwait(false);
         if (stored is not { Ended: false }) return [];
+        // The turn of a message that the task was taken from: another message's is the one that counts.
+        if (stored.Head.LastMessageId is { Length: > 0 } last && last != turn.Message.MessageId) return [];
         var isStatus = AnswersByStatus(turn.Message.Agent);
         var task = await FoldAsync(stored.Task, ending, isStatus, cancellationToken).ConfigureAwait(false);
         var writes = new List<RecordWrite>(5);
@@ -84,16 +87,37 @@ internal sealed class TaskEnds(TaskBook book, LiveTasks lives, MessageMapper map
         foreach (var pieces in ending.Artifacts.GroupBy(static artifact => artifact.Id, StringComparer.Ordinal))
         {
             var parts = new List<A2APart>();
+            // A text that came in pieces is one, as in an answer.
+            StringBuilder? growing = null;
             foreach (var piece in pieces)
             {
-                if (!piece.Append) parts.Clear();
+                if (!piece.Append)
+                {
+                    parts.Clear();
+                    growing = null;
+                }
+
+                if (piece is { File: null, Json: null })
+                {
+                    (growing ??= new StringBuilder()).Append(piece.Text);
+                    continue;
+                }
+
+                Close(growing, parts);
+                growing = null;
                 parts.Add(await mapper.ToPartAsync(piece, cancellationToken).ConfigureAwait(false));
             }
 
+            Close(growing, parts);
             artifacts.Add(new A2AArtifact { ArtifactId = pieces.Key, Name = pieces.First().Name, Description = pieces.First().Description, Parts = parts });
         }
 
         return artifacts;
+    }
+
+    private static void Close(StringBuilder? text, List<A2APart> parts)
+    {
+        if (text is not null) parts.Add(A2APart.OfText(text.ToString()));
     }
 
     private TaskStatusUpdate Update(A2ATask task, TaskState state, string? said, TurnEnding ending) => new()

@@ -1,6 +1,7 @@
 using ChannelBridge.A2A;
 using ChannelBridge.Abstractions.Agents;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
 using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Tests.Unit.Support;
 
@@ -195,6 +196,70 @@ public sealed class ServiceTests
         // A host that died in between doesn't hold it for ever.
         time.Advance(TimeSpan.FromMinutes(1));
         Assert.Equal(TaskState.Submitted, (await lab.SendAsync("mine", id).WaitAsync(Patience)).Status.State);
+    }
+
+    /// <summary>A message that took far too long into the inbox: its task went on with another one, or is about to.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task AMessage_WhoseTaskWasTakenMeanwhile_IsToldAndLeavesNothingBehind(bool goesOn)
+    {
+        var time = new ManualTime();
+        var lab = new ServiceLab(time: time);
+        var id = (await lab.SendAsync("m")).Id;
+        var result = new string('x', 20_000);
+        await lab.EndAsync(FinishReason.InputRequired, result, "What else?");
+        var (inside, go) = (new TaskCompletionSource(), new TaskCompletionSource());
+        lab.BeforeAccept = message =>
+        {
+            if (message.MessageId != "slow") return Task.CompletedTask;
+            inside.TrySetResult();
+            return go.Task;
+        };
+        var slow = lab.SendAsync("slow", id);
+        await inside.Task.WaitAsync(Patience);
+        time.Advance(TimeSpan.FromMinutes(1));
+        if (goesOn) await lab.SendAsync("quick", id).WaitAsync(Patience);
+        else Assert.NotNull(await lab.Book.HoldForAsync((await lab.Book.FindAsync(ServiceLab.Peer, id, withArtifacts: true, default))!, "quick", default));
+        time.Advance(TimeSpan.FromSeconds(1));
+        go.SetResult();
+
+        Assert.Equal(ErrorCodes.Busy, (await Assert.ThrowsAsync<A2AException>(() => slow.WaitAsync(Patience))).Code);
+        var dropped = lab.Accepted.Single(static turn => turn.Message.MessageId == "slow");
+        Assert.Equal([dropped.Id], lab.Cancelled);
+        // Its turn, when it is ended, ends nothing.
+        Assert.Empty(await lab.Ends.EndAsync(new TurnEnding { Turn = dropped, Outcome = TurnOutcome.Cancelled }, default));
+        var expected = goesOn ? TaskState.Submitted : TaskState.InputRequired;
+        Assert.Equal(expected, (await lab.GetAsync(id)).Status.State);
+        Assert.Equal(expected, Assert.Single(await lab.ListedAsync()).State);
+        Assert.Equal(id, Assert.Single((await lab.Service.ListAsync(ServiceLab.Peer, new ListTasksRequest(), default)).Tasks).Id);
+        if (!goesOn) return;
+        await lab.CommitEndAsync(lab.Accepted.Single(static turn => turn.Message.MessageId == "quick"), replies: "done");
+        Assert.Equal(2, (await lab.GetAsync(id)).Artifacts!.Count);
+        Assert.Equal(TaskState.Completed, Assert.Single(await lab.ListedAsync()).State);
+    }
+
+    /// <summary>The inbox knows a message as long as its task is kept, whatever that is set to.</summary>
+    [Theory]
+    [InlineData(7)]
+    [InlineData(90)]
+    [InlineData(366)]
+    public async Task AMessage_IsKnownAtLeastAsLongAsItsTask(int days)
+    {
+        var time = new ManualTime();
+        var lab = new ServiceLab(options => options.Retention = TimeSpan.FromDays(days), time: time);
+        var id = (await lab.SendAsync("m")).Id;
+        // It waits in line for as long as it would be kept after its end. A host that has started since asks the inbox whose turn it is.
+        time.Advance(TimeSpan.FromDays(days));
+        var later = new ServiceLab(options => options.Retention = TimeSpan.FromDays(days), time: time, store: lab.Store);
+        var canceling = later.Service.CancelAsync(ServiceLab.Peer, new CancelTaskRequest { Id = id }, CancellationToken.None);
+        await time.ArmedAsync(1);
+        Assert.Equal([lab.Accepted.Single().Id], later.Cancelled);
+        Assert.Empty(later.Accepted);
+        Assert.InRange(later.Book.DedupeWindow, TimeSpan.FromDays(30), TimeSpan.MaxValue);
+        await later.Records.WriteAsync(await later.Ends.EndAsync(new TurnEnding { Turn = lab.Accepted.Single(), Outcome = TurnOutcome.Cancelled }, default));
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(TaskState.Canceled, (await canceling.WaitAsync(Patience)).Status.State);
     }
 
     [Fact]
