@@ -12,15 +12,22 @@ internal sealed class ScriptedGateway : IAsyncDisposable
     private readonly SemaphoreSlim _sending = new(1);
     private readonly ConcurrentDictionary<int, TaskCompletionSource<JsonNode>> _calls = new();
     private readonly Func<string, Func<string, JsonObject, Task<JsonNode>>, Task<string>> _agent;
+    private readonly Func<JsonObject, bool> _notice;
     private readonly CancellationTokenSource _stop = new();
     private Task _reading = Task.CompletedTask;
     private int _next;
 
-    private ScriptedGateway(Func<string, Func<string, JsonObject, Task<JsonNode>>, Task<string>> agent) => _agent = agent;
+    private ScriptedGateway(Func<string, Func<string, JsonObject, Task<JsonNode>>, Task<string>> agent, Func<JsonObject, bool> notice) =>
+        (_agent, _notice) = (agent, notice);
 
-    public static async Task<ScriptedGateway> ConnectAsync(HostProcess host, Func<string, Func<string, JsonObject, Task<JsonNode>>, Task<string>> agent)
+    /// <summary>Connects to a host as its gateway.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="agent">The agent.</param>
+    /// <param name="notice">Given each word into a session (<c>link.notify</c>). False: it is taken and never answered. Null: all of them are answered.</param>
+    public static async Task<ScriptedGateway> ConnectAsync(
+        HostProcess host, Func<string, Func<string, JsonObject, Task<JsonNode>>, Task<string>> agent, Func<JsonObject, bool>? notice = null)
     {
-        var gateway = new ScriptedGateway(agent);
+        var gateway = new ScriptedGateway(agent, notice ?? (static _ => true));
         await gateway._socket.ConnectAsync(new UriBuilder(host.Url) { Scheme = "ws", Path = "/rpc" }.Uri, CancellationToken.None);
         gateway._reading = gateway.ReadAsync();
         await gateway.CallAsync("auth.authenticate", new JsonObject { ["token"] = host.Token });
@@ -37,8 +44,10 @@ internal sealed class ScriptedGateway : IAsyncDisposable
         return gateway;
     }
 
+    /// <summary>Ends at once, with whatever is under way: for the host it was killed.</summary>
     public async ValueTask DisposeAsync()
     {
+        _socket.Abort();
         await _stop.CancelAsync();
         await _reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _socket.Dispose();
@@ -94,6 +103,7 @@ internal sealed class ScriptedGateway : IAsyncDisposable
             }
 
             if (message["id"] is not { } id) continue;
+            if ((string)message["method"]! == "link.notify" && !_notice(message["params"]!.AsObject())) continue;
             await SendAsync(new JsonObject { ["jsonrpc"] = "2.0", ["id"] = id.DeepClone(), ["result"] = new JsonObject { ["accepted"] = true, ["delivered"] = true } });
             if ((string)message["method"]! == "link.turn") _ = TurnAsync(message["params"]!.AsObject());
         }

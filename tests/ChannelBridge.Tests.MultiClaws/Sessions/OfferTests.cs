@@ -23,6 +23,21 @@ public sealed class OfferTests
         }
     }
 
+    /// <summary>The published plugin put tools of the gateway that start sessions on its list of what anybody with its token may call, to get at its own agent.</summary>
+    [Fact]
+    public async Task The_plugin_needs_none_of_the_gateways_own_session_tools_and_changes_no_list_of_them()
+    {
+        var files = Directory.GetFiles(Path.Combine(Repository(), "plugin-manifest"), "*", SearchOption.AllDirectories)
+            .Append(Path.Combine(Repository(), "openclaw.plugin.json")).ToList();
+        Assert.Contains(files, static file => file.EndsWith("entry.mjs", StringComparison.Ordinal));
+        foreach (var file in files)
+        {
+            var text = await File.ReadAllTextAsync(file);
+            foreach (var word in new[] { "sessions_spawn", "sessions_history", "sessions_send", "tools/invoke", "tools.allow", "gateway.tools", "writeConfig" })
+                Assert.False(text.Contains(word, StringComparison.Ordinal), $"{Path.GetFileName(file)} has {word}");
+        }
+    }
+
     private static string Repository()
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);

@@ -168,10 +168,17 @@ public sealed class SessionTests
             "multiclaws.session.start", new JsonObject { ["agentUrl"] = remote.Url.AbsoluteUri, ["message"] = new string('x', 1 << 20) }));
         var id = await lab.BeginAsync(remote.Url.AbsoluteUri, "ask");
         await lab.UntilAsync(id, "input-required");
+        var large = new JsonObject { ["sessionId"] = id, ["message"] = new string('x', 1 << 20) };
+        Assert.Equal(ErrorCodes.PayloadTooLarge, await lab.CodeAsync("multiclaws.session.reply", large));
+        Assert.Equal("input-required", (string?)(await lab.StatusAsync(id))["status"]);
         lab.Agents.Remove(remote.Url);
         var gone = await lab.CallAsync("multiclaws.session.reply", new JsonObject { ["sessionId"] = id, ["message"] = "y" });
         Assert.Equal("agent no longer registered", (string?)gone["error"]);
         Assert.Equal("failed", (string?)(await lab.StatusAsync(id))["status"]);
+        // Sessions are the host's: whichever of its operators' clients has begun one.
+        var colleague = new Caller("a colleague, through the gateway", Scopes.All, Door.Gateway);
+        Assert.Equal("failed", (string?)(await lab.CallAsync("multiclaws.session.status", new JsonObject { ["sessionId"] = id }, colleague))["status"]);
+        Assert.Equal("not_found", await lab.CodeAsync("multiclaws.session.status", new JsonObject { ["sessionId"] = Guid.NewGuid().ToString() }, colleague));
         var other = new Caller("limited", Scopes.All, Door.Listener) { Channels = new HashSet<string> { "bncr" } };
         Assert.Equal(ErrorCodes.Forbidden, await lab.CodeAsync("session.status", [], other));
     }

@@ -67,6 +67,48 @@ public sealed class TeamBadInputTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ExMember_AfterARotation_IsRefusedWhateverItSays()
+    {
+        var old = _a.Book.Find(_team)!.Secret;
+        await _b.Desk.LeaveAsync(_team, default);
+        await Wait.UntilAsync(() => _a.Names(_team) == "a");
+        await _lab.QuietAsync();
+        await _a.Desk.RotateAsync(_team, default);
+        var before = Members();
+        foreach (var what in new[] { "announce", "leave", "profile-update", "rotate" })
+        {
+            var path = $"/team/{_team}/{what}";
+            var body = what == "rotate" ? "{}"u8.ToArray() : Team.Write(await OwnAsync(_b, left: what == "leave"));
+            foreach (var secret in new[] { null, old })
+                Assert.Equal(401, (await _lab.SendAsync("POST", _url + "/" + what, body, await _b.ProofAsync("POST", _a.Url, path, body, secret))).Status);
+        }
+
+        foreach (var secret in new[] { null, old })
+            Assert.Equal(401, (await _lab.SendAsync("GET", _url + "/members", [], await _b.ProofAsync("GET", _a.Url, $"/team/{_team}/members", [], secret))).Status);
+        Assert.Equal(before, Members());
+    }
+
+    [Theory]
+    [InlineData("ring\u0007")]
+    [InlineData("turned \u202Earound")]
+    [InlineData(null)]
+    public async Task Bio_ThatIsOddOrTooLarge_IsRefused(string? text)
+    {
+        text ??= new string('x', 1 << 20);
+        var before = Members();
+        foreach (var what in new[] { "announce", "profile-update" })
+        {
+            var body = Team.Write((await OwnAsync(_b, left: false) with { Description = text }).Signed(_team, await _b.Keys.GetAsync(default)));
+            var (status, answer, _) = await _lab.SendAsync("POST", _url + "/" + what, body, await _b.ProofAsync("POST", _a.Url, $"/team/{_team}/{what}", body));
+            Assert.Equal(body.Length > 1 << 20 ? 413 : 400, status);
+            if (status == 400) Assert.Contains("description", Encoding.UTF8.GetString(answer), StringComparison.Ordinal);
+        }
+
+        Assert.Equal(before, Members());
+        await Assert.ThrowsAsync<BridgeException>(() => _b.Profile.SetAsync(null, text, default).AsTask());
+    }
+
+    [Fact]
     public async Task Leave_OfAnotherMember_NeedsItsOwnSignature()
     {
         var c = await _lab.AddAsync("c");

@@ -41,6 +41,9 @@ internal sealed class RemoteTurn(string? expected, IReadOnlyDictionary<string, i
     /// <summary>Why, where <see cref="Outcome"/> is <see cref="RemoteOutcome.Failed"/> and the agent gave no words.</summary>
     public string? Reason { get; private set; }
 
+    /// <summary>True: this side has given it up, whatever the agent said until then; its task may still run there.</summary>
+    public bool IsGivenUp { get; private set; }
+
     /// <summary>The id of the agent's question.</summary>
     public string? Question => Outcome is RemoteOutcome.InputRequired ? _said?.MessageId : null;
 
@@ -86,6 +89,7 @@ internal sealed class RemoteTurn(string? expected, IReadOnlyDictionary<string, i
         if (Outcome is not RemoteOutcome.None) return;
         Outcome = RemoteOutcome.Failed;
         Reason = reason;
+        IsGivenUp = true;
     }
 
     /// <summary>The texts of parts; what isn't text is named.</summary>

@@ -82,7 +82,7 @@ internal static class SessionMachine
         };
         var error = status switch
         {
-            SessionStatus.Failed => text.Length > 0 ? text : turn.Reason ?? "remote task failed",
+            SessionStatus.Failed => text.Length > 0 && !turn.IsGivenUp ? text : turn.Reason ?? "remote task failed",
             SessionStatus.Canceled => "the agent has canceled the task",
             _ => null,
         };
@@ -96,6 +96,8 @@ internal static class SessionMachine
             CurrentTaskId = turn.TaskId ?? head.CurrentTaskId,
             ContextId = turn.ContextId is { Length: > 0 } context ? context : head.ContextId,
             Turn = null,
+            // Nobody waits for it any more.
+            CancelTask = turn.IsGivenUp ? turn.TaskId : null,
             Pending = SessionStatus.IsEnded(status) ? [] : left,
             TaskWaits = turn.Outcome is RemoteOutcome.InputRequired,
             Asked = turn.Question,
