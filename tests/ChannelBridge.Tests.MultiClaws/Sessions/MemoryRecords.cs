@@ -43,6 +43,12 @@ internal sealed class MemoryRecords : IRecords
 
     public ValueTask WriteAsync(IReadOnlyList<RecordWrite> writes, CancellationToken cancellationToken = default)
     {
+        Write(writes);
+        return default;
+    }
+
+    public void Write(IReadOnlyList<RecordWrite> writes)
+    {
         lock (_lock)
         {
             if (Failing > 0)
@@ -67,8 +73,6 @@ internal sealed class MemoryRecords : IRecords
                 }
             }
         }
-
-        return default;
     }
 }
 
@@ -89,16 +93,17 @@ internal sealed class MemoryNotifier(MemoryRecords records) : INotifier
         }
     }
 
-    public async ValueTask NotifyAsync(
+    public ValueTask NotifyAsync(
         NoticeOrigin origin, string text, string key, IReadOnlyList<RecordWrite>? records1 = null, CancellationToken cancellationToken = default)
     {
+        // Whoever has seen the records asks for what was told under the same lock: one commit, as in a store.
         lock (_lock)
         {
             if (Faults.TryDequeue(out var fault)) throw fault;
-            if (_told.ContainsKey(key)) return;
+            if (_told.ContainsKey(key)) return default;
+            records.Write(records1 ?? []);
+            _told[key] = (origin, text);
+            return default;
         }
-
-        await records.WriteAsync(records1 ?? [], cancellationToken);
-        lock (_lock) _told[key] = (origin, text);
     }
 }
