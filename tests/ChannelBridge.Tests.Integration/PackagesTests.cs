@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
 
 namespace ChannelBridge.Tests.Integration;
 
@@ -71,7 +72,8 @@ public sealed class PackagesTests(PackagesTests.Packed packed) : IClassFixture<P
         var made = Path.Combine(folder, "WeatherChat");
         var tested = await RunAsync(
             made, "dotnet", "test", "WeatherChat.Tests", "--nologo", $"-p:RestorePackagesPath={Path.Combine(folder, "cache")}", $"-p:RestoreFallbackFolders={Fallback}");
-        Assert.Matches("Passed! .*Failed: +0, Passed: +10,", tested);
+        // Each check of the compliance suite is a test of the channel's.
+        Assert.True(Regex.IsMatch(tested, "Passed! .*Failed: +0, Passed: +11,"), tested);
         var check = await HostProcess.RunAsync(["plugin", "check", Path.Combine(made, "WeatherChat", "bin", "Debug", "net10.0")]);
         Assert.True(check.ExitCode == 0, check.Output + check.Errors);
     }
