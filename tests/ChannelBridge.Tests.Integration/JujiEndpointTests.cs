@@ -183,7 +183,7 @@ public sealed class JujiEndpointTests
     [Fact]
     public async Task Connector_BeforeTheEndpoint_EitherSideKilled()
     {
-        var rounds = int.TryParse(Environment.GetEnvironmentVariable("CHANNELBRIDGE_KILL_ROUNDS"), out var asked) ? asked : 10;
+        var rounds = int.TryParse(Environment.GetEnvironmentVariable("CHANNELBRIDGE_KILL_ROUNDS"), out var asked) ? asked : 4;
         var heard = new HashSet<string>();
         var endpoint = await StartAsync();
         var connector = await ConnectAsync(endpoint.Url, HostProcess.NewDataFolder());
