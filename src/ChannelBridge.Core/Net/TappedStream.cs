@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 
@@ -12,14 +11,8 @@ internal sealed class TappedStream(Stream inner, Action heard, Action<long> pong
 {
     private const byte FinalPing = 0x89;
     private const byte Masked = 0x80;
-
-    // One TLS record or a few network packets: more gains nothing.
-    private const int HeldBytes = 16 * 1024;
     private readonly FrameTap _tap = new(ponged);
     private readonly SemaphoreSlim _writing = new(1);
-    private byte[]? _held;
-    private int _length;
-    private volatile bool _corked;
 
     public override bool CanRead => true;
 
@@ -33,25 +26,6 @@ internal sealed class TappedStream(Stream inner, Action heard, Action<long> pong
     {
         get => throw new NotSupportedException();
         set => throw new NotSupportedException();
-    }
-
-    /// <summary>Holds small writes back from now on, so that several frames are one write.</summary>
-    public void Cork() => _corked = true;
-
-    /// <summary>Writes what was held back.</summary>
-    public async ValueTask UncorkAsync(CancellationToken cancellationToken)
-    {
-        // First of all: who gives up waiting here leaves what is held to the next write, which may be the goodbye.
-        _corked = false;
-        await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            await WriteHeldAsync(cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            _writing.Release();
-        }
     }
 
     /// <summary>Sends a ping frame that carries a number.</summary>
@@ -84,15 +58,6 @@ internal sealed class TappedStream(Stream inner, Action heard, Action<long> pong
         await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            if (_corked && buffer.Length <= HeldBytes - _length)
-            {
-                _held ??= ArrayPool<byte>.Shared.Rent(HeldBytes);
-                buffer.Span.CopyTo(_held.AsSpan(_length));
-                _length += buffer.Length;
-                return;
-            }
-
-            await WriteHeldAsync(cancellationToken).ConfigureAwait(false);
             await inner.WriteAsync(buffer, cancellationToken).ConfigureAwait(false);
         }
         finally
@@ -107,7 +72,7 @@ internal sealed class TappedStream(Stream inner, Action heard, Action<long> pong
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public override Task FlushAsync(CancellationToken cancellationToken) => _corked ? Task.CompletedTask : inner.FlushAsync(cancellationToken);
+    public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
 
     public override void Flush() => inner.Flush();
 
@@ -139,22 +104,6 @@ internal sealed class TappedStream(Stream inner, Action heard, Action<long> pong
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 
     public override void SetLength(long value) => throw new NotSupportedException();
-
-    // Under the lock of the writers.
-    private async ValueTask WriteHeldAsync(CancellationToken cancellationToken)
-    {
-        if (_held is not { } held) return;
-        var length = _length;
-        (_held, _length) = (null, 0);
-        try
-        {
-            await inner.WriteAsync(held.AsMemory(0, length), cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(held);
-        }
-    }
 
     protected override void Dispose(bool disposing)
     {

@@ -12,12 +12,14 @@ internal sealed class WebSocketDialer : IDialer
     {
         ArgumentNullException.ThrowIfNull(request);
         TappedStream? stream = null;
+        CorkedStream? corked = null;
         var handler = request.Networks is { } names ? GuardedHandler.Create(AllowedNetworks.Parse(names).Allows, null, Closed) : new SocketsHttpHandler();
         if (request.Trust is { } trust)
             handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, chain, errors) => trust.Accepts(certificate, chain, errors);
         handler.PlaintextStreamFilter = (context, _) =>
         {
-            stream = new TappedStream(context.PlaintextStream, request.Heard ?? (static () => { }), request.Ponged ?? (static _ => { }));
+            corked = new CorkedStream(context.PlaintextStream);
+            stream = new TappedStream(corked, request.Heard ?? (static () => { }), request.Ponged ?? (static _ => { }));
             return ValueTask.FromResult<Stream>(stream);
         };
         var invoker = new HttpMessageInvoker(handler);
@@ -30,7 +32,7 @@ internal sealed class WebSocketDialer : IDialer
             foreach (var name in request.Subprotocols) socket.Options.AddSubProtocol(name);
             foreach (var (name, value) in request.Headers) socket.Options.SetRequestHeader(name, value);
             await socket.ConnectAsync(request.Url, invoker, cancellationToken).ConfigureAwait(false);
-            return new DialedSocket(socket, invoker, stream!, request.MaxMessageBytes);
+            return new DialedSocket(socket, invoker, stream!, corked!, request.MaxMessageBytes);
         }
         catch (WebSocketException fault) when ((int)socket.HttpStatusCode is >= 300)
         {
@@ -50,7 +52,8 @@ internal sealed class WebSocketDialer : IDialer
 
     private static BridgeException Closed() => BridgeException.Invalid("The address leads into a network that this connection may not go to; nothing was sent.");
 
-    private sealed class DialedSocket(ClientWebSocket socket, HttpMessageInvoker invoker, TappedStream stream, int maxMessageBytes) : IDialedSocket
+    private sealed class DialedSocket(ClientWebSocket socket, HttpMessageInvoker invoker, TappedStream stream, CorkedStream corked, int maxMessageBytes)
+        : IDialedSocket
     {
         private static readonly TimeSpan CloseTime = TimeSpan.FromSeconds(2);
         private readonly SemaphoreSlim _sending = new(1);
@@ -104,7 +107,7 @@ internal sealed class WebSocketDialer : IDialer
             await _sending.WaitAsync(cancellationToken).ConfigureAwait(false);
             try
             {
-                if (messages.Count > 1) stream.Cork();
+                if (messages.Count > 1) corked.Cork();
                 try
                 {
                     for (var i = 0; i < messages.Count; i++)
@@ -112,7 +115,7 @@ internal sealed class WebSocketDialer : IDialer
                 }
                 finally
                 {
-                    if (messages.Count > 1) await stream.UncorkAsync(cancellationToken).ConfigureAwait(false);
+                    if (messages.Count > 1) await corked.UncorkAsync(cancellationToken).ConfigureAwait(false);
                 }
             }
             finally

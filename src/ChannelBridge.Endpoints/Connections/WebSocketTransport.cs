@@ -1,4 +1,5 @@
 using System.Net.WebSockets;
+using ChannelBridge.Core.Net;
 using ChannelBridge.Endpoints.Buffers;
 using ChannelBridge.Protocol.Json;
 

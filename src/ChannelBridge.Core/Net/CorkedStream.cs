@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace ChannelBridge.Endpoints.Connections;
+namespace ChannelBridge.Core.Net;
 
 /// <summary>
 /// A stream that can hold small writes back, so that a round of WebSocket frames costs one flush instead of one each. Reads pass through.
@@ -14,7 +14,7 @@ internal sealed class CorkedStream(Stream inner) : Stream
     private readonly SemaphoreSlim _gate = new(1, 1);
     private byte[]? _held;
     private int _length;
-    private bool _corked;
+    private volatile bool _corked;
 
     public override bool CanRead => true;
 
@@ -36,10 +36,11 @@ internal sealed class CorkedStream(Stream inner) : Stream
     /// <summary>Writes what was held back.</summary>
     public async ValueTask UncorkAsync(CancellationToken cancellationToken)
     {
+        // First of all: who gives up waiting here leaves what is held to the next write, which may be the goodbye.
+        _corked = false;
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            _corked = false;
             await FlushHeldAsync(cancellationToken).ConfigureAwait(false);
         }
         finally
@@ -72,7 +73,7 @@ internal sealed class CorkedStream(Stream inner) : Stream
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         inner.ReadAsync(buffer, offset, count, cancellationToken);
 
-    // The WebSocket flushes behind each frame, but the server's stream has flushed with the write already, and once more is nothing but locks.
+    // The WebSocket flushes behind each frame, but the stream below has flushed with the write already, and once more is nothing but locks.
     public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public override void Flush() => throw new NotSupportedException();
@@ -87,12 +88,8 @@ internal sealed class CorkedStream(Stream inner) : Stream
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing)
-        {
-            inner.Dispose();
-            _gate.Dispose();
-        }
-
+        // Not the gate: a write that the end interrupts still gives it back, and it holds nothing.
+        if (disposing) inner.Dispose();
         base.Dispose(disposing);
     }
 
