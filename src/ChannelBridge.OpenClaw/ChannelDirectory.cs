@@ -1,6 +1,7 @@
 using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Hosting;
+using ChannelBridge.Core.Messaging;
 
 namespace ChannelBridge.OpenClaw;
 
@@ -11,18 +12,10 @@ internal sealed class ChannelDirectory(IRegistry registry)
 
     /// <summary>The channel.</summary>
     /// <exception cref="BridgeException"><see cref="ErrorCodes.NotFound"/>: this host doesn't have it.</exception>
-    public IChannel Require(string id) => Find(id) ?? throw new BridgeException(ErrorCodes.NotFound, $"This host has no channel '{id}'.");
+    public IChannel Require(string id) => registry.RequireChannel(id);
 
     /// <summary>The channel, or null.</summary>
-    public IChannel? Find(string id)
-    {
-        foreach (var channel in All)
-        {
-            if (string.Equals(channel.Id, id, StringComparison.OrdinalIgnoreCase)) return channel;
-        }
-
-        return null;
-    }
+    public IChannel? Find(string id) => registry.FindChannel(id);
 
     /// <summary>The id under which the gateway knows a channel of this host.</summary>
     public string GatewayIdOf(string id) => Find(id)?.GatewayId ?? id;

@@ -1,4 +1,3 @@
-using ChannelBridge.Abstractions.Channels;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Hosting;
 using ChannelBridge.Abstractions.Messaging;
@@ -34,11 +33,11 @@ internal sealed class Notifier(IOutbox outbox, IRegistry registry, ISessionNotic
         switch (origin)
         {
             case LaneOrigin lane:
-                if (!Require(lane.Channel).CanSend)
+                if (!registry.RequireChannel(lane.Channel).CanSend)
                     throw BridgeException.Invalid($"the channel '{lane.Channel}' only answers: nothing can be sent to it outside of a turn");
                 return Message(lane.Channel, lane.AccountId, lane.SessionKey, lane.Route, text);
             case TargetOrigin target:
-                var found = await Require(target.Channel).ResolveTargetAsync(target.AccountId, target.Target, cancellationToken).ConfigureAwait(false);
+                var found = await registry.RequireChannel(target.Channel).ResolveTargetAsync(target.AccountId, target.Target, cancellationToken).ConfigureAwait(false);
                 return Message(target.Channel, found.AccountId, found.SessionKey, found.Route, text);
             case GatewaySessionOrigin session:
                 if (session.SessionKey is not { Length: > 0 and <= LongestSession }) throw BridgeException.Invalid("the gateway's session key of a notice is empty or too long");
@@ -48,10 +47,6 @@ internal sealed class Notifier(IOutbox outbox, IRegistry registry, ISessionNotic
                 throw new NotSupportedException($"no way leads to {origin.GetType().Name}");
         }
     }
-
-    private IChannel Require(string id) =>
-        registry.Current.Of<IChannel>().FirstOrDefault(channel => string.Equals(channel.Id, id, StringComparison.OrdinalIgnoreCase))
-            ?? throw new BridgeException(ErrorCodes.NotFound, $"This host has no channel '{id}'.");
 
     private static OutboundMessage Message(string channel, string account, string sessionKey, string route, string text) =>
         new() { Channel = channel, AccountId = account, SessionKey = sessionKey, Route = route, Text = text };
