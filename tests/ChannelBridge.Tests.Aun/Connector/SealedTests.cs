@@ -160,16 +160,11 @@ public sealed class SealedTests
     {
         await using var lab = await ConnectorLab.StartAsync();
         await lab.ConnectedAsync();
-        using var alice = new Peer(lab.Gateway, Alice, new LateClock());
+        using var alice = new Peer(lab.Gateway, Alice, new MovedTime { By = TimeSpan.FromMinutes(-30) });
         await lab.Gateway.AddAsync(ConnectorLab.Aid, await alice.SealAsync("m-1", "From half an hour ago"), id: "m-1");
 
         await Wait.UntilAsync(() => lab.Gateway.Acked == 1);
         Assert.Equal(["From half an hour ago"], lab.Inbox.Texts);
-    }
-
-    private sealed class LateClock : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => base.GetUtcNow().AddMinutes(-30);
     }
 
     /// <summary>Another identity at the same gateway.</summary>

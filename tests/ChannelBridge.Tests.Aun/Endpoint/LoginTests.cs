@@ -142,7 +142,7 @@ public sealed class LoginTests
         using (var past = Authority.Open(Path.Combine(lab.Folder, "pki"), "gateway.agentid.pub", TimeProvider.System))
         {
             using var gone = past.Issue(alice.Aid, alice.Key.ExportSubjectPublicKeyInfo());
-            using var later = Authority.Open(Path.Combine(lab.Folder, "pki"), "gateway.agentid.pub", new Later());
+            using var later = Authority.Open(Path.Combine(lab.Folder, "pki"), "gateway.agentid.pub", new MovedTime { By = TimeSpan.FromDays(2 * 366) });
             Assert.Contains("expired", later.Fault(gone, alice.Aid), StringComparison.Ordinal);
         }
 
@@ -225,12 +225,6 @@ public sealed class LoginTests
         var again = await from.CallAsync("message.send", TestAgent.Text(bob.Aid, "kept", "k1"));
         Assert.Equal(("duplicate", 1), ((string)again["status"]!, (int)again["seq"]!));
         Assert.Equal(2, (int)(await from.CallAsync("message.send", TestAgent.Text(bob.Aid, "next")))["seq"]!);
-    }
-
-    /// <summary>A clock that is two years ahead.</summary>
-    private sealed class Later : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => base.GetUtcNow().AddYears(2);
     }
 
     private static string NewKey()

@@ -227,7 +227,8 @@ internal sealed class LoginDesk(
     {
         try
         {
-            return key.VerifyData(data, signature, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
+            // Two logins of one AID may share it, and such a key is one thread's at a time.
+            lock (key) return key.VerifyData(data, signature, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
         }
         catch (CryptographicException)
         {

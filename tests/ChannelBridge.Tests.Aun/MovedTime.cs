@@ -1,4 +1,4 @@
-namespace ChannelBridge.Tests.Aun.Endpoint;
+namespace ChannelBridge.Tests.Aun;
 
 /// <summary>A clock that can be put forward; timers and time-outs go on as ever.</summary>
 internal sealed class MovedTime : TimeProvider
