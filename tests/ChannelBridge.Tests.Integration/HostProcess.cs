@@ -140,6 +140,22 @@ public sealed class HostProcess : IAsyncDisposable
         return Process.Start(start) ?? throw new InvalidOperationException("the host didn't start");
     }
 
+    /// <summary>
+    /// Reads what a started host tells its operator (standard error with <c>--stdio</c>) up to and with the line <c>ready</c>. Its doors answer a moment
+    /// before it has started: a test that stops the host and then wants to read the banner waits for it.
+    /// </summary>
+    public static async Task<string> ReadBannerAsync(StreamReader lines, CancellationToken cancellationToken)
+    {
+        var banner = new StringBuilder();
+        while (await lines.ReadLineAsync(cancellationToken) is { } line)
+        {
+            banner.AppendLine(line);
+            if (line == "ready") return banner.ToString();
+        }
+
+        throw new InvalidOperationException($"the host ended before it was ready:\n{banner}");
+    }
+
     /// <summary>kill −9: the process gets no chance to finish anything.</summary>
     public async Task KillAsync()
     {

@@ -52,11 +52,12 @@ public sealed class StopTests
             var body = new char[int.Parse(header!["Content-Length: ".Length..], System.Globalization.CultureInfo.InvariantCulture)];
             await host.StandardOutput.ReadBlockAsync(body, timeout.Token);
             Assert.StartsWith("""{"jsonrpc":"2.0","id":7,"result":{""", new string(body), StringComparison.Ordinal);
+            var banner = await HostProcess.ReadBannerAsync(host.StandardError, timeout.Token);
+            Assert.Contains("listening: standard input and output", banner, StringComparison.Ordinal);
             host.StandardInput.Close();
             Assert.Equal("", await host.StandardOutput.ReadToEndAsync(timeout.Token));
             await host.WaitForExitAsync(timeout.Token);
             Assert.Equal(0, host.ExitCode);
-            Assert.Contains("listening: standard input and output", await host.StandardError.ReadToEndAsync(timeout.Token), StringComparison.Ordinal);
         }
         finally
         {
