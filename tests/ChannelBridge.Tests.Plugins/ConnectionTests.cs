@@ -1,7 +1,11 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Abstractions.Errors;
+using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Plugins.Hosting;
+using ChannelBridge.Plugins.Manifest;
 using ChannelBridge.Plugins.Protocol;
 using ChannelBridge.Plugins.Rpc;
 
@@ -10,6 +14,7 @@ namespace ChannelBridge.Tests.Plugins;
 public sealed class ConnectionTests
 {
     private static readonly PluginCaller s_caller = new("first", ["operator.read"], "listener", "c_1");
+    private static readonly PluginAck s_ack = new() { Id = Guid.NewGuid(), Channel = "chat", AccountId = "Main", Ok = true };
     private static readonly PluginInbound s_message = new()
     {
         Channel = "chat",
@@ -176,6 +181,72 @@ public sealed class ConnectionTests
         await raw.SendAsync(Accept(6));
         Assert.NotNull((await raw.ReadAsync())["result"]);
         Assert.Equal(1, host.Traffic.Refused);
+    }
+
+    // A channel that acks without waiting for the acks' answers had one refused when the disk was slow, and its message came again after the ack time-out.
+    [Fact]
+    public async Task MoreCallsOfThePluginThanTheHostTakes_WaitForTheirTurn_AndNoneIsRefused()
+    {
+        var pipes = new PipePair();
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var limits = new PluginLimits { MaxOpenRequests = 4 };
+        var (host, _) = pipes.Host(
+            new FakeHost
+            {
+                OnAck = async _ =>
+                {
+                    await gate.Task;
+                    return "acked";
+                },
+            },
+            limits);
+        var (plugin, toHost) = pipes.Plugin(new FakePlugin(), limits);
+        await using var _1 = host;
+        await using var _2 = plugin;
+        var acks = Enumerable.Range(0, 100).Select(_ => toHost.AckAsync(s_ack, null, default)).ToList();
+        using var stop = new CancellationTokenSource();
+        var stopped = toHost.AckAsync(s_ack, null, stop.Token);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => stopped);
+        gate.SetResult();
+        Assert.All(await Task.WhenAll(acks), answer => Assert.Equal("acked", answer));
+        Assert.Equal(0, host.Traffic.Refused);
+    }
+
+    [Fact]
+    public async Task CallsThatWaitForTheirTurn_EndWithTheConnection()
+    {
+        var pipes = new PipePair();
+        var limits = new PluginLimits { MaxOpenRequests = 1 };
+        var (host, _) = pipes.Host(new FakeHost { OnAck = _ => new TaskCompletionSource<string>().Task }, limits);
+        var (plugin, toHost) = pipes.Plugin(new FakePlugin(), limits);
+        await using var _1 = host;
+        var calls = Enumerable.Range(0, 3).Select(_ => toHost.AckAsync(s_ack, null, default)).ToList();
+        await plugin.DisposeAsync();
+        foreach (var call in calls) await Assert.ThrowsAnyAsync<Exception>(() => call.WaitAsync(TimeSpan.FromMinutes(1)));
+    }
+
+    // More pushes at once than a process takes calls were refused, and each counted as a failed attempt.
+    [Fact]
+    public async Task MorePushesThanAProcessTakes_WaitForTheirTurn_AndTheHostIsStillHeard()
+    {
+        var pipes = new PipePair();
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var (host, plugin) = pipes.Host(new FakeHost());
+        var (other, _) = pipes.Plugin(new FakePlugin { OnPush = () => gate.Task });
+        await using var _1 = host;
+        await using var _2 = other;
+        var link = new PluginLink("chat");
+        link.Set(plugin, host.Streams);
+        var target = new PluginPushTarget(
+            new PluginChannel(new ManifestChannel { Id = "chat" }, link, null!, [], []), link.Current!, "chat", null!, TimeProvider.System, _ => { }, text => text);
+        var message = new OutboundMessage { Channel = "chat", AccountId = "Main", SessionKey = "chat:ann", Route = "ann", Text = "hi" };
+        var pushes = Enumerable.Range(1, 1000)
+            .Select(seq => target.PushAsync(new PushItem(Guid.NewGuid(), seq, message, 1, 1), default).AsTask()).ToList();
+        Assert.True((await plugin.CheckHealthAsync(default)).Ok);
+        gate.SetResult();
+        Assert.All(await Task.WhenAll(pushes), outcome => Assert.Equal(PushOutcome.Flushed, outcome));
+        Assert.Equal(0, other.Traffic.Refused);
     }
 
     [Fact]

@@ -87,13 +87,17 @@ internal sealed class FakePlugin : IPluginProcess
 
     public Task StopAsync(string reason, CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task<PluginPushed> PushAsync(
-        Guid id, long seq, int attempt, long createdAt, PluginOutbound message, CancellationToken cancellationToken) =>
-        Task.FromResult(new PluginPushed
-        {
-            Outcome = "flushed",
-            Ack = new PluginAck { Id = id, Channel = message.Channel, AccountId = message.AccountId, Ok = true },
-        });
+    /// <summary>What a push waits for; without one it is acked in its answer at once.</summary>
+    public Func<Task>? OnPush { get; set; }
+
+    public async Task<PluginPushed> PushAsync(
+        Guid id, long seq, int attempt, long createdAt, PluginOutbound message, CancellationToken cancellationToken)
+    {
+        var ack = new PluginAck { Id = id, Channel = message.Channel, AccountId = message.AccountId, Ok = true };
+        if (OnPush is null) return new PluginPushed { Outcome = "flushed", Ack = ack };
+        await OnPush();
+        return new PluginPushed { Outcome = "flushed" };
+    }
 
     public Task<PluginTarget> ResolveTargetAsync(string channel, string accountId, string target, CancellationToken cancellationToken) =>
         Task.FromResult(new PluginTarget(accountId, $"{channel}:{target}", target));

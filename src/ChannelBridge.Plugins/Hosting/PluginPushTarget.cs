@@ -26,6 +26,7 @@ internal sealed class PluginPushTarget(
 
     public async ValueTask<PushOutcome> PushAsync(PushItem item, CancellationToken cancellationToken)
     {
+        if (!live.Pushes.Wait(0, CancellationToken.None) && !await WaitAsync(cancellationToken).ConfigureAwait(false)) return PushOutcome.Gone;
         var account = item.Message.AccountId;
         onPush(item.Message);
         try
@@ -69,6 +70,25 @@ internal sealed class PluginPushTarget(
         {
             // Not taken and not refused: the outbox waits for the ack and then pushes it again.
             return PushOutcome.Flushed;
+        }
+        finally
+        {
+            live.Pushes.Release();
+        }
+    }
+
+    // False: the process is gone.
+    private async ValueTask<bool> WaitAsync(CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, live.Gone);
+        try
+        {
+            await live.Pushes.WaitAsync(either.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationCanceledException) when (live.Gone.IsCancellationRequested)
+        {
+            return false;
         }
     }
 }

@@ -10,6 +10,7 @@ namespace ChannelBridge.Plugins.Rpc;
 /// One end of the pipe between host and plugin: calls both ways, and streams. <see cref="ForHost"/> makes the host's end,
 /// <see cref="ForPlugin"/> the plugin's.
 /// </summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "A token source without a timer holds nothing; it is cancelled once.")]
 public sealed class PluginConnection : IAsyncDisposable
 {
     private readonly PipeReader _input;
@@ -17,16 +18,17 @@ public sealed class PluginConnection : IAsyncDisposable
     private readonly PluginMessageHandler _handler;
     private readonly PluginRpc _rpc;
     private readonly TaskCompletionSource<Exception?> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _gone = new();
     private Exception? _fault;
 
-    private PluginConnection(Stream input, Stream output, PluginLimits limits, Action<Exception, string> onFault, SynchronizationContext? context)
+    private PluginConnection(Stream input, Stream output, PluginLimits limits, Action<Exception, string> onFault, bool isHost)
     {
         _input = PipeReader.Create(input, new StreamPipeReaderOptions(bufferSize: 32 * 1024, minimumReadSize: 4096));
         _output = new OutgoingFrames(output, limits.MaxUnreadBytes, fault => End(fault));
         Streams = new PluginStreams(_output);
-        _handler = new PluginMessageHandler(_input, _output, Streams, limits, Traffic);
+        _handler = new PluginMessageHandler(_input, _output, Streams, limits, Traffic, queues: !isHost, _gone.Token);
         _rpc = new PluginRpc(_handler, onFault);
-        if (context is not null) _rpc.SynchronizationContext = context;
+        if (isHost) _rpc.SynchronizationContext = new InlineContext();
         _rpc.Disconnected += (_, args) => End(args.Exception);
     }
 
@@ -53,11 +55,14 @@ public sealed class PluginConnection : IAsyncDisposable
     public static (PluginConnection Connection, IPluginProcess Plugin) ForHost(
         Stream input, Stream output, IPluginHost host, PluginLimits limits, Action<Exception, string> onFault)
     {
-        var connection = new PluginConnection(input, output, limits, onFault, new InlineContext());
+        var connection = new PluginConnection(input, output, limits, onFault, isHost: true);
         return (connection, connection.Start<IPluginHost, IPluginProcess>(host));
     }
 
-    /// <summary>The plugin's end: it serves <paramref name="plugin"/> and calls the host.</summary>
+    /// <summary>
+    /// The plugin's end: it serves <paramref name="plugin"/> and calls the host. As many calls are open at a time as the host takes; others wait here
+    /// for an answer to one of them.
+    /// </summary>
     /// <param name="input">What the host writes.</param>
     /// <param name="output">What the host reads.</param>
     /// <param name="plugin">What the host may call, given the host to call.</param>
@@ -66,7 +71,7 @@ public sealed class PluginConnection : IAsyncDisposable
     public static (PluginConnection Connection, IPluginHost Host) ForPlugin(
         Stream input, Stream output, IPluginProcess plugin, PluginLimits limits, Action<Exception, string> onFault)
     {
-        var connection = new PluginConnection(input, output, limits, onFault, context: null);
+        var connection = new PluginConnection(input, output, limits, onFault, isHost: false);
         return (connection, connection.Start<IPluginProcess, IPluginHost>(plugin));
     }
 
@@ -95,6 +100,7 @@ public sealed class PluginConnection : IAsyncDisposable
         if (fault is not null) Interlocked.CompareExchange(ref _fault, fault, null);
         Streams.Fail(fault ?? BridgeException.Unavailable("the plugin's pipe has ended"));
         if (!_ended.TrySetResult(Volatile.Read(ref _fault))) return;
+        _gone.Cancel();
         // A fault of the writing end doesn't reach the reading one by itself.
         if (fault is not null) _ = Task.Run(_rpc.Dispose);
     }
