@@ -181,6 +181,13 @@ internal sealed class Subject : IAsyncDisposable
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, assembly));
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
+        if (data is not null)
+        {
+            // A host that is a role of this program runs as the product's does; see ChannelBridge.Host.csproj.
+            start.Environment["DOTNET_TieredPGO"] = "0";
+            start.Environment["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = "0";
+        }
+
         foreach (var setting in environment ?? []) start.Environment[setting.Split('=')[0]] = setting.Split('=')[1];
         var clock = Stopwatch.StartNew();
         var process = Process.Start(start)!;

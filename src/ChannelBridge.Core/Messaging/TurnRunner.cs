@@ -53,9 +53,7 @@ internal sealed partial class TurnRunner(
         using var running = cancels.Begin(item.Id);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(abort, timeout.Token, running.Cancelled);
         var turn = new AgentTurn(item.Id, item.Message, item.Attempts + 1) { Cancelled = running.Cancelled };
-        if (registry.Current.Of<ITurnInstructions>() is { Count: > 0 } parts
-            && string.Join("\n\n", parts.Select(part => part.InstructionsFor(turn)).Where(static text => !string.IsNullOrEmpty(text))) is { Length: > 0 } instructions)
-            turn = turn with { Instructions = instructions };
+        if (InstructionsFor(turn) is { } instructions) turn = turn with { Instructions = instructions };
         var heard = new TurnEvents(registry, turn, logger);
         var record = new TurnRecord();
         string outcome;
@@ -118,6 +116,18 @@ internal sealed partial class TurnRunner(
         }
 
         return verdict;
+    }
+
+    /// <summary>What the parts of the host have to say to the agent, a paragraph each; null: nothing, as for most turns.</summary>
+    private string? InstructionsFor(AgentTurn turn)
+    {
+        string? all = null;
+        foreach (var part in registry.Current.Of<ITurnInstructions>())
+        {
+            if (part.InstructionsFor(turn) is { Length: > 0 } text) all = all is null ? text : $"{all}\n\n{text}";
+        }
+
+        return all;
     }
 
     /// <summary>Runs the agent; makes every reply but the last durable as it comes, and returns the last.</summary>
