@@ -1,3 +1,4 @@
+using System.Text.Json;
 using ChannelBridge.A2A;
 using ChannelBridge.Channels.MultiClaws.Sessions;
 using FsCheck;
@@ -11,7 +12,7 @@ public sealed class MachineTests
     [Fact]
     public void Any_order_of_updates_and_of_our_own_doings_keeps_to_the_machine()
     {
-        var steps = Gen.Choose(0, 12).ArrayOf(40);
+        var steps = Gen.Choose(0, 14).ArrayOf(40);
         Prop.ForAll(Arb.From(steps), static doings => Run(doings)).Check(Config.QuickThrowOnFailure.WithMaxTest(2000).WithReplay(20261130, 1));
     }
 
@@ -33,6 +34,30 @@ public sealed class MachineTests
                 Assert.Equal(text, turn.Text);
             }
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(2000).WithReplay(20261130, 3));
+    }
+
+    /// <summary>The task of a turn that had begun, or of a question, was left running: the turn of the new start had heard of no task.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_session_given_up_after_a_restart_cancels_the_task_that_it_knows_though_its_agent_was_not_heard_again(bool asked)
+    {
+        var head = SessionMachine.Say(New(), "first", 0)!.Head;
+        if (asked)
+        {
+            var question = NewTurn(head);
+            question.Apply(Item(1, "t"));
+            head = SessionMachine.Say(SessionMachine.Came(head, question, 1)!.Head, "reply", 2)!.Head;
+        }
+        else head = SessionMachine.Began(head, "t", "c", 9, 1)!.Head;
+
+        head = JsonSerializer.Deserialize(JsonSerializer.Serialize(head, SessionJson.Relaxed.SessionHead), SessionJson.Default.SessionHead)!;
+        var turn = NewTurn(head);
+        turn.Fail("the agent's answer can't be understood");
+        var given = SessionMachine.Came(head, turn, 3)!;
+        Assert.Equal(("failed", "t", NoticeKind.Failed), (given.Head.Status, given.Head.CancelTask, given.Notice));
+        Assert.Equal("t", SessionMachine.End(head, SessionStatus.Failed, SessionMachine.TimedOut, isSent: false, 3)!.Head.CancelTask);
+        Assert.Equal("t", SessionMachine.End(head, SessionStatus.Canceled, null, isSent: true, 3)!.Head.CancelTask);
     }
 
     [Fact]
@@ -70,6 +95,8 @@ public sealed class MachineTests
                 10 => SessionMachine.End(head, SessionStatus.Canceled, null, isSent: true, 1),
                 11 => SessionMachine.End(head, SessionStatus.Failed, SessionMachine.TimedOut, isSent: false, 1),
                 12 => head.Pending.Count > 0 && turn.TaskId is { } task ? SessionMachine.Began(head, task, null, 9, 1) : null,
+                13 => GiveUp(),
+                14 => Restart(),
                 _ => turn.Apply(Item(doing, head.TaskWaits ? head.CurrentTaskId! : "t")) ? SessionMachine.Came(head, turn, 1) : null,
             };
             if (turn.Outcome is not RemoteOutcome.None) turn = NewTurn(step?.Head ?? head);
@@ -84,6 +111,13 @@ public sealed class MachineTests
             foreach (var (number, message) in step.Added) kept.Add(number, message.Content);
             Assert.Equal(Enumerable.Range(head.First, head.Next - head.First), kept.Keys.Order());
             Assert.All(head.Pending, number => Assert.True(kept.ContainsKey(number)));
+            if (head.Ended && !before.Ended && doing is 10 or 11 or 13)
+            {
+                // What the session knows to be at work there is cancelled there.
+                if (before.Turn?.TaskId is { } works) Assert.Equal(works, head.CancelTask);
+                else if (before.TaskWaits) Assert.Equal(before.CurrentTaskId, head.CancelTask);
+            }
+
             // What is ended has nothing to send, but what it takes to cancel.
             Assert.True(!head.Ended || head.Pending.Count == 0 || head.CancelTask is not null);
             Assert.True(head.Status != SessionStatus.InputRequired || (head.TaskWaits && head.Pending.Count == 0));
@@ -91,9 +125,23 @@ public sealed class MachineTests
 
         Assert.InRange(ends, 0, 1);
         Assert.InRange(told.Count(static kind => kind is NoticeKind.Completed or NoticeKind.Failed), 0, 1);
+
+        SessionStep? GiveUp()
+        {
+            turn.Fail("given up");
+            return SessionMachine.Came(head, turn, 1);
+        }
+
+        // What wasn't written is forgotten.
+        SessionStep? Restart()
+        {
+            turn = NewTurn(head);
+            return null;
+        }
     }
 
-    private static RemoteTurn NewTurn(SessionHead head) => new(head.TaskWaits ? head.CurrentTaskId : null, head.Seen, head.Asked, isOld: false);
+    private static RemoteTurn NewTurn(SessionHead head) =>
+        new(head.Turn?.TaskId ?? (head.TaskWaits ? head.CurrentTaskId : null), head.Seen, head.Asked, isOld: false);
 
     private static SessionHead New() => new() { SessionId = "s", AgentUrl = "http://b", AgentName = "b", ContextId = "c", Status = SessionStatus.Active };
 

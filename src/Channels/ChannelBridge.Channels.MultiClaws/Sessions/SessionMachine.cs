@@ -96,8 +96,8 @@ internal static class SessionMachine
             CurrentTaskId = turn.TaskId ?? head.CurrentTaskId,
             ContextId = turn.ContextId is { Length: > 0 } context ? context : head.ContextId,
             Turn = null,
-            // Nobody waits for it any more.
-            CancelTask = turn.IsGivenUp ? turn.TaskId : null,
+            // Nobody waits for it any more, whether the agent was heard since this host's last start or not.
+            CancelTask = turn.IsGivenUp ? turn.TaskId ?? TaskOf(head) : null,
             Pending = SessionStatus.IsEnded(status) ? [] : left,
             TaskWaits = turn.Outcome is RemoteOutcome.InputRequired,
             Asked = turn.Question,
@@ -127,7 +127,7 @@ internal static class SessionMachine
     public static SessionStep? End(SessionHead head, string status, string? error, bool isSent, long now)
     {
         if (head.Ended) return null;
-        var task = head.Turn?.TaskId ?? (head.TaskWaits ? head.CurrentTaskId : null);
+        var task = TaskOf(head);
         var unknown = task is null && isSent && head.Pending.Count > 0;
         return new SessionStep(
             head with
@@ -156,6 +156,9 @@ internal static class SessionMachine
         while ((bytes[end] & 0xC0) == 0x80) end--;
         return Encoding.UTF8.GetString(bytes, 0, end) + Mark;
     }
+
+    /// <summary>What the message at work has become at the other agent or goes on with there, as far as it is on disk.</summary>
+    private static string? TaskOf(SessionHead head) => head.Turn?.TaskId ?? (head.TaskWaits ? head.CurrentTaskId : null);
 
     private static (SessionHead Head, List<int> Gone) Add(SessionHead head, SessionMessage message)
     {
