@@ -137,6 +137,36 @@ public sealed class StrangePeerTests
     }
 
     [Fact]
+    public async Task An_end_while_the_task_is_told_but_not_written_cancels_it()
+    {
+        var cancelled = new TaskCompletionSource<string?>();
+        var told = false;
+        SessionLab? lab = null;
+        await using var peer = await PeerServer.WithCardAsync(async context =>
+        {
+            var request = (await JsonNode.ParseAsync(context.Request.Body))!;
+            if ((string?)request["method"] == "CancelTask")
+            {
+                cancelled.TrySetResult((string?)request["params"]!["id"]);
+                await context.Response.WriteAsync($$"""{"jsonrpc":"2.0","id":1,"result":{{PeerServer.TaskText("CANCELED")}}}""");
+                return;
+            }
+
+            // The store takes nothing in the moment in which the task becomes known.
+            lab!.Records.Failing = 1;
+            Volatile.Write(ref told, true);
+            await PeerServer.EventAsync(context, $$"""{"task":{{PeerServer.TaskText("WORKING")}}}""");
+            await Task.Delay(Timeout.Infinite, context.RequestAborted);
+        });
+        await using var started = lab = await SessionLab.StartAsync();
+        lab.Agents.Add(peer.Url);
+        var id = await lab.BeginAsync(peer.Url.AbsoluteUri, "work");
+        await Wait.UntilAsync(() => Volatile.Read(ref told) && lab.Records.Failing == 0, "the write of the task has failed once");
+        Assert.True((bool)(await lab.CallAsync("session.end", new JsonObject { ["sessionId"] = id }))["ended"]!);
+        Assert.Equal("t", await cancelled.Task.WaitAsync(TimeSpan.FromSeconds(20)));
+    }
+
+    [Fact]
     public async Task Too_many_messages_and_too_long_ones_make_room_and_say_so()
     {
         var text = new string('é', 200_000);

@@ -219,9 +219,8 @@ internal sealed partial class SessionRunner(
         if (turn.TaskId is null && turn.Remote.TaskId is { } task)
         {
             turn.Know(task);
-            session.IsSending = false;
             // What comes next needn't wait for the disk; the turn's end does.
-            turn.Saving = InsistAsync(token => ChangeAsync(session, now => SessionMachine.Began(now, task, turn.Remote.ContextId, turn.DeadlineMs, Now()), token), stop);
+            turn.Saving = SaveAsync(turn, task, stop);
         }
 
         // Somebody has ended the session while its task wasn't known: it is now.
@@ -231,6 +230,16 @@ internal sealed partial class SessionRunner(
             turn.GrewAt = time.GetTimestamp();
             if (session.Growing() is { } growing) writer.Grew(session.Head, growing.Text.Length);
         }
+    }
+
+    /// <summary>Writes which task our message has become. Who ends the session before that finds a message whose task isn't known: it becomes known by this.</summary>
+    private async Task SaveAsync(SessionTurn turn, string task, CancellationToken stop)
+    {
+        var session = turn.Session;
+        await InsistAsync(token => ChangeAsync(session, now => SessionMachine.Began(now, task, turn.Remote.ContextId, turn.DeadlineMs, Now()), token), stop)
+            .ConfigureAwait(false);
+        session.IsSending = false;
+        if (session.Head.Ended) session.Abort(TimeSpan.Zero);
     }
 
     /// <summary>Cancels at the other agent what a session that has ended here has left there.</summary>
