@@ -48,7 +48,10 @@ public sealed class BncrClient : IAsyncDisposable
     {
         var client = new BncrClient { Account = account, Acks = acks, ClientId = $"bridge-{account}" };
         await client.OpenAsync(url, token);
-        var answer = await client.CallAsync("bncr.connect", new JsonObject { ["accountId"] = account, ["clientId"] = client.ClientId });
+        // A gateway may be ready before its link to the host is; on a crowded machine it says "try again shortly".
+        var answer = await InteropLab.EventuallyAsync(
+            () => client.CallAsync("bncr.connect", new JsonObject { ["accountId"] = account, ["clientId"] = client.ClientId }),
+            static answer => (string?)answer["error"]?["code"] is not "UNAVAILABLE");
         Assert.True((bool)answer["ok"]!, answer.ToJsonString());
         client.Connected = answer["payload"]!.AsObject();
         return client;
