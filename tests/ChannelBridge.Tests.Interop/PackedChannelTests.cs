@@ -8,7 +8,7 @@ using ChannelBridge.Tests.Interop.Lab;
 namespace ChannelBridge.Tests.Interop;
 
 /// <summary>A plugin's channel in the real gateway: <c>channelbridge openclaw pack</c> makes the package, and the gateway's agent answers.</summary>
-[Collection(GatewaysCollection.Name)]
+[Collection(PackagesCollection.Name)]
 public sealed class PackedChannelTests
 {
     [OpenClawFact]

@@ -10,7 +10,7 @@ namespace ChannelBridge.Tests.Interop;
 /// The plugin of the version before, as an installation has it (<c>VersionBefore/plugin.tar.gz</c>), in the real gateway with this host: who upgrades the
 /// host first goes on, and is told that the plugin is old.
 /// </summary>
-[Collection(GatewaysCollection.Name)]
+[Collection(PackagesCollection.Name)]
 public sealed class PluginBeforeTests
 {
     [OpenClawFact]

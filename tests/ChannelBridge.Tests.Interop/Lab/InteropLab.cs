@@ -123,3 +123,10 @@ public sealed class GatewaysCollection
 {
     public const string Name = "gateways of their own";
 }
+
+/// <summary>The same with packages of their own: they are for whichever of the other two ends first, so that neither is still at work when all else has ended.</summary>
+[CollectionDefinition(Name)]
+public sealed class PackagesCollection
+{
+    public const string Name = "gateways with packages of their own";
+}
