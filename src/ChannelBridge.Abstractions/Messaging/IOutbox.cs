@@ -56,6 +56,34 @@ public interface IOutbox
     ValueTask<OutboxReceipt> SendAsync(
         OutboundMessage message, string idempotencyKey, IReadOnlyList<RecordWrite>? records = null, CancellationToken cancellationToken = default);
 
+    /// <summary>
+    /// Accepts messages to several accounts once, in one commit: all that are taken, or none. Completes when they are durable. For what many are told at once,
+    /// some dozen messages a time: a commit for each, and ids all over the store's index, would cost more than the messages. (A plugin's are a commit each.)
+    /// </summary>
+    /// <param name="messages">The messages, of one channel, each to another account.</param>
+    /// <param name="idempotencyKey">Of all of them, each with its account; not for <see cref="SendAsync"/>, too. At most 512 characters.</param>
+    /// <param name="cancellationToken">Stops waiting; the messages may still be accepted.</param>
+    /// <returns>The messages that were not taken, because their accounts' outboxes are full.</returns>
+    async ValueTask<IReadOnlyList<OutboundMessage>> SendAllAsync(
+        IReadOnlyList<OutboundMessage> messages, string idempotencyKey, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        var refused = new List<OutboundMessage>();
+        foreach (var message in messages)
+        {
+            try
+            {
+                await SendAsync(message, idempotencyKey, cancellationToken: cancellationToken).ConfigureAwait(false);
+            }
+            catch (BridgeException fault) when (fault.Code == ErrorCodes.Busy)
+            {
+                refused.Add(message);
+            }
+        }
+
+        return refused;
+    }
+
     /// <summary>Takes a client's word about a message. Completes when the consequence is durable.</summary>
     /// <param name="ack">The word.</param>
     /// <param name="records">

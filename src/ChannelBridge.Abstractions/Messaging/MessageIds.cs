@@ -39,7 +39,32 @@ public static class MessageIds
     /// The turn that the message answers; the same for the same key. The id begins with its time then: ids of one time are neighbours in the store's
     /// index, which costs a page for many of them instead of one for each.
     /// </param>
-    public static Guid ForOutbox(string channel, string accountId, string idempotencyKey, Guid? turn = null)
+    public static Guid ForOutbox(string channel, string accountId, string idempotencyKey, Guid? turn = null) =>
+        Make(channel, accountId, idempotencyKey, turn is { Version: 7 } timed ? timed : null);
+
+    /// <summary>
+    /// The outbox id of a key under which several accounts are told something together (<see cref="IOutbox.SendAllAsync"/>). All ids of one key begin alike, so
+    /// they are neighbours, as those of one time are.
+    /// </summary>
+    /// <param name="channel">The channel id.</param>
+    /// <param name="accountId">The account, in any case.</param>
+    /// <param name="idempotencyKey">The key.</param>
+    public static Guid ForAll(string channel, string accountId, string idempotencyKey) =>
+        Make(channel, accountId, idempotencyKey, Make(channel, "", idempotencyKey, beginning: null));
+
+    /// <summary>The outbox id of a turn's reply, known before there is one.</summary>
+    /// <param name="channel">The channel id.</param>
+    /// <param name="accountId">The account, in any case.</param>
+    /// <param name="turn">The inbox id.</param>
+    /// <param name="ordinal">0 for the first reply.</param>
+    public static Guid ForReply(string channel, string accountId, Guid turn, int ordinal) => ForOutbox(channel, accountId, ReplyKey(turn, ordinal), turn);
+
+    /// <summary>The idempotency key of a turn's reply.</summary>
+    /// <param name="turn">The inbox id.</param>
+    /// <param name="ordinal">0 for the first reply.</param>
+    public static string ReplyKey(Guid turn, int ordinal) => string.Create(CultureInfo.InvariantCulture, $"{turn:N}/{ordinal}");
+
+    private static Guid Make(string channel, string accountId, string idempotencyKey, Guid? beginning)
     {
         var account = accountId.ToLowerInvariant();
         var size = Encoding.UTF8.GetMaxByteCount(channel.Length + account.Length + idempotencyKey.Length) + 2;
@@ -54,10 +79,10 @@ public static class MessageIds
             Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
             SHA256.HashData(rented.AsSpan(0, length), hash);
             // RFC 9562 version 8 (custom), so that it can't be taken for a random or a time-based id.
-            if (turn is { Version: 7 } timed)
+            if (beginning is { } first)
             {
                 Span<byte> bytes = stackalloc byte[16];
-                timed.TryWriteBytes(bytes, bigEndian: true, out _);
+                first.TryWriteBytes(bytes, bigEndian: true, out _);
                 bytes[..TimeBytes].CopyTo(hash);
             }
 
@@ -70,16 +95,4 @@ public static class MessageIds
             ArrayPool<byte>.Shared.Return(rented);
         }
     }
-
-    /// <summary>The outbox id of a turn's reply, known before there is one.</summary>
-    /// <param name="channel">The channel id.</param>
-    /// <param name="accountId">The account, in any case.</param>
-    /// <param name="turn">The inbox id.</param>
-    /// <param name="ordinal">0 for the first reply.</param>
-    public static Guid ForReply(string channel, string accountId, Guid turn, int ordinal) => ForOutbox(channel, accountId, ReplyKey(turn, ordinal), turn);
-
-    /// <summary>The idempotency key of a turn's reply.</summary>
-    /// <param name="turn">The inbox id.</param>
-    /// <param name="ordinal">0 for the first reply.</param>
-    public static string ReplyKey(Guid turn, int ordinal) => string.Create(CultureInfo.InvariantCulture, $"{turn:N}/{ordinal}");
 }

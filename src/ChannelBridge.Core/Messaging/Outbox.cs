@@ -74,16 +74,7 @@ internal sealed partial class Outbox : IOutbox, IDisposable
         OutboundMessage message, string idempotencyKey, IReadOnlyList<RecordWrite>? records = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(message);
-        if (string.IsNullOrEmpty(idempotencyKey) || idempotencyKey.Length > LongestKey)
-        {
-            throw BridgeException.Invalid($"The idempotency key must have 1 to {LongestKey} characters.");
-        }
-
-        if (_stop.IsCancellationRequested)
-        {
-            throw BridgeException.Unavailable("The host is stopping; send the message again after it has restarted.", TimeSpan.FromSeconds(2));
-        }
-
+        Check(idempotencyKey);
         var counter = _backlogs.Of(message.Channel, message.AccountId);
         if (!counter.OutboxTake(_options.OutboxCapacity))
         {
@@ -101,6 +92,43 @@ internal sealed partial class Outbox : IOutbox, IDisposable
         finally
         {
             counter.OutboxArrived();
+        }
+    }
+
+    public async ValueTask<IReadOnlyList<OutboundMessage>> SendAllAsync(
+        IReadOnlyList<OutboundMessage> messages, string idempotencyKey, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        Check(idempotencyKey);
+        var refused = new List<OutboundMessage>();
+        var taken = new List<(Backlogs.Counter Counter, PreparedReply Prepared)>(messages.Count);
+        try
+        {
+            foreach (var message in messages)
+            {
+                var counter = _backlogs.Of(message.Channel, message.AccountId);
+                var prepared = Prepare(message, MessageIds.ForAll(message.Channel, message.AccountId, idempotencyKey), replyTo: null);
+                if (counter.OutboxTake(_options.OutboxCapacity))
+                {
+                    taken.Add((counter, prepared));
+                    continue;
+                }
+
+                prepared.Dispose();
+                refused.Add(message);
+            }
+
+            if (taken.Count > 0) await _store.CommitAsync([.. taken.Select(one => one.Prepared.Append)], CancellationToken.None).ConfigureAwait(false);
+            foreach (var (_, prepared) in taken) Committed(prepared.Append, prepared.Message);
+            return refused;
+        }
+        finally
+        {
+            foreach (var (counter, prepared) in taken)
+            {
+                counter.OutboxArrived();
+                prepared.Dispose();
+            }
         }
     }
 
@@ -196,7 +224,10 @@ internal sealed partial class Outbox : IOutbox, IDisposable
     /// <param name="idempotencyKey">Its key.</param>
     /// <param name="replyTo">The inbox entry that it answers, or null.</param>
     /// <param name="claim">The claim of the lane's turn that it belongs to; a send belongs to none.</param>
-    public PreparedReply Prepare(OutboundMessage message, string idempotencyKey, Guid? replyTo, long claim = StoreWrite.Unfenced)
+    public PreparedReply Prepare(OutboundMessage message, string idempotencyKey, Guid? replyTo, long claim = StoreWrite.Unfenced) =>
+        Prepare(message, MessageIds.ForOutbox(message.Channel, message.AccountId, idempotencyKey, replyTo), replyTo, claim);
+
+    private PreparedReply Prepare(OutboundMessage message, Guid id, Guid? replyTo, long claim = StoreWrite.Unfenced)
     {
         var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
         var payload = new PooledBuffer();
@@ -206,7 +237,7 @@ internal sealed partial class Outbox : IOutbox, IDisposable
         var append = new OutboxAppend
         {
             Lane = lane,
-            Id = MessageIds.ForOutbox(message.Channel, message.AccountId, idempotencyKey, replyTo),
+            Id = id,
             ReplyTo = replyTo,
             At = now,
             ExpiresAt = ttl is { } limit ? now + (long)limit.TotalMilliseconds : 0,
@@ -319,6 +350,20 @@ internal sealed partial class Outbox : IOutbox, IDisposable
     }
 
     public void Dispose() => _stop.Dispose();
+
+    /// <summary>Throws when nothing can be sent under this key, or at all.</summary>
+    private void Check(string idempotencyKey)
+    {
+        if (string.IsNullOrEmpty(idempotencyKey) || idempotencyKey.Length > LongestKey)
+        {
+            throw BridgeException.Invalid($"The idempotency key must have 1 to {LongestKey} characters.");
+        }
+
+        if (_stop.IsCancellationRequested)
+        {
+            throw BridgeException.Unavailable("The host is stopping; send the message again after it has restarted.", TimeSpan.FromSeconds(2));
+        }
+    }
 
     private void Tell(long laneId, LaneKey lane, long seq)
     {

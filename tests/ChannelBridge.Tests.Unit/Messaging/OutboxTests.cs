@@ -29,6 +29,48 @@ public sealed class OutboxTests
         Assert.All(core.Store.Outbox(), entry => Assert.Equal((DeliveryState.Acked, true), (entry.State, entry.Settled)));
     }
 
+    /// <summary>Guards broadcasts: one commit for all, on disk before anybody is told, once for each under its key, and a full account keeps nobody else from it.</summary>
+    [Fact]
+    public async Task SendAll_IsOneCommit_ToldWhenDurable_OnceForEach_WithoutWhoIsFull()
+    {
+        var core = await new CoreUnderTest(configure: options => options.OutboxCapacity = 1).StartAsync();
+        var target = new FakeTarget(core.Time);
+        core.Attach(target);
+        await core.Outbox.SendAsync(CoreUnderTest.Outbound("f", "before") with { AccountId = "full" }, "before");
+        var commits = new List<int>();
+        var disk = new TaskCompletionSource();
+        core.Store.BeforeCommit = async batch =>
+        {
+            commits.Add(batch.Count);
+            await disk.Task;
+        };
+        OutboundMessage[] all = [.. new[] { "Primary", "other", "full" }.Select(account => CoreUnderTest.Outbound($"lane of {account}", "news") with { AccountId = account })];
+        var sending = core.Outbox.SendAllAsync(all, "news").AsTask();
+        Assert.Equal((false, 0), (sending.IsCompleted, target.Pushed.Count));
+        disk.SetResult();
+        Assert.Equal([all[2]], await sending);
+        Assert.Equal([2], commits);
+        var pushed = Assert.Single(await target.WaitForAsync(1));
+        Assert.Equal((MessageIds.ForAll("test", "primary", "news"), "lane of Primary", "news"), (pushed.Id, pushed.Message.SessionKey, pushed.Message.Text));
+        await core.AckAsync(pushed.Id);
+
+        // Again: who has it isn't told a second time.
+        Assert.Equal(all[1..], await core.Outbox.SendAllAsync(all, "news"));
+        Assert.Single(target.Pushed);
+        Assert.Equal(["full", "other", "primary"], core.Store.Outbox().Select(entry => entry.Lane.Account).Order());
+    }
+
+    /// <summary>Guards what a broadcast costs in the store: ids of one key are neighbours in its index.</summary>
+    [Fact]
+    public void IdsForAll_OfOneKeyBeginAlike_AndDifferByAccount()
+    {
+        string[] ids = [.. new[] { "a", "b", "A" }.Select(account => MessageIds.ForAll("test", account, "k").ToString("N"))];
+        Assert.Equal(ids[0], ids[2]);
+        Assert.NotEqual(ids[0], ids[1]);
+        Assert.Equal(ids[0][..12], ids[1][..12]);
+        Assert.NotEqual(ids[0][..12], MessageIds.ForAll("test", "a", "l").ToString("N")[..12]);
+    }
+
     [Fact]
     public async Task MustAck_OneUnackedMessageHoldsItsOwnLaneOnly()
     {

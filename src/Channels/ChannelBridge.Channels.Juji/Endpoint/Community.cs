@@ -19,8 +19,10 @@ internal sealed partial class Community(
     public const string PushType = "juji/push";
 
     private const int MaxPush = 256 * 1024;
-    // As many as a store commits together: each further group is a flush of the disk that all who follow wait for.
-    private const int AtOnce = 256;
+    // So many are told in one commit, or as many as have so many characters; and so many commits at once as make a group of the store.
+    private const int Together = 64;
+    private const int MostCharacters = 1024 * 1024;
+    private const int AtOnce = 4;
     private static readonly TimeSpan Remembered = TimeSpan.FromDays(30);
 
     /// <summary>The host's own agent as a member; 0: it is none.</summary>
@@ -55,9 +57,9 @@ internal sealed partial class Community(
         var all = await agents.ListReachableAsync(cancellationToken).ConfigureAwait(false);
         var unwanted = topic is null ? new HashSet<long>() : await subscriptions.UnwantedByAsync(topic, cancellationToken).ConfigureAwait(false);
         await Parallel.ForEachAsync(
-            all.Where(id => id != except && !unwanted.Contains(id)),
+            all.Where(id => id != except && !unwanted.Contains(id)).Chunk(Math.Clamp(MostCharacters / text.Length, 1, Together)),
             new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken },
-            (id, stop) => TellAsync(id, text, key, stop)).ConfigureAwait(false);
+            (ids, stop) => TellAsync(ids, text, key, stop)).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -94,33 +96,30 @@ internal sealed partial class Community(
         await agents.FindAsync(agentId, cancellationToken).ConfigureAwait(false) is not null;
 
     // A broadcast doesn't fail for all because one has let too much gather.
-    private async ValueTask TellAsync(long agentId, string text, string key, CancellationToken cancellationToken)
+    private async ValueTask TellAsync(long[] agentIds, string text, string key, CancellationToken cancellationToken)
     {
-        try
-        {
-            await SendOneAsync(agentId, text, key, cancellationToken).ConfigureAwait(false);
-        }
-        catch (BridgeException fault) when (fault.Code == ErrorCodes.Busy)
-        {
-            LogNotTold(logger, agentId, fault.Code);
-        }
+        var refused = await outbox.SendAllAsync([.. agentIds.Select(id => MessageTo(id, text))], $"push/{key}", cancellationToken).ConfigureAwait(false);
+        foreach (var message in refused) LogNotTold(logger, message.AccountId, ErrorCodes.Busy);
     }
 
     private async ValueTask SendOneAsync(long agentId, string text, string key, CancellationToken cancellationToken)
     {
+        var message = MessageTo(agentId, text);
+        await outbox.SendAsync(message, $"push/{key}/{message.AccountId}", cancellationToken: cancellationToken).ConfigureAwait(false);
+    }
+
+    private static OutboundMessage MessageTo(long agentId, string text)
+    {
         var id = agentId.ToString(CultureInfo.InvariantCulture);
-        await outbox.SendAsync(
-            new OutboundMessage
-            {
-                Channel = JujiEndpointChannel.ChannelId,
-                AccountId = id,
-                SessionKey = SessionKeyOf(agentId),
-                Route = id,
-                Text = text,
-                Type = PushType,
-            },
-            $"push/{key}/{id}",
-            cancellationToken: cancellationToken).ConfigureAwait(false);
+        return new OutboundMessage
+        {
+            Channel = JujiEndpointChannel.ChannelId,
+            AccountId = id,
+            SessionKey = SessionKeyOf(agentId),
+            Route = id,
+            Text = text,
+            Type = PushType,
+        };
     }
 
     private async ValueTask AskAsync(long sender, string text, string key, CancellationToken cancellationToken)
@@ -164,5 +163,5 @@ internal sealed partial class Community(
     }
 
     [LoggerMessage(LogEvents.CommunityNotTold, LogLevel.Warning, "Agent {AgentId} of the Juji community isn't told of a broadcast ({Code}): too much waits for it.")]
-    private static partial void LogNotTold(ILogger logger, long agentId, string code);
+    private static partial void LogNotTold(ILogger logger, string agentId, string code);
 }

@@ -26,7 +26,7 @@ internal sealed class FakeOutbox : IOutbox
     {
         lock (Sent)
         {
-            var duplicate = Sent.Exists(sent => sent.Key == idempotencyKey);
+            var duplicate = Sent.Exists(sent => sent.Key == idempotencyKey && sent.Message.AccountId == message.AccountId);
             if (!duplicate) Sent.Add((message, idempotencyKey));
             return ValueTask.FromResult(new OutboxReceipt(MessageIds.ForOutbox(message.Channel, message.AccountId, idempotencyKey), duplicate, Sent.Count));
         }
