@@ -45,8 +45,8 @@ public sealed class SqliteStoreOptions : IQueueOptions
     /// </summary>
     public int RecentKeys { get; set; } = 65_536;
 
-    /// <summary>The writer's page cache in bytes. At least 1 MiB, default 32 MiB.</summary>
-    public int CacheBytes { get; set; } = 32 * 1024 * 1024;
+    /// <summary>The writer's page cache in bytes. At least 1 MiB, default 24 MiB.</summary>
+    public int CacheBytes { get; set; } = 24 * 1024 * 1024;
 
     /// <summary>How long to wait for a lock that another program holds on the file, e.g. a backup. Default 5 s.</summary>
     public TimeSpan BusyTimeout { get; set; } = TimeSpan.FromSeconds(5);
