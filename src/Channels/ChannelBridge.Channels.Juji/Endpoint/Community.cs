@@ -20,9 +20,9 @@ internal sealed partial class Community(
 
     private const int MaxPush = 256 * 1024;
     // So many are told in one commit, or as many as have so many characters; and so many commits at once as make two groups of the store: one is told while the next is written.
-    private const int Together = 64;
+    private const int Together = 32;
     private const int MostCharacters = 1024 * 1024;
-    private const int AtOnce = 8;
+    private const int AtOnce = 16;
     private static readonly TimeSpan Remembered = TimeSpan.FromDays(30);
 
     /// <summary>The host's own agent as a member; 0: it is none.</summary>
