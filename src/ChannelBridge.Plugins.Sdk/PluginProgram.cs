@@ -34,7 +34,8 @@ public static class PluginProgram
         if (OperatingSystem.IsWindows()) return null;
         try
         {
-            return new AnonymousPipeClientStream(direction, new SafePipeHandle(handle, ownsHandle: false));
+            // Owned: the end of a stream waits until its handle is closed, which for one that isn't owned never comes.
+            return new AnonymousPipeClientStream(direction, new SafePipeHandle(handle, ownsHandle: true));
         }
         catch (IOException)
         {

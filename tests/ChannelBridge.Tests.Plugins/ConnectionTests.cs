@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using ChannelBridge.Abstractions.Connections;
 using ChannelBridge.Abstractions.Errors;
 using ChannelBridge.Abstractions.Messaging;
+using ChannelBridge.Abstractions.Storage;
 using ChannelBridge.Plugins.Hosting;
 using ChannelBridge.Plugins.Manifest;
 using ChannelBridge.Plugins.Protocol;
@@ -14,6 +15,7 @@ namespace ChannelBridge.Tests.Plugins;
 public sealed class ConnectionTests
 {
     private static readonly PluginCaller s_caller = new("first", ["operator.read"], "listener", "c_1");
+    private static readonly OutboundMessage s_outbound = new() { Channel = "chat", AccountId = "Main", SessionKey = "chat:ann", Route = "ann", Text = "hi" };
     private static readonly PluginAck s_ack = new() { Id = Guid.NewGuid(), Channel = "chat", AccountId = "Main", Ok = true };
     private static readonly PluginInbound s_message = new()
     {
@@ -240,13 +242,64 @@ public sealed class ConnectionTests
         link.Set(plugin, host.Streams);
         var target = new PluginPushTarget(
             new PluginChannel(new ManifestChannel { Id = "chat" }, link, null!, [], []), link.Current!, "chat", null!, TimeProvider.System, _ => { }, text => text);
-        var message = new OutboundMessage { Channel = "chat", AccountId = "Main", SessionKey = "chat:ann", Route = "ann", Text = "hi" };
         var pushes = Enumerable.Range(1, 1000)
-            .Select(seq => target.PushAsync(new PushItem(Guid.NewGuid(), seq, message, 1, 1), default).AsTask()).ToList();
+            .Select(seq => target.PushAsync(new PushItem(Guid.NewGuid(), seq, s_outbound, 1, 1), default).AsTask()).ToList();
         Assert.True((await plugin.CheckHealthAsync(default)).Ok);
         gate.SetResult();
         Assert.All(await Task.WhenAll(pushes), outcome => Assert.Equal(PushOutcome.Flushed, outcome));
         Assert.Equal(0, other.Traffic.Refused);
+    }
+
+    // The same fault for a plugin in another language, which sends an ack without waiting for the answer to the one before.
+    [Fact]
+    public async Task AcksThatWaitForTheDisk_HoldPushesBack_BeforeAnAckIsRefused()
+    {
+        var disk = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var outbox = new SlowOutbox(disk.Task);
+        var pipes = new PipePair();
+        var link = new PluginLink("chat");
+        var channel = new PluginChannel(new ManifestChannel { Id = "chat" }, link, outbox, [], []);
+        var desk = new PluginDesk(
+            null!, new Dictionary<string, PluginChannel> { ["chat"] = channel }, link, null!, null!, outbox, null!, null!, null!, text => text, TimeProvider.System, null!, null, null);
+        await desk.ReportAccountsAsync("chat", [new PluginAccount { AccountId = "Main", Connected = true }], default);
+        var (host, plugin) = pipes.Host(desk);
+        await using var _1 = host;
+        link.Set(plugin, host.Streams);
+        var target = new PluginPushTarget(channel, link.Current!, "chat", outbox, TimeProvider.System, _ => { }, text => text);
+        var raw = new RawEnd(pipes.PluginInput, pipes.PluginOutput);
+
+        // One conversation: the next push is made when the ack of the last one has come, not when it is on the disk.
+        var (acks, pushes) = (0, 0);
+        var pushing = Task.Run(async () =>
+        {
+            for (var seq = 1; seq <= 300; seq++)
+            {
+                if (seq == 129) Assert.Equal(128, link.Current!.Places.Taken);
+                var push = target.PushAsync(new PushItem(Guid.NewGuid(), seq, s_outbound, 1, 1), default);
+                if (seq == 129) disk.SetResult();
+                await push;
+                await outbox.HeardAsync(seq);
+            }
+        });
+        while (acks < 300)
+        {
+            var message = await raw.ReadAsync();
+            if ((string?)message["method"] != "push")
+            {
+                Assert.Null(message["error"]);
+                acks++;
+                continue;
+            }
+
+            await raw.SendAsync($$$"""{"jsonrpc":"2.0","id":{{{message["id"]!.ToJsonString()}}},"result":{"outcome":"flushed"}}""");
+            await raw.SendAsync($$$$"""
+                {"jsonrpc":"2.0","id":{{{{10_000 + pushes}}}},"method":"ack","params":{"ack":{"id":{{{{message["params"]!["id"]!.ToJsonString()}}}},"channel":"chat","accountId":"Main","ok":true}}}
+                """);
+            pushes++;
+        }
+
+        await pushing;
+        Assert.Equal((300, 0), (pushes, host.Traffic.Refused));
     }
 
     [Fact]
@@ -349,6 +402,31 @@ public sealed class ConnectionTests
         var raw = new RawEnd(pipes.PluginInput, pipes.PluginOutput);
         await raw.SendAsync("""{"jsonrpc":"2.0","id":1,"method":"log","params":{"level":"debug","text":"x","later":{"a":[1]}}}""");
         Assert.Null((await raw.ReadAsync())["error"]);
+    }
+
+    /// <summary>Takes acks, and records none before its disk does.</summary>
+    private sealed class SlowOutbox(Task disk) : IOutbox
+    {
+        private readonly SemaphoreSlim _heard = new(0);
+
+        public Task HeardAsync(long seq) => _heard.WaitAsync(TimeSpan.FromMinutes(1)).ContinueWith(one => Assert.True(one.Result, $"the ack of {seq}"), TaskScheduler.Default);
+
+        public async ValueTask<AckResult> AckAsync(Ack ack, IReadOnlyList<RecordWrite>? records = null, CancellationToken cancellationToken = default)
+        {
+            _heard.Release();
+            await disk;
+            return AckResult.Acked;
+        }
+
+        public ValueTask<OutboxReceipt> SendAsync(
+            OutboundMessage message, string idempotencyKey, IReadOnlyList<RecordWrite>? records = null, CancellationToken cancellationToken = default) =>
+            throw new NotSupportedException();
+
+        public void Attach(string channel, string accountId, IPushTarget target) => throw new NotSupportedException();
+
+        public void Detach(string channel, string accountId, IPushTarget target) => throw new NotSupportedException();
+
+        public Backlog GetBacklog(string channel, string accountId) => default;
     }
 
     internal static PluginHello Hello() => new()

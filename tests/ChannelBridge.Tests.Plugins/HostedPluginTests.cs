@@ -95,6 +95,11 @@ public sealed class HostedPluginTests
             await Wait.UntilAsync(() => !PythonPlugin.IsAlive(process), "the process's end");
             process = await host.RunsAsync("folder-csharp", not: process);
         }
+
+        // It once waited for ever for its own end of the pipe, and each stop took the host's whole patience.
+        await host.Room.Units.Single().Supervisor.StopAsync();
+        Assert.False(PythonPlugin.IsAlive(process));
+        Assert.DoesNotContain("didn't stop when asked", host.Warnings, StringComparison.Ordinal);
     }
 
     [Fact]

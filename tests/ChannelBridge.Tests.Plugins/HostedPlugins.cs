@@ -24,7 +24,7 @@ internal sealed class HostedPlugins : IAsyncDisposable
     {
         Folder = folder;
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
-        builder.Logging.SetMinimumLevel(LogLevel.Error).AddProvider(_log);
+        builder.Logging.SetMinimumLevel(LogLevel.Warning).AddProvider(_log);
         var options = new PluginHostOptions
         {
             DataFolder = folder,
@@ -44,7 +44,10 @@ internal sealed class HostedPlugins : IAsyncDisposable
     public string Folder { get; }
 
     /// <summary>What the host has logged as errors.</summary>
-    public string Errors => _log.Text;
+    public string Errors => _log.Of(LogLevel.Error);
+
+    /// <summary>What the host has logged as warnings and as errors.</summary>
+    public string Warnings => _log.Of(LogLevel.Warning);
 
     public IServiceProvider Services => _host.Services;
 
@@ -107,14 +110,11 @@ internal sealed class HostedPlugins : IAsyncDisposable
 
     private sealed class ErrorLog : ILoggerProvider, ILogger
     {
-        private readonly List<string> _lines = [];
+        private readonly List<(LogLevel Level, string Text)> _lines = [];
 
-        public string Text
+        public string Of(LogLevel least)
         {
-            get
-            {
-                lock (_lines) return string.Join('\n', _lines);
-            }
+            lock (_lines) return string.Join('\n', _lines.Where(line => line.Level >= least).Select(line => line.Text));
         }
 
         public ILogger CreateLogger(string categoryName) => this;
@@ -126,11 +126,11 @@ internal sealed class HostedPlugins : IAsyncDisposable
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Error;
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
-            lock (_lines) _lines.Add(formatter(state, exception));
+            lock (_lines) _lines.Add((logLevel, formatter(state, exception)));
         }
     }
 }

@@ -74,8 +74,17 @@ internal sealed partial class PluginDesk(
         var (channel, account) = Own(ack.Channel, ack.AccountId);
         // The reason stands in the message's history.
         if (ack.Error is { } reason) ack = ack with { Error = mask(reason) };
-        var result = await outbox.AckAsync(PluginMapping.ToAck(ack, channel.Id, account), Riding(records), cancellationToken).ConfigureAwait(false);
-        return PluginMapping.ToWire(result);
+        var riding = Riding(records);
+        var places = link.Current?.Places;
+        places?.Enter();
+        try
+        {
+            return PluginMapping.ToWire(await outbox.AckAsync(PluginMapping.ToAck(ack, channel.Id, account), riding, cancellationToken).ConfigureAwait(false));
+        }
+        finally
+        {
+            places?.Leave();
+        }
     }
 
     public async Task<PluginSent> SendAsync(

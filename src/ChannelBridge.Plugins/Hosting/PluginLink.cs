@@ -29,7 +29,7 @@ internal sealed class PluginLink(string id)
     public void Clear() => Interlocked.Exchange(ref _live, null)?.End();
 
     /// <summary>One process.</summary>
-    [System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "A token source without a timer holds nothing, nor does a semaphore without a handle.")]
+    [System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "A token source without a timer holds nothing; it is cancelled once.")]
     internal sealed class Live(IPluginProcess plugin, PluginStreams streams)
     {
         private readonly CancellationTokenSource _gone = new();
@@ -41,9 +41,10 @@ internal sealed class PluginLink(string id)
         public CancellationToken Gone => _gone.Token;
 
         /// <summary>
-        /// Places for pushes that have no answer yet: half of the calls that a process takes, so that it is never refused one and the host is always heard.
+        /// Pushes and acks under way: at most half of the calls that either end takes. So the process is never refused a push, the host is always heard, and where
+        /// the disk is slow pushes wait, because acks of more of them would be refused.
         /// </summary>
-        public SemaphoreSlim Pushes { get; } = new(PluginLimits.Default.MaxOpenRequests / 2);
+        public CallPlaces Places { get; } = new(PluginLimits.Default.MaxOpenRequests / 2);
 
         public void End() => _gone.Cancel();
     }

@@ -26,7 +26,7 @@ internal sealed class PluginPushTarget(
 
     public async ValueTask<PushOutcome> PushAsync(PushItem item, CancellationToken cancellationToken)
     {
-        if (!live.Pushes.Wait(0, CancellationToken.None) && !await WaitAsync(cancellationToken).ConfigureAwait(false)) return PushOutcome.Gone;
+        if (!live.Places.TryEnter() && !await EnterAsync(cancellationToken).ConfigureAwait(false)) return PushOutcome.Gone;
         var account = item.Message.AccountId;
         onPush(item.Message);
         try
@@ -73,17 +73,17 @@ internal sealed class PluginPushTarget(
         }
         finally
         {
-            live.Pushes.Release();
+            live.Places.Leave();
         }
     }
 
     // False: the process is gone.
-    private async ValueTask<bool> WaitAsync(CancellationToken cancellationToken)
+    private async ValueTask<bool> EnterAsync(CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, live.Gone);
         try
         {
-            await live.Pushes.WaitAsync(either.Token).ConfigureAwait(false);
+            await live.Places.EnterAsync(either.Token).ConfigureAwait(false);
             return true;
         }
         catch (OperationCanceledException) when (live.Gone.IsCancellationRequested)
