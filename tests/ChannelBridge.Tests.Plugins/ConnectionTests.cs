@@ -260,7 +260,8 @@ public sealed class ConnectionTests
         var link = new PluginLink("chat");
         var channel = new PluginChannel(new ManifestChannel { Id = "chat" }, link, outbox, [], []);
         var desk = new PluginDesk(
-            null!, new Dictionary<string, PluginChannel> { ["chat"] = channel }, link, null!, null!, outbox, null!, null!, null!, text => text, TimeProvider.System, null!, null, null);
+            null!, new Dictionary<string, PluginChannel> { ["chat"] = channel }, link, null!, null!, outbox, null!, null!, null!, text => text, TimeProvider.System,
+            null!, null, null);
         await desk.ReportAccountsAsync("chat", [new PluginAccount { AccountId = "Main", Connected = true }], default);
         var (host, plugin) = pipes.Host(desk);
         await using var _1 = host;
@@ -292,9 +293,16 @@ public sealed class ConnectionTests
             }
 
             await raw.SendAsync($$$"""{"jsonrpc":"2.0","id":{{{message["id"]!.ToJsonString()}}},"result":{"outcome":"flushed"}}""");
-            await raw.SendAsync($$$$"""
-                {"jsonrpc":"2.0","id":{{{{10_000 + pushes}}}},"method":"ack","params":{"ack":{"id":{{{{message["params"]!["id"]!.ToJsonString()}}}},"channel":"chat","accountId":"Main","ok":true}}}
-                """);
+            await raw.SendAsync(new JsonObject
+            {
+                ["jsonrpc"] = "2.0",
+                ["id"] = 10_000 + pushes,
+                ["method"] = "ack",
+                ["params"] = new JsonObject
+                {
+                    ["ack"] = new JsonObject { ["id"] = message["params"]!["id"]!.DeepClone(), ["channel"] = "chat", ["accountId"] = "Main", ["ok"] = true },
+                },
+            }.ToJsonString());
             pushes++;
         }
 
