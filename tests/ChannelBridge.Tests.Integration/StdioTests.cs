@@ -45,12 +45,7 @@ public sealed class StdioTests
         {
             using var timeout = new CancellationTokenSource(HostProcess.Timeout);
             var errors = host.StandardError.ReadToEndAsync(timeout.Token);
-            var output = new StringBuilder();
-            while (await host.StandardOutput.ReadLineAsync(timeout.Token) is { } line)
-            {
-                output.AppendLine(line);
-                if (line == "ready") break;
-            }
+            var output = await HostProcess.ReadBannerAsync(host.StandardOutput, timeout.Token);
 
             // What the parent writes means nothing; only the end of it counts.
             await host.StandardInput.WriteLineAsync("hello");

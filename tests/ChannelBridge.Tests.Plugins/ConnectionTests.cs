@@ -417,7 +417,7 @@ public sealed class ConnectionTests
     {
         private readonly SemaphoreSlim _heard = new(0);
 
-        public Task HeardAsync(long seq) => _heard.WaitAsync(TimeSpan.FromMinutes(1)).ContinueWith(one => Assert.True(one.Result, $"the ack of {seq}"), TaskScheduler.Default);
+        public async Task HeardAsync(long seq) => Assert.True(await _heard.WaitAsync(TimeSpan.FromMinutes(1)), $"the ack of {seq}");
 
         public async ValueTask<AckResult> AckAsync(Ack ack, IReadOnlyList<RecordWrite>? records = null, CancellationToken cancellationToken = default)
         {

@@ -1,4 +1,5 @@
 using ChannelBridge.Plugins.Protocol;
+using ChannelBridge.Plugins.Rpc;
 using ChannelBridge.Plugins.Streams;
 
 namespace ChannelBridge.Plugins.Hosting;
@@ -30,21 +31,28 @@ internal sealed class PluginLink(string id)
 
     /// <summary>One process.</summary>
     [System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "A token source without a timer holds nothing; it is cancelled once.")]
-    internal sealed class Live(IPluginProcess plugin, PluginStreams streams)
+    internal sealed class Live
     {
         private readonly CancellationTokenSource _gone = new();
 
-        public IPluginProcess Plugin => plugin;
+        public Live(IPluginProcess plugin, PluginStreams streams)
+        {
+            Plugin = plugin;
+            Streams = streams;
+            Places = new CallPlaces(PluginLimits.Default.MaxOpenRequests / 2, _gone.Token);
+        }
 
-        public PluginStreams Streams => streams;
+        public IPluginProcess Plugin { get; }
+
+        public PluginStreams Streams { get; }
 
         public CancellationToken Gone => _gone.Token;
 
         /// <summary>
-        /// Pushes and acks under way: at most half of the calls that either end takes. So the process is never refused a push, the host is always heard, and where
-        /// the disk is slow pushes wait, because acks of more of them would be refused.
+        /// Pushes that have no answer yet and acks that are being recorded: half of the calls that either end takes. So no push is refused, the host is always
+        /// heard, and where the disk is slow pushes wait, because acks of more of them would be refused. Acks take a place anyway.
         /// </summary>
-        public CallPlaces Places { get; } = new(PluginLimits.Default.MaxOpenRequests / 2);
+        public CallPlaces Places { get; }
 
         public void End() => _gone.Cancel();
     }

@@ -26,7 +26,7 @@ internal sealed class PluginPushTarget(
 
     public async ValueTask<PushOutcome> PushAsync(PushItem item, CancellationToken cancellationToken)
     {
-        if (!live.Places.TryEnter() && !await EnterAsync(cancellationToken).ConfigureAwait(false)) return PushOutcome.Gone;
+        if (!await live.Places.EnterAsync(cancellationToken).ConfigureAwait(false)) return PushOutcome.Gone;
         var account = item.Message.AccountId;
         onPush(item.Message);
         try
@@ -74,21 +74,6 @@ internal sealed class PluginPushTarget(
         finally
         {
             live.Places.Leave();
-        }
-    }
-
-    // False: the process is gone.
-    private async ValueTask<bool> EnterAsync(CancellationToken cancellationToken)
-    {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, live.Gone);
-        try
-        {
-            await live.Places.EnterAsync(either.Token).ConfigureAwait(false);
-            return true;
-        }
-        catch (OperationCanceledException) when (live.Gone.IsCancellationRequested)
-        {
-            return false;
         }
     }
 }

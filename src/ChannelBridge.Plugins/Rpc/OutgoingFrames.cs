@@ -216,5 +216,6 @@ internal sealed class OutgoingFrames : IAsyncDisposable, IThreadPoolWorkItem
         }
     }
 
-    private static BridgeException Gone() => BridgeException.Unavailable("the other end of the plugin's pipe is gone");
+    /// <summary>What a call fails with whose pipe has ended.</summary>
+    public static BridgeException Gone() => BridgeException.Unavailable("the other end of the plugin's pipe is gone");
 }

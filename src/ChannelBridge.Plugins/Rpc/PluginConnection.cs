@@ -26,7 +26,7 @@ public sealed class PluginConnection : IAsyncDisposable
         _input = PipeReader.Create(input, new StreamPipeReaderOptions(bufferSize: 32 * 1024, minimumReadSize: 4096));
         _output = new OutgoingFrames(output, limits.MaxUnreadBytes, fault => End(fault));
         Streams = new PluginStreams(_output);
-        _handler = new PluginMessageHandler(_input, _output, Streams, limits, Traffic, queues: !isHost, _gone.Token);
+        _handler = new PluginMessageHandler(_input, _output, Streams, limits, Traffic, isHost ? null : new CallPlaces(limits.MaxOpenRequests, _gone.Token));
         _rpc = new PluginRpc(_handler, onFault);
         if (isHost) _rpc.SynchronizationContext = new InlineContext();
         _rpc.Disconnected += (_, args) => End(args.Exception);

@@ -13,8 +13,7 @@ namespace ChannelBridge.Plugins.Rpc;
 /// Carries StreamJsonRpc over a pipe within bounds that it doesn't have: header and message sizes, open calls, unread answers.
 /// Answers and cancels are always read. Streams' frames pass it by.
 /// </summary>
-[System.Diagnostics.CodeAnalysis.SuppressMessage(
-    "Design", "CA1001", Justification = "The formatter belongs to the connection that it is given to, which disposes it; nothing takes a semaphore's handle.")]
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "The formatter belongs to the connection that it is given to, which disposes it.")]
 internal sealed class PluginMessageHandler : IJsonRpcMessageHandler
 {
     private const int FewCalls = 2;
@@ -27,8 +26,7 @@ internal sealed class PluginMessageHandler : IJsonRpcMessageHandler
     private readonly Lock _writeLock = new();
     private readonly ArrayBufferWriter<byte> _scratch = new();
     private readonly ConcurrentDictionary<RequestId, bool> _asked = new();
-    private readonly SemaphoreSlim? _places;
-    private readonly CancellationToken _ended;
+    private readonly CallPlaces? _places;
     // Calls of the other end that have no answer yet, and those of this end.
     private int _open;
     private int _asking;
@@ -38,13 +36,11 @@ internal sealed class PluginMessageHandler : IJsonRpcMessageHandler
     /// <param name="streams">Take the streams' frames.</param>
     /// <param name="limits">The bounds.</param>
     /// <param name="traffic">Counts what is refused or dropped.</param>
-    /// <param name="queues">True: a call waits while so many are open that the other end would refuse it. False: it is sent, and refused.</param>
-    /// <param name="ended">The connection has ended; nothing waits any more.</param>
+    /// <param name="places">What this end's calls wait for, so that the other end need not refuse them; null: they don't.</param>
     public PluginMessageHandler(
-        PipeReader input, OutgoingFrames output, PluginStreams streams, PluginLimits limits, PluginTraffic traffic, bool queues, CancellationToken ended)
+        PipeReader input, OutgoingFrames output, PluginStreams streams, PluginLimits limits, PluginTraffic traffic, CallPlaces? places)
     {
-        _places = queues ? new SemaphoreSlim(limits.MaxOpenRequests) : null;
-        _ended = ended;
+        _places = places;
         _input = input;
         _output = output;
         _streams = streams;
@@ -133,19 +129,7 @@ internal sealed class PluginMessageHandler : IJsonRpcMessageHandler
 
     private async ValueTask AskAsync(RequestId id, CancellationToken cancellationToken)
     {
-        if (_places is not null && !_places.Wait(0, CancellationToken.None))
-        {
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _ended);
-            try
-            {
-                await _places.WaitAsync(either.Token).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException) when (_ended.IsCancellationRequested)
-            {
-                throw BridgeException.Unavailable("the other end of the plugin's pipe is gone");
-            }
-        }
-
+        if (_places is not null && !await _places.EnterAsync(cancellationToken).ConfigureAwait(false)) throw OutgoingFrames.Gone();
         _asked[id] = true;
         Interlocked.Increment(ref _asking);
     }
@@ -250,7 +234,7 @@ internal sealed class PluginMessageHandler : IJsonRpcMessageHandler
     {
         if (!_asked.TryRemove(id, out _)) return false;
         Interlocked.Decrement(ref _asking);
-        _places?.Release();
+        _places?.Leave();
         return true;
     }
 
